@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs"
+import { homedir, tmpdir, userInfo } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { z } from "zod"
+import { UsageError } from "./errors.ts"
+import { nearest } from "./nearest.ts"
+
+const path = z.string().min(1, "is empty").transform((given) => resolve(given))
+const flag = z
+  .enum(["", "0", "1", "false", "true"], "must be 1 or 0")
+  .transform((given) => given === "1" || given === "true")
+const list = z.string().transform((given) =>
+  given.split(",").map((item) => item.trim()).filter((item) => item !== ""))
+
+const schema = z.strictObject({
+  /** Version of Kubernetes, without the v. */
+  BYHAND_KUBERNETES: z.string().transform((given) => given.replace(/^v/, ""))
+    .pipe(z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.37.2")).default("1.37.2"),
+  /** A folder with binaries that win over every other source. */
+  BYHAND_BIN_DIR: path.refine(existsSync, "is not there").optional(),
+  /** Where downloads, builds and images are kept. */
+  BYHAND_CACHE: path.default(() => join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand")),
+  /** Where each run has its folder; short, since sockets lie in it. */
+  BYHAND_RUNS: path.default(() => join(tmpdir(), `byhand-${userInfo().uid}`)),
+  /** Base address of a mirror, laid out as the official release hosts are, in folders named after them. */
+  BYHAND_MIRROR: z.url({ protocol: /^https?$/, error: "must be an http or https address" }).optional(),
+  /** How long a component may take to become ready, in seconds. Slow machines need more; nothing waits longer than it must. */
+  BYHAND_PATIENCE: z.coerce.number("must be a number of seconds").positive("must be more than 0").default(120),
+  /** Count "cannot check here" as failed. */
+  BYHAND_STRICT: flag.default(false),
+  /** Lessons (05) or titles of tests that strict does not count. */
+  BYHAND_EXCEPT: list.default([]),
+  /** How a machine may be made: as root, through sudo, in a user namespace; auto takes the first that works. */
+  BYHAND_PRIVILEGE: z.enum(["auto", "root", "sudo", "user"], "must be auto, root, sudo or user").default("auto"),
+})
+
+/** Every setting, validated. Paths are absolute. */
+export interface Settings {
+  readonly kubernetes: string
+  readonly binDir: string | undefined
+  readonly cacheDir: string
+  readonly runsDir: string
+  readonly mirror: string | undefined
+  /** Milliseconds. */
+  readonly patience: number
+  readonly strict: boolean
+  readonly except: readonly string[]
+  readonly privilege: "auto" | "root" | "sudo" | "user"
+}
+
+/** The folder that holds package.json, whether this runs from lib/ or from dist/. */
+export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * Reads all settings from the environment.
+ * @throws UsageError that names the variable, what is wrong with it, and the nearest right name of an unknown one
+ */
+export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith("BYHAND_")))
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) throw usageError(parsed.error.issues[0], given)
+  const values = parsed.data
+  return {
+    kubernetes: values.BYHAND_KUBERNETES,
+    binDir: values.BYHAND_BIN_DIR,
+    cacheDir: values.BYHAND_CACHE,
+    runsDir: values.BYHAND_RUNS,
+    mirror: values.BYHAND_MIRROR?.replace(/\/+$/, ""),
+    patience: values.BYHAND_PATIENCE * 1000,
+    strict: values.BYHAND_STRICT,
+    except: values.BYHAND_EXCEPT,
+    privilege: values.BYHAND_PRIVILEGE,
+  }
+}
+
+function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, string | undefined>): UsageError {
+  if (issue?.code === "unrecognized_keys") {
+    const name = issue.keys[0] ?? ""
+    return new UsageError(`There is no setting ${name}.`, `Did you mean ${nearest(name, Object.keys(schema.shape))}?`)
+  }
+  const name = String(issue?.path[0])
+  return new UsageError(`${name}=${given[name] ?? ""} ${issue?.message ?? "is not valid"}.`, "Correct it, or unset it for the default.")
+}
