@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs"
+
+/**
+ * Who a process is: its number, when it started (in clock ticks since boot, proc(5) stat field 22), and in which boot.
+ * A number alone is given again to somebody else.
+ */
+export function identify(pid: number): string {
+  return `${pid} ${startTime(pid) ?? "gone"} ${bootId()}\n`
+}
+
+/** Whether the process that `identify` described still lives. */
+export function isAlive(identity: string): boolean {
+  const [pid, start, boot] = identity.trim().split(" ")
+  return boot === bootId() && start === startTime(Number(pid))
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
+}
+
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
+  } catch {
+    return undefined // No such process.
+  }
+}

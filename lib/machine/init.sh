@@ -1,0 +1,128 @@
+#!/bin/sh
+# The first process of a machine: makes the file system and the network that are its own, then runs the agent.
+# When it ends, the kernel ends everything in the machine with it.
+# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER      MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
+set -eu
+run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6
+root=$run/root
+umask 022
+mount --make-rprivate /
+
+# A file system of its own: the host's programs and libraries, and nothing else of the host.
+mkdir -p "$root"
+mount --bind "$root" "$root"
+cd "$root"
+mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent tmp root home opt/cni/bin var/log var/lib var/tmp old
+chmod 1777 tmp var/tmp
+chmod 700 root
+if [ "$mode" = root ] && mkdir -p "$run/usr/upper" "$run/usr/work" &&
+  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/usr/upper,workdir=$run/usr/work" usr 2>/dev/null
+then :
+else
+  mount --rbind /usr usr
+fi
+for folder in bin sbin lib lib32 lib64 libx32; do
+  if [ -L "/$folder" ]; then cp -P "/$folder" "$folder"
+  elif [ -d "/$folder" ]; then mkdir -p "$folder"; mount --rbind "/$folder" "$folder"
+  fi
+done
+
+# An /etc made up: what programs need to run, no accounts, no secrets, no names that lead outside.
+for file in ld.so.cache ld.so.conf ld.so.conf.d alternatives localtime protocols services mime.types; do
+  [ ! -e "/etc/$file" ] || cp -a "/etc/$file" etc/
+done
+printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n' >etc/passwd
+printf 'root:x:0:\nnogroup:x:65534:\n' >etc/group
+printf 'hosts: files\n' >etc/nsswitch.conf
+printf '%s\n' "$name" >etc/hostname
+printf '127.0.0.1 localhost %s\n' "$name" >etc/hosts # kube-apiserver reaches the kubelet by the Node's name, on loopback.
+: >etc/resolv.conf
+cat >etc/profile <<'EOF'
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin KUBECONFIG=/root/.kube/config
+EOF
+cp etc/profile root/.bashrc
+# shellcheck disable=SC2016 # The machine's shell expands it, not this one.
+printf 'PS1="\\u@%s:\\w# "\n' "$name" >>root/.bashrc
+
+# Devices: those that every program may expect, and /dev/kmsg, which the kubelet reads.
+mount -t tmpfs -o mode=755 tmpfs dev
+mkdir dev/pts dev/shm
+for device in null zero full random urandom tty kmsg; do
+  [ ! -e "/dev/$device" ] || { : >"dev/$device"; mount --bind "/dev/$device" "dev/$device"; }
+done
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts dev/pts
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
+
+mount -t proc proc proc
+mount -t sysfs sysfs sys 2>/dev/null || mount --rbind /sys sys
+if [ "$mode" = root ]; then
+  # The machine's cgroup is the root of what it sees, in each hierarchy that the host has.
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    mount -t cgroup2 cgroup2 sys/fs/cgroup
+    # cgroup v2 hands controllers on only from a group that holds no process.
+    mkdir sys/fs/cgroup/machine
+    echo $$ >sys/fs/cgroup/machine/cgroup.procs
+    for controller in $(cat sys/fs/cgroup/cgroup.controllers); do
+      echo "+$controller" >sys/fs/cgroup/cgroup.subtree_control || true
+    done
+  else
+    mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+    for hierarchy in /sys/fs/cgroup/*/; do
+      hierarchy=$(basename "$hierarchy")
+      mkdir -p "sys/fs/cgroup/$hierarchy"
+      case $hierarchy in
+        unified) mount -t cgroup2 cgroup2 "sys/fs/cgroup/$hierarchy" ;;
+        systemd) mount -t cgroup -o none,name=systemd cgroup "sys/fs/cgroup/$hierarchy" ;;
+        *) mount -t cgroup -o "$hierarchy" cgroup "sys/fs/cgroup/$hierarchy" ;;
+      esac || rmdir "sys/fs/cgroup/$hierarchy"
+    done
+  fi
+  # The kubelet sets these for the whole kernel: show it the values that it wants, so that the host keeps its own.
+  mkdir -p run/byhand/sysctl
+  while read -r key value; do
+    file=run/byhand/sysctl/$(echo "$key" | tr / .)
+    echo "$value" >"$file"
+    mount --bind "$file" "proc/sys/$key"
+  done <<'EOF'
+vm/overcommit_memory 1
+vm/panic_on_oom 0
+kernel/panic 10
+kernel/panic_on_oops 1
+kernel/keys/root_maxkeys 1000000
+kernel/keys/root_maxbytes 25000000
+EOF
+fi
+
+# What this machine is given: the agent and the binaries, each bound over a file of its own.
+: >run/byhand/node
+mount --bind "$node" run/byhand/node
+mount --bind "$agent" run/byhand/agent
+while IFS='	' read -r source target; do
+  : >"$root$target"
+  mount --bind "$source" "$root$target"
+done <"$run/binds"
+
+pivot_root . old
+cd /
+umount -l /old
+rmdir /old
+
+# A network of its own. The kubelet wants an address that is not loopback and a default route; nobody answers at its other end.
+hostname "$name"
+ip -batch - <<'EOF'
+link set lo up
+link add eth0 type veth peer name uplink
+addr add 10.77.0.2/24 dev eth0
+link set uplink up
+link set eth0 up
+route add default via 10.77.0.1
+EOF
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+/run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/agent.sock "$owner" &
+wait $!

@@ -1,0 +1,118 @@
+import { execa } from "execa"
+import { randomBytes } from "node:crypto"
+import { existsSync, statSync } from "node:fs"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { RemediedError, UsageError } from "../errors.ts"
+import { packageRoot, type Settings } from "../settings.ts"
+import { AgentMachine, shutdown } from "./agent-machine.ts"
+import { identify, isAlive } from "./identity.ts"
+import { choosePrivilege, type Privilege } from "./privilege.ts"
+
+/** The machine's namespaces, file system or agent could not be made. */
+export class MachineStartError extends RemediedError {}
+
+/** What a machine is made with. */
+export interface SandboxOptions {
+  /** Its host name, and so the Node's name. */
+  readonly name: string
+  /** Files of the host that it is given: source there, target here. */
+  readonly binds: readonly { readonly source: string; readonly target: string }[]
+  readonly settings: Settings
+  /** The folder under settings.runsDir; a name of its own by default. */
+  readonly id?: string
+}
+
+/** A sandbox that has started. */
+export interface Sandbox {
+  readonly machine: AgentMachine
+  readonly privilege: Privilege
+  /** The run's folder on the host; the machine's own file system is its `root`. */
+  readonly folder: string
+  /** Lets the machine live on when this process ends. */
+  detach(): Promise<void>
+}
+
+const agentFolder = join(packageRoot, "dist", "machine", "agent")
+const scriptsFolder = join(packageRoot, "lib", "machine")
+
+/**
+ * Starts a machine made of Linux namespaces (man 7 namespaces): nothing of the host is changed, and its end is the end
+ * of everything in it. A supervisor beside it notices when this process dies and cleans up.
+ * @throws MachineStartError with what the kernel or sudo said
+ */
+export async function startSandbox({ name, binds, settings, id = `${name}-${randomBytes(3).toString("hex")}` }: SandboxOptions): Promise<Sandbox> {
+  checkAgentIsBuilt()
+  const privilege = await choosePrivilege(settings.privilege)
+  const folder = join(settings.runsDir, id)
+  const socketPath = join(folder, "root", "run", "byhand", "agent.sock")
+  if (socketPath.length > 107) {
+    throw new UsageError(`BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`, "Choose a shorter folder.")
+  }
+  await mkdir(settings.runsDir, { recursive: true, mode: 0o700 })
+  await mkdir(folder, { mode: 0o700 })
+  await writeFile(join(folder, "owner"), identify(process.pid))
+  await writeFile(join(folder, "binds"), binds.map(({ source, target }) => `${source}\t${target}\n`).join(""))
+
+  const mode = privilege === "user" ? "user" : "root"
+  await writeFile(join(folder, "mode"), mode)
+
+  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, String(process.getuid?.()), scriptsFolder]
+  const supervisor = execa(privilege === "sudo" ? "sudo" : "sh", privilege === "sudo" ? ["-n", "sh", ...command] : command,
+    { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
+  let complaints = ""
+  supervisor.stderr.on("data", (chunk: Buffer) => { complaints += chunk.toString() })
+  supervisor.stdin.on("error", () => undefined) // It may end first; its exit tells.
+  const ended = supervisor.then((result) => result.exitCode)
+  const ready = new Promise<boolean>((resolve) => {
+    supervisor.stdout.once("data", () => resolve(true)).once("end", () => resolve(false))
+  })
+  if (!(await ready)) {
+    await ended
+    throw new MachineStartError(`A machine of namespaces could not be made here: ${complaints.trim() || "its first process ended at once"}.`,
+      "npx byhand doctor says what this host can run and what to change.")
+  }
+  // Neither the pipes nor the supervisor keep this process from ending; its end is what the supervisor waits for.
+  supervisor.unref()
+  for (const stream of [supervisor.stdin, supervisor.stdout, supervisor.stderr]) if ("unref" in stream && typeof stream.unref === "function") stream.unref()
+
+  const end = async () => {
+    supervisor.stdin.end()
+    supervisor.ref()
+    await ended
+  }
+  return {
+    machine: new AgentMachine({ name, privileged: privilege !== "user", socketPath, end }),
+    privilege,
+    folder,
+    detach: async () => {
+      await new Promise<void>((written) => supervisor.stdin.end("detach\n", () => written()))
+    },
+  }
+}
+
+/** The running machine in a run's folder, or undefined where there is none. */
+export async function attachSandbox(settings: Settings, id: string): Promise<{ machine: AgentMachine; folder: string } | undefined> {
+  const folder = join(settings.runsDir, id)
+  const supervisor = await readFile(join(folder, "supervisor"), "utf8").catch(() => undefined)
+  if (supervisor === undefined || !isAlive(supervisor)) return undefined
+  const socketPath = join(folder, "root", "run", "byhand", "agent.sock")
+  const name = (await readFile(join(folder, "root", "etc", "hostname"), "utf8").catch(() => id)).trim()
+  const end = async () => {
+    shutdown(socketPath)
+    while (existsSync(folder)) await sleep(20) // The supervisor removes it last.
+  }
+  const mode = (await readFile(join(folder, "mode"), "utf8")).trim()
+  return { machine: new AgentMachine({ name, privileged: mode === "root", socketPath, end }), folder }
+}
+
+/** The agent is compiled code, unlike what vitest reads: a checkout may hold a newer source than what was built. */
+function checkAgentIsBuilt(): void {
+  const built = join(agentFolder, "agent.mjs")
+  const source = join(scriptsFolder, "agent", "agent.mts")
+  if (!existsSync(built)) throw new MachineStartError(`${built} is not there.`, "Build it with: npm run build")
+  if (existsSync(source) && statSync(source).mtimeMs > statSync(built).mtimeMs) {
+    throw new MachineStartError(`${built} is older than its source.`, "Build it again with: npm run build")
+  }
+}

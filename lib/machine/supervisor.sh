@@ -1,0 +1,101 @@
+#!/bin/sh
+# Outside a machine: starts it, waits for whichever ends first, the machine or the test process (end-of-file on standard
+# input), and then removes what the kernel does not: cgroup folders and the run's folder. A line "detach" before the
+# end-of-file lets the machine live on without its test process.
+# usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR
+set -u
+run=$1 mode=$3 scripts=$7
+trap '' INT HUP # Ctrl-C is for the test process; its end is what counts here.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# Every hierarchy's folder in which a machine's cgroup of its own is made.
+hierarchies() {
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup
+  else for hierarchy in /sys/fs/cgroup/*/; do echo "${hierarchy%/}"; done
+  fi
+}
+group=byhand-$(basename "$run")
+
+# A process is who it is by its number and the time it started, in this boot: numbers are used again.
+start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+boot=$(cat /proc/sys/kernel/random/boot_id)
+lives() { # FILE that holds "PID START_TIME BOOT"
+  read -r pid start its_boot 2>/dev/null <"$1" && [ "$its_boot" = "$boot" ] && [ "$(start_time "$pid")" = "$start" ]
+}
+
+remove() { # RUN_DIR whose machine has ended
+  if [ "$mode" = root ]; then
+    hierarchies | while read -r hierarchy; do
+      folder=$hierarchy/byhand-$(basename "$1")
+      [ -d "$folder" ] || continue
+      # A folder can be removed once the kernel has done with the processes that were killed in it.
+      tries=0
+      until find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || [ ! -d "$folder" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { echo "cannot remove $folder" >&2; break; }
+        sleep 0.05
+      done
+    done
+  fi
+  rm -rf --one-file-system "$1"
+}
+
+sweep() { # What an earlier run left that lost its power, or its supervisor.
+  for folder in "$(dirname "$run")"/*/; do
+    folder=${folder%/}
+    [ "$folder" != "$run" ] && [ -f "$folder/owner" ] && [ -O "$folder/owner" -o "$mode" = root ] || continue
+    lives "$folder/owner" && continue
+    [ -f "$folder/supervisor" ] && lives "$folder/supervisor" && continue
+    if [ -f "$folder/init" ] && lives "$folder/init"; then
+      read -r pid _ <"$folder/init" && kill -9 "$pid" 2>/dev/null
+    fi
+    remove "$folder"
+  done
+}
+
+identify() { echo "$1 $(start_time "$1") $boot"; }
+identify $$ >"$run/supervisor"
+sweep
+
+enter_cgroup='
+  for folder in $(cat "$1"); do
+    mkdir -p "$folder"
+    # A cpuset of cgroup v1 takes no process before it has been given processors and memory.
+    for set in cpus mems; do [ ! -e "$folder/cpuset.$set" ] || cat "$folder/../cpuset.$set" >"$folder/cpuset.$set"; done
+    echo $$ >"$folder/cgroup.procs"
+  done
+  shift
+  exec "$@"'
+isolate="--pid --fork --kill-child --mount --net --uts --ipc"
+if [ "$mode" = root ]; then
+  hierarchies | sed "s:\$:/$group:" >"$run/cgroups"
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
+  fi
+  isolate="$isolate --cgroup"
+else
+  : >"$run/cgroups"
+  isolate="$isolate --user --map-root-user"
+fi
+
+exec 3<&0
+# pdeathsig: should this supervisor be killed, the machine must not outlive it.
+# shellcheck disable=SC2086 # The flags are words.
+setpriv --pdeathsig KILL sh -c "$enter_cgroup" sh "$run/cgroups" \
+  unshare $isolate sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" <&- 3<&- 2>"$run/init.log" &
+machine=$!
+identify $machine >"$run/init"
+trap 'kill -9 $machine' TERM
+exec >&-
+
+(
+  while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
+  [ -n "${detached:-}" ] || kill -9 $machine 2>/dev/null
+) &
+watcher=$!
+exec 3<&-
+
+wait $machine || wait $machine # The first wait ends early when SIGTERM arrives.
+kill $watcher 2>/dev/null
+[ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
+remove "$run"
