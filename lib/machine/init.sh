@@ -1,7 +1,7 @@
 #!/bin/sh
 # The first process of a machine: makes the file system and the network that are its own, then runs the agent.
 # When it ends, the kernel ends everything in the machine with it.
-# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER      MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
+# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER      OWNER: who may talk to the agent, where that is not who runs it. MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
 set -eu
 run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6
 root=$run/root
@@ -12,14 +12,16 @@ mount --make-rprivate /
 mkdir -p "$root"
 mount --bind "$root" "$root"
 cd "$root"
-mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent tmp root home opt/cni/bin var/log var/lib var/tmp old
+mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
 chmod 1777 tmp var/tmp
 chmod 700 root
-if [ "$mode" = root ] && mkdir -p "$run/usr/upper" "$run/usr/work" &&
-  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/usr/upper,workdir=$run/usr/work" usr 2>/dev/null
-then :
+if [ "$mode" = root ]; then
+  mkdir -p "$run/usr/upper" "$run/usr/work"
+  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/usr/upper,workdir=$run/usr/work" usr
 else
+  # In a user namespace the host's folders belong to nobody and cannot be written; the binaries need one that can.
   mount --rbind /usr usr
+  mount -t tmpfs -o mode=755 tmpfs usr/local/bin
 fi
 for folder in bin sbin lib lib32 lib64 libx32; do
   if [ -L "/$folder" ]; then cp -P "/$folder" "$folder"
@@ -28,8 +30,8 @@ for folder in bin sbin lib lib32 lib64 libx32; do
 done
 
 # An /etc made up: what programs need to run, no accounts, no secrets, no names that lead outside.
-for file in ld.so.cache ld.so.conf ld.so.conf.d alternatives localtime protocols services mime.types; do
-  [ ! -e "/etc/$file" ] || cp -a "/etc/$file" etc/
+for file in ld.so.cache ld.so.conf ld.so.conf.d ssl/openssl.cnf alternatives localtime protocols services mime.types; do
+  [ ! -e "/etc/$file" ] || cp -RP "/etc/$file" "etc/$file"
 done
 printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n' >etc/passwd
 printf 'root:x:0:\nnogroup:x:65534:\n' >etc/group
@@ -38,7 +40,7 @@ printf '%s\n' "$name" >etc/hostname
 printf '127.0.0.1 localhost %s\n' "$name" >etc/hosts # kube-apiserver reaches the kubelet by the Node's name, on loopback.
 : >etc/resolv.conf
 cat >etc/profile <<'EOF'
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin KUBECONFIG=/root/.kube/config
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin KUBECONFIG=/etc/kubernetes/admin.conf
 EOF
 cp etc/profile root/.bashrc
 # shellcheck disable=SC2016 # The machine's shell expands it, not this one.
@@ -123,6 +125,7 @@ link set eth0 up
 route add default via 10.77.0.1
 EOF
 
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-/run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/agent.sock "$owner" &
+# The agent starts from an empty environment: the host's own has no say in here.
+env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/agent.sock "$owner" &
 wait $!

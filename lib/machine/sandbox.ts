@@ -58,7 +58,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   const mode = privilege === "user" ? "user" : "root"
   await writeFile(join(folder, "mode"), mode)
 
-  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, String(process.getuid?.()), scriptsFolder]
+  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder]
   const supervisor = execa(privilege === "sudo" ? "sudo" : "sh", privilege === "sudo" ? ["-n", "sh", ...command] : command,
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
   let complaints = ""

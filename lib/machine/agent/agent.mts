@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises"
 import { PassThrough } from "node:stream"
 import { Channel, frameReader, writeFrame, type Reply, type Request } from "./frames.mts"
 
-const [socketPath = "/run/byhand/agent.sock", owner] = process.argv.slice(2)
+const [socketPath = "/run/byhand/agent.sock", owner = ""] = process.argv.slice(2)
 
 function reply(socket: Socket, message: Reply): void {
   if (socket.writable) writeFrame(socket, Channel.control, JSON.stringify(message))
@@ -135,6 +135,6 @@ const server = createServer((socket) => {
 })
 server.listen(socketPath, () => {
   chmodSync(socketPath, 0o600)
-  if (owner !== undefined && process.getuid?.() === 0) chownSync(socketPath, Number(owner), -1)
+  if (owner !== "") chownSync(socketPath, Number(owner), -1)
   process.stdout.write("ready\n")
 })
