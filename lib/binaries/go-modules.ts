@@ -1,0 +1,146 @@
+import { execa, type Options } from "execa"
+import { existsSync } from "node:fs"
+import { mkdir, mkdtemp } from "node:fs/promises"
+import { homedir } from "node:os"
+import { basename, join } from "node:path"
+import { packageRoot, type Settings } from "../settings.ts"
+import { architecture } from "./architecture.ts"
+import { inspect } from "./inspect.ts"
+import { leashed } from "./leash.ts"
+import type { Answer, Order, Source } from "./source.ts"
+import { knownVersions, type GroupName, type ToolName } from "./versions.ts"
+
+interface Module {
+  /** The package that a tool is built from. */
+  readonly packageOf: (tool: ToolName) => string
+  /** What -X sets so that the tools tell their version; time is when the module was released. */
+  readonly stamp: (version: string, time: string) => Record<string, string>
+  /** The module whose time that is. */
+  readonly module: string
+}
+
+const containerd = "github.com/containerd/containerd/v2"
+const cni = "github.com/containernetworking/plugins"
+const crane = "github.com/google/go-containerregistry"
+
+const modules: Partial<Record<GroupName, Module>> = {
+  etcd: {
+    module: "go.etcd.io/etcd/server/v3",
+    packageOf: (tool) => `go.etcd.io/etcd/${tool === "etcd" ? "server" : tool}/v3`,
+    stamp: () => ({}),
+  },
+  kubernetes: {
+    module: "k8s.io/kubernetes",
+    packageOf: (tool) => `k8s.io/kubernetes/cmd/${tool}`,
+    stamp(version, time) {
+      const [major = "", minor = ""] = version.split(".")
+      // Modules do not tell the commit that they were cut from.
+      const told = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitTreeState: "clean", gitCommit: "unknown", buildDate: time }
+      return Object.fromEntries(["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((place) =>
+        Object.entries(told).map(([name, value]) => [`${place}.${name}`, value])))
+    },
+  },
+  containerd: {
+    module: containerd,
+    packageOf: (tool) => `${containerd}/cmd/${tool}`,
+    stamp: (version) => ({ [`${containerd}/version.Version`]: `v${version}` }),
+  },
+  "cni-plugins": {
+    module: cni,
+    packageOf: (tool) => `${cni}/plugins/${tool === "host-local" ? "ipam" : tool === "portmap" ? "meta" : "main"}/${tool}`,
+    stamp: (version) => ({ [`${cni}/pkg/utils/buildversion.BuildVersion`]: `v${version}` }),
+  },
+  crane: {
+    module: crane,
+    packageOf: (tool) => `${crane}/cmd/${tool}`,
+    stamp: (version) => ({ [`${crane}/cmd/crane/cmd.Version`]: `v${version}` }),
+  },
+}
+
+const source = "Go modules"
+
+/** Builds what has a go.mod in fixtures/binaries; all that is asked for of one go.mod at once. */
+export const goModules: Source = {
+  async find(order, into) {
+    const module = modules[order.group]
+    const pins = join(packageRoot, "fixtures", "binaries", `${order.group}-v${order.version}`)
+    const miss = (why: string): Answer => ({ found: [], misses: [{ source, why }] })
+    if (module === undefined) return miss(`${order.tools.join(", ")} cannot be built without a C compiler`)
+    if (!existsSync(pins)) return miss(`there is no go.mod for ${order.group} ${order.version}; Kubernetes has one in ${knownVersions.join(", ")}`)
+    if ((await execa("go", ["version"], { reject: false })).failed) return miss("there is no go on PATH")
+    const work = await mkdtemp(join(into, "go-"))
+    const failure = await oneAtATime(() => build(order, module, pins, work))
+    if (failure !== undefined) return miss(failure)
+    return inspect(order, source, new Map(order.tools.map((tool) => [tool, join(work, binaryName(module.packageOf(tool)))])), "")
+  },
+}
+
+let last: Promise<unknown> = Promise.resolve()
+
+/** Two builds at once would not be quicker, since one keeps all cores busy, but take twice the memory. */
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const mine = last.then(work)
+  last = mine.catch(() => undefined)
+  return mine
+}
+
+/** Builds into the work folder; returns what went wrong, where something did. */
+async function build(order: Order, module: Module, pins: string, work: string): Promise<string | undefined> {
+  const packages = order.tools.map(module.packageOf)
+  const title = `${order.tools.join(", ")} ${order.version}`
+  const options = { cwd: pins, env: await environment(order.settings, work), reject: false, lines: true } satisfies Options
+
+  const time = await order.progress.task(`Fetching the Go modules of ${title}`, async (report) => {
+    const fetching = leashed(["go", "list", "-deps", "-f", `{{with .Module}}{{if eq .Path "${module.module}"}}{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}{{end}}{{end}}`, ...packages], options)
+    let count = 0
+    for await (const line of fetching.iterable({ from: "stderr" })) if (line.startsWith("go: downloading ")) report(++count, 0, "modules")
+    return fetching
+  })
+  if (time.failed) return complaint(time)
+
+  const stamp = Object.entries(module.stamp(order.version, time.stdout[0] ?? "")).map(([name, value]) => ` -X ${name}=${value}`).join("")
+  const flags = ["-trimpath", "-ldflags", `-s -w${stamp}`]
+  const built = await order.progress.task(`Building ${title} from Go modules`, async (report) => {
+    const stale = await leashed(["go", "list", "-deps", ...flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ...packages], options)
+    if (stale.failed) return stale
+    const waiting = new Set(stale.stdout)
+    const total = waiting.size
+    const building = leashed(["go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
+    for await (const line of building.iterable({ from: "stderr" })) if (waiting.delete(line)) report(total - waiting.size, total, "packages")
+    return building
+  })
+  return built.failed ? complaint(built) : undefined
+}
+
+/** Go's environment: everything it writes is in the cache, but where the user's own settings are read stays as it is. */
+async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS.ProcessEnv> {
+  const go = join(cacheDir, "go")
+  const temporary = join(work, "tmp")
+  await mkdir(temporary)
+  const config = process.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config")
+  return {
+    GOENV: process.env["GOENV"] ?? join(config, "go", "env"),
+    XDG_CONFIG_HOME: join(go, "config"), // go's telemetry counters
+    GOPATH: go,
+    GOMODCACHE: join(go, "mod"),
+    GOCACHE: join(go, "build"),
+    GOTMPDIR: temporary,
+    GOFLAGS: "-mod=readonly -modcacherw -buildvcs=false",
+    GOOS: "linux",
+    GOARCH: architecture,
+    GO111MODULE: "on",
+    GOWORK: "off",
+    CGO_ENABLED: "0",
+  }
+}
+
+/** The name that go gives a package's binary: the last part of its path that is not a major version. */
+function binaryName(path: string): string {
+  return basename(path.replace(/\/v\d+$/, ""))
+}
+
+/** What go said, without the names of packages and modules that it went through. */
+function complaint({ stderr, shortMessage }: { readonly stderr: readonly string[], readonly shortMessage?: string | undefined }): string {
+  const said = stderr.filter((line) => line.includes(" ") && !line.startsWith("go: downloading "))
+  return said.slice(0, 3).join("; ") || stderr.at(-1) || (shortMessage ?? "go failed")
+}

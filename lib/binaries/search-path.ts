@@ -1,0 +1,35 @@
+import { access, constants, realpath, stat } from "node:fs/promises"
+import { basename, delimiter, isAbsolute, join } from "node:path"
+import { inspect } from "./inspect.ts"
+import type { Source } from "./source.ts"
+import type { ToolName } from "./versions.ts"
+
+/** What this host has installed: programs on PATH, CNI plugins where CNI keeps them. */
+export const searchPath: Source = {
+  async find(order) {
+    // Not PATH for CNI plugins, since iproute2 has a program called bridge.
+    const isCni = order.group === "cni-plugins"
+    const folders = isCni ? ["/opt/cni/bin"] : (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute)
+    const candidates = new Map<ToolName, string>()
+    await Promise.all(order.tools.map(async (tool) => {
+      const path = await locate(tool, folders)
+      if (path !== undefined) candidates.set(tool, path)
+    }))
+    return inspect(order, isCni ? "/opt/cni/bin" : "PATH", candidates, "not there")
+  },
+}
+
+/** The first program of that name in the folders. */
+async function locate(tool: ToolName, folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const path = join(folder, tool)
+    try {
+      await access(path, constants.X_OK)
+      // A link to a program of another name (snap, a version manager) needs more of the host than the machine has.
+      if ((await stat(path)).isFile() && basename(await realpath(path)).startsWith(tool)) return path
+    } catch {
+      continue // Not in this folder.
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,56 @@
+import type { Progress } from "../progress.ts"
+import type { Settings } from "../settings.ts"
+import type { GroupName, ToolName } from "./versions.ts"
+
+/** A program that was found or made. */
+export interface Binary {
+  readonly name: ToolName
+  readonly path: string
+  /** What it says of itself, without the v. */
+  readonly version: string
+  /** Where it comes from, for people to read. */
+  readonly source: string
+}
+
+/** Tools of one group that are looked for. */
+export interface Order {
+  readonly group: GroupName
+  readonly version: string
+  readonly tools: readonly ToolName[]
+  readonly settings: Settings
+  readonly progress: Progress
+}
+
+/** Why a source does not have what was asked for, without the full stop. */
+export interface Miss {
+  readonly source: string
+  readonly why: string
+}
+
+export interface Answer {
+  readonly found: readonly Binary[]
+  readonly misses: readonly Miss[]
+}
+
+/** A place that binaries come from. */
+export interface Source {
+  /**
+   * Finds or makes what is asked for, as much of it as it can, and says why not the rest.
+   * @param into where it may leave what it makes; it is emptied before the next time
+   */
+  find(order: Order, into: string): Promise<Answer>
+}
+
+/** Asks sources one after the other, each for what those before it do not have. */
+export async function inOrder(sources: readonly Source[], order: Order, into: string): Promise<Answer> {
+  const found: Binary[] = []
+  const misses: Miss[] = []
+  for (const source of sources) {
+    const tools = order.tools.filter((tool) => !found.some(({ name }) => name === tool))
+    if (tools.length === 0) break
+    const answer = await source.find({ ...order, tools }, into)
+    found.push(...answer.found)
+    misses.push(...answer.misses)
+  }
+  return { found, misses }
+}
