@@ -1,0 +1,65 @@
+import { stat } from "node:fs/promises"
+import { z } from "zod"
+import { leashed } from "../binaries/leash.ts"
+import { RemediedError } from "../errors.ts"
+import type { Report } from "../progress.ts"
+import type { Settings } from "../settings.ts"
+
+/** An image could not be pulled. */
+export class PullError extends RemediedError {}
+
+/** How long a registry may take to say what an image is made of, and a pull may stand still, in milliseconds. */
+const firstAnswer = 5_000
+const standstill = 30_000
+
+/**
+ * Pulls an image into a docker archive, from its registry or from the mirror that the settings name.
+ * @param crane path of crane
+ * @param platform such as linux/amd64
+ * @returns where it was pulled from
+ * @throws PullError at once where the registry refuses, after five seconds where it is silent
+ */
+export async function pull(crane: string, reference: string, platform: string, archive: string, settings: Settings, report: Report): Promise<string> {
+  const source = addressOf(reference, settings.mirror)
+  const flags = ["--platform", platform, ...(settings.mirror?.startsWith("http:") ? ["--insecure"] : [])]
+  const asked = await leashed([crane, "manifest", source, ...flags], { reject: false, timeout: firstAnswer })
+  if (asked.failed) {
+    throw new PullError(`${source} cannot be pulled: ${asked.timedOut ? `no answer within ${firstAnswer / 1000} s` : complaint(asked.stderr)}.`, remedy)
+  }
+  const total = sizeOf(asked.stdout)
+
+  const pulling = leashed([crane, "pull", source, archive, ...flags], { reject: false })
+  let done = 0
+  let grown = Date.now()
+  const watch = setInterval(() => {
+    void stat(archive).then(({ size }) => {
+      if (size > done) grown = Date.now()
+      done = size
+      report(Math.min(done, total), total, "bytes")
+    }, () => undefined) // It is not there yet.
+    if (Date.now() - grown > standstill) pulling.kill()
+  }, 500)
+  const pulled = await pulling.finally(() => clearInterval(watch))
+  if (pulled.failed) {
+    throw new PullError(`${source} cannot be pulled: ${pulled.isTerminated ? `nothing came for ${standstill / 1000} s` : complaint(pulled.stderr)}.`, remedy)
+  }
+  return source
+}
+
+const remedy = "Check the network, or name a mirror in BYHAND_MIRROR."
+
+/** Where an image lies on a mirror: under the name of its registry. */
+function addressOf(reference: string, mirror: string | undefined): string {
+  return mirror === undefined ? reference : `${mirror.replace(/^https?:\/\//, "")}/${reference}`
+}
+
+/** Bytes that a manifest's layers add up to; 0 where it does not say. */
+function sizeOf(manifest: string): number {
+  const parsed: unknown = JSON.parse(manifest)
+  const layers = z.object({ layers: z.array(z.object({ size: z.number() })) }).safeParse(parsed)
+  return layers.success ? layers.data.layers.reduce((sum, { size }) => sum + size, 0) : 0
+}
+
+function complaint(stderr: string): string {
+  return stderr.trim().split("\n").at(-1)?.replace(/^Error: /, "") ?? ""
+}

@@ -1,0 +1,77 @@
+import { execa } from "execa"
+import { existsSync } from "node:fs"
+import { chmod, copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { unpackDebianPackages } from "../binaries/debian.ts"
+import { RemediedError } from "../errors.ts"
+import { packageRoot, type Settings } from "../settings.ts"
+
+/** How a stand-in for an official image is made, of what is at hand. */
+export interface Recipe {
+  /** Where the parts come from, for people to read. */
+  readonly parts: string
+  /** Lays out the image's files under root, a folder that is there. */
+  layOut(root: string): Promise<void>
+  /** What the image runs, and other flags of `crane mutate`. */
+  readonly config: readonly string[]
+}
+
+/** A part of an image is not to be had on this host. */
+export class ImagePartError extends RemediedError {}
+
+/** A sandbox's first process: catatonit, which with -P does nothing but reap. */
+export function pause(catatonit: string): Recipe {
+  return {
+    parts: "catatonit",
+    layOut: (root) => addProgram(catatonit, root, "catatonit"),
+    config: ["--entrypoint", "/catatonit,-P"],
+  }
+}
+
+/** Debian's nginx with the libraries of this host that it is linked to, one page, and busybox for whoever looks inside. */
+export function nginx(settings: Settings): Recipe {
+  return {
+    parts: "Debian's nginx and busybox-static",
+    layOut: async (root) => {
+      const packages = await mkdtemp(join(dirname(root), "packages-"))
+      try {
+        // Which of the two brings the program differs between releases of Debian and Ubuntu.
+        await unpackDebianPackages(["nginx", "nginx-light", "busybox-static"], packages, settings)
+        await cp(join(packageRoot, "fixtures", "images", "nginx"), root, { recursive: true })
+        for (const folder of ["run", "tmp", "var/lib/nginx", "var/log/nginx"]) await mkdir(join(root, folder), { recursive: true })
+        await addProgram(join(packages, "usr/sbin/nginx"), root, "usr/sbin/nginx")
+        const busybox = ["usr/bin/busybox", "bin/busybox"].map((path) => join(packages, path)).find(existsSync)
+        if (busybox !== undefined) await addBusybox(busybox, root)
+      } finally {
+        await rm(packages, { recursive: true, force: true })
+      }
+    },
+    config: ["--cmd", "nginx,-g,daemon off;", "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--exposed-ports", "80/tcp"],
+  }
+}
+
+/** Copies a program and the libraries it is linked to; all libraries into /lib, which the loader searches on any host. */
+async function addProgram(program: string, root: string, target: string): Promise<void> {
+  await add(program, root, target)
+  // ldd says "not a dynamic executable" of what needs no library, and exits with 1. LD_LIBRARY_PATH is this process's own affair.
+  const { stdout } = await execa("ldd", [program], { reject: false, env: { LC_ALL: "C", LD_LIBRARY_PATH: undefined } })
+  const missing = stdout.match(/(\S+) => not found/)
+  if (missing) {
+    throw new ImagePartError(`${basename(program)} needs ${missing[1] ?? ""}, which this host does not have.`, "Install it, or name a mirror of the official images in BYHAND_MIRROR.")
+  }
+  for (const [, library] of stdout.matchAll(/=> (\/\S+)/g)) if (library !== undefined) await add(library, root, join("lib", basename(library)))
+  for (const [, loader] of stdout.matchAll(/^\s+(\/\S+) \(0x/gm)) if (loader !== undefined) await add(loader, root, loader)
+}
+
+async function addBusybox(busybox: string, root: string): Promise<void> {
+  await add(busybox, root, "bin/busybox")
+  const { stdout } = await execa(busybox, ["--list"])
+  for (const applet of stdout.split("\n")) if (applet !== "busybox") await symlink("busybox", join(root, "bin", applet))
+}
+
+async function add(file: string, root: string, target: string): Promise<void> {
+  const path = join(root, target)
+  await mkdir(dirname(path), { recursive: true })
+  await copyFile(file, path)
+  await chmod(path, 0o755)
+}

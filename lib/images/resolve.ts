@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto"
+import { mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { architecture } from "../binaries/architecture.ts"
+import { forget, keep, lookAt } from "../binaries/kept.ts"
+import { withLock } from "../binaries/lock.ts"
+import type { Binaries } from "../binaries/resolve.ts"
+import { messageOf, RemediedError } from "../errors.ts"
+import type { Progress } from "../progress.ts"
+import { packageRoot, type Settings } from "../settings.ts"
+import { assemble } from "./assemble.ts"
+import { pull } from "./pull.ts"
+import { nginx, pause, type Recipe } from "./recipes.ts"
+
+/** An image that lessons run. */
+export interface Image {
+  /** Its full name, such as docker.io/library/nginx:latest. */
+  readonly reference: string
+  /** Path of a docker archive (a tar) that crane can push. */
+  readonly archive: string
+  /** Where it comes from, for people to read. */
+  readonly source: string
+}
+
+/** The images of the lessons. */
+export interface Images {
+  /** What a Pod's sandbox runs. */
+  readonly pause: Image
+  readonly nginx: Image
+}
+
+/** No source has an image that is needed. */
+export class NoImageError extends RemediedError {}
+
+const platform = `linux/${architecture}`
+
+/**
+ * Finds the images that lessons run in the first source that has them: the cache, the official registry or a mirror of
+ * it, and put together on this host of programs that Debian ships. They are kept in the cache.
+ * @param binaries with crane and catatonit
+ * @throws NoImageError with every source that was tried
+ */
+export async function resolveImages(binaries: Binaries, settings: Settings, progress: Progress): Promise<Images> {
+  const path = (name: "crane" | "catatonit") => {
+    const binary = binaries.get(name)
+    if (binary === undefined) throw new TypeError(`resolveImages is to be given ${name}`)
+    return binary.path
+  }
+  const crane = path("crane")
+  const [ofPause, ofNginx] = await Promise.all([
+    resolveImage("registry.k8s.io/pause:3.10.2", pause(path("catatonit")), crane, settings, progress), // As kubeadm 1.37 and containerd 2.3 have it.
+    resolveImage("docker.io/library/nginx:latest", nginx(settings), crane, settings, progress),
+  ])
+  return { pause: ofPause, nginx: ofNginx }
+}
+
+async function resolveImage(reference: string, recipe: Recipe, crane: string, settings: Settings, progress: Progress): Promise<Image> {
+  const archive = join(settings.cacheDir, "images", `${reference.replaceAll(/[/:]/g, "_")}-${architecture}-${await digestOfRecipe(recipe)}.tar`)
+  const kept = await fromCache(reference, archive)
+  if (kept !== undefined) return kept
+  return withLock(`${archive}.lock`, (taken, owner) =>
+    progress.task(`Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${reference}`, () => taken), async () => {
+    const meanwhile = await fromCache(reference, archive)
+    if (meanwhile !== undefined) return meanwhile
+    if (await lookAt(archive) === "corrupted") {
+      progress.note(`${archive} is corrupted: it is not what was put there. It is replaced.`)
+      await forget(archive)
+    }
+    const work = `${archive}.work`
+    await rm(work, { recursive: true, force: true }) // Whatever lies in there is of a process that was killed.
+    await mkdir(work, { recursive: true })
+    try {
+      const made = join(work, "archive.tar")
+      const source = await get(reference, recipe, crane, work, made, settings, progress)
+      await keep(made, archive, { source })
+      return { reference, archive, source }
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+  })
+}
+
+async function fromCache(reference: string, archive: string): Promise<Image | undefined> {
+  const kept = await lookAt(archive)
+  return typeof kept === "string" ? undefined : { reference, archive, source: kept["source"] ?? "" }
+}
+
+/** Writes the archive, and says where it comes from. */
+async function get(reference: string, recipe: Recipe, crane: string, work: string, archive: string, settings: Settings, progress: Progress): Promise<string> {
+  const tried: string[] = []
+  try {
+    return await progress.task(`Pulling ${reference}`, (report) => pull(crane, reference, platform, archive, settings, report))
+  } catch (error) {
+    tried.push(problemOf(error))
+  }
+  try {
+    await progress.task(`Making ${reference} of ${recipe.parts}`, () => assemble(recipe, crane, reference, platform, work, archive, settings))
+    return `made here of ${recipe.parts}`
+  } catch (error) {
+    tried.push(problemOf(error))
+  }
+  throw new NoImageError(`There is no image ${reference} to be had here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
+    "Let this host reach the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.")
+}
+
+/** What an error says, without what to do. */
+function problemOf(error: unknown): string {
+  const message = messageOf(error)
+  return error instanceof RemediedError ? message.slice(0, -error.remedy.length).trim() : message
+}
+
+/** Changes whenever what images are made with does. */
+async function digestOfRecipe(recipe: Recipe): Promise<string> {
+  const hash = createHash("sha256").update(recipe.config.join(" "))
+  hash.update(await readFile(join(packageRoot, "lib", "images", "assemble.sh")))
+  const fixtures = join(packageRoot, "fixtures", "images")
+  for (const entry of (await readdir(fixtures, { recursive: true, withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.isFile()) hash.update(await readFile(join(entry.parentPath, entry.name)))
+  }
+  return hash.digest("hex").slice(0, 12)
+}
