@@ -67,9 +67,10 @@ export const goModules: Source = {
     const miss = (why: string): Answer => ({ found: [], misses: [{ source, why }] })
     if (module === undefined) return miss(`${order.tools.join(", ")} cannot be built without a C compiler`)
     if (!existsSync(pins)) return miss(`there is no go.mod for ${order.group} ${order.version}; Kubernetes has one in ${knownVersions.join(", ")}`)
-    if ((await execa("go", ["version"], { reject: false })).failed) return miss("there is no go on PATH")
     const work = await mkdtemp(join(into, "go-"))
-    const failure = await oneAtATime(() => build(order, module, pins, work))
+    const env = await environment(order.settings, work)
+    if ((await execa("go", ["version"], { env, reject: false })).failed) return miss("there is no go on PATH")
+    const failure = await oneAtATime(() => build(order, module, { cwd: pins, env }, work))
     if (failure !== undefined) return miss(failure)
     return inspect(order, source, new Map(order.tools.map((tool) => [tool, join(work, binaryName(module.packageOf(tool)))])), "")
   },
@@ -85,10 +86,10 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Builds into the work folder; returns what went wrong, where something did. */
-async function build(order: Order, module: Module, pins: string, work: string): Promise<string | undefined> {
+async function build(order: Order, module: Module, place: Pick<Options, "cwd" | "env">, work: string): Promise<string | undefined> {
   const packages = order.tools.map(module.packageOf)
   const title = `${order.tools.join(", ")} ${order.version}`
-  const options = { cwd: pins, env: await environment(order.settings, work), reject: false, lines: true } satisfies Options
+  const options = { ...place, reject: false, lines: true } satisfies Options
 
   const time = await order.progress.task(`Fetching the Go modules of ${title}`, async (report) => {
     const fetching = leashed(["go", "list", "-deps", "-f", `{{with .Module}}{{if eq .Path "${module.module}"}}{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}{{end}}{{end}}`, ...packages], options)

@@ -5,6 +5,7 @@ import { cache } from "./cache.ts"
 import { debianPackages } from "./debian-packages.ts"
 import { namedFolder } from "./folder.ts"
 import { goModules } from "./go-modules.ts"
+import { officialRelease } from "./official-release.ts"
 import { searchPath } from "./search-path.ts"
 import { inOrder, type Binary, type Miss } from "./source.ts"
 import { groupOf, knownVersions, releaseFor, type ToolName } from "./versions.ts"
@@ -22,7 +23,7 @@ export class NoBinaryError extends RemediedError {
   }
 }
 
-const sources = [namedFolder, searchPath, cache([goModules, debianPackages])]
+const sources = [namedFolder, searchPath, cache([officialRelease, goModules, debianPackages])]
 
 /**
  * Finds every tool in the first source that has it: the folder that the user names, PATH, the cache, the official

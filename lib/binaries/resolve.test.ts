@@ -1,0 +1,254 @@
+import { execa } from "execa"
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { delimiter, dirname, join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { UsageError } from "../errors.ts"
+import type { Progress } from "../progress.ts"
+import { silentProgress } from "../progress-silent.ts"
+import { packageRoot, readSettings, type Settings } from "../settings.ts"
+import { architecture } from "./architecture.ts"
+import { digestOf } from "./digest.ts"
+import { NoBinaryError, resolveBinaries } from "./resolve.ts"
+
+/** Nobody answers there, so that what is not built is not to be had. */
+const nobody = "http://127.0.0.1:9"
+
+let folder: string
+let settings: Settings
+let notes: string[]
+let progress: Progress
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "byhand-binaries-"))
+  const cache = join(folder, "cache")
+  settings = readSettings({ BYHAND_CACHE: cache, BYHAND_MIRROR: nobody })
+  // Go's modules and builds are shared with the project's own cache.
+  const go = join(readSettings().cacheDir, "go")
+  await mkdir(go, { recursive: true })
+  await mkdir(cache)
+  await symlink(go, join(cache, "go"))
+  notes = []
+  progress = { ...silentProgress, note: (sentence) => { notes.push(sentence) } }
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const cached = (name: string) => join(settings.cacheDir, "bin", `cni-plugins-v1.9.1-${architecture}`, name)
+
+/** Writes a program into a folder of the test's. */
+async function program(name: string, text: string): Promise<string> {
+  const path = join(folder, name)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, `#!/bin/sh\n${text}\n`)
+  await chmod(path, 0o755)
+  return path
+}
+
+/** Puts a go in front of the real one that does something before it builds. */
+async function wrapGo(before: string): Promise<void> {
+  const real = (await execa("sh", ["-c", "command -v go"])).stdout
+  await program("wrapped/go", `if [ "$1" = build ]; then ${before}; fi; exec ${real} "$@"`)
+  vi.stubEnv("PATH", `${join(folder, "wrapped")}${delimiter}${process.env["PATH"] ?? ""}`)
+}
+
+/** Another process that resolves loopback and prints its path. Needs the build in dist. */
+function another(variables: Record<string, string> = {}) {
+  const library = join(packageRoot, "dist")
+  return execa(process.execPath, ["--input-type=module", "--eval", `
+    import { resolveBinaries } from "${library}/binaries/resolve.js"
+    import { readSettings } from "${library}/settings.js"
+    import { terminalProgress } from "${library}/progress-terminal.js"
+    console.log((await resolveBinaries(["loopback"], readSettings(), terminalProgress())).get("loopback").path)
+  `], { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: nobody, ...variables }, reject: false })
+}
+
+/** Waits until something is there; the test's own limit ends the wait. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const seen = await look().catch(() => undefined)
+    if (seen !== undefined) return seen
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+describe("the folder that the user names", () => {
+  test("wins whatever the version, which is told as it is", async () => {
+    await program("mine/kubectl", 'echo "Client Version: v1.30.1"')
+    const binDir = join(folder, "mine")
+    const found = await resolveBinaries(["kubectl"], { ...settings, binDir }, progress)
+    expect(found.get("kubectl")).toEqual({ name: "kubectl", path: join(binDir, "kubectl"), version: "1.30.1", source: `BYHAND_BIN_DIR=${binDir}` })
+  })
+
+  test("with a program that cannot be run is wrong use", async () => {
+    const path = await program("mine/kubectl", "")
+    await chmod(path, 0o644)
+    const resolving = resolveBinaries(["kubectl"], { ...settings, binDir: join(folder, "mine") }, progress)
+    await expect(resolving).rejects.toThrow(UsageError)
+    await expect(resolving).rejects.toThrow(/mine\/kubectl, in the folder that BYHAND_BIN_DIR names, cannot be run: .*EACCES/)
+  })
+})
+
+describe("PATH", () => {
+  const search = (path: string) => { vi.stubEnv("PATH", `${join(folder, path)}${delimiter}${process.env["PATH"] ?? ""}`) }
+
+  test("counts where the version fits", async () => {
+    const path = await program("bin/kubectl", 'echo "Client Version: v1.37.0"')
+    search("bin")
+    expect((await resolveBinaries(["kubectl"], settings, progress)).get("kubectl")).toEqual({ name: "kubectl", path, version: "1.37.0", source: "PATH" })
+  })
+
+  test("is passed over where the version does not fit or the link leads to a program of another name, and never has a CNI plugin", async () => {
+    await program("bin/kubectl", 'echo "Client Version: v1.36.3"')
+    await program("bin/loopback", 'echo "CNI loopback plugin v1.9.1"')
+    await program("elsewhere/snap", 'echo "etcd Version: 3.7.3"')
+    await symlink(join(folder, "elsewhere/snap"), join(folder, "bin/etcd"))
+    search("bin")
+    await withoutMakers()
+    const failure = await resolveBinaries(["kubectl", "loopback", "etcd"], settings, progress).catch((error: unknown) => error)
+    expect(String(failure)).toContain(`PATH: ${join(folder, "bin/kubectl")} is version 1.36.3, not 1.37.x`)
+    expect(String(failure)).toContain("PATH: etcd: not there")
+    expect(String(failure)).toContain("/opt/cni/bin: loopback: not there")
+  })
+})
+
+describe("the cache", () => {
+  test("of several processes at once is filled by one of them, and the others get what it made", async () => {
+    await wrapGo(`echo $$ >> ${folder}/builds`)
+    const runs = await Promise.all([another(), another(), another()])
+    expect(runs.map(({ stdout, stderr }) => [stdout, stderr])).toEqual(Array(3).fill([cached("loopback"), ""]))
+    expect((await readFile(join(folder, "builds"), "utf8")).trim().split("\n")).toHaveLength(1)
+    expect((await readdir(dirname(cached("loopback")))).toSorted()).toEqual([".loopback.json", ".loopback.verified", "loopback"])
+  })
+
+  test("whose maker is killed leaves no process, and the one that waited for it makes what is missing", async () => {
+    await wrapGo(`echo $$ >> ${folder}/builds; test -e ${folder}/go-on || sleep 1000`)
+    const first = another()
+    await until(() => stat(join(folder, "builds")))
+    const second = another({ CI: "1" })
+    await until(async () => (await processes("flock", dirname(cached("")))).length > 0 ? true : undefined)
+    expect(await processes(folder, "build")).not.toEqual([])
+    await writeFile(join(folder, "go-on"), "")
+    first.kill("SIGKILL")
+    expect((await second).stdout).toBe(cached("loopback"))
+    await first
+    expect(await processes(folder)).toEqual([])
+    expect(await openFiles(folder)).toEqual([])
+  })
+
+  test("says whom it waits for", async () => {
+    await wrapGo(`echo $$ >> ${folder}/builds; while ! test -e ${folder}/go-on; do sleep 0.1; done`)
+    const first = another()
+    await until(() => stat(join(folder, "builds")))
+    const titles: string[] = []
+    const waiting = resolveBinaries(["loopback"], settings, { ...progress, task: (title, work) => { titles.push(title); return work(() => undefined) } })
+    await until(async () => titles[0])
+    await writeFile(join(folder, "go-on"), "")
+    await waiting
+    expect(titles).toEqual([`Waiting for process ${String(first.pid)}, which gets bridge, host-local, loopback, portmap 1.9.1`])
+    await first
+  })
+
+  test("names a binary that was written to, though its size and times are as before, and replaces it", async () => {
+    await resolveBinaries(["loopback"], settings, progress)
+    const before = await stat(cached("loopback"))
+    const digest = await digestOf(cached("loopback"))
+    const content = await readFile(cached("loopback"))
+    content[5000] = ~(content[5000] ?? 0)
+    await writeFile(cached("loopback"), content)
+    await utimes(cached("loopback"), before.atime, before.mtime)
+    expect((await stat(cached("loopback"))).size).toBe(before.size)
+
+    expect((await resolveBinaries(["loopback"], settings, progress)).get("loopback")?.path).toBe(cached("loopback"))
+    expect(notes).toEqual([`${cached("loopback")} is corrupted: it is not what was put there. It is replaced.`])
+    expect(await digestOf(cached("loopback"))).toBe(digest)
+  })
+
+  test("takes a binary without a record, which a kill left between two steps, for none", async () => {
+    await resolveBinaries(["loopback"], settings, progress)
+    await rm(join(dirname(cached("loopback")), ".loopback.json"))
+    await writeFile(cached("loopback"), "half")
+    await resolveBinaries(["loopback"], settings, progress)
+    expect((await execa(cached("loopback"), ["--version"])).exitCode).toBe(0)
+  })
+
+  test("that cannot be written to is one reason among the others", async () => {
+    await writeFile(join(settings.cacheDir, "bin"), "not a folder")
+    await withoutMakers()
+    await expect(resolveBinaries(["loopback"], settings, progress)).rejects.toThrow(/the cache: (ENOTDIR|EEXIST)/)
+  })
+})
+
+describe("Go modules", () => {
+  test("tell how many packages of how many are compiled, touch nothing but the cache, and make binaries that tell their version", async () => {
+    const mod = join(settings.cacheDir, "go", "mod")
+    const home = join(folder, "home")
+    const cacheDir = join(folder, "cold") // Modules are there, builds are not.
+    await mkdir(join(cacheDir, "go"), { recursive: true })
+    await symlink(await execa("realpath", [mod]).then(({ stdout }) => stdout), join(cacheDir, "go", "mod"))
+    vi.stubEnv("HOME", home)
+    vi.stubEnv("XDG_CONFIG_HOME", undefined)
+    vi.stubEnv("GOFLAGS", "-mod=vendor")
+    const reports: [number, number][] = []
+    const found = await resolveBinaries(["loopback"], { ...settings, cacheDir }, {
+      ...progress, task: (_, work) => work((done, total, unit) => { if (unit === "packages") reports.push([done, total]) }),
+    })
+    const total = reports[0]?.[1] ?? 0
+    expect(total).toBeGreaterThan(50)
+    expect(reports).toEqual(Array.from({ length: total }, (_, index) => [index + 1, total]))
+    expect(found.get("loopback")).toMatchObject({ version: "1.9.1", source: "Go modules" })
+    await expect(stat(home)).rejects.toThrow("ENOENT")
+    expect(await readdir(dirname(found.get("loopback")?.path ?? ""))).not.toContain(".work")
+  })
+})
+
+describe("where nothing serves", () => {
+  test("one message tells every source that was tried and what to do", async () => {
+    await withoutMakers()
+    await mkdir(join(folder, "mine"))
+    const failure = await resolveBinaries(["kubelet", "runc", "loopback"], { ...settings, binDir: join(folder, "mine") }, progress).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(NoBinaryError)
+    const lines = String(failure).split("\n")
+    expect(lines[0]).toBe("NoBinaryError: There is no kubelet 1.37.2, no runc 1.5.2, no loopback 1.9.1 to be had here. Tried:")
+    for (const line of [
+      `BYHAND_BIN_DIR=${join(folder, "mine")}: has no kubelet`, "PATH: kubelet: not there", "the cache: ", "the official release: 127.0.0.1:9 cannot be reached: ",
+      "Go modules: there is no go on PATH", "Go modules: runc cannot be built without a C compiler", "Debian packages: ", "Put the programs into a folder",
+    ]) expect(lines.filter((said) => said.trim().startsWith(line)), line).not.toEqual([])
+  })
+
+  test("a version without pins is told as such", async () => {
+    await withoutMakers()
+    await expect(resolveBinaries(["kubelet"], { ...settings, kubernetes: "1.37.99" }, progress)).rejects.toThrow(
+      "Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in 1.36.3, 1.37.2")
+  })
+})
+
+/** Leaves only what locks need on PATH, after what the test put there: no go, no apt-get. */
+async function withoutMakers(): Promise<void> {
+  await mkdir(join(folder, "few"))
+  for (const tool of ["sh", "cat", "flock", "setpriv", "tar"]) {
+    await symlink((await execa("sh", ["-c", `command -v ${tool}`])).stdout, join(folder, "few", tool))
+  }
+  vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${join(folder, "few")}`)
+}
+
+/** Command lines of the processes that have all these parts in theirs. */
+async function processes(...parts: string[]): Promise<string[]> {
+  const lines = await Promise.all((await pids()).map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")))
+  return lines.map((line) => line.replaceAll("\0", " ").trim()).filter((line) => parts.every((part) => line.includes(part)))
+}
+
+/** Files in the folder that some process has open. */
+async function openFiles(within: string): Promise<string[]> {
+  const files = await Promise.all((await pids()).map(async (pid) => {
+    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    return Promise.all(descriptors.map((descriptor) => readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => "")))
+  }))
+  return files.flat().filter((file) => file.startsWith(within))
+}
+
+async function pids(): Promise<string[]> {
+  return (await readdir("/proc")).filter((name) => /^\d+$/.test(name))
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config"
+
+/** The project's own tests; the lessons have a config of their own. */
+export default defineConfig({
+  test: {
+    include: ["lib/**/*.test.ts"],
+    testTimeout: 120_000, // Some build or boot what they test.
+    hookTimeout: 120_000,
+  },
+})
