@@ -1,0 +1,76 @@
+#!/bin/bash
+# Runs the lessons in a virtual machine that is what users really have: Debian with systemd, cgroup v2, all capabilities.
+# usage: vm/run.sh [SCRIPT]      as root or through sudo, after the lessons ran once outside: their binaries and images are taken along
+#   SCRIPT: what to run in place of vm/lessons.sh; finds the checkout in /payload/project, the cache in /payload/cache.
+#   VM_ACCEL=kvm: for hosts that have it; the default is to emulate, which works anywhere and is some nine times slower.
+#   VM_LIMIT=60m: how long the machine may take.
+# Its exit status is the lessons' own; 2 for wrong use. It leaves nothing behind but the system disk in the cache.
+set -eu
+export PATH=$PATH:/usr/sbin:/sbin
+project=$(realpath "$(dirname "$0")/..") script=$(realpath "${1:-$(dirname "$0")/lessons.sh}")
+cache=$(realpath -m "${BYHAND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/byhand}")
+stop() { echo "vm: $*" >&2; exit 2; }
+
+[ "$(uname -m)" = x86_64 ] || stop "made for x86-64 hosts only."
+for tool in qemu-system-x86_64 debootstrap mke2fs; do
+  command -v $tool >/dev/null || stop "there is no $tool: apt-get install qemu-system-x86 debootstrap debian-archive-keyring e2fsprogs"
+done
+[ -f "$script" ] || stop "there is no $script."
+for folder in bin images; do [ -d "$cache/$folder" ] || stop "there is no $cache/$folder: run the lessons here first (npx vitest run)."; done
+
+# A file system that belongs to root is made by root.
+[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" bash "$0" "$@"
+
+# Everything below happens in namespaces of its own: when this process ends, however it ends, so do its children, mounts and files.
+if [ -z "${VM_INSIDE:-}" ]; then
+  mkdir -p "$cache/vm/work"
+  VM_INSIDE=1 setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --mount-proc bash "$0" "$@" &
+  trap 'kill -KILL $!; exit 130' INT TERM
+  wait $!
+  exit
+fi
+work=$cache/vm/work
+mount -t tmpfs -o size=8G tmpfs "$work"
+
+# The system disk is made once for each recipe.
+system=$cache/vm/system-$(sha256sum "$project/vm/disk.sh" | cut -c1-12)
+exec 9>"$cache/vm/lock"
+flock 9
+if [ ! -d "$system" ]; then
+  echo "vm: making the system disk (about a minute)"
+  rm -rf "$cache"/vm/system-* # Other recipes' disks, and what a killed run left.
+  mkdir "$system.part"
+  bash "$project/vm/disk.sh" "$work" "$system.part"
+  mv "$system.part" "$system"
+  rm -rf "$work"/*
+fi
+exec 9>&-
+
+# The second disk: the checkout, its cache, and the node that runs here.
+payload=$work/payload
+mkdir -p "$payload/project" "$payload/cache/bin" "$payload/cache/images"
+mount --bind "$project" "$payload/project"
+[ ! -e "$project/.git" ] || mount -t tmpfs tmpfs "$payload/project/.git"
+for folder in bin images; do mount --bind "$cache/$folder" "$payload/cache/$folder"; done
+mkdir "$payload/bin"
+cp "$(command -v node)" "$payload/bin/node"
+cp "$script" "$payload/run"
+chmod 755 "$payload/run"
+mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
+
+# Both disks stay as they are: what the machine writes goes to a file that qemu has already removed.
+disk() { echo "-drive file=$1,format=raw,if=virtio,snapshot=on"; }
+port() { echo "-device virtserialport,chardev=$1,name=$1"; }
+# The end of qemu's input would close the port that the output comes from.
+# shellcheck disable=SC2046 # The flags are words.
+timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
+  -accel "${VM_ACCEL:-tcg,thread=multi,tb-size=1024}" -cpu max -smp "$(nproc)" -m 4096 \
+  -nic none -no-reboot -display none -monitor none -serial "file:$work/boot.log" \
+  -kernel "$system/vmlinuz" -initrd "$system/initrd" -append "root=/dev/vda rw console=ttyS0 quiet" \
+  $(disk "$system/disk.img") $(disk "$work/payload.img") -device virtio-rng-pci -device virtio-serial \
+  -chardev stdio,id=output,signal=off $(port output) -chardev "file,id=status,path=$work/status" $(port status) \
+  < <(sleep infinity) || echo "vm: qemu ended with $?, or was stopped after ${VM_LIMIT:-60m}." >&2
+
+status=$(tr -cd 0-9 <"$work/status" || true)
+[ -n "$status" ] || { tail -n 20 "$work/boot.log" >&2; echo "vm: the machine ended before the lessons did." >&2; exit 1; }
+exit "$status"
