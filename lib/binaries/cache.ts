@@ -96,6 +96,7 @@ async function store(folder: string, binary: Binary): Promise<Binary> {
   await forget(path)
   await rename(binary.path, path)
   await writeWhole(recordPath(path), JSON.stringify(record))
+  await writeWhole(markPath(path), `${await stateOf(path) ?? ""} ${record.sha256}`)
   return { ...binary, path }
 }
 
@@ -112,10 +113,9 @@ async function forget(path: string): Promise<void> {
  */
 async function isIntact(path: string, state: string, sha256: string): Promise<boolean> {
   const mark = `${state} ${sha256}`
-  const markPath = join(dirname(path), `.${basename(path)}.verified`)
-  if (await readFile(markPath, "utf8").catch(() => "") === mark) return true
+  if (await readFile(markPath(path), "utf8").catch(() => "") === mark) return true
   if (await digestOf(path) !== sha256) return false
-  await writeWhole(markPath, mark).catch(() => undefined) // A cache that cannot be written to is only slower.
+  await writeWhole(markPath(path), mark).catch(() => undefined) // A cache that cannot be written to is only slower.
   return true
 }
 
@@ -139,6 +139,10 @@ async function readRecord(path: string): Promise<Record | undefined> {
 
 function recordPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.json`)
+}
+
+function markPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.verified`)
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {

@@ -32,21 +32,21 @@ const sources = [namedFolder, searchPath, cache([officialRelease, goModules, deb
  */
 export async function resolveBinaries(names: readonly ToolName[], settings: Settings, progress: Progress): Promise<Binaries> {
   const release = releaseFor(settings.kubernetes)
-  const groups = [...new Set(names.map(groupOf))]
-  const answers = await Promise.allSettled(groups.map((group) =>
-    inOrder(sources, { group, version: release[group], tools: names.filter((name) => groupOf(name) === group), settings, progress }, "")))
+  const wanted = [...new Set(names)]
+  const answers = await Promise.allSettled([...new Set(wanted.map(groupOf))].map(async (group) => {
+    const tools = wanted.filter((name) => groupOf(name) === group)
+    const { found, misses } = await inOrder(sources, { group, version: release[group], tools, settings, progress }, "")
+    return { found, misses: found.length < tools.length ? misses : [] }
+  }))
 
   const binaries = new Map<ToolName, Binary>()
-  const missing: string[] = []
   const misses: Miss[] = []
-  for (const [index, answer] of answers.entries()) {
+  for (const answer of answers) {
     if (answer.status === "rejected") throw answer.reason
     for (const binary of answer.value.found) binaries.set(binary.name, binary)
-    const without = names.filter((name) => groupOf(name) === groups[index] && !binaries.has(name))
-    if (without.length === 0) continue
-    missing.push(...without.map((name) => `${name} ${release[groupOf(name)]}`))
     misses.push(...answer.value.misses)
   }
-  if (missing.length > 0) throw new NoBinaryError(missing, misses)
+  const missing = wanted.filter((name) => !binaries.has(name))
+  if (missing.length > 0) throw new NoBinaryError(missing.map((name) => `${name} ${release[groupOf(name)]}`), misses)
   return binaries
 }
