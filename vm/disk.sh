@@ -39,5 +39,5 @@ chroot "$root" update-initramfs -u >/dev/null 2>&1
 
 cp "$root"/boot/vmlinuz-* "$into/vmlinuz"
 cp "$root"/boot/initrd.img-* "$into/initrd"
-rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/boot/*
+rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "${root:?}"/boot/*
 mke2fs -q -t ext4 -d "$root" "$into/disk.img" 4G >/dev/null

@@ -3,7 +3,7 @@
 # The last line is the sum of the three; the exit status is 1 if any of them failed.
 set -u
 export PATH=/payload/bin:$PATH BYHAND_CACHE=/payload/cache BYHAND_PATIENCE=900
-cd /payload/project
+cd /payload/project || exit
 log=$(mktemp) failed=0
 
 lessons() { # USER [FILE of a lesson…]

@@ -42,7 +42,7 @@ if [ ! -d "$system" ]; then
   mkdir "$system.part"
   bash "$project/vm/disk.sh" "$work" "$system.part"
   mv "$system.part" "$system"
-  rm -rf "$work"/*
+  rm -rf "${work:?}"/*
 fi
 exec 9>&-
 
