@@ -25,6 +25,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
     expect(existsSync(join(folder, "two/bin/busybox")) || existsSync(join(folder, "two/usr/bin/busybox"))).toBe(true)
     expect((await readdir(join(folder, "one"))).filter((name) => name.startsWith("."))).toEqual([])
     expect((await stat(hostLists)).mtimeMs).toBe(before.mtimeMs)
+    expect((await readdir(join(folder, "cache/apt/lists"))).some((name) => name.includes("_Packages"))).toBe(true)
   })
 
   test("that do not exist are named", async () => {
