@@ -7,7 +7,7 @@ import { packageRoot, type Settings } from "../settings.ts"
 import type { Recipe } from "./recipes.ts"
 
 /** An image could not be put together here. */
-export class AssembleError extends RemediedError {}
+class AssembleError extends RemediedError {}
 
 /** Ways into a network of one's own, by privilege. */
 const isolate = {

@@ -17,7 +17,7 @@ export interface Recipe {
 }
 
 /** A part of an image is not to be had on this host. */
-export class ImagePartError extends RemediedError {}
+class ImagePartError extends RemediedError {}
 
 /** A sandbox's first process: catatonit, which with -P does nothing but reap. */
 export function pause(catatonit: string): Recipe {
