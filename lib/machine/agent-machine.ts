@@ -25,20 +25,21 @@ export const ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   HOME: "/root",
   LANG: "C.UTF-8",
-  KUBECONFIG: "/root/.kube/config",
 } as const
 
 /** A machine that is reached through its agent's unix socket; how it was made and how it ends is its maker's. */
 export class AgentMachine implements Machine {
   readonly name: string
   readonly privileged: boolean
+  readonly address: string
   readonly #socketPath: string
   readonly #end: () => Promise<void>
   readonly #forwards = new Set<Forward>()
 
-  constructor(options: { name: string; privileged: boolean; socketPath: string; end: () => Promise<void> }) {
+  constructor(options: { name: string; privileged: boolean; address: string; socketPath: string; end: () => Promise<void> }) {
     this.name = options.name
     this.privileged = options.privileged
+    this.address = options.address
     this.#socketPath = options.socketPath
     this.#end = options.end
   }
@@ -73,12 +74,14 @@ export class AgentMachine implements Machine {
     const exit = deferred<Exit>()
     const machineEnded = () => exit.resolve({ code: null, signal: "SIGKILL" })
     const socket = this.#ask({ op: "spawn", argv: [...argv], env: { ...ENVIRONMENT, ...options.env }, cwd: "/root", log: options.log }, () => undefined, (reply) => {
-      if (reply.is === "started") resolve({ pid: reply.pid, exit: exit.promise })
+      if (reply.is === "started") {
+        resolve({ pid: reply.pid, exit: exit.promise })
+        socket.unref() // From here on it only waits for an end.
+      }
       if (reply.is === "exited") exit.resolve({ code: reply.code, signal: reply.signal })
       if (reply.is === "failed") reject(failure(`${argv[0]} could not be started: ${reply.message}.`, reply))
     }, (error) => { reject(error); machineEnded() })
     socket.on("close", machineEnded)
-    socket.unref()
     return promise
   }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The first process of a machine: makes the file system and the network that are its own, then runs the agent.
 # When it ends, the kernel ends everything in the machine with it.
-# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER      OWNER: who may talk to the agent, where that is not who runs it. MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
+# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER ADDRESS      OWNER: who may talk to the agent, where that is not who runs it. MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
 set -eu
-run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6
+run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6 address=$7
 root=$run/root
 umask 022
 mount --make-rprivate /
@@ -40,7 +40,7 @@ printf '%s\n' "$name" >etc/hostname
 printf '127.0.0.1 localhost %s\n' "$name" >etc/hosts # kube-apiserver reaches the kubelet by the Node's name, on loopback.
 : >etc/resolv.conf
 cat >etc/profile <<'EOF'
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin KUBECONFIG=/etc/kubernetes/admin.conf
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 EOF
 cp etc/profile root/.bashrc
 # shellcheck disable=SC2016 # The machine's shell expands it, not this one.
@@ -116,13 +116,13 @@ rmdir /old
 
 # A network of its own. The kubelet wants an address that is not loopback and a default route; nobody answers at its other end.
 hostname "$name"
-ip -batch - <<'EOF'
+ip -batch - <<EOF
 link set lo up
 link add eth0 type veth peer name uplink
-addr add 10.77.0.2/24 dev eth0
+addr add $address/24 dev eth0
 link set uplink up
 link set eth0 up
-route add default via 10.77.0.1
+route add default via ${address%.*}.1
 EOF
 
 # The agent starts from an empty environment: the host's own has no say in here.

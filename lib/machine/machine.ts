@@ -45,7 +45,8 @@ export interface Machine extends AsyncDisposable {
   readonly name: string
   /** Whether it may make cgroups and mounts as containers need: false in a user namespace. */
   readonly privileged: boolean
-  /** The binaries it was given, by name; each lies at /usr/local/bin, CNI plugins at /opt/cni/bin. */
+  /** Its address that is not loopback: the Node's. */
+  readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>
   /** Starts what goes on running; its output is appended to the file `log` on the machine. */
   spawn(argv: readonly string[], options: { log: string; env?: Readonly<Record<string, string>> }): Promise<Spawned>

@@ -34,6 +34,9 @@ export interface Sandbox {
   detach(): Promise<void>
 }
 
+/** A machine's address in its own network, which no other machine shares. */
+const ADDRESS = "10.77.0.2"
+
 const agentFolder = join(packageRoot, "dist", "machine", "agent")
 const scriptsFolder = join(packageRoot, "lib", "machine")
 
@@ -58,7 +61,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   const mode = privilege === "user" ? "user" : "root"
   await writeFile(join(folder, "mode"), mode)
 
-  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder]
+  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS]
   const supervisor = execa(privilege === "sudo" ? "sudo" : "sh", privilege === "sudo" ? ["-n", "sh", ...command] : command,
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
   let complaints = ""
@@ -83,7 +86,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     await ended
   }
   return {
-    machine: new AgentMachine({ name, privileged: privilege !== "user", socketPath, end }),
+    machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end }),
     privilege,
     folder,
     detach: async () => {
@@ -104,7 +107,7 @@ export async function attachSandbox(settings: Settings, id: string): Promise<{ m
     while (existsSync(folder)) await sleep(20) // The supervisor removes it last.
   }
   const mode = (await readFile(join(folder, "mode"), "utf8")).trim()
-  return { machine: new AgentMachine({ name, privileged: mode === "root", socketPath, end }), folder }
+  return { machine: new AgentMachine({ name, privileged: mode === "root", address: ADDRESS, socketPath, end }), folder }
 }
 
 /** The agent is compiled code, unlike what vitest reads: a checkout may hold a newer source than what was built. */

@@ -2,7 +2,7 @@
 # Outside a machine: starts it, waits for whichever ends first, the machine or the test process (end-of-file on standard
 # input), and then removes what the kernel does not: cgroup folders and the run's folder. A line "detach" before the
 # end-of-file lets the machine live on without its test process.
-# usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR
+# usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR ADDRESS
 set -u
 run=$1 mode=$3 scripts=$7
 trap '' INT HUP # Ctrl-C is for the test process; its end is what counts here.
@@ -82,7 +82,7 @@ exec 3<&0
 # pdeathsig: should this supervisor be killed, the machine must not outlive it.
 # shellcheck disable=SC2086 # The flags are words.
 setpriv --pdeathsig KILL sh -c "$enter_cgroup" sh "$run/cgroups" \
-  unshare $isolate sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" <&- 3<&- 2>"$run/init.log" &
+  unshare $isolate sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8" <&- 3<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
 trap 'kill -9 $machine' TERM

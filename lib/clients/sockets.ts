@@ -1,0 +1,36 @@
+import type { Machine } from "../machine/machine.ts"
+
+/** A TCP socket of the machine, and the process that holds it. */
+export interface TcpSocket {
+  readonly local: string
+  readonly peer: string
+  readonly pid: number
+  /** The program's name as the kernel cuts it: 15 characters. */
+  readonly program: string
+}
+
+/** The sockets that listen on a port (ss -tlnp). */
+export function listeners(machine: Machine, port: number): Promise<TcpSocket[]> {
+  return sockets(machine, ["--listening", "sport", "=", `:${port}`])
+}
+
+/** The established connections that a process holds, by their far ends (ss -tnp). */
+export async function connectionsOf(machine: Machine, pid: number): Promise<TcpSocket[]> {
+  return (await sockets(machine, [])).filter((socket) => socket.pid === pid)
+}
+
+/** The established connections whose far end is this port (ss -tnp dport = :PORT). */
+export function connectionsTo(machine: Machine, port: number): Promise<TcpSocket[]> {
+  return sockets(machine, ["dport", "=", `:${port}`])
+}
+
+async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
+  const { stdout } = await machine.run(["ss", "--tcp", "--numeric", "--processes", "--no-header", ...filter])
+  return stdout.split("\n").flatMap((line) => {
+    const holder = /users:\(\("([^"]*)",pid=(\d+)/.exec(line)
+    const fields = line.trim().split(/\s+/)
+    const [local, peer] = fields.slice(3, 5)
+    if (holder === null || local === undefined || peer === undefined) return []
+    return [{ local, peer, program: holder[1] ?? "", pid: Number(holder[2]) }]
+  })
+}

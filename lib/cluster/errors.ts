@@ -1,0 +1,25 @@
+import { logOf, type ComponentName } from "../components/component.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+import { RemediedError } from "../errors.ts"
+
+/** A component did not come up, or did not stay up; carries what its log says. */
+export class ComponentError extends RemediedError {
+  readonly component: ComponentName
+  readonly finding: Finding | undefined
+
+  constructor(component: ComponentName, problem: string, finding: Finding | undefined, log: readonly string[]) {
+    super(finding === undefined ? `${problem}.` : `${problem}: ${finding.cause}.`,
+      [finding?.remedy ?? `Nothing known fits; its log (${logOf(component)}) ends:`, ...log.map((line) => `    ${line}`)].join("\n"))
+    this.component = component
+    this.finding = finding
+  }
+}
+
+/** It ended before it was ready. */
+export class ComponentExitedError extends ComponentError {}
+
+/** It neither became ready nor ended in the time it was given. */
+export class ComponentTimeoutError extends ComponentError {}
+
+/** Somebody else answers where the component should. */
+export class ForeignListenerError extends ComponentError {}

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { listeners } from "../clients/sockets.ts"
+import { argvOf, logOf, type Component, type ComponentName } from "../components/component.ts"
+import { diagnose } from "../diagnosis/finding.ts"
+import type { Exit, Machine, Spawned } from "../machine/machine.ts"
+import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "./errors.ts"
+import { httpGet } from "./http-get.ts"
+
+/** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
+const POLL_INTERVAL = 20
+/** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
+const GRACE = 20_000
+const LOG_LINES = 12
+
+/** What a component needs of its cluster. */
+export interface Surroundings {
+  readonly machine: Machine
+  /** Milliseconds a component may take to become ready. */
+  readonly patience: number
+  /** The CA that has signed every certificate here. */
+  readonly ca: () => Promise<Buffer>
+  readonly token: string
+}
+
+/** One component of a cluster, to start, stop, kill and restart. */
+export class ManagedComponent<Options extends object> implements AsyncDisposable {
+  readonly #describe: (options: Options) => Component
+  readonly #surroundings: Surroundings
+  #options: Options
+  #process: Spawned | undefined
+  #failure: Error | undefined
+
+  constructor(describe: (options: Options) => Component, options: Options, surroundings: Surroundings) {
+    this.#describe = describe
+    this.#options = options
+    this.#surroundings = surroundings
+  }
+
+  /** What is, or would be, started. */
+  get component(): Component {
+    return this.#describe(this.#options)
+  }
+
+  get name(): ComponentName {
+    return this.component.name
+  }
+
+  /** Its process's number on the machine. @throws where it does not run */
+  get pid(): number {
+    if (this.#process === undefined) throw new ComponentError(this.name, `${this.name} is not running`, undefined, [])
+    return this.#process.pid
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** Why its last start failed, if it did. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /**
+   * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
+   * @param changes what differs from how it was described last
+   * @throws ComponentExitedError, ComponentTimeoutError or ForeignListenerError, each with what its log says
+   */
+  async start(changes: Partial<Options> = {}): Promise<void> {
+    if (this.isRunning) return
+    this.#options = { ...this.#options, ...changes }
+    this.#failure = undefined
+    try {
+      await this.#startAndWait(this.component)
+    } catch (error) {
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      await this.kill()
+      throw error
+    }
+  }
+
+  async #startAndWait(component: Component): Promise<void> {
+    const { machine, patience } = this.#surroundings
+    await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
+    const before = performance.now()
+    const seconds = () => ((performance.now() - before) / 1000).toFixed(1)
+    const spawned = await machine.spawn(argvOf(component), { log: logOf(component.name) })
+    this.#process = spawned
+    const ended: { exit?: Exit } = {}
+    void spawned.exit.then((exit) => {
+      ended.exit = exit
+      if (this.#process === spawned) this.#process = undefined
+    })
+    for (;;) {
+      if (ended.exit !== undefined) {
+        const how = ended.exit.code === null ? `was ended by ${ended.exit.signal}` : `exited with ${ended.exit.code}`
+        throw await this.#error(ComponentExitedError, `${component.name} ${how} after ${seconds()} s`)
+      }
+      if (await this.#isReady(component)) break
+      if (performance.now() - before > patience) throw await this.#error(ComponentTimeoutError, `${component.name} was not ready after ${seconds()} s`)
+      await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
+    }
+    if (component.port !== undefined) await this.#checkListener(component.port, spawned.pid)
+  }
+
+  async #isReady({ ready }: Component): Promise<boolean> {
+    const { machine, ca, token } = this.#surroundings
+    if (ready.by === "command") return (await machine.run(ready.argv)).exitCode === 0
+    try {
+      const { status } = await httpGet(machine, { port: ready.port, path: ready.path, ...(ready.tls ? { ca: await ca(), token } : {}) })
+      return status === 200
+    } catch {
+      return false // Nobody listens yet, or whoever does is not one of ours.
+    }
+  }
+
+  /** An answer counts only if the process that listens is the one that was started. */
+  async #checkListener(port: number, pid: number): Promise<void> {
+    const found = await listeners(this.#surroundings.machine, port)
+    if (found.some((socket) => socket.pid === pid)) return
+    const other = found[0]
+    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, ${
+      other === undefined ? "and nobody does" : `${other.program} (pid ${other.pid}) does`}`)
+  }
+
+  async #error(kind: typeof ComponentError, problem: string): Promise<ComponentError> {
+    const log = await this.log()
+    return new kind(this.name, problem, diagnose(this.name, log), log.slice(-LOG_LINES))
+  }
+
+  /** The lines of its log since the machine started. */
+  async log(): Promise<string[]> {
+    const content = await this.#surroundings.machine.read(logOf(this.name)).catch(() => Buffer.alloc(0)) // It has not written any.
+    return content.toString().trimEnd().split("\n")
+  }
+
+  /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */
+  async stop(): Promise<void> {
+    await this.#end("TERM")
+  }
+
+  /** Ends it at once (SIGKILL). Resolves when it has ended. */
+  async kill(): Promise<void> {
+    await this.#end("KILL")
+  }
+
+  async restart(changes: Partial<Options> = {}): Promise<void> {
+    await this.stop()
+    await this.start(changes)
+  }
+
+  /** One more of its kind beside it, with what must differ; ended with `await using`. */
+  async another(changes: Partial<Options>): Promise<ManagedComponent<Options>> {
+    const other = new ManagedComponent(this.#describe, { ...this.#options, ...changes }, this.#surroundings)
+    await other.start()
+    return other
+  }
+
+  async #end(signal: "TERM" | "KILL"): Promise<void> {
+    const spawned = this.#process
+    if (spawned === undefined) return
+    const { machine } = this.#surroundings
+    const send = (name: string) => machine.run(["kill", `-${name}`, String(spawned.pid)])
+    await send(signal)
+    const deadline = new AbortController()
+    const timer = sleep(GRACE, undefined, { signal: deadline.signal }).then(() => send("KILL"), () => undefined)
+    await spawned.exit
+    deadline.abort()
+    await timer
+    if (this.#process === spawned) this.#process = undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+}
