@@ -32,6 +32,9 @@ export interface Images {
 /** No source has an image that is needed. */
 export class NoImageError extends RemediedError {}
 
+/** The images by their full names. */
+export const REFERENCES = { pause: "registry.k8s.io/pause:3.10.2", nginx: "docker.io/library/nginx:latest" } as const // pause as kubeadm 1.37 and containerd 2.3 have it.
+
 const platform = `linux/${architecture}`
 
 /**
@@ -48,8 +51,8 @@ export async function resolveImages(binaries: Binaries, settings: Settings, prog
   }
   const crane = path("crane")
   const [ofPause, ofNginx] = await Promise.all([
-    resolveImage("registry.k8s.io/pause:3.10.2", pause(path("catatonit")), crane, settings, progress), // As kubeadm 1.37 and containerd 2.3 have it.
-    resolveImage("docker.io/library/nginx:latest", nginx(settings), crane, settings, progress),
+    resolveImage(REFERENCES.pause, pause(path("catatonit")), crane, settings, progress),
+    resolveImage(REFERENCES.nginx, nginx(settings), crane, settings, progress),
   ])
   return { pause: ofPause, nginx: ofNginx }
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander"
+import { messageOf, UsageError } from "../errors.ts"
+import type { CommonOptions, Outcome } from "./options.ts"
+
+const WRONG_USE = 2
+
+const program = new Command("byhand")
+  .description("A Kubernetes control plane, bootstrapped by hand, as a course that grades itself.")
+  .addHelpText("after", "\nExit status: 0 fine, 1 something failed, 2 wrong use. Settings are read from BYHAND_* too; flags win.")
+  .enablePositionalOptions()
+  .exitOverride()
+
+// What a command is made of is imported when it is called: nobody waits for what is not used.
+command("up", "bring up a cluster to play with: what lessons 01 to 06 bring up, all at once")
+  .option("--empty", "only the machine with the tools in it, to type the workshop yourself")
+  .action(async (options: CommonOptions & { empty?: boolean }) => show(options, await (await import("./up.ts")).up(options)))
+command("shell [command...]", "a shell inside the cluster's machine, or one command, whose exit status is passed on")
+  .passThroughOptions()
+  .action(async (words: string[], options: CommonOptions) => { process.exitCode = await (await import("./shell.ts")).shell(words, options) })
+command("status", "the clusters that run and each component of them; exit status 1 where one is up but not all of it is ready")
+  .action(async (options: CommonOptions) => show(options, await (await import("./status.ts")).status(options)))
+command("down", "end a cluster and all that is in it")
+  .action(async (options: CommonOptions) => show(options, await (await import("./down.ts")).down(options)))
+command("doctor", "what this host can run, and why; exit status 1 where lessons 01 to 04 cannot run in full")
+  .action(async (options: CommonOptions) => show(options, await (await import("./doctor.ts")).doctor(options)))
+command("transcript", "the whole workshop as a bash script, to run as root in an empty machine:\nbyhand up --empty && byhand transcript | byhand shell bash")
+  .action(async (options: CommonOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
+command("grade [lessons...]", "the lessons, or those with these numbers: the same run as `npx vitest run`")
+  .option("--strict", "count what cannot be checked here as failed")
+  .option("--except <list>", "lessons or titles of tests, comma-separated, that --strict does not count")
+  .action(async (lessons: string[], options: CommonOptions & { strict?: boolean; except?: string }) =>
+    (await import("./grade.ts")).grade(lessons, options))
+
+function command(nameAndArguments: string, description: string): Command {
+  return program.command(nameAndArguments).description(description)
+    .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2")
+    .option("--name <name>", "name of the cluster, where there are several (default: byhand)")
+    .option("--json", "for programs to read")
+}
+
+function show({ json }: CommonOptions, { text, data, exitCode }: Outcome): void {
+  process.stdout.write(json === true ? `${JSON.stringify(data, undefined, 2)}\n` : text)
+  process.exitCode = exitCode ?? 0
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE // It has said what is wrong.
+  else {
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exitCode = error instanceof UsageError ? WRONG_USE : 1
+  }
+}
+// Whatever is still open, such as the connections to a machine that lives on, is of no use any more.
+process.stdout.write("", () => process.exit())

@@ -1,0 +1,92 @@
+import { readdir, readFile, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { z } from "zod"
+import { httpGet } from "../cluster/http-get.ts"
+import { PORTS } from "../cluster/cluster.ts"
+import { TOKENS_FILE } from "../components/apiserver.ts"
+import { UsageError } from "../errors.ts"
+import type { Machine } from "../machine/machine.ts"
+import { attachSandbox } from "../machine/sandbox.ts"
+import { pki } from "../pki/pki.ts"
+import type { Settings } from "../settings.ts"
+import { typed } from "./options.ts"
+
+const PREFIX = "up-"
+
+/** The id of the machine that `byhand up` makes under a name. */
+export function idOf(name: string): string {
+  return `${PREFIX}${name}`
+}
+
+/** Where the kubeconfig for clients of the host lies in a run's folder. */
+export function kubeconfigOf(folder: string): string {
+  return join(folder, "kubeconfig")
+}
+
+/** Where the identity of the process that forwards a port to the machine lies in a run's folder. */
+export function relayOf(folder: string): string {
+  return join(folder, "relay")
+}
+
+/** A cluster that is up. */
+export interface Run {
+  readonly name: string
+  readonly machine: Machine
+  readonly folder: string
+  readonly since: Date
+}
+
+/** The running cluster of this name. */
+export async function findRun(settings: Settings, name: string): Promise<Run | undefined> {
+  const found = await attachSandbox(settings, idOf(name))
+  return found && { name, ...found, since: (await stat(join(found.folder, "supervisor"))).mtime }
+}
+
+/** All that run, by name. */
+export async function allRuns(settings: Settings): Promise<Run[]> {
+  const folders = await readdir(settings.runsDir).catch(() => [])
+  const found = await Promise.all(folders.filter((folder) => folder.startsWith(PREFIX)).sort()
+    .map((folder) => findRun(settings, folder.slice(PREFIX.length))))
+  return found.filter((run) => run !== undefined)
+}
+
+/** The running cluster of this name. @throws UsageError where there is none, with those that there are */
+export async function theRun(settings: Settings, name: string): Promise<Run> {
+  const run = await findRun(settings, name)
+  if (run !== undefined) return run
+  const others = (await allRuns(settings)).map((other) => other.name)
+  throw new UsageError(`No cluster named ${name} is up.`,
+    others.length > 0 ? `Those that are: ${others.join(", ")}; choose one with --name.` : `Start it with: ${typed("up", name)}`)
+}
+
+/** How to speak with a cluster's apiserver, read from its machine. */
+export interface Access {
+  readonly ca: Buffer
+  readonly token: string
+}
+
+/** @returns undefined where nobody has made certificates and a token there */
+export async function accessOf(machine: Machine): Promise<Access | undefined> {
+  try {
+    const [ca, tokens] = await Promise.all([machine.read(pki.ca.certificate), machine.read(TOKENS_FILE)])
+    return { ca, token: tokens.toString().split(",")[0] ?? "" }
+  } catch {
+    return undefined
+  }
+}
+
+/** The version that a cluster's apiserver says it has, without the v; undefined where it does not answer. */
+export async function kubernetesOf(machine: Machine, access: Access | undefined): Promise<string | undefined> {
+  if (access === undefined) return undefined
+  try {
+    const { body } = await httpGet(machine, { port: PORTS.apiserver, path: "/version", ...access })
+    return z.object({ gitVersion: z.string() }).parse(JSON.parse(body)).gitVersion.replace(/^v/, "")
+  } catch {
+    return undefined
+  }
+}
+
+/** The address that the host's clients are told, from the kubeconfig that they are given. */
+export async function hasKubeconfig(folder: string): Promise<boolean> {
+  return readFile(kubeconfigOf(folder)).then(() => true, () => false)
+}

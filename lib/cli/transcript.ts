@@ -1,0 +1,9 @@
+import { transcript as render } from "../transcript/transcript.ts"
+import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
+
+/** The whole workshop as a script for bash. */
+export function transcript(options: CommonOptions): Promise<Outcome> {
+  const { kubernetes } = settingsOf(options)
+  const text = render(kubernetes)
+  return Promise.resolve({ text, data: { kubernetes, script: text } })
+}

@@ -1,0 +1,114 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { z } from "zod"
+import { Cluster, PORTS } from "../cluster/cluster.ts"
+import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
+import { httpGet } from "../cluster/http-get.ts"
+import { RemediedError, UsageError } from "../errors.ts"
+import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
+import { identify } from "../machine/identity.ts"
+import { startSandbox, type Sandbox } from "../machine/sandbox.ts"
+import { terminalProgress } from "../progress-terminal.ts"
+import { packageRoot, type Settings } from "../settings.ts"
+import { quote } from "../shell.ts"
+import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
+import { accessOf, findRun, hasKubeconfig, idOf, kubeconfigOf, kubernetesOf, relayOf, type Run } from "./runs.ts"
+
+const POLL_INTERVAL = 25
+
+/** The cluster stands, but something that it should have by itself is not there. */
+class NotReadyError extends RemediedError {}
+
+/** The process that forwards a port of the host to the machine did not start. */
+class RelayError extends RemediedError {}
+
+/** Milliseconds since the command was typed at which something was there. */
+type Milestones = Record<string, number>
+
+/** Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted. */
+export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
+  const settings = settingsOf(options)
+  const name = nameOf(options)
+  const running = await findRun(settings, name)
+  if (running !== undefined) return alreadyUp(running, options)
+
+  const milliseconds: Milestones = {}
+  const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
+  const equipment = await equip(FIRST_LESSON_WITH_CONTAINERS, settings, terminalProgress())
+  reached("equipped")
+  const sandbox = await startSandbox({ name, id: idOf(name), binds: equipment.binds, settings })
+  reached("machine")
+  try {
+    if (options.empty !== true) {
+      const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience })
+      await Promise.all([cluster.up().then(() => reached("components")), untilReady(cluster, settings, reached), openToHost(cluster, sandbox)])
+    }
+    await sandbox.detach()
+  } catch (error) {
+    await sandbox.machine.close()
+    throw error
+  }
+  return {
+    text: `${name} is up after ${(performance.now() / 1000).toFixed(1)} s${options.empty === true ? ", with nothing running in it" : `: Kubernetes ${settings.kubernetes}`}.\n`
+      + (sandbox.machine.privileged || options.empty === true ? "" : "It has no Node: containers need root, or sudo.\n")
+      + await howToUse(name, sandbox.folder),
+    data: { name, folder: sandbox.folder, kubeconfig: options.empty === true ? null : kubeconfigOf(sandbox.folder), kubernetes: settings.kubernetes, milliseconds },
+  }
+}
+
+async function alreadyUp({ name, machine, folder, since }: Run, options: CommonOptions): Promise<Outcome> {
+  const kubernetes = await kubernetesOf(machine, await accessOf(machine))
+  if (options.kubernetes !== undefined && kubernetes !== undefined && kubernetes !== settingsOf(options).kubernetes) {
+    throw new UsageError(`${name} is up already, with Kubernetes ${kubernetes}.`, `End it first with ${typed("down", name)}, or give the new one another --name.`)
+  }
+  return {
+    text: `${name} is up already, since ${since.toLocaleString("sv")}.\n${await howToUse(name, folder)}`,
+    data: { name, folder, kubeconfig: await hasKubeconfig(folder) ? kubeconfigOf(folder) : null, kubernetes: kubernetes ?? null, since },
+  }
+}
+
+async function howToUse(name: string, folder: string): Promise<string> {
+  return [
+    ...(await hasKubeconfig(folder) ? [`export KUBECONFIG=${quote([kubeconfigOf(folder)])}`] : []),
+    `A shell inside, with kubectl, etcdctl and ctr: ${typed("shell", name)}`,
+    `What runs:                                     ${typed("status", name)}`,
+    `The end of it:                                 ${typed("down", name)}`,
+  ].map((line) => `${line}\n`).join("")
+}
+
+/** Waits for what comes by itself once the components run: the default namespace and, where there are containers, the Node. */
+async function untilReady(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
+  const ca = await cluster.ca()
+  const until = async (what: string, path: string, isReady: (body: string) => boolean) => {
+    const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
+    for (;;) {
+      const answer = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca, token: cluster.token }).catch(() => undefined)
+      if (answer?.status === 200 && isReady(answer.body)) return reached(what)
+      if (performance.now() > deadline) throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS, or look with: npx vitest run")
+      await sleep(POLL_INTERVAL)
+    }
+  }
+  await until("namespace", "/api/v1/namespaces/default", () => true)
+  if (cluster.machine.privileged) await until("node", `/api/v1/nodes/${cluster.machine.name}`, isReadyNode)
+}
+
+const node = z.object({ status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }) })
+
+function isReadyNode(body: string): boolean {
+  return node.parse(JSON.parse(body)).status.conditions.some(({ type, status }) => type === "Ready" && status === "True")
+}
+
+/** A port of the host that leads to the apiserver for as long as the machine lives, and a kubeconfig that names it. */
+async function openToHost(cluster: Cluster, { folder }: Sandbox): Promise<void> {
+  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), join(folder, "root", "run", "byhand", "agent.sock"), String(PORTS.apiserver)],
+    { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] })
+  relay.unref()
+  const address: unknown[] = await Promise.race([once(relay.stdout, "data"), once(relay, "exit").then(() => [])])
+  if (relay.pid === undefined || address.length === 0) throw new RelayError("The process that forwards a port to the machine has ended.", "Try again.")
+  relay.stdout.destroy()
+  await writeFile(relayOf(folder), identify(relay.pid))
+  await writeFile(kubeconfigOf(folder), kubeconfig({ server: `https://${String(address[0]).trim()}`, ca: { pem: await cluster.ca() }, token: cluster.token }), { mode: 0o600 })
+}

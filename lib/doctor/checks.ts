@@ -1,0 +1,154 @@
+import { execa } from "execa"
+import { existsSync } from "node:fs"
+import { readdir, readFile, statfs } from "node:fs/promises"
+import { release } from "node:os"
+import { dirname } from "node:path"
+import type { Privilege } from "../machine/privilege.ts"
+import type { Settings } from "../settings.ts"
+
+/** Where a check looks. */
+export interface Host {
+  readonly settings: Settings
+  /** The strongest privilege that can be had without asking anybody. */
+  readonly privilege: Privilege
+}
+
+/** Something that a host needs, as data with a remedy. */
+export interface Check {
+  readonly id: string
+  readonly title: string
+  /** The lessons that cannot run in full without it; none where it only helps. */
+  readonly lessons: readonly number[]
+  /** What to do where it is not there. */
+  readonly remedy: string
+  /** Whether it is as it should be (undefined: that cannot be told) and what was found, for people. */
+  readonly look: (host: Host) => Promise<{ readonly ok: boolean | undefined; readonly found: string }>
+}
+
+export const ALL_LESSONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7]
+/** What a user namespace is enough for. */
+export const WITHOUT_ROOT: readonly number[] = [1, 2, 3, 4]
+const WITH_CONTAINERS: readonly number[] = [5, 6, 7]
+const GIB = 2 ** 30
+const CAP_SYS_RESOURCE = 24n // capabilities(7)
+
+export const checks: readonly Check[] = [
+  { id: "node", title: "Node.js", lessons: ALL_LESSONS, remedy: "Install Node.js 20.19 or newer.",
+    look: () => Promise.resolve({ ok: process.versions.node.localeCompare("20.19.0", "en", { numeric: true }) >= 0, found: process.version }) },
+  { id: "privilege", title: "privilege", lessons: WITH_CONTAINERS, remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
+    look: ({ privilege }) => Promise.resolve({ ok: privilege !== "user", found: privilege === "user" ? "neither root nor sudo: a user namespace" : privilege }) },
+  { id: "user-namespaces", title: "user namespaces", lessons: [], remedy: "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
+    look: async () => {
+      const works = await tried(["unshare", "--user", "--map-root-user", "mount", "--version"])
+      return { ok: works.ok, found: works.ok ? "can be made" : `cannot be made: ${works.found}${await limitsOnUserNamespaces()}` }
+    } },
+  { id: "namespaces", title: "namespaces", lessons: ALL_LESSONS, remedy: "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
+    look: async (host) => within(host, "mount -t tmpfs tmpfs /tmp", "pid, mount, net, uts, ipc: can be made") },
+  { id: "overlay", title: "overlay file system", lessons: ALL_LESSONS, remedy: "Load it: modprobe overlay",
+    look: async (host) => host.privilege === "user"
+      ? { ok: true, found: "not needed without root" }
+      : within(host, "mount -t tmpfs tmpfs /tmp && cd /tmp && mkdir lower upper work all && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work all", "can be mounted") },
+  { id: "veth", title: "veth links", lessons: ALL_LESSONS, remedy: "Load it: modprobe veth",
+    look: async (host) => within(host, "ip link add left type veth peer name right", "can be made") },
+  { id: "bridge", title: "bridge links", lessons: WITH_CONTAINERS, remedy: "Load it: modprobe bridge",
+    look: async (host) => within(host, "ip link add bridge0 type bridge", "can be made") },
+  { id: "cgroups", title: "cgroups", lessons: WITH_CONTAINERS, remedy: "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
+    look: cgroups },
+  { id: "cap-sys-resource", title: "CAP_SYS_RESOURCE", lessons: [], remedy: "",
+    look: async ({ privilege }) => {
+      if (privilege === "user") return { ok: true, found: "not needed without root" }
+      const { stdout } = await execa(privilege === "sudo" ? "sudo" : "env", [...(privilege === "sudo" ? ["-n"] : []), "grep", "CapEff", "/proc/self/status"])
+      const has = ((BigInt(`0x${stdout.split(/\s+/)[1] ?? "0"}`) >> CAP_SYS_RESOURCE) & 1n) === 1n
+      return { ok: true, found: has ? "there" : "not there: containerd is told to restrict_oom_score_adj" }
+    } },
+  { id: "tools", title: "tools", lessons: ALL_LESSONS, remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
+    look: () => onPath(["unshare", "nsenter", "setpriv", "setsid", "mount", "pivot_root", "ip", "ss", "find", "grep", "hostname"]) },
+  { id: "openssl", title: "openssl", lessons: ALL_LESSONS, remedy: "Install OpenSSL 3; on Debian: apt-get install openssl",
+    look: async () => {
+      const { stdout, failed } = await execa("openssl", ["version"], { reject: false })
+      return failed ? { ok: false, found: "not found" } : { ok: Number(/\d+/.exec(stdout)?.[0]) >= 3, found: stdout.split(" (")[0] ?? "" }
+    } },
+  { id: "curl", title: "curl", lessons: [], remedy: "Only byhand transcript needs it; on Debian: apt-get install curl",
+    look: () => onPath(["curl"]) },
+  { id: "sources", title: "sources of binaries", lessons: [], remedy: "Without Go and apt-get everything has to come from the official releases, a mirror of them (BYHAND_MIRROR) or a folder (BYHAND_BIN_DIR).",
+    look: async ({ settings }) => {
+      const go = await execa("go", ["env", "GOVERSION"], { reject: false })
+      const apt = await onPath(["apt-get", "dpkg-deb"])
+      const kept = await readdir(`${settings.cacheDir}/bin`).catch(() => [])
+      const found = [...(settings.binDir === undefined ? [] : [settings.binDir]), ...(kept.length > 0 ? ["the cache"] : []),
+        ...(go.failed ? [] : [`Go modules (${go.stdout})`]), ...(apt.ok ? ["Debian packages"] : [])]
+      return { ok: found.length > 0 ? true : undefined, found: [...found, "official releases"].join(", ") }
+    } },
+  { id: "memory", title: "free memory", lessons: WITH_CONTAINERS, remedy: "Free some: the cluster takes 1.5 GiB, and builds from Go modules take 3.",
+    look: async () => {
+      const available = Number(/^MemAvailable:\s+(\d+)/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1]) * 1024
+      return { ok: available >= 1.5 * GIB, found: gib(available) }
+    } },
+  { id: "disk-cache", title: "disk for the cache", lessons: [], remedy: "A cache with everything built takes 6 GiB; put it elsewhere with BYHAND_CACHE.",
+    look: async ({ settings }) => {
+      const isFilled = existsSync(`${settings.cacheDir}/bin`)
+      const free = await freeBytes(settings.cacheDir)
+      return { ok: free >= (isFilled ? 1 : 6) * GIB, found: `${gib(free)} free at ${settings.cacheDir}` }
+    } },
+  { id: "disk-runs", title: "disk for a run", lessons: ALL_LESSONS, remedy: "A run takes up to 1 GiB; put it elsewhere with BYHAND_RUNS.",
+    look: async ({ settings }) => {
+      const free = await freeBytes(settings.runsDir)
+      return { ok: free >= GIB, found: `${gib(free)} free at ${settings.runsDir}` }
+    } },
+  { id: "time-sync", title: "time sync", lessons: [], remedy: "Certificates and leases go by the clock: let NTP keep it (timedatectl set-ntp true).",
+    look: async () => {
+      const { stdout, failed } = await execa("timedatectl", ["show", "--property=NTPSynchronized", "--value"], { reject: false })
+      if (failed) return { ok: undefined, found: "nobody here can tell (no timedatectl)" }
+      return { ok: stdout === "yes", found: stdout === "yes" ? "synchronized" : "not synchronized" }
+    } },
+]
+
+/** Whether a command succeeds, and what it complains of where not. */
+async function tried(argv: readonly string[]): Promise<{ ok: boolean; found: string }> {
+  const [file = "", ...args] = argv
+  const result = await execa(file, args, { reject: false, stdin: "ignore" })
+  return { ok: !result.failed, found: result.failed ? result.stderr.trim().split("\n").at(-1) || (result.shortMessage ?? "") : "" }
+}
+
+/** Tries a script in namespaces such as a machine gets; they end with it, and all that it made. */
+async function within({ privilege }: Host, script: string, works: string): Promise<{ ok: boolean; found: string }> {
+  const { ok, found } = await tried([...(privilege === "sudo" ? ["sudo", "-n"] : []), "unshare", ...(privilege === "user" ? ["--user", "--map-root-user"] : []),
+    "--pid", "--fork", "--kill-child", "--mount", "--net", "--uts", "--ipc", "sh", "-c", script])
+  return { ok, found: ok ? works : found }
+}
+
+async function onPath(tools: readonly string[]): Promise<{ ok: boolean; found: string }> {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"] // A machine has these on its PATH too.
+  const missing = tools.filter((tool) => !folders.some((folder) => existsSync(`${folder}/${tool}`)))
+  return Promise.resolve(missing.length === 0 ? { ok: true, found: tools.join(" ") } : { ok: false, found: `not found: ${missing.join(", ")}` })
+}
+
+async function limitsOnUserNamespaces(): Promise<string> {
+  const names = ["kernel/unprivileged_userns_clone", "kernel/apparmor_restrict_unprivileged_userns", "user/max_user_namespaces"]
+  const values = await Promise.all(names.map(async (name) => {
+    const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined) // Not every kernel has them all.
+    return value === undefined ? "" : `; ${name.replace("/", ".")} = ${value.trim()}`
+  }))
+  return values.join("")
+}
+
+async function cgroups(): Promise<{ ok: boolean; found: string }> {
+  const needed = ["cpu", "cpuset", "memory", "pids"]
+  const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers")
+  const controllers = isV2
+    ? (await readFile("/sys/fs/cgroup/cgroup.controllers", "utf8")).trim().split(" ")
+    : (await readdir("/sys/fs/cgroup").catch(() => [])).flatMap((folder) => folder.split(","))
+  const missing = needed.filter((controller) => !controllers.includes(controller))
+  return { ok: missing.length === 0, found: `version ${isV2 ? 2 : 1}, kernel ${release()}${missing.length > 0 ? `; without ${missing.join(", ")}` : ""}` }
+}
+
+/** Bytes that are free where a folder is, or would be made. */
+async function freeBytes(folder: string): Promise<number> {
+  if (!existsSync(folder)) return freeBytes(dirname(folder))
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`
+}
