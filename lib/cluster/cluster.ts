@@ -14,7 +14,7 @@ import { archivePath } from "./equipment.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
 /** Ports on the machine's loopback; they are the workshop's own, since nobody else is in there. */
-export const PORTS = { etcd: 2379, apiserver: 6443, scheduler: 10259, registry: 5000, kubelet: 10250 } as const
+export const PORTS = { etcd: 2379, apiserver: 6443, scheduler: 10259, registry: 5000, kubelet: 10250 }
 
 /** The image could not be put into the machine's registry. */
 export class ImagePushError extends RemediedError {}
@@ -56,8 +56,8 @@ export class Cluster {
   constructor({ machine, images, patience }: ClusterOptions) {
     this.machine = machine
     this.#images = images
-    const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca() }
-    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, surroundings)
+    const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca(), prepare: () => this.writeFiles() }
+    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, { ...surroundings, prepare: () => Promise.resolve() })
     this.apiserver = new ManagedComponent(apiserver, { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" }, surroundings)
     this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler, leaderElection: false }, surroundings)
     this.registry = new ManagedComponent(registry, { port: PORTS.registry }, surroundings)
@@ -80,20 +80,13 @@ export class Cluster {
       if (component.component.lesson > lesson) return
       if (component.isRunning) continue
       if (component.failure !== undefined) throw new BlockedError(component.component.lesson, component.failure)
-      await this.start(component)
+      await (component === this.registry || component === this.containerd ? this.startRuntime() : component.start())
     }
-  }
-
-  /** Starts one component, after the files that it reads. */
-  async start(component: (typeof this.components)[number]): Promise<void> {
-    if (component !== this.etcd) await this.writeFiles()
-    if (component === this.registry || component === this.containerd) await this.startRuntime()
-    else await component.start()
   }
 
   /** Everything at once that may start at once: what waits, waits for what it needs and nothing else. */
   async up(): Promise<void> {
-    const api = Promise.all([this.etcd.start(), this.writeFiles().then(() => this.apiserver.start())])
+    const api = Promise.all([this.etcd.start(), this.apiserver.start()])
     const runtime = this.machine.privileged ? this.startRuntime() : Promise.resolve()
     await Promise.all([
       api.then(() => this.scheduler.start()),

@@ -20,6 +20,8 @@ export interface Surroundings {
   /** The CA that has signed every certificate here. */
   readonly ca: () => Promise<Buffer>
   readonly token: string
+  /** Makes the files that several components read: certificates and the kubeconfig. */
+  readonly prepare: () => Promise<void>
 }
 
 /** One component of a cluster, to start, stop, kill and restart. */
@@ -70,6 +72,7 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     this.#options = { ...this.#options, ...changes }
     this.#failure = undefined
     try {
+      await this.#surroundings.prepare()
       await this.#startAndWait(this.component)
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))

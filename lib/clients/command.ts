@@ -1,0 +1,31 @@
+import { RemediedError } from "../errors.ts"
+import type { Machine, RunOptions } from "../machine/machine.ts"
+import { words } from "../shell.ts"
+
+/** A command that a person typed ended with another status than 0. */
+export class CommandFailedError extends RemediedError {
+  readonly exitCode: number
+  constructor(problem: string, remedy: string, exitCode: number) {
+    super(problem, remedy)
+    this.exitCode = exitCode
+  }
+}
+
+/** Types a line after the tool's name; resolves to what it printed, without the last line break. */
+export type Command = (line: string, options?: RunOptions) => Promise<string>
+
+/** How long a typed command may take before it counts as hanging (milliseconds). */
+const TIMEOUT = 60_000
+
+/**
+ * A tool as a person uses it on the machine.
+ * @throws CommandFailedError with what it printed to standard error
+ */
+export function command(machine: Machine, tool: string): Command {
+  return async (line, options) => {
+    const { stdout, stderr, exitCode, command: typed } = await machine.run([tool, ...words(line)], { timeout: TIMEOUT, ...options })
+    if (exitCode === 0) return stdout.trimEnd()
+    throw new CommandFailedError(`${typed} ended with status ${exitCode}: ${stderr.trim() || stdout.trim() || "it printed nothing"}.`,
+      "Type it yourself in: npx byhand shell", exitCode)
+  }
+}

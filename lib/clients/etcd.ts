@@ -1,0 +1,76 @@
+import { Etcd3, type IKeyValue } from "etcd3"
+
+/** One state of a key, as etcd keeps them all. */
+export interface Revision {
+  /** The store's revision at which the key came to this state. */
+  readonly revision: number
+  readonly value: string
+}
+
+/** etcd's own API. Every call ends within ten seconds: a port that never answers must not hang a lesson. */
+export class EtcdClient implements Disposable {
+  readonly #client: Etcd3
+
+  constructor(address: string) {
+    this.#client = new Etcd3({ hosts: `http://${address}`, defaultCallOptions: () => ({ deadline: Date.now() + 10_000 }) })
+  }
+
+  /** The value of a key; undefined where there is no such key. */
+  async get(key: string): Promise<Revision | undefined> {
+    const { kvs } = await this.#client.get(key).exec()
+    return kvs[0] === undefined ? undefined : revisionOf(kvs[0])
+  }
+
+  /** The store's revision at which a key came to be; 0 where there is no such key. */
+  async createdAt(key: string): Promise<number> {
+    return Number((await this.#client.get(key).exec()).kvs[0]?.create_revision ?? 0)
+  }
+
+  async put(key: string, value: string): Promise<void> {
+    await this.#client.put(key).value(value)
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#client.delete().key(key)
+  }
+
+  /** All keys that begin so. */
+  keys(prefix: string): Promise<string[]> {
+    return this.#client.getAll().prefix(prefix).keys()
+  }
+
+  /** The store's revision: one more for each change of any key. */
+  async revision(): Promise<number> {
+    return Number((await this.#client.get("any").exec()).header.revision)
+  }
+
+  /** Resolves once etcd watches; what it then sees is told to `onPut` until the client is closed. */
+  async watch(key: string, onPut: (state: Revision) => void): Promise<void> {
+    const watcher = await this.#client.watch().key(key).create()
+    watcher.on("put", (state) => onPut(revisionOf(state)))
+  }
+
+  /** Every state of a key from a revision on, up to the newest. */
+  async history(key: string, from: number): Promise<Revision[]> {
+    const newest = await this.get(key)
+    const states: Revision[] = []
+    const watcher = await this.#client.watch().key(key).startRevision(String(from)).create()
+    await new Promise<void>((resolve, reject) => {
+      watcher.on("error", reject)
+      watcher.on("put", (state) => {
+        states.push(revisionOf(state))
+        if (states.at(-1)?.revision === newest?.revision) resolve()
+      })
+    })
+    await watcher.cancel()
+    return states
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close()
+  }
+}
+
+function revisionOf(state: IKeyValue): Revision {
+  return { revision: Number(state.mod_revision), value: state.value.toString() }
+}

@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises"
+
+/** What a steady probe has counted. */
+export interface Tally {
+  readonly answered: number
+  readonly lost: number
+}
+
+/** Asks again and again, one request after another, until it is stopped. */
+export function steadyProbe(ask: () => Promise<{ status: number }>): { tally: Tally; stop: () => Promise<Tally> } {
+  const PAUSE = 10 // Milliseconds.
+  const tally = { answered: 0, lost: 0 }
+  let stopped = false
+  const asking = (async () => {
+    while (!stopped) {
+      const answer = await ask().catch(() => ({ status: 0 })) // A request that fails is what is counted here.
+      tally[answer.status === 200 ? "answered" : "lost"] += 1
+      await sleep(PAUSE)
+    }
+  })()
+  return { tally, stop: async () => { stopped = true; await asking; return tally } }
+}

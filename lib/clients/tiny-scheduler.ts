@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Kubernetes } from "./kubernetes.ts"
+
+/** A whole scheduler: it binds each Pod that asks for it by name, and has no Node yet, to the first Node there is. */
+export function tinyScheduler({ core }: Kubernetes, schedulerName: string): AsyncDisposable {
+  let stopped = false
+  const scheduling = (async () => {
+    while (!stopped) {
+      const [node] = (await core.listNode()).items
+      const pods = (await core.listPodForAllNamespaces({ fieldSelector: `spec.schedulerName=${schedulerName},spec.nodeName=` })).items
+      for (const { metadata } of node === undefined ? [] : pods) {
+        const [name = "", namespace = ""] = [metadata?.name, metadata?.namespace]
+        const target = { apiVersion: "v1", kind: "Node", name: node?.metadata?.name ?? "" }
+        await core.createNamespacedPodBinding({ name, namespace, body: { metadata: { name, namespace }, target } })
+      }
+      await sleep(50)
+    }
+  })()
+  return { [Symbol.asyncDispose]: async () => { stopped = true; await scheduling } }
+}

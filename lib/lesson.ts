@@ -1,0 +1,156 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { describe, expect, inject, test as vitestTest, type TaskMeta, type TestContext } from "vitest"
+import { Classroom } from "./classroom.ts"
+import type { Command } from "./clients/command.ts"
+import { EtcdClient } from "./clients/etcd.ts"
+import type { Kubernetes } from "./clients/kubernetes.ts"
+import { BlockedError, PORTS, type Cluster } from "./cluster/cluster.ts"
+import { ComponentError } from "./cluster/errors.ts"
+import { messageOf } from "./errors.ts"
+import type { Machine } from "./machine/machine.ts"
+import { packageRoot, readSettings } from "./settings.ts"
+
+export { expect } from "vitest"
+export { connectionsOf, connectionsTo, listeners } from "./clients/sockets.ts"
+export { answers } from "./clients/answers.ts"
+export { containerPid } from "./clients/container.ts"
+export { tinyScheduler } from "./clients/tiny-scheduler.ts"
+export { steadyProbe } from "./clients/steady-probe.ts"
+export { httpGet } from "./cluster/http-get.ts"
+export { argvOf } from "./components/component.ts"
+export { pki } from "./pki/pki.ts"
+
+/** What a test works with. */
+export interface Kit {
+  readonly machine: Machine
+  readonly cluster: Cluster
+  readonly etcd: Cluster["etcd"]
+  readonly apiserver: Cluster["apiserver"]
+  readonly scheduler: Cluster["scheduler"]
+  readonly containerd: Cluster["containerd"]
+  readonly kubelet: Cluster["kubelet"]
+  readonly kubectl: Command
+  readonly etcdctl: Command
+  readonly etcdutl: Command
+  readonly ctr: Command
+  readonly sh: (line: string) => Promise<string>
+  /** The Kubernetes API, typed. */
+  readonly kubernetes: () => Promise<Kubernetes>
+  /** etcd's own API; a new client for each test. */
+  readonly store: EtcdClient
+  /** Versions of the tools, as they say themselves. */
+  readonly versions: Classroom["equipment"]["versions"]
+  /** Keeps a line of what was seen for the report. */
+  readonly evidence: (line: string) => void
+}
+
+export interface OutcomeOptions {
+  /** What to type on the machine to see the same; `npx byhand up` and `npx byhand shell` lead there. */
+  readonly see: string
+  /** Whether it acts on the cluster and then puts things back; one that only observes may run at any moment. */
+  readonly disturbs?: boolean
+  /** The lesson up to which components must stand before it; its own by default. */
+  readonly upTo?: number
+}
+
+type Skip = TestContext["skip"]
+type Outcome = (title: string, options: OutcomeOptions, body: (kit: Kit) => Promise<void>) => void
+
+const settings = readSettings()
+
+/** One machine and one cluster for all lessons: vitest runs the files one after another in this process. */
+// oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern which other fixtures this one needs: none.
+const room = vitestTest.extend("classroom", { scope: "worker" }, async ({}, { onCleanup }) => {
+  let opened: Promise<Classroom> | undefined
+  onCleanup(async () => {
+    await (await opened?.catch(() => undefined))?.[Symbol.asyncDispose]()
+  })
+  return () => (opened ??= open())
+})
+
+async function open(): Promise<Classroom> {
+  const preparation = inject("preparation")
+  if ("failed" in preparation) throw new Error(preparation.failed)
+  return Classroom.open(preparation.equipment, settings)
+}
+
+/** The lesson that could not open the classroom: the later ones are blocked by it. */
+let closedSince: number | undefined
+
+/** A lesson: its number, its title, and its documented outcomes in order. */
+export function lesson(number: number, title: string, define: (tools: { test: Outcome }) => void): void {
+  const test: Outcome = (outcome, { see, disturbs = false, upTo = number }, body) => {
+    room(outcome, { tags: [disturbs ? "disturbing" : "observing"], meta: { see } }, async ({ classroom: open, skip, task }) => {
+      const classroom = await enter(open, number, skip)
+      await bringUp(classroom, number, upTo, skip)
+      await run(classroom, task.meta, body)
+    })
+  }
+  describe(`${String(number).padStart(2, "0")} ${title}`, () => define({ test }))
+}
+
+async function enter(open: () => Promise<Classroom>, number: number, skip: Skip): Promise<Classroom> {
+  if (closedSince !== undefined) skip(blockedBy(closedSince))
+  const classroom = await open().catch((error: unknown) => {
+    closedSince = number
+    throw withoutStack(error)
+  })
+  if (!classroom.canRun(number)) skip("cannot check here: needs root")
+  return classroom
+}
+
+/** Where a component does not come up, its own lesson fails, and whatever stands on it is blocked. */
+async function bringUp(classroom: Classroom, number: number, upTo: number, skip: Skip): Promise<void> {
+  try {
+    await classroom.cluster.upTo(upTo)
+  } catch (error) {
+    if (error instanceof BlockedError) skip(blockedBy(error.lesson))
+    const culprit = error instanceof ComponentError
+      ? classroom.cluster.components.find(({ name }) => name === error.component)?.component.lesson
+      : undefined
+    if (culprit !== undefined && culprit < number) skip(blockedBy(culprit))
+    throw withoutStack(error)
+  }
+}
+
+async function run(classroom: Classroom, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
+  const { cluster, machine, kubectl, etcdctl, etcdutl, ctr, sh } = classroom
+  const forwarded = await machine.forward(PORTS.etcd)
+  using store = new EtcdClient(forwarded.address)
+  try {
+    await body({
+      machine, cluster, kubectl, etcdctl, etcdutl, ctr, sh, store,
+      etcd: cluster.etcd, apiserver: cluster.apiserver, scheduler: cluster.scheduler, containerd: cluster.containerd, kubelet: cluster.kubelet,
+      kubernetes: () => classroom.kubernetes(),
+      versions: classroom.equipment.versions,
+      evidence: (line) => { meta.evidence = line },
+    })
+  } catch (error) {
+    throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
+  } finally {
+    await forwarded[Symbol.asyncDispose]()
+  }
+}
+
+function blockedBy(lesson: number): string {
+  return `blocked by lesson ${String(lesson).padStart(2, "0")}`
+}
+
+/** What went wrong, without the lines of our code in which it came up: they tell a learner nothing. */
+function withoutStack(thrown: unknown): Error {
+  const error = new Error(messageOf(thrown))
+  error.name = thrown instanceof Error ? thrown.name : "Error"
+  error.stack = `${error.name}: ${error.message}`
+  return error
+}
+
+/** The text of a manifest in fixtures/manifests. */
+export function manifest(name: string): Promise<string> {
+  return readFile(join(packageRoot, "fixtures", "manifests", name), "utf8")
+}
+
+/** Asks until the answer is right or patience has run out; for what becomes true a moment later. */
+export function eventually<T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(ask, { timeout: settings.patience, interval: 40 })
+}

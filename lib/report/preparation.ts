@@ -1,0 +1,26 @@
+import type { Reporter, TestSpecification } from "vitest/node"
+import { equip } from "../cluster/equipment.ts"
+import { messageOf } from "../errors.ts"
+import { terminalProgress } from "../progress-terminal.ts"
+import type { Settings } from "../settings.ts"
+
+/** The lesson that a file holds, by its name; the last one where it has no number. */
+export function lessonOf(path: string): number {
+  return Number(/(\d+)-[^/]*$/.exec(path)?.[1] ?? Number.MAX_SAFE_INTEGER)
+}
+
+/** Gets ready what the chosen lessons need, on the terminal, before the first of them starts. vitest tells only reporters which were chosen. */
+export class Preparation implements Reporter {
+  readonly #settings: Settings
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
+    const last = Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId)))
+    const preparation = await equip(last, this.#settings, terminalProgress()).then(
+      (equipment) => ({ equipment }), (error: unknown) => ({ failed: messageOf(error) }))
+    for (const { project } of specifications) project.provide("preparation", preparation)
+  }
+}

@@ -1,0 +1,61 @@
+import { argvOf, eventually, expect, lesson, listeners } from "../lib/lesson.ts"
+
+lesson(1, "etcd: the cluster's brain", ({ test }) => {
+  test("etcd starts with a data folder and an address for clients", { see: "ps -o args= -C etcd", upTo: 0 }, async ({ etcd, sh }) => {
+    await etcd.start()
+    const typed = await sh(`tr '\\0' ' ' </proc/${etcd.pid}/cmdline`)
+    expect(typed.split(" ")).toEqual(argvOf(etcd.component))
+    expect(typed).toContain("--data-dir=/var/lib/etcd --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379")
+  })
+
+  test("the process that listens on 2379 is the etcd that was started", { see: "ss -tlnp sport = :2379" }, async ({ etcd, machine, evidence }) => {
+    const [listener, ...others] = await listeners(machine, 2379)
+    expect(listener).toMatchObject({ local: "127.0.0.1:2379", program: "etcd", pid: etcd.pid })
+    expect(others).toEqual([])
+    evidence(`etcd, pid ${etcd.pid}, listens on ${listener?.local}`)
+  })
+
+  test("nothing lies under /registry yet", { see: "etcdctl get /registry --prefix --keys-only" }, async ({ etcdctl, store, apiserver }) => {
+    if (apiserver.isRunning) return expect(await store.keys("/registry/")).not.toEqual([]) // A later lesson has been here already.
+    await etcdctl("put /probe seen")
+    expect(await etcdctl("get / --prefix --keys-only")).toContain("/probe")
+    expect(await etcdctl("get /registry --prefix --keys-only")).toBe("")
+    await etcdctl("del /probe")
+  })
+
+  test("put says OK, get prints key and value", { see: "etcdctl put /hello world; etcdctl get /hello", disturbs: true }, async ({ etcdctl }) => {
+    expect(await etcdctl("put /hello world")).toBe("OK")
+    expect(await etcdctl("get /hello")).toBe("/hello\nworld")
+  })
+
+  test("etcd's API holds the same bytes", { see: "etcdctl get /hello -w json" }, async ({ etcdctl, store }) => {
+    await etcdctl("put /hello world")
+    expect((await store.get("/hello"))?.value).toBe("world")
+    await store.put("/hello", "wörld")
+    expect(await etcdctl("get /hello --print-value-only")).toBe("wörld")
+  })
+
+  test("each put raises the revision by one", { see: "etcdctl put /hello again -w json", disturbs: true }, async ({ etcdctl, store }) => {
+    const before = await store.revision()
+    await etcdctl("put /hello one")
+    await etcdctl("put /hello two")
+    expect(await store.revision()).toBe(before + 2)
+    expect((await store.get("/hello"))?.revision).toBe(before + 2)
+  })
+
+  test("a watch sees a put", { see: "etcdctl watch /hello", disturbs: true }, async ({ etcdctl, store }) => {
+    const seen: string[] = []
+    await store.watch("/hello", ({ value }) => seen.push(value))
+    await etcdctl("put /hello watched")
+    await eventually(() => seen).toEqual(["watched"])
+  })
+
+  test("the key outlives a restart of etcd", { see: "kill $(pidof etcd); etcd …; etcdctl get /hello", disturbs: true }, async ({ etcd, etcdctl, evidence }) => {
+    await etcdctl("put /hello world")
+    const before = etcd.pid
+    await etcd.restart()
+    expect(etcd.pid).not.toBe(before)
+    expect(await etcdctl("get /hello")).toBe("/hello\nworld")
+    evidence(`/hello = world, written to etcd ${before}, read from etcd ${etcd.pid}`)
+  })
+})

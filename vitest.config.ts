@@ -1,0 +1,43 @@
+import { defineConfig } from "vitest/config"
+import { messageOf } from "./lib/errors.ts"
+import { LessonOrder } from "./lib/report/lesson-order.ts"
+import { LessonTable } from "./lib/report/lesson-table.ts"
+import { Preparation } from "./lib/report/preparation.ts"
+import { TypedLines } from "./lib/report/typed-lines.ts"
+import { readSettings, type Settings } from "./lib/settings.ts"
+
+const settings = readSettingsOrExit()
+
+function readSettingsOrExit(): Settings {
+  try {
+    return readSettings()
+  } catch (error) {
+    console.error(messageOf(error))
+    process.exit(2)
+  }
+}
+
+export default defineConfig({
+  root: import.meta.dirname,
+  test: {
+    include: ["tests/*.test.ts"],
+    exclude: [],
+    // One process, one file after another: the lessons share one cluster.
+    pool: "forks",
+    isolate: false,
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { sequencer: LessonOrder },
+    // Every wait inside a test has a limit of its own and says what it waited for; this one only ends what hangs.
+    testTimeout: settings.patience * 5,
+    hookTimeout: settings.patience,
+    teardownTimeout: settings.patience,
+    tags: [
+      { name: "observing", description: "looks, and changes nothing: may run at any moment" },
+      { name: "disturbing", description: "acts on the cluster, then puts things back" },
+    ],
+    reporters: [new Preparation(settings), new TypedLines(), new LessonTable(settings)],
+    // An installed package lies below node_modules, which vitest takes for compiled code.
+    server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
+  },
+})
