@@ -17,6 +17,23 @@ async function hello(kit: Kit) {
   return { ip, ...(await identity(kit)) }
 }
 
+/** Takes etcd's data folder away, puts another in its place, and starts etcd and kube-apiserver on it. */
+async function onAnotherFolder({ etcd, apiserver, sh }: Kit, fill: () => Promise<unknown>): Promise<void> {
+  await apiserver.kill()
+  await etcd.kill()
+  await sh("rm -r /var/lib/etcd")
+  await fill()
+  await Promise.all([etcd.start(), apiserver.start()])
+}
+
+/** Backs etcd up, then loses it; resolves to the uid that the Pod had. */
+async function loseEtcd(kit: Kit): Promise<string> {
+  const { uid } = await hello(kit)
+  await kit.etcdctl("snapshot save /tmp/snap.db")
+  await onAnotherFolder(kit, () => Promise.resolve())
+  return uid
+}
+
 lesson(7, "resilience: all state is in etcd", ({ test }) => {
   let before: Awaited<ReturnType<typeof hello>> | undefined
 
@@ -72,26 +89,22 @@ lesson(7, "resilience: all state is in etcd", ({ test }) => {
     kit.evidence(`container process ${pid} killed, ${after.pid} started by the kubelet with no API server`)
   })
 
-  test("etcd lost without a backup: the Pod is gone; with a backup: it is back", {
-    see: "etcdctl snapshot save snap.db; rm -r /var/lib/etcd; kubectl get pod hello; etcdutl snapshot restore snap.db --data-dir=/var/lib/etcd", disturbs: true,
+  let lost: string | undefined
+
+  test("etcd lost without a backup: the Pod is gone", {
+    see: "etcdctl snapshot save snap.db; rm -r /var/lib/etcd; etcd …; kubectl get pod hello", disturbs: true,
   }, async (kit) => {
-    const { etcd, apiserver, kubectl, etcdctl, etcdutl, sh, evidence } = kit
-    const { uid } = await hello(kit)
-    await etcdctl("snapshot save /tmp/snap.db")
-    const onAnotherFolder = async (line: () => Promise<unknown>) => {
-      await apiserver.kill()
-      await etcd.kill()
-      await sh("rm -r /var/lib/etcd")
-      await line()
-      await Promise.all([etcd.start(), apiserver.start()])
-    }
+    lost = await loseEtcd(kit)
+    await expect(kit.kubectl("get pod hello")).rejects.toThrow("NotFound")
+  })
 
-    await onAnotherFolder(() => Promise.resolve())
-    await expect(kubectl("get pod hello")).rejects.toThrow("NotFound")
-
-    await onAnotherFolder(() => etcdutl("snapshot restore /tmp/snap.db --data-dir=/var/lib/etcd"))
-    await eventually(() => kubectl("get pod hello -o jsonpath={.metadata.uid}")).toBe(uid)
-    await eventually(() => kubectl("get pod hello -o jsonpath={.status.phase}")).toBe("Running")
-    evidence(`Pod hello, lost with etcd and restored with it, has its uid ${uid}`)
+  test("etcd lost with a backup: the Pod is back", {
+    see: "etcdutl snapshot restore snap.db --data-dir=/var/lib/etcd; etcd …; kubectl get pod hello", disturbs: true,
+  }, async (kit) => {
+    lost ??= await loseEtcd(kit)
+    await onAnotherFolder(kit, () => kit.etcdutl("snapshot restore /tmp/snap.db --data-dir=/var/lib/etcd"))
+    await eventually(() => kit.kubectl("get pod hello -o jsonpath={.metadata.uid}")).toBe(lost)
+    await eventually(() => kit.kubectl("get pod hello -o jsonpath={.status.phase}")).toBe("Running")
+    kit.evidence(`Pod hello, lost with etcd and restored with it, has its uid ${lost}`)
   })
 })
