@@ -59,7 +59,9 @@ export class AgentMachine implements Machine {
     if (options.input !== undefined) writeFrame(socket, Channel.stdin, options.input)
     writeFrame(socket, Channel.stdin, "")
     const giveUp = (problem: Error) => { reject(problem); socket.destroy() }
-    options.signal?.addEventListener("abort", () => giveUp(new CommandTimeoutError(`${command} was stopped.`, "Run it again.")))
+    const stop = () => giveUp(new CommandTimeoutError(`${command} was stopped.`, "Run it again."))
+    if (options.signal?.aborted === true) stop()
+    options.signal?.addEventListener("abort", stop, { once: true })
     if (options.timeout !== undefined) {
       const timer = setTimeout(() => giveUp(new CommandTimeoutError(
         `${command} had not ended after ${options.timeout} ms.`,

@@ -30,6 +30,8 @@ export interface Sandbox {
   readonly privilege: Privilege
   /** The run's folder on the host; the machine's own file system is its `root`. */
   readonly folder: string
+  /** The folder on the host that keeps the machine's logs once it has ended; those of the last ten runs are kept. */
+  readonly logs: string
   /** Lets the machine live on when this process ends. */
   detach(): Promise<void>
 }
@@ -54,6 +56,8 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     throw new UsageError(`BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`, "Choose a shorter folder.")
   }
   await mkdir(settings.runsDir, { recursive: true, mode: 0o700 })
+  const logsFolder = join(settings.cacheDir, "logs")
+  await mkdir(logsFolder, { recursive: true }) // Made here, so that it is this user's, not root's.
   await mkdir(folder, { mode: 0o700 })
   await writeFile(join(folder, "owner"), identify(process.pid))
   await writeFile(join(folder, "binds"), binds.map(({ source, target }) => `${source}\t${target}\n`).join(""))
@@ -61,7 +65,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   const mode = privilege === "user" ? "user" : "root"
   await writeFile(join(folder, "mode"), mode)
 
-  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS]
+  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS, logsFolder]
   const supervisor = execa(privilege === "sudo" ? "sudo" : "sh", privilege === "sudo" ? ["-n", "sh", ...command] : command,
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
   let complaints = ""
@@ -89,6 +93,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end }),
     privilege,
     folder,
+    logs: join(logsFolder, id),
     detach: async () => {
       await new Promise<void>((written) => supervisor.stdin.end("detach\n", () => written()))
     },

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Outside a machine: starts it, waits for whichever ends first, the machine or the test process (end-of-file on standard
-# input), and then removes what the kernel does not: cgroup folders and the run's folder. A line "detach" before the
-# end-of-file lets the machine live on without its test process.
-# usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR ADDRESS
+# input), and then removes what the kernel does not: cgroup folders and the run's folder, whose logs it keeps. A line
+# "detach" before the end-of-file lets the machine live on without its test process.
+# usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR ADDRESS LOGS_DIR
 set -u
-run=$1 mode=$3 scripts=$7
-trap '' INT HUP # Ctrl-C is for the test process; its end is what counts here.
+run=$1 mode=$3 scripts=$7 logs=$9
+# Ctrl-C is for the test process; its end is what counts here. Nobody reads standard error then.
+trap '' INT HUP PIPE
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # Every hierarchy's folder in which a machine's cgroup of its own is made.
@@ -23,7 +24,19 @@ lives() { # FILE that holds "PID START_TIME BOOT"
   read -r pid start its_boot 2>/dev/null <"$1" && [ "$its_boot" = "$boot" ] && [ "$(start_time "$pid")" = "$start" ]
 }
 
+KEPT_LOGS=10 # of as many runs
+
+keep_logs() { # RUN_DIR whose machine has ended
+  [ -n "$(ls -A "$1/root/var/log/byhand" 2>/dev/null)" ] || return 0
+  kept=$logs/$(basename "$1")
+  # Without -T it would go into a folder that an earlier run of the same name left.
+  rm -rf "$kept" && mv -T "$1/root/var/log/byhand" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
+  # shellcheck disable=SC2012 # Names of runs are plain words.
+  ls -t "$logs" | tail -n +$((KEPT_LOGS + 1)) | while read -r old; do rm -rf "${logs:?}/$old"; done
+}
+
 remove() { # RUN_DIR whose machine has ended
+  keep_logs "$1"
   if [ "$mode" = root ]; then
     hierarchies | while read -r hierarchy; do
       folder=$hierarchy/byhand-$(basename "$1")
@@ -43,7 +56,9 @@ remove() { # RUN_DIR whose machine has ended
 sweep() { # What an earlier run left that lost its power, or its supervisor.
   for folder in "$(dirname "$run")"/*/; do
     folder=${folder%/}
-    [ "$folder" != "$run" ] && [ -f "$folder/owner" ] && [ -O "$folder/owner" -o "$mode" = root ] || continue
+    [ "$folder" != "$run" ] && [ -O "$folder" -o "$mode" = root ] || continue
+    # A run writes down its owner as soon as it has a folder: one that still has none after a minute was killed before it could.
+    [ -f "$folder/owner" ] || { find "$folder" -maxdepth 0 -mmin +1 -exec rm -rf {} +; continue; }
     lives "$folder/owner" && continue
     [ -f "$folder/supervisor" ] && lives "$folder/supervisor" && continue
     if [ -f "$folder/init" ] && lives "$folder/init"; then
@@ -79,18 +94,24 @@ else
 fi
 
 exec 3<&0
-# pdeathsig: should this supervisor be killed, the machine must not outlive it.
+# pdeathsig: should this supervisor be killed, the machine must not outlive it. setsid: a terminal's Ctrl-C is not for the machine.
 # shellcheck disable=SC2086 # The flags are words.
-setpriv --pdeathsig KILL sh -c "$enter_cgroup" sh "$run/cgroups" \
+setpriv --pdeathsig KILL setsid sh -c "$enter_cgroup" sh "$run/cgroups" \
   unshare $isolate sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8" <&- 3<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
-trap 'kill -9 $machine' TERM
+end() { # Kills the first process in the machine, for which unshare waits until all is gone; what leads to it where it has not come to that.
+  child=
+  [ "$(cat /proc/$machine/comm)" != unshare ] || read -r child _ </proc/$machine/task/$machine/children
+  kill -9 "${child:-$machine}"
+} 2>/dev/null
+trap end TERM
 exec >&-
 
 (
   while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
-  [ -n "${detached:-}" ] || kill -9 $machine 2>/dev/null
+  # Should this supervisor have been killed, the machine is gone and its number may be somebody else's.
+  [ -n "${detached:-}" ] || ! lives "$run/init" || end
 ) &
 watcher=$!
 exec 3<&-

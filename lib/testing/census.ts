@@ -1,0 +1,77 @@
+import { execa } from "execa"
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { join } from "node:path"
+
+/** What a run could leave on the host. Other runs may come and go meanwhile: what is theirs is not counted. */
+export interface Census {
+  /** "PID COMMAND" of each process of the run, in the machine or beside it. */
+  readonly processes: readonly string[]
+  /** Namespaces of those processes, and those that were given as known and are still held by somebody. */
+  readonly namespaces: readonly string[]
+  readonly cgroups: readonly string[]
+  readonly files: readonly string[]
+  /** The host's mounts that name the run, and all of its network links and nftables. */
+  readonly mounts: readonly string[]
+  readonly links: string
+  readonly tables: string
+  /** The kernel's settings that a kubelet changes. */
+  readonly settings: readonly string[]
+}
+
+const KUBELET_SETTINGS = ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"]
+const KINDS = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
+
+/**
+ * Counts what belongs to a run on the host.
+ * @param runsDir where the run has its folder
+ * @param name the machine's, unlike that of any other run
+ * @param known namespaces of an earlier census to look for once more
+ */
+export async function census(runsDir: string, name: string, known: readonly string[] = []): Promise<Census> {
+  const ours = (text: string) => text.includes(runsDir) || text.includes(`byhand-${name}`)
+  const processes: string[] = []
+  const held = new Set<string>()
+  const own = new Set(namespacesOf("self"))
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
+    const namespaces = namespacesOf(pid)
+    const command = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
+    // A container's own mounts name neither, but its cgroup does; a machine of an ordinary user has no cgroup, but its mounts do.
+    const belongs = [command, read(`/proc/${pid}/cgroup`), read(`/proc/${pid}/mountinfo`)].some(ours)
+    if (belongs) processes.push(`${pid} ${command}`)
+    for (const namespace of namespaces) if ((belongs && !own.has(namespace)) || known.includes(namespace)) held.add(namespace)
+  }
+  return {
+    processes,
+    namespaces: [...held].toSorted(),
+    cgroups: cgroupRoots().flatMap((root) => readdirSync(root).filter((folder) => folder.startsWith(`byhand-${name}`)).map((folder) => join(root, folder))),
+    files: existsSync(runsDir) ? readdirSync(runsDir) : [],
+    mounts: read("/proc/self/mountinfo").split("\n").filter(ours),
+    links: (await execa("ip", ["-brief", "link"])).stdout,
+    tables: (await execa("nft", ["list", "tables"], { reject: false })).stdout ?? "",
+    settings: KUBELET_SETTINGS.map((key) => `${key} ${read(`/proc/sys/${key}`).trim()}`),
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return "" // The process has ended in the meantime, or keeps it to itself.
+  }
+}
+
+function namespacesOf(pid: string): string[] {
+  return KINDS.flatMap((kind) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/ns/${kind}`)]
+    } catch {
+      return []
+    }
+  })
+}
+
+function cgroupRoots(): string[] {
+  const root = "/sys/fs/cgroup"
+  if (existsSync(join(root, "cgroup.controllers"))) return [root]
+  return readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(root, name))
+}
