@@ -19,7 +19,6 @@ export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
 export { httpGet } from "./cluster/http-get.ts"
 export { argvOf } from "./components/component.ts"
-export { pki } from "./pki/pki.ts"
 
 /** What a test works with. */
 export interface Kit {

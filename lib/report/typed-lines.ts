@@ -5,6 +5,6 @@ export class TypedLines extends VerboseReporter {
   override onTestCaseResult(test: TestCase): void {
     super.onTestCaseResult(test)
     const { see } = test.meta()
-    if (see !== undefined) this.log(`     $ ${see}`)
+    if (see !== undefined && test.result().state !== "skipped") this.log(`     $ ${see}`)
   }
 }
