@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { releaseFor } from "./lib/binaries/versions.ts"
 import { messageOf } from "./lib/errors.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { LessonTable } from "./lib/report/lesson-table.ts"
@@ -10,7 +11,9 @@ const settings = readSettingsOrExit()
 
 function readSettingsOrExit(): Settings {
   try {
-    return readSettings()
+    const found = readSettings()
+    releaseFor(found.kubernetes) // A version that nobody serves is refused before anything starts.
+    return found
   } catch (error) {
     console.error(messageOf(error))
     process.exit(2)

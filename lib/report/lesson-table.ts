@@ -14,7 +14,8 @@ interface Row {
 /** How much each verdict weighs: a lesson is as bad as its worst outcome. */
 const WEIGHT: Record<Verdict, number> = { "failed": 4, "blocked": 3, "cannot check here": 2, "passed": 1, "not chosen": 0 }
 const COLOUR = { "failed": "red", "blocked": "yellow", "cannot check here": "yellow", "passed": "green", "not chosen": "gray" } as const
-const WIDTH = 100
+/** Characters for a lesson's title and its evidence together. */
+const WIDTH = 120
 
 /** After vitest's own lines: a table of lessons, and the closing line that a grading pipeline reads. */
 export class LessonTable implements Reporter {
@@ -33,7 +34,7 @@ export class LessonTable implements Reporter {
     for (const row of rows) {
       const verdict = paint(COLOUR[row.verdict], row.verdict.padEnd(17))
       const before = `${row.lesson}  ${row.title.padEnd(widest)}  `
-      out(`${before}${verdict}  ${row.seconds.padStart(6)}  ${row.evidence.slice(0, Math.max(30, WIDTH - widest))}`)
+      out(`${before}${verdict}  ${row.seconds.padStart(6)}  ${cut(row.evidence, WIDTH - widest)}`)
     }
     out("")
     const verdicts = tests.map((test) => ({ test, ...verdictOf(test) }))
@@ -53,8 +54,12 @@ function rowOf(name: string, tests: readonly TestCase[]): Row {
   const worst = verdicts.reduce((a, b) => (WEIGHT[b.verdict] > WEIGHT[a.verdict] ? b : a))
   const milliseconds = tests.reduce((sum, test) => sum + (test.diagnostic()?.duration ?? 0), 0)
   const evidence = worst.verdict === "passed" ? verdicts.findLast(({ test }) => test.meta().evidence !== undefined)?.test.meta().evidence
-    : worst.verdict === "failed" ? `${worst.test.name}: ${worst.reason}` : worst.reason
+    : worst.reason
   return { lesson: name.slice(0, 2), title: name.slice(3), verdict: worst.verdict, seconds: `${(milliseconds / 1000).toFixed(1)} s`, evidence: evidence ?? "" }
+}
+
+function cut(line: string, length: number): string {
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`
 }
 
 /** Colour where a person looks; NO_COLOR and pipes stay plain. */
