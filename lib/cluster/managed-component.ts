@@ -10,6 +10,8 @@ import { httpGet } from "./http-get.ts"
 const POLL_INTERVAL = 20
 /** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
 const GRACE = 20_000
+/** How long one answer about readiness may take before it is asked for again (milliseconds). */
+const ANSWER_WITHIN = 5_000
 const LOG_LINES = 12
 
 /** What a component needs of its cluster. */
@@ -31,6 +33,9 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   #options: Options
   #process: Spawned | undefined
   #failure: Error | undefined
+  #starting: Promise<void> | undefined
+  /** Bytes of its log that are an earlier start's. */
+  #logged = 0
 
   constructor(describe: (options: Options) => Component, options: Options, surroundings: Surroundings) {
     this.#describe = describe
@@ -67,7 +72,12 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
    * @param changes what differs from how it was described last
    * @throws ComponentExitedError, ComponentTimeoutError or ForeignListenerError, each with what its log says
    */
-  async start(changes: Partial<Options> = {}): Promise<void> {
+  start(changes: Partial<Options> = {}): Promise<void> {
+    this.#starting ??= this.#start(changes).finally(() => { this.#starting = undefined })
+    return this.#starting
+  }
+
+  async #start(changes: Partial<Options>): Promise<void> {
     if (this.isRunning) return
     this.#options = { ...this.#options, ...changes }
     this.#failure = undefined
@@ -84,6 +94,7 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
+    this.#logged = (await this.#readLog()).length
     const before = performance.now()
     const seconds = () => ((performance.now() - before) / 1000).toFixed(1)
     const spawned = await machine.spawn(argvOf(component), { log: logOf(component.name) })
@@ -98,18 +109,19 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
         const how = ended.exit.code === null ? `was ended by ${ended.exit.signal}` : `exited with ${ended.exit.code}`
         throw await this.#error(ComponentExitedError, `${component.name} ${how} after ${seconds()} s`)
       }
-      if (await this.#isReady(component)) break
+      if (await this.#isReady(component, Math.max(1, patience - (performance.now() - before)))) break
       if (performance.now() - before > patience) throw await this.#error(ComponentTimeoutError, `${component.name} was not ready after ${seconds()} s`)
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
     if (component.port !== undefined) await this.#checkListener(component.port, spawned.pid)
   }
 
-  async #isReady({ ready }: Component): Promise<boolean> {
+  /** @param timeout milliseconds that are left for an answer */
+  async #isReady({ ready }: Component, timeout: number): Promise<boolean> {
     const { machine, ca, token } = this.#surroundings
-    if (ready.by === "command") return (await machine.run(ready.argv)).exitCode === 0
     try {
-      const { status } = await httpGet(machine, { port: ready.port, path: ready.path, ...(ready.tls ? { ca: await ca(), token } : {}) })
+      if (ready.by === "command") return (await machine.run(ready.argv, { timeout })).exitCode === 0
+      const { status } = await httpGet(machine, { port: ready.port, path: ready.path, timeout: Math.min(timeout, ANSWER_WITHIN), ...(ready.tls ? { ca: await ca(), token } : {}) })
       return status === 200
     } catch {
       return false // Nobody listens yet, or whoever does is not one of ours.
@@ -126,14 +138,17 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   }
 
   async #error(kind: typeof ComponentError, problem: string): Promise<ComponentError> {
-    const log = await this.log()
+    const log = lines((await this.#readLog()).subarray(this.#logged))
     return new kind(this.name, problem, diagnose(this.name, log), log.slice(-LOG_LINES))
   }
 
   /** The lines of its log since the machine started. */
   async log(): Promise<string[]> {
-    const content = await this.#surroundings.machine.read(logOf(this.name)).catch(() => Buffer.alloc(0)) // It has not written any.
-    return content.toString().trimEnd().split("\n")
+    return lines(await this.#readLog())
+  }
+
+  #readLog(): Promise<Buffer> {
+    return this.#surroundings.machine.read(logOf(this.name)).catch(() => Buffer.alloc(0)) // It has not written any.
   }
 
   /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */
@@ -175,4 +190,8 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
   }
+}
+
+function lines(text: Buffer): string[] {
+  return text.toString().trimEnd().split("\n")
 }
