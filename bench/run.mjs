@@ -1,0 +1,169 @@
+// The cluster and the lessons against the same job in plain shell (by-hand.sh), alternating in one run; medians and ratios.
+// usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons]      (root; needs the build in dist)
+// Both clocks start inside a machine that is there: by-hand.sh's after its own unshare, ours after the sandbox's start, which has a row of its own.
+import { execa } from "execa"
+import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { parseArgs } from "node:util"
+import { Cluster, PORTS } from "../dist/cluster/cluster.js"
+import { equip } from "../dist/cluster/equipment.js"
+import { httpGet } from "../dist/cluster/http-get.js"
+import { startSandbox } from "../dist/machine/sandbox.js"
+import { terminalProgress } from "../dist/progress-terminal.js"
+import { packageRoot, readSettings } from "../dist/settings.js"
+
+const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" }, "no-lessons": { type: "boolean" } } })
+const rounds = Number(flags.rounds)
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error("--rounds must be a whole number from 1 on.")
+  process.exit(2)
+}
+const settings = readSettings()
+const equipment = await equip(7, settings, terminalProgress())
+const folder = await mkdtemp(join(tmpdir(), "byhand-bench-"))
+
+/** Seconds by what was measured, one number for each round. */
+const ours = {}
+const byHand = {}
+const note = (table, name, seconds) => (table[name] ??= []).push(seconds)
+
+try {
+  await layOutBinaries()
+  for (let round = 1; round <= rounds; round++) {
+    if (process.stderr.isTTY) process.stderr.write(`round ${round} of ${rounds}\n`)
+    await runByHand()
+    await runCluster()
+    await runUp()
+    if (!flags["no-lessons"]) await runLessons()
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+report()
+
+/** by-hand.sh wants all tools in one folder, and the CNI plugins in its cni. */
+async function layOutBinaries() {
+  await chmod(folder, 0o755)
+  await mkdir(join(folder, "bin", "cni"), { recursive: true })
+  for (const { source, target } of equipment.binds) {
+    if (target.endsWith(".tar")) continue
+    await symlink(source, join(folder, "bin", target.startsWith("/opt/cni") ? "cni" : "", basename(target)))
+  }
+}
+
+async function runByHand() {
+  const started = performance.now()
+  const { stdout } = await execa("bash", [join(packageRoot, "bench", "by-hand.sh"), join(folder, "bin"), equipment.images.pause.archive, equipment.images.nginx.archive])
+  note(byHand, "total", (performance.now() - started) / 1000)
+  const at = Object.fromEntries([...stdout.matchAll(/^ *([\d.]+) (.+)$/gm)].map(([, seconds, milestone]) => [milestone, Number(seconds)]))
+  note(byHand, "etcd", at["1 etcd answers"])
+  note(byHand, "kube-apiserver", at["2 apiserver ready"] - at["1 etcd answers"])
+  note(byHand, "namespace", at["2 apiserver ready"])
+  note(byHand, "ConfigMap", at["3 ConfigMap in etcd"] - at["2 apiserver ready"])
+  note(byHand, "containerd", at["5 containerd ready, images imported"] - at["4 scheduler started"])
+  note(byHand, "Node", at["5 Node Ready"] - at["5 containerd ready, images imported"])
+  note(byHand, "Pod", at["6 nginx Running and serving"] - at["5 Node Ready"])
+  note(byHand, "serving", at["6 nginx Running and serving"])
+}
+
+/** The lessons' order, one after another, with the runtime prepared ahead. */
+async function runCluster() {
+  const before = performance.now()
+  const { machine } = await startSandbox({ name: "bench", binds: equipment.binds, settings })
+  let last = performance.now()
+  const zero = last
+  note(ours, "machine", (zero - before) / 1000)
+  const lap = (name) => {
+    const now = performance.now()
+    note(ours, name, (now - last) / 1000)
+    last = now
+  }
+  try {
+    const cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience })
+    const runtime = cluster.startRuntime()
+    await cluster.etcd.start()
+    await run(machine, "etcdctl put /hello world && etcdctl get /hello")
+    lap("etcd")
+    await cluster.apiserver.start()
+    await run(machine, "kubectl get namespace default")
+    lap("kube-apiserver")
+    await run(machine, "kubectl create configmap demo --from-literal=k=v && etcdctl get /registry/configmaps/default/demo | grep -q '\"k\":\"v\"'")
+    lap("ConfigMap")
+    await cluster.scheduler.start()
+    lap("kube-scheduler")
+    await runtime
+    lap("containerd")
+    await cluster.kubelet.start()
+    await get(cluster, "/api/v1/nodes/bench", ({ status }) => status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+    lap("Node")
+    await run(machine, "kubectl run hello --image=nginx")
+    const pod = await get(cluster, "/api/v1/namespaces/default/pods/hello", ({ status }) => status.phase === "Running" && status.podIP)
+    while (await httpGet(machine, { port: 80, host: pod.status.podIP, path: "/" }).then(({ status }) => status !== 200, () => true)) await sleep(20)
+    lap("Pod")
+    note(ours, "serving", (last - zero) / 1000)
+  } finally {
+    await machine.close()
+  }
+}
+
+async function run(machine, line) {
+  const { exitCode, stderr } = await machine.run(["sh", "-ec", line])
+  if (exitCode !== 0) throw new Error(`${line}: ${stderr}`)
+}
+
+async function get(cluster, path, isThere) {
+  for (const deadline = performance.now() + settings.patience; performance.now() < deadline; await sleep(20)) {
+    const { status, body } = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca: await cluster.ca(), token: cluster.token })
+    const object = JSON.parse(body)
+    if (status === 200 && isThere(object)) return object
+  }
+  throw new Error(`${path} did not become what it should.`)
+}
+
+async function runUp() {
+  const byhand = (...args) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args, "--name", "bench-up", "--json"])
+  try {
+    const { milliseconds } = JSON.parse((await byhand("up")).stdout)
+    note(ours, "namespace", (milliseconds.namespace - milliseconds.machine) / 1000)
+    note(ours, "typed", milliseconds.namespace / 1000)
+  } finally {
+    await byhand("down")
+  }
+}
+
+async function runLessons() {
+  const started = performance.now()
+  await execa("npx", ["vitest", "run"], { cwd: packageRoot })
+  note(ours, "total", (performance.now() - started) / 1000)
+}
+
+function report() {
+  const median = (numbers) => numbers?.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+  const rows = [
+    ["etcd to nginx serving", "serving", 0.9],
+    ["byhand up to the default namespace", "namespace", 0.7],
+    ["all seven lessons, whole command", "total", 2.5],
+    ["  etcd, put and get", "etcd"],
+    ["  kube-apiserver, kubectl get", "kube-apiserver"],
+    ["  ConfigMap, seen in etcd", "ConfigMap"],
+    ["  kube-scheduler, ready", "kube-scheduler"],
+    ["  containerd and images", "containerd"],
+    ["  kubelet, Node Ready", "Node"],
+    ["  Pod, nginx answers", "Pod"],
+    ["the machine itself", "machine"],
+    ["byhand up, from typing to the default namespace", "typed"],
+  ].flatMap(([title, name, aim]) => {
+    const [mine, shell] = [median(ours[name]), median(byHand[name])]
+    return mine === undefined ? [] : [{ title, ours: mine, byHand: shell, ratio: shell === undefined ? undefined : mine / shell, aim }]
+  })
+  if (flags.json) return console.log(JSON.stringify({ rounds, rows: rows.map((row) => ({ ...row, title: row.title.trim() })), measured: { ours, byHand } }, undefined, 2))
+  const seconds = (number) => (number === undefined ? "" : `${number.toFixed(2)} s`)
+  const width = Math.max(...rows.map(({ title }) => title.length))
+  const line = (title, ...cells) => console.log(`${title.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd())
+  line(`median of ${rounds}`, "ours", "by hand", "ratio", "aim")
+  for (const { title, ours, byHand, ratio, aim } of rows) {
+    line(title, seconds(ours), seconds(byHand), ratio?.toFixed(2) ?? "", aim === undefined ? "" : `${ratio <= aim ? "ok" : "MISSED"} ${aim}`)
+  }
+}
