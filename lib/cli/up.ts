@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
@@ -9,7 +11,7 @@ import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
 import { httpGet } from "../cluster/http-get.ts"
 import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
-import { identify } from "../machine/identity.ts"
+import { identify, isAlive } from "../machine/identity.ts"
 import { startSandbox, type Sandbox } from "../machine/sandbox.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { packageRoot, type Settings } from "../settings.ts"
@@ -32,8 +34,14 @@ type Milestones = Record<string, number>
 export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
   const settings = settingsOf(options)
   const name = nameOf(options)
+  const folder = join(settings.runsDir, idOf(name))
+  const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // Nobody has made it yet.
+  if (isAlive(owner)) throw new UsageError(`${name} is being started already, by process ${owner.split(" ")[0]}.`, "Wait for it, or give the new one another --name.")
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
+  // What is left of one that lost its power is moved away; the next machine to start removes it.
+  if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
+
 
   const milliseconds: Milestones = {}
   const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
@@ -44,7 +52,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   try {
     if (options.empty !== true) {
       const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience })
-      await Promise.all([cluster.up().then(() => reached("components")), untilReady(cluster, settings, reached), openToHost(cluster, sandbox)])
+      await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, sandbox)])
     }
     await sandbox.detach()
   } catch (error) {
@@ -79,20 +87,28 @@ async function howToUse(name: string, folder: string): Promise<string> {
   ].map((line) => `${line}\n`).join("")
 }
 
-/** Waits for what comes by itself once the components run: the default namespace and, where there are containers, the Node. */
-async function untilReady(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
-  const ca = await cluster.ca()
-  const until = async (what: string, path: string, isReady: (body: string) => boolean) => {
-    const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
-    for (;;) {
-      const answer = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca, token: cluster.token }).catch(() => undefined)
-      if (answer?.status === 200 && isReady(answer.body)) return reached(what)
-      if (performance.now() > deadline) throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS, or look with: npx vitest run")
-      await sleep(POLL_INTERVAL)
-    }
+/** The API first and alone, since a person can work with it before there is a Node; the rest as soon as it answers. */
+async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
+  const { machine } = cluster
+  const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() => reached("namespace"))
+  const runtime = machine.privileged ? namespace.then(() => cluster.startRuntime()) : undefined
+  await Promise.all([cluster.etcd.start(), cluster.apiserver.start(), runtime])
+  await cluster.up()
+  reached("components")
+  if (!machine.privileged) return
+  await until("Node", cluster, settings, `/api/v1/nodes/${machine.name}`, isReadyNode)
+  reached("node")
+}
+
+/** Waits for what comes by itself once the components run. */
+async function until(what: string, cluster: Cluster, settings: Settings, path: string, isReady: (body: string) => boolean): Promise<void> {
+  const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
+  for (;;) {
+    const answer = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca: await cluster.ca(), token: cluster.token }).catch(() => undefined)
+    if (answer?.status === 200 && isReady(answer.body)) return
+    if (performance.now() > deadline) throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS.")
+    await sleep(POLL_INTERVAL)
   }
-  await until("namespace", "/api/v1/namespaces/default", () => true)
-  if (cluster.machine.privileged) await until("node", `/api/v1/nodes/${cluster.machine.name}`, isReadyNode)
 }
 
 const node = z.object({ status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }) })

@@ -57,8 +57,8 @@ export const checks: readonly Check[] = [
   { id: "cap-sys-resource", title: "CAP_SYS_RESOURCE", lessons: [], remedy: "",
     look: async ({ privilege }) => {
       if (privilege === "user") return { ok: true, found: "not needed without root" }
-      const { stdout } = await execa(privilege === "sudo" ? "sudo" : "env", [...(privilege === "sudo" ? ["-n"] : []), "grep", "CapEff", "/proc/self/status"])
-      const has = ((BigInt(`0x${stdout.split(/\s+/)[1] ?? "0"}`) >> CAP_SYS_RESOURCE) & 1n) === 1n
+      const status = privilege === "sudo" ? (await execa("sudo", ["-n", "cat", "/proc/self/status"])).stdout : await readFile("/proc/self/status", "utf8")
+      const has = ((BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`) >> CAP_SYS_RESOURCE) & 1n) === 1n
       return { ok: true, found: has ? "there" : "not there: containerd is told to restrict_oom_score_adj" }
     } },
   { id: "tools", title: "tools", lessons: ALL_LESSONS, remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
@@ -107,7 +107,8 @@ export const checks: readonly Check[] = [
 async function tried(argv: readonly string[]): Promise<{ ok: boolean; found: string }> {
   const [file = "", ...args] = argv
   const result = await execa(file, args, { reject: false, stdin: "ignore" })
-  return { ok: !result.failed, found: result.failed ? result.stderr.trim().split("\n").at(-1) || (result.shortMessage ?? "") : "" }
+  if (!result.failed) return { ok: true, found: "" }
+  return { ok: false, found: result.code === "ENOENT" ? `${file} is not found` : result.stderr.trim().split("\n").at(-1) ?? "" }
 }
 
 /** Tries a script in namespaces such as a machine gets; they end with it, and all that it made. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts"
 import { choosePrivilege, type Privilege } from "../machine/privilege.ts"
 import type { Settings } from "../settings.ts"
 import { ALL_LESSONS, checks, WITHOUT_ROOT, type Check } from "./checks.ts"
@@ -31,7 +32,7 @@ export async function examine(settings: Settings): Promise<Examination> {
   const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // What is asked for is not to be had.
   const host = { settings, privilege }
   const examined = await Promise.all(checks.map(async (check): Promise<Examined> => {
-    const { ok, found } = await check.look(host).catch((error: unknown) => ({ ok: undefined, found: String(error) }))
+    const { ok, found } = await check.look(host).catch((error: unknown) => ({ ok: undefined, found: messageOf(error).split("\n")[0] ?? "" }))
     return { id: check.id, title: check.title, verdict: verdictOf(check, ok), found, lessons: check.lessons, remedy: check.remedy }
   }))
   const unfit = examined.filter(({ verdict }) => verdict === "limited" || verdict === "missing").flatMap(({ lessons }) => lessons)

@@ -8,7 +8,7 @@ export function identify(pid: number): string {
   return `${pid} ${startTime(pid) ?? "gone"} ${bootId()}\n`
 }
 
-/** Whether the process that `identify` described still lives. */
+/** Whether the process that `identify` described still lives; one that has ended and that nobody has asked after does not. */
 export function isAlive(identity: string): boolean {
   const [pid, start, boot] = identity.trim().split(" ")
   return boot === bootId() && start === startTime(Number(pid))
@@ -21,7 +21,8 @@ function bootId(): string {
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return state === "Z" || state === "X" ? undefined : fields[18]
   } catch {
     return undefined // No such process.
   }

@@ -18,7 +18,7 @@ hierarchies() {
 group=byhand-$(basename "$run")
 
 # A process is who it is by its number and the time it started, in this boot: numbers are used again.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+start_time() { sed -n 's/.*) //; /^[ZX]/!p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; } # Of one that has ended and waits to be asked after: none.
 boot=$(cat /proc/sys/kernel/random/boot_id)
 lives() { # FILE that holds "PID START_TIME BOOT"
   read -r pid start its_boot 2>/dev/null <"$1" && [ "$its_boot" = "$boot" ] && [ "$(start_time "$pid")" = "$start" ]

@@ -1,0 +1,122 @@
+import { execa } from "execa"
+import { existsSync, mkdtempSync, readdirSync, statSync } from "node:fs"
+import { readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, afterEach, describe, expect, test } from "vitest"
+import { resolveBinaries } from "../binaries/resolve.ts"
+import { isAlive } from "../machine/identity.ts"
+import { silentProgress } from "../progress-silent.ts"
+import { packageRoot, readSettings } from "../settings.ts"
+
+const runs = mkdtempSync(join(tmpdir(), "byhand-cli-"))
+const program = join(packageRoot, "dist", "cli", "main.js")
+
+function byhand(line: string, options: { input?: string } = {}) {
+  return execa(process.execPath, [program, ...line.split(" ")], { env: { BYHAND_RUNS: runs, NO_COLOR: "1" }, reject: false, ...options })
+}
+
+const folderOf = (name: string) => join(runs, `up-${name}`)
+
+afterEach(async () => {
+  for (const folder of readdirSync(runs)) if (folder.startsWith("up-")) await byhand(`down --name ${folder.slice(3)}`)
+})
+afterAll(() => rm(runs, { recursive: true, force: true }))
+
+describe("wrong use is said in a sentence or two, with exit status 2", () => {
+  test.each([
+    ["upp", "unknown command 'upp'\n(Did you mean up?)"],
+    ["up --nam x", "unknown option '--nam'\n(Did you mean --name?)"],
+    ["up --name A_b", "--name A_b cannot be a host name. Use"],
+    ["up --kubernetes new", "BYHAND_KUBERNETES=new must be a version such as"],
+    ["up --kubernetes 1.2.3", "Kubernetes 1.2.3 is not among the versions that are known here. Choose one of"],
+    ["down --name nobody", "No cluster named nobody is up. Start it with: npx byhand up --name nobody"],
+    ["shell --name nobody true", "No cluster named nobody is up."],
+    ["grade 99", "There is no lesson 99. There are 01,"],
+  ])("%s", async (line, message) => {
+    const { exitCode, stderr, stdout } = await byhand(line)
+    expect(stderr).toContain(message)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" })
+  })
+})
+
+test("a cluster that is up is used from the host and from inside, and is gone when it is down", async () => {
+  const up = await byhand("up --json --name one")
+  expect(up.stderr).toBe("")
+  const { kubeconfig, milliseconds } = JSON.parse(up.stdout) as { kubeconfig: string; milliseconds: Record<string, number> } // What was just printed.
+  expect(Object.keys(milliseconds)).toEqual(expect.arrayContaining(["equipped", "machine", "namespace"]))
+  expect(statSync(kubeconfig).mode & 0o777).toBe(0o600)
+
+  const settings = readSettings()
+  const kubectl = (await resolveBinaries(["kubectl"], settings, silentProgress)).get("kubectl")?.path ?? ""
+  const fromHost = await execa(kubectl, ["get", "namespace", "default", "-o", "name"], { env: { KUBECONFIG: kubeconfig } })
+  expect(fromHost.stdout).toBe("namespace/default")
+
+  const status = await byhand("status --json --name one")
+  const [{ kubernetes, components }] = JSON.parse(status.stdout) as [{ kubernetes: string; components: { name: string; ready: boolean; pid: number }[] }]
+  expect(kubernetes).toBe(settings.kubernetes)
+  expect(components.filter(({ ready }) => !ready)).toEqual([])
+
+  expect((await byhand("shell --name one kubectl get --raw /readyz")).stdout).toBe("ok")
+  expect((await byhand("shell --name one bash", { input: "exit 7" })).exitCode).toBe(7)
+
+  const again = await byhand("up --name one")
+  expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("one is up already, since") as string })
+
+  // What is there counts, not what was started.
+  await byhand(`shell --name one kill -9 ${components.find(({ name }) => name === "kube-scheduler")?.pid ?? ""}`)
+  const without = await byhand("status --name one")
+  expect(without.stdout).toMatch(/kube-scheduler +not running\n/)
+  expect(without.exitCode).toBe(1)
+
+  const [relay, init] = await Promise.all(["relay", "init"].map((file) => readFile(join(folderOf("one"), file), "utf8")))
+  expect(await byhand("down --name one")).toMatchObject({ exitCode: 0, stdout: "one is down; nothing of it is left." })
+  expect({ relay: isAlive(relay ?? ""), init: isAlive(init ?? ""), folders: readdirSync(runs) }).toEqual({ relay: false, init: false, folders: [] })
+})
+
+test.each(["SIGINT", "SIGKILL"] as const)("up that gets %s while it boots leaves nothing", async (signal) => {
+  const up = byhand("up --name killed")
+  const relay = await Promise.race([appears(join(folderOf("killed"), "relay")), up.then(({ stderr }) => expect.unreachable(stderr))])
+  expect(await byhand("up --name killed")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("killed is being started already, by process") as string })
+  up.kill(signal)
+  expect((await up).signal).toBe(signal)
+  await expect.poll(() => readdirSync(runs), { timeout: 20_000 }).toEqual([])
+  await expect.poll(() => isAlive(relay)).toBe(false)
+})
+
+test("what is left after a supervisor was killed does not stand in the way", async () => {
+  expect((await byhand("up --empty --name left")).exitCode).toBe(0)
+  process.kill(Number((await readFile(join(folderOf("left"), "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
+  expect((await byhand("up --empty --name left")).stdout).toContain("left is up after")
+  await byhand("down --name left")
+  await expect.poll(() => readdirSync(runs)).toEqual([])
+})
+
+test("the transcript runs as it stands in an empty machine, to its last line", async () => {
+  expect((await byhand("up --empty --name typed")).exitCode).toBe(0)
+  const { stdout: script } = await byhand("transcript")
+  const ran = await byhand("shell --name typed bash", { input: script })
+  expect(ran.stdout, tailOf(ran)).toMatch(/\nAll seven steps are done\.$/)
+  expect(ran.exitCode).toBe(0)
+})
+
+test("the doctor finds what a host lacks, and says what to do", async () => {
+  const { stdout } = await byhand("doctor --json")
+  const { checks } = JSON.parse(stdout) as { checks: { id: string; verdict: string }[] }
+  expect(checks.find(({ id }) => id === "openssl")).toMatchObject({ verdict: "ok" })
+  const without = await execa(process.execPath, [program, "doctor"], { env: { PATH: runs, BYHAND_RUNS: runs }, extendEnv: false, reject: false })
+  expect(without.stdout).toMatch(/^missing +openssl +not found\n +needed by lessons 01, .*: Install OpenSSL 3/m)
+  expect(without.stdout).toContain("This host can run no lesson yet.")
+  expect(without.exitCode).toBe(1)
+})
+
+/** A file's content, as soon as it has any. */
+async function appears(path: string): Promise<string> {
+  await expect.poll(() => existsSync(path) && statSync(path).size > 0, { timeout: 30_000, interval: 10 }).toBe(true)
+  return readFile(path, "utf8")
+}
+
+function tailOf({ stdout, stderr }: { stdout: string; stderr: string }): string {
+  return `${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`
+}
