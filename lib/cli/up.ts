@@ -12,6 +12,7 @@ import { httpGet } from "../cluster/http-get.ts"
 import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machine/identity.ts"
+import { choosePrivilege } from "../machine/privilege.ts"
 import { startSandbox, type Sandbox } from "../machine/sandbox.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { packageRoot, type Settings } from "../settings.ts"
@@ -45,7 +46,8 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
 
   const milliseconds: Milestones = {}
   const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
-  const equipment = await equip(FIRST_LESSON_WITH_CONTAINERS, settings, terminalProgress())
+  const withContainers = await choosePrivilege(settings.privilege) !== "user"
+  const equipment = await equip(withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1, settings, terminalProgress())
   reached("equipped")
   const sandbox = await startSandbox({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
