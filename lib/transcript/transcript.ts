@@ -93,6 +93,7 @@ export function transcript(kubernetes: string): string {
     "kubectl run second --image=nginx",
     "kubectl wait --for=condition=Ready --timeout=60s pod/second",
     "kubectl get pods -o wide",
+    `echo "What was started goes on running. To end it: kill ${Object.values(components).reverse().map((component) => `$${pidOf(component)}`).join(" ")}"`,
     `echo "All seven steps are done."`,
     "",
   ].join("\n")
@@ -103,7 +104,6 @@ function intro(kubernetes: string): string {
 # A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, steps 1 to 7.
 # Run it as root where the tools are and none of it runs yet, such as in a machine of its own:
 #   npx byhand up --empty && npx byhand transcript | npx byhand shell bash
-# What it starts goes on running when it ends.
 set -euo pipefail
 
 TOKEN=$(openssl rand -hex 16)
@@ -158,7 +158,7 @@ function writes({ path, content, mode = 0o644 }: ComponentFile): string {
 
 /** One flag a line. */
 function broken(words: readonly string[]): string {
-  return words.join(" ").replaceAll(/ (?=--?[a-z])/g, " \\\n  ")
+  return words.join(" ").replaceAll(/ (?=--?[a-z])/gi, " \\\n  ")
 }
 
 /** One word as a person would type it, with what bash is to fill in left open. */
