@@ -72,32 +72,20 @@ identify() { echo "$1 $(start_time "$1") $boot"; }
 identify $$ >"$run/supervisor"
 sweep
 
-enter_cgroup='
-  for folder in $(cat "$1"); do
-    mkdir -p "$folder"
-    # A cpuset of cgroup v1 takes no process before it has been given processors and memory.
-    for set in cpus mems; do [ ! -e "$folder/cpuset.$set" ] || cat "$folder/../cpuset.$set" >"$folder/cpuset.$set"; done
-    echo $$ >"$folder/cgroup.procs"
-  done
-  shift
-  exec "$@"'
-isolate="--pid --fork --kill-child --mount --net --uts --ipc"
+set -- sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8"
 if [ "$mode" = root ]; then
   hierarchies | sed "s:\$:/$group:" >"$run/cgroups"
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
   fi
-  isolate="$isolate --cgroup"
+  set -- sh "$scripts/enter-cgroup.sh" "$run/cgroups" unshare --pid --fork --kill-child --mount --net --uts --ipc "$@"
 else
-  : >"$run/cgroups"
-  isolate="$isolate --user --map-root-user"
+  set -- unshare --pid --fork --kill-child --mount --net --uts --ipc --user --map-root-user "$@"
 fi
 
 exec 3<&0
 # pdeathsig: should this supervisor be killed, the machine must not outlive it. setsid: a terminal's Ctrl-C is not for the machine.
-# shellcheck disable=SC2086 # The flags are words.
-setpriv --pdeathsig KILL setsid sh -c "$enter_cgroup" sh "$run/cgroups" \
-  unshare $isolate sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8" <&- 3<&- 2>"$run/init.log" &
+setpriv --pdeathsig KILL setsid "$@" <&- 3<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
 end() { # Kills the first process in the machine, for which unshare waits until all is gone; what leads to it where it has not come to that.
