@@ -118,7 +118,12 @@ wait_for() {
   done
   echo "gave up: $*" >&2
   exit 1
-}`
+}
+
+if curl -s http://127.0.0.1:${PORTS.etcd} >/dev/null; then
+  echo "etcd runs here already. Run this in an empty machine: npx byhand up --empty --name NAME" >&2
+  exit 1
+fi`
 }
 
 function heading(step: number, title: string): string {
