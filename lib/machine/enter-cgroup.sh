@@ -7,7 +7,7 @@ shift
 while read -r folder; do
   mkdir -p "$folder"
   # A cpuset of cgroup v1 takes no process before it has been given processors and memory.
-  for set in cpus mems; do [ ! -e "$folder/cpuset.$set" ] || cat "$folder/../cpuset.$set" >"$folder/cpuset.$set"; done
+  for set in cpus mems; do [ ! -e "$folder/../cpuset.$set" ] || cat "$folder/../cpuset.$set" >"$folder/cpuset.$set"; done
   echo $$ >"$folder/cgroup.procs"
   entered=$folder
 done <"$folders"

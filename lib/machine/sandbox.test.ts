@@ -1,8 +1,10 @@
 import { execa } from "execa"
+import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
 import { chmod, chown, cp, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { UsageError } from "../errors.ts"
 import { packageRoot } from "../settings.ts"
@@ -124,6 +126,20 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, during.namespaces)).toEqual(before)
   })
 
+  test("when it is detached and its supervisor is killed: the machine does not outlive it", async () => {
+    const sandbox = await start()
+    const { machine, folder } = sandbox
+    const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
+    await sandbox.detach()
+    await sleep(200) // Whatever else could end the machine has ended itself.
+    const during = await place.census()
+    process.kill(Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
+    expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    await (await start()).machine.close()
+    expect(await place.censusLike(before, during.namespaces)).toEqual(before)
+  })
+
   test("when the process that started it is killed at any moment of a cluster's boot", async () => {
     const { binds } = await equipment(isRoot ? 5 : 2)
     const program = `
@@ -137,7 +153,7 @@ describe("nothing is left on the host", () => {
     const known = new Set<string>()
     for (const moment of moments) {
       const child = another(program)
-      await new Promise((later) => setTimeout(later, moment + Math.random() * 100))
+      await sleep(moment + Math.random() * 100)
       for (const namespace of (await place.census()).namespaces) known.add(namespace)
       child.kill("SIGKILL")
       await child
@@ -149,7 +165,7 @@ describe("nothing is left on the host", () => {
     expect(known.size).toBeGreaterThan(0)
     for (const folder of await readdir(place.settings.runsDir)) await utimes(join(place.settings.runsDir, folder), 0, 0)
     await (await start()).machine.close()
-    expect(await place.census([...known])).toEqual(before)
+    expect(await place.censusLike(before, [...known])).toEqual(before)
   })
 
   test("when it is detached, outlives its maker, and is ended by another process", async () => {
@@ -169,6 +185,19 @@ describe("nothing is left on the host", () => {
     expect(await place.census(during.namespaces)).toEqual(before)
     expect(await attachSandbox(place.settings, place.name)).toBeUndefined()
   })
+})
+
+test("a machine ends with its maker also where somebody has removed the run's folder", async () => {
+  const child = another(`
+    const { folder } = await startSandbox({ name, binds: [], settings })
+    await (await import("node:fs/promises")).rm(folder + "/init")
+    console.log("started")
+    setInterval(() => {}, 1000)`)
+  await once(child.stdout, "data")
+  const during = await place.census()
+  child.kill("SIGKILL")
+  await child
+  expect(await place.censusLike(before, during.namespaces)).toEqual(before)
 })
 
 describe("a sweep", () => {

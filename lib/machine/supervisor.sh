@@ -56,7 +56,8 @@ remove() { # RUN_DIR whose machine has ended
 sweep() { # What an earlier run left that lost its power, or its supervisor.
   for folder in "$(dirname "$run")"/*/; do
     folder=${folder%/}
-    [ "$folder" != "$run" ] && [ -O "$folder" -o "$mode" = root ] || continue
+    [ "$folder" != "$run" ] || continue
+    [ "$mode" = root ] || [ -O "$folder" ] || continue
     # A run writes down its owner as soon as it has a folder: one that still has none after a minute was killed before it could.
     [ -f "$folder/owner" ] || { find "$folder" -maxdepth 0 -mmin +1 -exec rm -rf {} +; continue; }
     lives "$folder/owner" && continue
@@ -88,6 +89,7 @@ exec 3<&0
 setpriv --pdeathsig KILL setsid "$@" <&- 3<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
+started=$(start_time $machine)
 end() { # Kills the first process in the machine, for which unshare waits until all is gone; what leads to it where it has not come to that.
   child=
   [ "$(cat /proc/$machine/comm)" != unshare ] || read -r child _ </proc/$machine/task/$machine/children
@@ -99,7 +101,7 @@ exec >&-
 (
   while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
   # Should this supervisor have been killed, the machine is gone and its number may be somebody else's.
-  [ -n "${detached:-}" ] || ! lives "$run/init" || end
+  [ -n "${detached:-}" ] || [ "$(start_time $machine)" != "$started" ] || end
 ) &
 watcher=$!
 exec 3<&-
