@@ -14,6 +14,6 @@ done <"$folders"
 # cgroup v2 hands controllers on only from a folder without processes: once it is the root of what is seen, step aside.
 # shellcheck disable=SC2016 # The inner shell expands it.
 exec unshare --cgroup sh -euc '
-  if [ -e "$1/cgroup.controllers" ]; then mkdir "$1/launcher"; echo $$ >"$1/launcher/cgroup.procs"; fi
+  if [ -e "$1/cgroup.controllers" ]; then mkdir -p "$1/launcher"; echo $$ >"$1/launcher/cgroup.procs"; fi
   shift
   exec "$@"' sh "$entered" "$@"

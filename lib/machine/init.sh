@@ -67,7 +67,7 @@ if [ "$mode" = root ]; then
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mount -t cgroup2 cgroup2 sys/fs/cgroup
     # cgroup v2 hands controllers on only from a group that holds no process.
-    mkdir sys/fs/cgroup/machine
+    mkdir -p sys/fs/cgroup/machine
     echo $$ >sys/fs/cgroup/machine/cgroup.procs
     for controller in $(cat sys/fs/cgroup/cgroup.controllers); do
       echo "+$controller" >sys/fs/cgroup/cgroup.subtree_control || true
