@@ -15,7 +15,7 @@ lesson(1, "etcd: the cluster's brain", ({ test }) => {
     evidence(`etcd, pid ${etcd.pid}, listens on ${listener?.local}`)
   })
 
-  test("nothing lies under /registry yet", { see: "etcdctl get /registry --prefix --keys-only" }, async ({ etcdctl, store, apiserver }) => {
+  test("nothing lies under /registry yet", { see: "etcdctl get /registry --prefix --keys-only", disturbs: true }, async ({ etcdctl, store, apiserver }) => {
     if (apiserver.isRunning) return expect(await store.keys("/registry/")).not.toEqual([]) // A later lesson has been here already.
     await etcdctl("put /probe seen")
     expect(await etcdctl("get / --prefix --keys-only")).toContain("/probe")
@@ -28,7 +28,7 @@ lesson(1, "etcd: the cluster's brain", ({ test }) => {
     expect(await etcdctl("get /hello")).toBe("/hello\nworld")
   })
 
-  test("etcd's API holds the same bytes", { see: "etcdctl get /hello -w json" }, async ({ etcdctl, store }) => {
+  test("etcd's API holds the same bytes", { see: "etcdctl get /hello -w json", disturbs: true }, async ({ etcdctl, store }) => {
     await etcdctl("put /hello world")
     expect((await store.get("/hello"))?.value).toBe("world")
     await store.put("/hello", "wörld")

@@ -84,7 +84,7 @@ lesson(3, "every object is a key in etcd", ({ test }) => {
     await kubectl("delete configmap demo")
     await expect(kubectl("get configmap demo")).rejects.toThrow("NotFound")
 
-    await apiserver.stop()
+    await apiserver.kill()
     await etcd.stop()
     await sh("mv /var/lib/etcd /var/lib/etcd.before")
     await etcdutl("snapshot restore /tmp/snap.db --data-dir=/var/lib/etcd")

@@ -75,7 +75,7 @@ lesson(4, "kube-scheduler: it fills in one field", ({ test }) => {
     await eventually(leader).not.toBe(first)
     await eventually(() => kubectl(nodeOf("heir"))).toBe("paper")
     evidence(`the lease moved from ${first} to ${await leader()}`)
-    await second.stop()
+    await second.kill()
     await kubectl("delete lease kube-scheduler -n kube-system")
     await kubectl("delete pod --all --force --grace-period=0")
     await kubectl("delete node paper")
