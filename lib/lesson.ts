@@ -77,13 +77,16 @@ async function open(): Promise<Classroom> {
 /** The lesson that could not open the classroom: the later ones are blocked by it. */
 let closedSince: number | undefined
 
+/** The lessons in which it has been said why a component did not come up: once is enough. */
+const told = new Set<number>()
+
 /** A lesson: its number, its title, and its documented outcomes in order. */
 export function lesson(number: number, title: string, define: (tools: { test: Outcome }) => void): void {
   const test: Outcome = (outcome, { see, disturbs = false, upTo = number }, body) => {
     room(outcome, { tags: [disturbs ? "disturbing" : "observing"], meta: { see } }, async ({ classroom: open, skip, task }) => {
       const classroom = await enter(open, number, skip)
       await bringUp(classroom, number, upTo, skip)
-      await run(classroom, task.meta, body)
+      await run(classroom, number, task.meta, body)
     })
   }
   describe(`${String(number).padStart(2, "0")} ${title}`, () => define({ test }))
@@ -104,16 +107,17 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, skip:
   try {
     await classroom.cluster.upTo(upTo)
   } catch (error) {
-    if (error instanceof BlockedError) skip(blockedBy(error.lesson))
+    if (error instanceof BlockedError && (error.lesson !== number || told.has(number))) skip(blockedBy(error.lesson))
     const culprit = error instanceof ComponentError
       ? classroom.cluster.components.find(({ name }) => name === error.component)?.component.lesson
       : undefined
     if (culprit !== undefined && culprit < number) skip(blockedBy(culprit))
-    throw withoutStack(error)
+    told.add(number)
+    throw withoutStack(error instanceof BlockedError ? error.cause : error)
   }
 }
 
-async function run(classroom: Classroom, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
+async function run(classroom: Classroom, number: number, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
   const { cluster, machine, kubectl, etcdctl, etcdutl, ctr, sh } = classroom
   const forwarded = await machine.forward(PORTS.etcd)
   using store = new EtcdClient(forwarded.address)
@@ -126,6 +130,7 @@ async function run(classroom: Classroom, meta: TaskMeta, body: (kit: Kit) => Pro
       evidence: (line) => { meta.evidence = line },
     })
   } catch (error) {
+    if (error instanceof ComponentError) told.add(number)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
   } finally {
     await forwarded[Symbol.asyncDispose]()

@@ -19,6 +19,9 @@ export const PORTS = { etcd: 2379, apiserver: 6443, scheduler: 10259, registry: 
 /** The image could not be put into the machine's registry. */
 export class ImagePushError extends RemediedError {}
 
+/** Certificates could not be made. */
+export class PkiError extends RemediedError {}
+
 /** A component that an earlier lesson brings up did not come up. */
 export class BlockedError extends Error {
   /** The lesson that has to pass first. */
@@ -52,6 +55,7 @@ export class Cluster {
   readonly #images: Images | undefined
   #files: Promise<void> | undefined
   #runtime: Promise<void> | undefined
+  #ca: Promise<Buffer> | undefined
 
   constructor({ machine, images, patience }: ClusterOptions) {
     this.machine = machine
@@ -130,14 +134,9 @@ export class Cluster {
     }))
   }
 
-  #ca: Promise<Buffer> | undefined
-
   /** The CA's certificate, PEM. */
   ca(): Promise<Buffer> {
     this.#ca ??= this.writeFiles().then(() => this.machine.read(pki.ca.certificate))
     return this.#ca
   }
 }
-
-/** Certificates could not be made. */
-export class PkiError extends RemediedError {}
