@@ -38,8 +38,6 @@ export interface Kit {
   readonly kubernetes: () => Promise<Kubernetes>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
-  /** Versions of the tools, as they say themselves. */
-  readonly versions: Classroom["equipment"]["versions"]
   /** Keeps a line of what was seen for the report. */
   readonly evidence: (line: string) => void
 }
@@ -126,7 +124,6 @@ async function run(classroom: Classroom, number: number, meta: TaskMeta, body: (
       machine, cluster, kubectl, etcdctl, etcdutl, ctr, sh, store,
       etcd: cluster.etcd, apiserver: cluster.apiserver, scheduler: cluster.scheduler, containerd: cluster.containerd, kubelet: cluster.kubelet,
       kubernetes: () => classroom.kubernetes(),
-      versions: classroom.equipment.versions,
       evidence: (line) => { meta.evidence = line },
     })
   } catch (error) {

@@ -6,8 +6,6 @@ import type { Settings } from "../settings.ts"
 
 /** What a machine is given so that the lessons can run on it; plain data, so that it can be handed to another process. */
 export interface Equipment {
-  /** The version of each tool, as it says itself. */
-  readonly versions: Readonly<Partial<Record<ToolName, string>>>
   readonly binds: readonly { readonly source: string; readonly target: string }[]
   readonly images: Images | undefined
 }
@@ -41,7 +39,6 @@ export async function equip(lesson: number, settings: Settings, progress: Progre
   const binaries = await resolveBinaries([...names, ...imageTools], settings, progress)
   const images = withContainers ? await resolveImages(binaries, settings, progress) : undefined
   return {
-    versions: Object.fromEntries([...binaries].map(([name, { version }]) => [name, version])),
     binds: [
       ...names.flatMap((name) => {
         const binary = binaries.get(name)
