@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName } from "../components/component.ts"
-import { diagnose } from "../diagnosis/finding.ts"
+import { diagnose, type Finding } from "../diagnosis/finding.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "./errors.ts"
 import { httpGet } from "./http-get.ts"
@@ -133,13 +133,16 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     const found = await listeners(this.#surroundings.machine, port)
     if (found.some((socket) => socket.pid === pid)) return
     const other = found[0]
-    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, ${
-      other === undefined ? "and nobody does" : `${other.program} (pid ${other.pid}) does`}`)
+    if (other === undefined) throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, and nobody does`)
+    // Who answers in its place is known before it has found out itself, and logged it.
+    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, ${other.program} (pid ${other.pid}) does`, {
+      id: "port-taken", cause: `another process holds ${other.local}`, remedy: `Stop that one (kill ${other.pid}), or give ${this.name} another port.`,
+      evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}` })
   }
 
-  async #error(kind: typeof ComponentError, problem: string): Promise<ComponentError> {
+  async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
     const log = lines((await this.#readLog()).subarray(this.#logged))
-    return new kind(this.name, problem, diagnose(this.name, log), log.slice(-LOG_LINES))
+    return new kind(this.name, problem, finding ?? diagnose(this.name, log), log.slice(-LOG_LINES))
   }
 
   /** The lines of its log since the machine started. */
