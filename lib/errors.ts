@@ -13,8 +13,17 @@ export class RemediedError extends Error {
   }
 }
 
-/** Wrong use: a setting, flag or file that a user gave. Exit status 2. */
-export class UsageError extends RemediedError {}
+/** Wrong use: a setting, flag or file that a user gave. Exit status 2. One line, whatever it was that was given. */
+export class UsageError extends RemediedError {
+  constructor(problem: string, remedy: string, options?: ErrorOptions) {
+    super(visible(problem), visible(remedy), options)
+  }
+}
+
+/** Characters that a terminal would obey instead of showing them, spelled out. */
+function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`)
+}
 
 /** The text of whatever was thrown, without its stack. */
 export function messageOf(thrown: unknown): string {

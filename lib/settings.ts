@@ -1,12 +1,17 @@
-import { existsSync } from "node:fs"
+import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { homedir, tmpdir, userInfo } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { z } from "zod"
-import { UsageError } from "./errors.ts"
+import { messageOf, UsageError } from "./errors.ts"
 import { nearest } from "./nearest.ts"
 
-const path = z.string().min(1, "is empty").transform((given) => resolve(given))
+// The list of what a machine is given is written in lines and tabs.
+const path = z.string().min(1, "is empty").regex(/^\P{Cc}*$/u, "must not hold control characters").transform((given) => resolve(given))
+  .superRefine((given, context) => {
+    const problem = problemOf(given)
+    if (problem !== undefined) context.addIssue(problem)
+  })
 const flag = z
   .enum(["", "0", "1", "false", "true"], "must be 1 or 0")
   .transform((given) => given === "1" || given === "true")
@@ -24,15 +29,20 @@ const schema = z.strictObject({
   /** Where each run has its folder; short, since sockets lie in it. */
   BYHAND_RUNS: path.default(() => join(tmpdir(), `byhand-${userInfo().uid}`)),
   /** Base address of a mirror, laid out as the official release hosts are, in folders named after them. */
-  BYHAND_MIRROR: z.url({ protocol: /^https?$/, error: "must be an http or https address" }).optional(),
+  BYHAND_MIRROR: z.url({ protocol: /^https?$/, error: "must be an http or https address" })
+    .refine((given) => new URL(given).username === "" && new URL(given).password === "", "must not hold a name or password: they would be seen in messages and lists of processes")
+    .refine((given) => !/[?#]/.test(given), "must be an address without ? and #, since paths are added to it").optional(),
   /** How long a component may take to become ready, in seconds. Slow machines need more; nothing waits longer than it must. */
-  BYHAND_PATIENCE: z.coerce.number("must be a number of seconds").positive("must be more than 0").default(120),
+  BYHAND_PATIENCE: z.string().min(1, "is empty").regex(/^-?\d+(\.\d+)?$/, "must be a number of seconds").transform(Number)
+    .pipe(z.number().positive("must be more than 0").max(86_400, "must be at most 86400, a day")).default(120),
   /** Count "cannot check here" as failed. */
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that strict does not count. */
   BYHAND_EXCEPT: list.default([]),
   /** How a machine may be made: as root, through sudo, in a user namespace; auto takes the first that works. */
   BYHAND_PRIVILEGE: z.enum(["auto", "root", "sudo", "user"], "must be auto, root, sudo or user").default("auto"),
+  /** Breaks this on purpose, to see what the lessons say of it; `npm run sabotage -- --list` names them. */
+  BYHAND_SABOTAGE: z.string().optional(),
 })
 
 /** Every setting, validated. Paths are absolute. */
@@ -47,6 +57,7 @@ export interface Settings {
   readonly strict: boolean
   readonly except: readonly string[]
   readonly privilege: "auto" | "root" | "sudo" | "user"
+  readonly sabotage: string | undefined
 }
 
 /** The folder that holds package.json, whether this runs from lib/ or from dist/. */
@@ -71,6 +82,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     strict: values.BYHAND_STRICT,
     except: values.BYHAND_EXCEPT,
     privilege: values.BYHAND_PRIVILEGE,
+    sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
   }
 }
 
@@ -80,5 +92,27 @@ function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, s
     return new UsageError(`There is no setting ${name}.`, `Did you mean ${nearest(name, Object.keys(schema.shape))}?`)
   }
   const name = String(issue?.path[0])
-  return new UsageError(`${name}=${given[name] ?? ""} ${issue?.message ?? "is not valid"}.`, "Correct it, or unset it for the default.")
+  return new UsageError(`${name}=${shown(name, given[name] ?? "")} ${issue?.message ?? "is not valid"}.`, "Correct it, or unset it for the default.")
+}
+
+/** A value as it may be printed: not endlessly long, and without what may be a password. */
+function shown(name: string, value: string): string {
+  const open = name === "BYHAND_MIRROR" ? value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/[?#][^]+$/, "?…") : value
+  return open.length > 200 ? `${open.slice(0, 200)}…` : open
+}
+
+const IS_FILE = "is a file, not a folder"
+
+/** Why a path cannot name a folder to look into; nothing where it can, or where there is nothing yet. */
+function problemOf(folder: string): string | undefined {
+  try {
+    const found = statSync(folder, { throwIfNoEntry: false })
+    if (found === undefined) return problemOf(dirname(folder)) === IS_FILE ? "lies in a file, not in a folder" : undefined
+    if (!found.isDirectory()) return IS_FILE
+    accessSync(folder, constants.R_OK | constants.X_OK)
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    return code === "EACCES" ? "may not be read by this user" : `is no folder: ${messageOf(error)}`
+  }
+  return undefined
 }
