@@ -1,22 +1,26 @@
 import { defineConfig } from "vitest/config"
-import { releaseFor } from "./lib/binaries/versions.ts"
-import { messageOf } from "./lib/errors.ts"
+import { admit } from "./lib/door.ts"
+import { messageOf, UsageError } from "./lib/errors.ts"
+import { Choice } from "./lib/report/choice.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { LessonTable } from "./lib/report/lesson-table.ts"
 import { Preparation } from "./lib/report/preparation.ts"
 import { TypedLines } from "./lib/report/typed-lines.ts"
+import { sabotageOf } from "./lib/sabotage/all.ts"
 import { readSettings, type Settings } from "./lib/settings.ts"
 
-const settings = readSettingsOrExit()
+const settings = await admittedSettings()
 
-function readSettingsOrExit(): Settings {
+async function admittedSettings(): Promise<Settings> {
   try {
     const found = readSettings()
-    releaseFor(found.kubernetes) // A version that nobody serves is refused before anything starts.
+    // What nobody serves or knows is refused before anything starts.
+    await admit(found, "byhand-123456")
+    if (found.sabotage !== undefined) sabotageOf(found.sabotage)
     return found
   } catch (error) {
-    console.error(messageOf(error))
-    process.exit(2)
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exit(error instanceof UsageError ? 2 : 1)
   }
 }
 
@@ -39,7 +43,7 @@ export default defineConfig({
       { name: "observing", description: "looks, and changes nothing: may run at any moment" },
       { name: "disturbing", description: "acts on the cluster, then puts things back" },
     ],
-    reporters: [new Preparation(settings), new TypedLines(), new LessonTable(settings)],
+    reporters: [new Choice(), new Preparation(settings), new TypedLines(), new LessonTable(settings)],
     // An installed package lies below node_modules, which vitest takes for compiled code.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
   },

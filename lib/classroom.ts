@@ -4,6 +4,11 @@ import { Cluster, PORTS } from "./cluster/cluster.ts"
 import { FIRST_LESSON_WITH_CONTAINERS, type Equipment } from "./cluster/equipment.ts"
 import type { Machine } from "./machine/machine.ts"
 import { startSandbox } from "./machine/sandbox.ts"
+import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
+import type { Finding } from "./diagnosis/finding.ts"
+import { observe } from "./diagnosis/observe.ts"
+import { sabotageOf } from "./sabotage/all.ts"
+import { Saboteur } from "./sabotage/saboteur.ts"
 import type { Settings } from "./settings.ts"
 
 /** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
@@ -17,12 +22,15 @@ export class Classroom implements AsyncDisposable {
   readonly ctr: Command
   /** A line for the machine's shell. */
   readonly sh: (line: string) => Promise<string>
+  /** Breaks things on purpose, where that is asked for. */
+  readonly saboteur: Saboteur | undefined
   #kubernetes: Promise<Kubernetes> | undefined
 
   private constructor(machine: Machine, equipment: Equipment, settings: Settings) {
     this.machine = machine
     this.equipment = equipment
-    this.cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience })
+    this.saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), machine)
+    this.cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience, alter: this.saboteur?.alter })
     this.kubectl = command(machine, "kubectl")
     this.etcdctl = command(machine, "etcdctl")
     this.etcdutl = command(machine, "etcdutl")
@@ -38,6 +46,7 @@ export class Classroom implements AsyncDisposable {
   static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
     const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings })
     const classroom = new Classroom(machine, equipment, settings)
+    await classroom.saboteur?.atStart()
     // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
     if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined) classroom.cluster.startRuntime().catch(() => undefined)
     return classroom
@@ -46,6 +55,12 @@ export class Classroom implements AsyncDisposable {
   /** Whether this machine may do what a lesson needs. */
   canRun(lesson: number): boolean {
     return lesson < FIRST_LESSON_WITH_CONTAINERS || this.machine.privileged
+  }
+
+  /** Why something went wrong: the most telling finding, or, where nothing known fits, whatever is not well in its own words. */
+  async explain(complaint: string): Promise<{ finding: Finding | undefined; unwell: Unwell[] }> {
+    const seen = await observe(this.machine, this.cluster.known(), complaint)
+    return { finding: diagnose(seen)[0], unwell: unwell(seen) }
   }
 
   /** The Kubernetes API through a forwarded port. */

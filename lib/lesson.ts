@@ -9,6 +9,7 @@ import { BlockedError, PORTS, type Cluster } from "./cluster/cluster.ts"
 import { ComponentError } from "./cluster/errors.ts"
 import { messageOf } from "./errors.ts"
 import type { Machine } from "./machine/machine.ts"
+import { expectation, type Card } from "./report/card.ts"
 import { packageRoot, readSettings } from "./settings.ts"
 
 export { expect } from "vitest"
@@ -83,11 +84,11 @@ export function lesson(number: number, title: string, define: (tools: { test: Ou
   const test: Outcome = (outcome, { see, disturbs = false, upTo = number }, body) => {
     room(outcome, { tags: [disturbs ? "disturbing" : "observing"], meta: { see } }, async ({ classroom: open, skip, task }) => {
       const classroom = await enter(open, number, skip)
-      await bringUp(classroom, number, upTo, skip)
-      await run(classroom, number, task.meta, body)
+      await bringUp(classroom, number, upTo, task.meta, skip)
+      await run(classroom, number, outcome, task.meta, body)
     })
   }
-  describe(`${String(number).padStart(2, "0")} ${title}`, () => define({ test }))
+  describe(`${twoDigits(number)} ${title}`, () => define({ test }))
 }
 
 async function enter(open: () => Promise<Classroom>, number: number, skip: Skip): Promise<Classroom> {
@@ -101,7 +102,7 @@ async function enter(open: () => Promise<Classroom>, number: number, skip: Skip)
 }
 
 /** Where a component does not come up, its own lesson fails, and whatever stands on it is blocked. */
-async function bringUp(classroom: Classroom, number: number, upTo: number, skip: Skip): Promise<void> {
+async function bringUp(classroom: Classroom, number: number, upTo: number, meta: TaskMeta, skip: Skip): Promise<void> {
   try {
     await classroom.cluster.upTo(upTo)
   } catch (error) {
@@ -111,15 +112,18 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, skip:
       : undefined
     if (culprit !== undefined && culprit < number) skip(blockedBy(culprit))
     told.add(number)
-    throw withoutStack(error instanceof BlockedError ? error.cause : error)
+    const failure = error instanceof BlockedError ? error.cause : error
+    meta.card = await cardOf(classroom, failure)
+    throw withoutStack(failure)
   }
 }
 
-async function run(classroom: Classroom, number: number, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
+async function run(classroom: Classroom, number: number, outcome: string, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
   const { cluster, machine, kubectl, etcdctl, etcdutl, ctr, sh } = classroom
   const forwarded = await machine.forward(PORTS.etcd)
   using store = new EtcdClient(forwarded.address)
   try {
+    await classroom.saboteur?.before(`${twoDigits(number)} ${outcome}`)
     await body({
       machine, cluster, kubectl, etcdctl, etcdutl, ctr, sh, store,
       etcd: cluster.etcd, apiserver: cluster.apiserver, scheduler: cluster.scheduler, containerd: cluster.containerd, kubelet: cluster.kubelet,
@@ -128,14 +132,26 @@ async function run(classroom: Classroom, number: number, meta: TaskMeta, body: (
     })
   } catch (error) {
     if (error instanceof ComponentError) told.add(number)
+    meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
   } finally {
     await forwarded[Symbol.asyncDispose]()
   }
 }
 
+/** What a learner is told; a component that did not come up has been looked into already. */
+async function cardOf(classroom: Classroom, error: unknown): Promise<Card> {
+  const told = expectation(error)
+  if (error instanceof ComponentError) return { observed: error.problem, finding: error.finding, unwell: error.finding === undefined ? [error.unwell] : [] }
+  return { ...told, ...await classroom.explain(messageOf(error)) }
+}
+
 function blockedBy(lesson: number): string {
-  return `blocked by lesson ${String(lesson).padStart(2, "0")}`
+  return `blocked by lesson ${twoDigits(lesson)}`
+}
+
+function twoDigits(lesson: number): string {
+  return String(lesson).padStart(2, "0")
 }
 
 /** What went wrong, without the lines of our code in which it came up: they tell a learner nothing. */

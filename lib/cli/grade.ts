@@ -48,7 +48,7 @@ class JsonVerdicts implements Reporter {
     const verdicts = modules.flatMap((module) => [...module.children.allTests()].map((test) => {
       const lesson = basename(module.moduleId).slice(0, 2)
       const { verdict, reason } = verdictOf(test)
-      return { lesson, title: test.name, verdict, reason: reason ?? null, evidence: test.meta().evidence ?? null,
+      return { lesson, title: test.name, verdict, reason: reason ?? null, evidence: test.meta().evidence ?? null, card: test.meta().card ?? null,
         counts: isFailure(verdict, { lesson, title: test.name }, this.#settings) ? "failed" : "fine" }
     }))
     if (verdicts.some(({ counts }) => counts === "failed")) process.exitCode = 1

@@ -24,7 +24,8 @@ export function connectionsTo(machine: Machine, port: number): Promise<TcpSocket
   return sockets(machine, ["dport", "=", `:${port}`])
 }
 
-async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
+/** The TCP sockets that ss lists with such options and filter. */
+export async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
   const { stdout } = await machine.run(["ss", "--tcp", "--numeric", "--processes", "--no-header", ...filter])
   return stdout.split("\n").flatMap((line) => {
     const holder = /users:\(\("([^"]*)",pid=(\d+)/.exec(line)

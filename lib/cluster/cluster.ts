@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { apiserver } from "../components/apiserver.ts"
+import type { Component } from "../components/component.ts"
 import { containerd } from "../components/containerd.ts"
 import { etcd } from "../components/etcd.ts"
 import { kubelet } from "../components/kubelet.ts"
 import { registry } from "../components/registry.ts"
 import { scheduler } from "../components/scheduler.ts"
+import type { Known } from "../diagnosis/observe.ts"
 import { RemediedError } from "../errors.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
@@ -39,6 +41,8 @@ export interface ClusterOptions {
   readonly images: Images | undefined
   /** Milliseconds each component may take to become ready. */
   readonly patience: number
+  /** Changes to components as they are described; none unless something is to be broken on purpose. */
+  readonly alter?: ((component: Component) => Component) | undefined
 }
 
 /** Which components stand, in what order, and how they reach each other. */
@@ -57,10 +61,11 @@ export class Cluster {
   #runtime: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
 
-  constructor({ machine, images, patience }: ClusterOptions) {
+  constructor({ machine, images, patience, alter = (component) => component }: ClusterOptions) {
     this.machine = machine
     this.#images = images
-    const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca(), prepare: () => this.writeFiles() }
+    const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca(), prepare: () => this.writeFiles(),
+      known: () => this.known(), alter }
     this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, { ...surroundings, prepare: () => Promise.resolve() })
     this.apiserver = new ManagedComponent(apiserver, { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" }, surroundings)
     this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler, leaderElection: false }, surroundings)
@@ -73,6 +78,11 @@ export class Cluster {
   /** The components in the order in which the lessons bring them up. */
   get components() {
     return [this.etcd, this.apiserver, this.scheduler, this.registry, this.containerd, this.kubelet] as const
+  }
+
+  /** What a diagnosis cannot see. */
+  known(): Known[] {
+    return this.components.map(({ known }) => known)
   }
 
   /**

@@ -1,17 +1,24 @@
 import { logOf, type ComponentName } from "../components/component.ts"
+import type { Unwell } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { RemediedError } from "../errors.ts"
 
 /** A component did not come up, or did not stay up; carries what its log says. */
 export class ComponentError extends RemediedError {
   readonly component: ComponentName
+  /** What happened, in a clause, without why. */
+  readonly problem: string
   readonly finding: Finding | undefined
+  /** The component in its own words. */
+  readonly unwell: Unwell
 
   constructor(component: ComponentName, problem: string, finding: Finding | undefined, log: readonly string[]) {
     super(finding === undefined ? `${problem}.` : `${problem}: ${finding.cause}.`,
       [finding?.remedy ?? `Nothing known fits; its log (${logOf(component)}) ends:`, ...log.map((line) => `    ${line}`)].join("\n"))
     this.component = component
+    this.problem = problem
     this.finding = finding
+    this.unwell = { name: component, state: problem.replace(`${component} `, ""), logPath: logOf(component), lastLines: log }
   }
 }
 

@@ -19,7 +19,7 @@ afterAll(() => place[Symbol.asyncDispose]())
 beforeEach(async () => {
   machine = (await startSandbox({ name: place.name, binds, settings: place.settings })).machine
   cluster = new Cluster({ machine, images: undefined, patience: 60_000 })
-  surroundings = { machine, patience: 60_000, token: cluster.token, ca: () => cluster.ca(), prepare: () => cluster.writeFiles() }
+  surroundings = { machine, patience: 60_000, token: cluster.token, ca: () => cluster.ca(), prepare: () => cluster.writeFiles(), known: () => cluster.known() }
 })
 afterEach(() => machine.close())
 

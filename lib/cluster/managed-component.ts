@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName } from "../components/component.ts"
-import { diagnose, type Finding } from "../diagnosis/finding.ts"
+import { diagnose } from "../diagnosis/diagnose.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+import { observe, type Known } from "../diagnosis/observe.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "./errors.ts"
 import { httpGet } from "./http-get.ts"
@@ -24,6 +26,10 @@ export interface Surroundings {
   readonly token: string
   /** Makes the files that several components read: certificates and the kubeconfig. */
   readonly prepare: () => Promise<void>
+  /** What whoever runs the cluster knows of each of its components, for the diagnosis. */
+  readonly known: () => readonly Known[]
+  /** Changes to whatever is described, before it is started; none unless something is to be broken on purpose. */
+  readonly alter?: (component: Component) => Component
 }
 
 /** One component of a cluster, to start, stop, kill and restart. */
@@ -34,18 +40,26 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   #process: Spawned | undefined
   #failure: Error | undefined
   #starting: Promise<void> | undefined
-  /** Bytes of its log that are an earlier start's. */
-  #logged = 0
+  #isMeantToBe = false
+  readonly #logPath: string
 
-  constructor(describe: (options: Options) => Component, options: Options, surroundings: Surroundings) {
+  /** @param number 1 for the cluster's own, more for others of its kind beside it */
+  constructor(describe: (options: Options) => Component, options: Options, surroundings: Surroundings, number = 1) {
     this.#describe = describe
     this.#options = options
     this.#surroundings = surroundings
+    this.#logPath = number === 1 ? logOf(this.name) : logOf(this.name).replace(/\.log$/, `-${number}.log`)
   }
 
   /** What is, or would be, started. */
   get component(): Component {
-    return this.#describe(this.#options)
+    const component = this.#describe(this.#options)
+    return this.#surroundings.alter?.(component) ?? component
+  }
+
+  /** What a diagnosis cannot see: how it was started, and whether it should be running now. */
+  get known(): Known {
+    return { name: this.name, argv: argvOf(this.component), isMeantToBe: this.#isMeantToBe }
   }
 
   get name(): ComponentName {
@@ -81,12 +95,13 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     if (this.isRunning) return
     this.#options = { ...this.#options, ...changes }
     this.#failure = undefined
+    this.#isMeantToBe = true
     try {
       await this.#surroundings.prepare()
       await this.#startAndWait(this.component)
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
-      await this.kill()
+      await this.#end("KILL")
       throw error
     }
   }
@@ -94,10 +109,10 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
-    this.#logged = (await this.#readLog()).length
+    await this.#putLogAside()
     const before = performance.now()
     const seconds = () => ((performance.now() - before) / 1000).toFixed(1)
-    const spawned = await machine.spawn(argvOf(component), { log: logOf(component.name) })
+    const spawned = await machine.spawn(argvOf(component), { log: this.#logPath })
     this.#process = spawned
     const ended: { exit?: Exit } = {}
     void spawned.exit.then((exit) => {
@@ -136,31 +151,38 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     if (other === undefined) throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, and nobody does`)
     // Who answers in its place is known before it has found out itself, and logged it.
     throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, ${other.program} (pid ${other.pid}) does`, {
-      id: "port-taken", cause: `another process holds ${other.local}`, remedy: `Stop that one (kill ${other.pid}), or give ${this.name} another port.`,
-      evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}` })
+      id: "port-taken", component: this.name, cause: `another process holds ${other.local}`,
+      remedy: `Stop that one (kill ${other.pid}), or give ${this.name} another port.`,
+      evidence: `${other.local} is held by ${other.program}, pid ${other.pid}`, look: `ss -tlnp sport = :${port}` })
   }
 
   async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
-    const log = lines((await this.#readLog()).subarray(this.#logged))
-    return new kind(this.name, problem, finding ?? diagnose(this.name, log), log.slice(-LOG_LINES))
+    const { machine, known } = this.#surroundings
+    const log = (await this.log()).slice(-LOG_LINES)
+    if (finding !== undefined) return new kind(this.name, problem, finding, log)
+    return new kind(this.name, problem, diagnose(await observe(machine, known(), problem))[0], log)
   }
 
-  /** The lines of its log since the machine started. */
+  /** The lines of its log since its last start. */
   async log(): Promise<string[]> {
-    return lines(await this.#readLog())
+    return (await this.#surroundings.machine.read(this.#logPath).catch(() => Buffer.alloc(0))).toString().trimEnd().split("\n") // It has not written any.
   }
 
-  #readLog(): Promise<Buffer> {
-    return this.#surroundings.machine.read(logOf(this.name)).catch(() => Buffer.alloc(0)) // It has not written any.
+  /** What an earlier start logged is kept beside it, so that the log tells of this start alone. */
+  async #putLogAside(): Promise<void> {
+    const before = this.#logPath.replace(/\.log$/, ".before.log")
+    await this.#surroundings.machine.run(["sh", "-c", `[ ! -e ${this.#logPath} ] || { cat ${this.#logPath} >>${before}; rm ${this.#logPath}; }`])
   }
 
   /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */
   async stop(): Promise<void> {
+    this.#isMeantToBe = false
     await this.#end("TERM")
   }
 
   /** Ends it at once (SIGKILL). Resolves when it has ended. */
   async kill(): Promise<void> {
+    this.#isMeantToBe = false
     await this.#end("KILL")
   }
 
@@ -171,7 +193,7 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
 
   /** One more of its kind beside it, with what must differ; ended with `await using`. */
   async another(changes: Partial<Options>): Promise<ManagedComponent<Options>> {
-    const other = new ManagedComponent(this.#describe, { ...this.#options, ...changes }, this.#surroundings)
+    const other = new ManagedComponent(this.#describe, { ...this.#options, ...changes }, this.#surroundings, 2)
     await other.start()
     return other
   }
@@ -193,8 +215,4 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
   }
-}
-
-function lines(text: Buffer): string[] {
-  return text.toString().trimEnd().split("\n")
 }

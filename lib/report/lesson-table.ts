@@ -1,7 +1,7 @@
 import { styleText } from "node:util"
 import type { Reporter, TestCase, TestModule } from "vitest/node"
 import type { Settings } from "../settings.ts"
-import { isFailure, verdictOf, type Verdict } from "./verdict.ts"
+import { isFailure, lessonOf, verdictOf, type Verdict } from "./verdict.ts"
 
 interface Row {
   readonly lesson: string
@@ -43,10 +43,6 @@ export class LessonTable implements Reporter {
     const unread = modules.filter((module) => module.errors().length > 0).length // A file that could not be loaded holds no test to count.
     out(`${count("passed")} passed, ${count("failed") + unread} failed, ${count("blocked", "cannot check here", "not chosen")} skipped`)
   }
-}
-
-function lessonOf(test: TestCase): string {
-  return test.parent.type === "suite" ? test.parent.name.slice(0, 2) : ""
 }
 
 function rowOf(name: string, tests: readonly TestCase[]): Row {

@@ -1,6 +1,8 @@
 import type { TestCase } from "vitest/node"
 import type { Equipment } from "../cluster/equipment.ts"
+import { isExcepted } from "../except.ts"
 import type { Settings } from "../settings.ts"
+import type { Card } from "./card.ts"
 
 declare module "vitest" {
   interface TaskMeta {
@@ -8,6 +10,8 @@ declare module "vitest" {
     see?: string
     /** A line of what was seen. */
     evidence?: string
+    /** Why it failed, and what to look at next. */
+    card?: Card
   }
   interface ProvidedContext {
     /** What the lessons' machine is given, or why it cannot be had. */
@@ -17,6 +21,11 @@ declare module "vitest" {
 
 /** What became of one outcome. */
 export type Verdict = "passed" | "failed" | "blocked" | "cannot check here" | "not chosen"
+
+/** The number of the lesson that a test belongs to, two digits. */
+export function lessonOf(test: TestCase): string {
+  return test.parent.type === "suite" ? test.parent.name.slice(0, 2) : ""
+}
 
 /** The verdict on a test, and the reason for it where it has one. */
 export function verdictOf(test: TestCase): { verdict: Verdict; reason: string | undefined } {
@@ -32,5 +41,5 @@ export function verdictOf(test: TestCase): { verdict: Verdict; reason: string | 
 /** Whether a verdict must make the run fail. Strict counts what cannot be checked too, but for what it is told to except. */
 export function isFailure(verdict: Verdict, test: { lesson: string; title: string }, { strict, except }: Pick<Settings, "strict" | "except">): boolean {
   if (verdict === "failed" || verdict === "blocked") return true
-  return verdict === "cannot check here" && strict && !except.includes(test.lesson) && !except.includes(test.title)
+  return verdict === "cannot check here" && strict && !isExcepted(test, except)
 }

@@ -1,0 +1,175 @@
+import { z } from "zod"
+import { sockets } from "../clients/sockets.ts"
+import { httpGet } from "../cluster/http-get.ts"
+import { logOf, type ComponentName } from "../components/component.ts"
+import { messageOf } from "../errors.ts"
+import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
+import type { Machine } from "../machine/machine.ts"
+import { pki } from "../pki/pki.ts"
+import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
+import { componentOf, flagOf } from "./symptom.ts"
+
+/** What is known of a component by whoever started it; the rest is seen. */
+export interface Known {
+  readonly name: ComponentName
+  readonly argv: readonly string[]
+  readonly isMeantToBe: boolean
+}
+
+/** Milliseconds for each look: whatever hangs must not make the diagnosis hang. */
+const LOOK_WITHIN = 5_000
+/** Bytes; longer files are no configuration. */
+const LONGEST_FILE = 64 * 1024
+const LOG_LINES = 2_000
+
+/** The program that each component is. */
+const PROGRAMS: Readonly<Record<ComponentName, string>> = {
+  "etcd": "etcd", "kube-apiserver": "kube-apiserver", "kube-scheduler": "kube-scheduler", "registry": "crane", "containerd": "containerd", "kubelet": "kubelet",
+}
+
+/** What a person would type to see how the machine itself is. */
+const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status"]
+
+/**
+ * Looks at everything on a machine at once; nothing that was remembered is taken for true, and nothing is changed.
+ * @param known what of the components cannot be seen: how one that is gone was started, and whether it should be there
+ * @param complaint what went wrong for whoever asks
+ */
+export async function observe(machine: Machine, known: readonly Known[] = [], complaint = ""): Promise<Observation> {
+  const [processes, found, looks] = await Promise.all([processesOf(machine), sockets(machine, ["--all"]), looksAt(machine)])
+  const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
+  const bare = await Promise.all(Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
+    const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
+    const process = processes.find(({ argv }) => argv[0]?.split("/").at(-1) === PROGRAMS[name])
+    const memory = known.find((one) => one.name === name)
+    const logPath = logOf(name)
+    return {
+      name, logPath, state: process?.state ?? "absent", pid: process?.pid ?? 0, argv: process?.argv ?? memory?.argv ?? [],
+      isMeantToBe: known.length === 0 || memory?.isMeantToBe === true, answer: undefined, log: await logLines(machine, logPath),
+    }
+  }))
+  const files = await filesOf(machine, bare)
+  const seen = { hostname: machine.name, components: bare, listeners, connections: found.filter((socket) => !listeners.includes(socket)), api: undefined, files, looks, complaint }
+  const [components, api] = await Promise.all([
+    Promise.all(bare.map(async (component) => (component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component))),
+    apiOf(machine, seen),
+  ])
+  return { ...seen, components, api }
+}
+
+async function processesOf(machine: Machine): Promise<{ pid: number; state: "running" | "stopped"; argv: string[] }[]> {
+  const { stdout } = await machine.run(["ps", "-e", "-o", "pid=,stat=,comm="], { timeout: LOOK_WITHIN })
+  const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/)).filter(([, state = "Z"]) => !state.startsWith("Z"))
+  // The kernel cuts a program's name at 15 characters.
+  const candidates = rows.filter(([, , comm = ""]) => Object.values(PROGRAMS).some((program) => comm === program.slice(0, 15)))
+  return Promise.all(candidates.map(async ([pid = "", state = ""]) => ({
+    pid: Number(pid), state: state.startsWith("T") ? "stopped" : "running",
+    argv: await machine.read(`/proc/${pid}/cmdline`).then((text) => text.toString().split("\0").slice(0, -1), () => []), // It has ended meanwhile.
+  })))
+}
+
+async function logLines(machine: Machine, path: string): Promise<string[]> {
+  const text = await machine.read(path).catch(() => Buffer.alloc(0)) // It has not written any.
+  return text.toString().trimEnd().split("\n").slice(-LOG_LINES)
+}
+
+async function looksAt(machine: Machine): Promise<Map<string, string>> {
+  const seen = await Promise.all(LOOKS.map(async (look) => {
+    const { stdout, stderr } = await machine.run(["sh", "-c", look], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ stdout: "", stderr: messageOf(error) }))
+    return [look, `${stdout}${stderr}`.trim()] as const
+  }))
+  return new Map(seen)
+}
+
+/** Every file that a command line names, those that such a file names, and those in the folders where components look by themselves. No private keys. */
+async function filesOf(machine: Machine, components: readonly ObservedComponent[]): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  const { stdout } = await machine.run(["sh", "-c", "ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml 2>/dev/null"], { timeout: LOOK_WITHIN })
+  const named = [KUBECONFIG_FILE, ...stdout.trim().split("\n"), ...components.flatMap(({ argv }) => argv.slice(1).flatMap(pathsIn))]
+  const add = async (paths: readonly string[]) => {
+    const fresh = [...new Set(paths)].filter((path) => path.startsWith("/") && !files.has(path))
+    const sizes = await machine.run(["stat", "--format=%F %s %n", ...fresh, "/dev/null"], { timeout: LOOK_WITHIN })
+    const small = [...sizes.stdout.matchAll(/^regular (?:empty )?file (\d+) (.+)$/gm)].filter(([, size]) => Number(size) <= LONGEST_FILE).map(([, , path = ""]) => path)
+    await Promise.all(small.map(async (path) => {
+      const text = (await machine.read(path).catch(() => Buffer.alloc(0))).toString()
+      if (!text.includes("PRIVATE KEY")) files.set(path, text)
+    }))
+  }
+  await add(named)
+  await add([...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text))))
+  return files
+}
+
+/** Absolute paths in a text. */
+function pathsIn(text: string): string[] {
+  return text.match(/(?<![\w.-]|:\/)\/[\w./@-]+/g) ?? []
+}
+
+/** Asks a component where it tells whether it is well. */
+async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer | undefined> {
+  const portOf = (flag: string, fallback: number) => Number(/(\d+)\/?$/.exec(flagOf(component, flag)?.split(",")[0] ?? "")?.[1] ?? fallback)
+  switch (component.name) {
+    case "etcd": {
+      if (flagOf(component, "--listen-client-urls")?.startsWith("https") === true) return undefined // It asks for a client's certificate.
+      return get(machine, { port: portOf("--listen-client-urls", 2379), path: "/health" })
+    }
+    case "kube-apiserver": return get(machine, { port: portOf("--secure-port", 6443), path: "/readyz", ...accessOf(seen) })
+    case "kube-scheduler": return get(machine, { port: portOf("--secure-port", 10259), path: "/readyz", pin: pinOf(component, seen) })
+    case "registry": return get(machine, { port: portOf("--address", 5000), path: "/v2/" })
+    case "kubelet": return get(machine, { port: Number(/healthzPort: (\d+)/.exec(seen.files.get(flagOf(component, "--config") ?? "") ?? "")?.[1] ?? 10248), path: "/healthz" })
+    case "containerd": {
+      const { exitCode, stderr } = await machine.run(["ctr", "--timeout", "3s", "version"], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
+      return { isWell: exitCode === 0, text: `ctr version: ${exitCode === 0 ? "it answers" : stderr.trim()}` }
+    }
+  }
+}
+
+interface Target { readonly port: number; readonly path: string; readonly token?: string | undefined; readonly pin?: Buffer | undefined }
+
+async function get(machine: Machine, { port, path, token, pin }: Target): Promise<Answer> {
+  try {
+    const { status, body } = await httpGet(machine, { port, path, timeout: LOOK_WITHIN, ...(pin === undefined ? {} : { pin }), ...(token === undefined ? {} : { token }) })
+    return { isWell: status === 200 && !body.includes('"health":"false"'), text: `GET ${path} on port ${port}: ${status} ${body.slice(0, 2_000)}` }
+  } catch (error) {
+    return { isWell: false, text: `GET ${path} on port ${port}: ${messageOf(error)}` }
+  }
+}
+
+/** An administrator's token and the certificates that the server's own must be, or be signed by. */
+function accessOf(seen: Observation): { token: string | undefined; pin: Buffer } {
+  const apiserver = componentOf(seen, "kube-apiserver")
+  const tokens = (seen.files.get(flagOf(apiserver, "--token-auth-file") ?? "") ?? "").split("\n")
+  const token = (tokens.find((line) => line.includes("system:masters")) ?? tokens[0])?.split(",")[0]
+  return { token: token === "" ? undefined : token, pin: pinOf(apiserver, seen) }
+}
+
+/** The very certificate that a component was told to show, and the CA's beside it: whoever shows it, and has its key, is the component. */
+function pinOf(component: ObservedComponent | undefined, { files }: Observation): Buffer {
+  const own = flagOf(component, "--tls-cert-file") ?? `${flagOf(component, "--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`
+  return Buffer.from([own, pki.ca.certificate].map((path) => files.get(path) ?? "").join("\n"))
+}
+
+const object = z.looseObject({ metadata: z.looseObject({ name: z.string(), namespace: z.string().optional(), creationTimestamp: z.string().optional(), labels: z.record(z.string(), z.string()).optional() }) })
+const list = z.object({ items: z.array(object).nullish().transform((items) => items ?? []) })
+
+async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
+  const apiserver = componentOf(seen, "kube-apiserver")
+  if (apiserver?.state !== "running") return undefined
+  const options = { port: Number(flagOf(apiserver, "--secure-port") ?? 6443), timeout: LOOK_WITHIN, ...accessOf(seen) }
+  const { token, ...rest } = options
+  const ask = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
+  const items = async (path: string): Promise<readonly ApiObject[]> => {
+    const { status, body } = await ask(path).catch(() => ({ status: 0, body: "" })) // What cannot be listed is not seen.
+    return status === 200 ? list.parse(JSON.parse(body)).items : []
+  }
+  const version = await ask("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
+  if (version.status !== 200) return undefined
+  const [nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
+    items("/api/v1/nodes"), items("/api/v1/pods"), items("/api/v1/events"), items("/api/v1/services"),
+    items("/apis/coordination.k8s.io/v1/leases"), items("/apis/apps/v1/deployments"), items("/apis/apps/v1/replicasets"),
+  ])
+  return {
+    version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
+    nodes, pods, events, services, leases, deployments, replicaSets,
+  }
+}

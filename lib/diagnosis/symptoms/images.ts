@@ -1,0 +1,4 @@
+import type { Symptom } from "../symptom.ts"
+
+export const images: readonly Symptom[] = [
+]

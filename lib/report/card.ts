@@ -1,0 +1,60 @@
+import type { Unwell } from "../diagnosis/diagnose.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+
+/** What a learner is told of a failed test; travels from the test's process to the reporters. */
+export interface Card {
+  readonly expected?: string | undefined
+  readonly observed: string
+  readonly finding?: Finding | undefined
+  /** Where nothing known fits: every component that is not well. */
+  readonly unwell: readonly Unwell[]
+}
+
+const LABEL = 11
+const LONGEST = 600
+
+/** What was asserted and what was there instead, as far as an error tells. */
+export function expectation(error: unknown): Pick<Card, "expected" | "observed"> {
+  if (!(error instanceof Error)) return { observed: String(error) }
+  const { expected, actual } = error as { expected?: unknown; actual?: unknown } // vitest's assertion errors carry both.
+  if (error.name !== "AssertionError" || (expected === undefined && actual === undefined)) return { observed: error.message }
+  return { expected: shown(expected), observed: shown(actual) }
+}
+
+function shown(value: unknown): string {
+  if (value === "" || value === undefined) return "nothing"
+  const text = typeof value === "string" ? value : value instanceof RegExp ? String(value) : JSON.stringify(value) ?? String(value)
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+}
+
+/**
+ * The card as lines for a terminal.
+ * @param lesson its number, two digits
+ * @param see what to type to see the same
+ */
+export function cardLines({ expected, observed, finding, unwell }: Card, lesson: string, see: string | undefined): string[] {
+  return [
+    ...row("expected", expected),
+    ...row("observed", observed),
+    ...(finding === undefined ? nothingKnown(unwell) : [
+      ...row("why", `${finding.cause} (${finding.id})`),
+      ...row("evidence", finding.evidence),
+      ...row("do", finding.remedy),
+    ]),
+    ...row("look", [...new Set([finding?.look, see].filter((line) => line !== undefined && line !== ""))].join("\n")),
+    ...row("hint", `npx byhand hint ${lesson}`),
+  ]
+}
+
+function nothingKnown(unwell: readonly Unwell[]): string[] {
+  if (unwell.length === 0) return row("why", "nothing known fits, and every component that should run is well")
+  return [
+    ...row("why", `nothing known fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
+    ...unwell.flatMap(({ logPath, lastLines }) => row("its words", [`${logPath} ends:`, ...lastLines].join("\n"))),
+  ]
+}
+
+function row(label: string, text: string | undefined): string[] {
+  if (text === undefined || text === "") return []
+  return text.split("\n").map((line, index) => `   ${(index === 0 ? label : "").padEnd(LABEL)}${line}`)
+}

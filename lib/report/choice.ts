@@ -1,0 +1,49 @@
+import { relative } from "node:path"
+import type { Reporter, TestSpecification, Vitest } from "vitest/node"
+import { z } from "zod"
+import { messageOf, UsageError } from "../errors.ts"
+import { allLessons } from "../lessons.ts"
+import { packageRoot } from "../settings.ts"
+
+// vitest keeps to itself what it was given, and does not mind a file that there is not beside one that there is.
+const Given = z.object({ filenamePattern: z.array(z.string()).optional() })
+
+/** Ends a run before it starts where a file, a title or a tag that was asked for does not exist. First among the reporters. */
+export class Choice implements Reporter {
+  #vitest: Vitest | undefined
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+  }
+
+  onTestRunStart(specifications: readonly TestSpecification[]): void {
+    try {
+      const { filenamePattern = [] } = Given.parse(this.#vitest)
+      checkFiles(filenamePattern, specifications.map(({ moduleId }) => moduleId))
+      checkTitle(this.#vitest?.config.testNamePattern, specifications.map(({ moduleId }) => moduleId))
+    } catch (error) {
+      process.stderr.write(`${messageOf(error)}\n`)
+      process.exit(error instanceof UsageError ? 2 : 1)
+    }
+  }
+}
+
+/** The same comparison as vitest's: a part of the path from here or from the root. @throws UsageError */
+function checkFiles(filters: readonly string[], chosen: readonly string[]): void {
+  const matches = (filter: string, path: string) => {
+    const short = relative(packageRoot, path).toLowerCase()
+    return path.startsWith(filter) || short.includes(filter.toLowerCase()) || short.includes(relative(packageRoot, filter).toLowerCase())
+  }
+  const unknown = filters.find((filter) => !chosen.some((path) => matches(filter, path)))
+  if (unknown === undefined) return
+  throw new UsageError(`No lesson's file has ${unknown} in its path.`, `There are ${allLessons().map(({ path }) => relative(packageRoot, path)).join(", ")}.`)
+}
+
+/** @throws UsageError where no test's full title, of lesson and test, is meant */
+function checkTitle(pattern: RegExp | undefined, chosen: readonly string[]): void {
+  if (pattern === undefined) return
+  const lessons = allLessons().filter(({ path }) => chosen.includes(path))
+  if (lessons.some(({ number, title, tests }) => tests.some((test) => pattern.test(`${number} ${title} ${test}`)))) return
+  throw new UsageError(`No test of lesson ${lessons.map(({ number }) => number).join(", ")} has ${pattern.source} in its title.`,
+    "npx vitest list prints them all.")
+}

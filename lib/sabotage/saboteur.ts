@@ -1,0 +1,38 @@
+import type { Component } from "../components/component.ts"
+import { RemediedError } from "../errors.ts"
+import type { Machine } from "../machine/machine.ts"
+import type { Sabotage } from "./sabotage.ts"
+
+/** A sabotage's own script failed: nothing was proved. */
+export class SabotageFailedError extends RemediedError {}
+
+/** Breaks one thing on a machine when its moment has come. */
+export class Saboteur {
+  readonly #sabotage: Sabotage
+  readonly #machine: Machine
+
+  constructor(sabotage: Sabotage, machine: Machine) {
+    this.#sabotage = sabotage
+    this.#machine = machine
+  }
+
+  /** A component as it is to be started. */
+  readonly alter = (component: Component): Component => this.#sabotage.component?.[component.name]?.(component) ?? component
+
+  /** To be called when the machine is there, and nothing on it yet. */
+  async atStart(): Promise<void> {
+    if (this.#sabotage.before === undefined) await this.#act()
+  }
+
+  /** To be called just before the body of each test. @param test "03 a ConfigMap that …" */
+  async before(test: string): Promise<void> {
+    if (this.#sabotage.before !== undefined && test.startsWith(this.#sabotage.before)) await this.#act()
+  }
+
+  async #act(): Promise<void> {
+    const { id, script } = this.#sabotage
+    if (script === undefined) return
+    const { exitCode, stdout, stderr } = await this.#machine.run(["sh", "-ec", script])
+    if (exitCode !== 0) throw new SabotageFailedError(`The script of the sabotage ${id} ended with status ${exitCode}: ${stderr.trim() || stdout.trim()}.`, "Mend the script.")
+  }
+}
