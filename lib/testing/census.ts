@@ -2,6 +2,16 @@ import { execa } from "execa"
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 
+/** Whose traces are looked for. */
+export interface Suspect {
+  /** Where its runs have their folders: also what tells its processes, which have it in their environment. */
+  readonly runsDir: string
+  /** How the ids of its machines begin, unlike those of any other. */
+  readonly names: readonly string[]
+  /** Folders of its own, such as the one for temporary files. */
+  readonly folders?: readonly string[]
+}
+
 /** What a run could leave on the host. Other runs may come and go meanwhile: what is theirs is not counted. */
 export interface Census {
   /** "PID COMMAND" of each process of the run, in the machine or beside it. */
@@ -9,6 +19,8 @@ export interface Census {
   /** Namespaces of those processes, and those that were given as known and are still held by somebody. */
   readonly namespaces: readonly string[]
   readonly cgroups: readonly string[]
+  /** Listening sockets of the host that those processes hold, or, as far as can be seen, nobody. */
+  readonly sockets: readonly string[]
   readonly files: readonly string[]
   /** The host's mounts that name the run, and all of its network links and nftables. */
   readonly mounts: readonly string[]
@@ -23,13 +35,12 @@ const KINDS = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
 
 /**
  * Counts what belongs to a run on the host.
- * @param runsDir where the run has its folder
- * @param name the machine's, unlike that of any other run
  * @param known namespaces of an earlier census to look for once more
  */
-export async function census(runsDir: string, name: string, known: readonly string[] = []): Promise<Census> {
-  const ours = (text: string) => text.includes(runsDir) || text.includes(`byhand-${name}`)
-  const processes: string[] = []
+export async function census({ runsDir, names, folders = [] }: Suspect, known: readonly string[] = []): Promise<Census> {
+  const groups = names.map((name) => `byhand-${name}`)
+  const ours = (text: string) => text.includes(runsDir) || groups.some((group) => text.includes(group))
+  const processes = new Map<number, string>()
   const held = new Set<string>()
   const own = new Set(namespacesOf("self"))
   for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
@@ -37,22 +48,34 @@ export async function census(runsDir: string, name: string, known: readonly stri
     const command = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
     // A container's own mounts name neither, but its cgroup does; a machine of an ordinary user has no cgroup, but its mounts do.
     const cgroup = read(`/proc/${pid}/cgroup`)
-    const belongs = [command, cgroup, read(`/proc/${pid}/mountinfo`)].some(ours)
+    const belongs = [command, cgroup, read(`/proc/${pid}/environ`), read(`/proc/${pid}/mountinfo`)].some(ours)
     // Numbers of namespaces are used again, by the machines of other runs above all.
     if (!belongs && cgroup.includes("/byhand-")) continue
-    if (belongs) processes.push(`${pid} ${command}`)
+    if (belongs) processes.set(Number(pid), command)
     for (const namespace of namespaces) if ((belongs && !own.has(namespace)) || known.includes(namespace)) held.add(namespace)
   }
   return {
-    processes,
+    processes: [...processes].map(([pid, command]) => `${pid} ${command}`),
     namespaces: [...held].toSorted(),
-    cgroups: cgroupRoots().flatMap((root) => readdirSync(root).filter((folder) => folder.startsWith(`byhand-${name}`)).map((folder) => join(root, folder))),
-    files: existsSync(runsDir) ? readdirSync(runsDir) : [],
+    cgroups: cgroupRoots().flatMap((root) => readdirSync(root).filter((folder) => groups.some((group) => folder.startsWith(group))).map((folder) => join(root, folder))),
+    sockets: await listeningSockets((holder) => processes.has(holder)),
+    files: [runsDir, ...folders].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : [])),
     mounts: read("/proc/self/mountinfo").split("\n").filter(ours),
     links: (await execa("ip", ["-brief", "link"])).stdout,
     tables: (await execa("nft", ["list", "tables"], { reject: false })).stdout ?? "",
     settings: KUBELET_SETTINGS.map((key) => `${key} ${read(`/proc/sys/${key}`).trim()}`),
   }
+}
+
+/** Those of others are left out; who holds a socket is told to root alone. */
+async function listeningSockets(isOurs: (pid: number) => boolean): Promise<string[]> {
+  const { stdout } = await execa("ss", ["-tulnpH"])
+  return stdout.split("\n").flatMap((line) => {
+    const [protocol, , , , address, , ...users] = line.split(/\s+/)
+    const holders = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid))
+    const counts = holders.length > 0 ? holders.some(isOurs) : line !== "" && process.getuid?.() === 0
+    return counts ? [`${protocol} ${address} ${users.join(" ")}`.trim()] : []
+  })
 }
 
 function read(path: string): string {

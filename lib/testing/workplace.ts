@@ -25,7 +25,7 @@ export async function workplace(variables: Record<string, string> = {}): Promise
   await chmod(folder, 0o755) // An ordinary user may have folders of its own in there.
   const settings = readSettings({ BYHAND_RUNS: join(folder, "runs"), BYHAND_CACHE: join(folder, "cache"), ...variables })
   const name = `t${randomBytes(3).toString("hex")}`
-  const count = (known: readonly string[] = []) => census(settings.runsDir, name, known)
+  const count = (known: readonly string[] = []) => census({ runsDir: settings.runsDir, names: [name] }, known)
   return {
     folder, settings, name, census: count,
     censusLike: async (expected, known) => {
