@@ -1,13 +1,61 @@
 import { EOL } from "node:os"
+import { Cluster } from "../cluster/cluster.ts"
+import { FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
+import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+import { observe } from "../diagnosis/observe.ts"
 import { examine, type Examined } from "../doctor/doctor.ts"
-import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
+import { findingLines, unwellLines } from "../report/card.ts"
+import type { Settings } from "../settings.ts"
+import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
+import { allRuns, theRun, type Run } from "./runs.ts"
 import { table } from "./table.ts"
 
 const COLOURS: Record<Examined["verdict"], string> = { ok: "\x1b[32m", limited: "\x1b[33m", missing: "\x1b[31m", unknown: "\x1b[2m" }
 
-/** What this host can run, check by check, and why. */
+/** What is wrong with a cluster that is up. */
+interface Diagnosis {
+  readonly cluster: string
+  readonly findings: readonly Finding[]
+  /** Components that are not well, where no finding says why. */
+  readonly unwell: readonly Unwell[]
+}
+
+/** What this host can run and why, and what is wrong with each cluster that is up; with --name, with that one alone. */
 export async function doctor(options: CommonOptions): Promise<Outcome> {
-  const { checks, summary, canBegin } = await examine(settingsOf(options))
+  const settings = settingsOf(options)
+  const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
+  const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]
+  const diagnoses = await Promise.all(runs.map((run) => examineCluster(run, settings)))
+  return {
+    text: [host.text, ...diagnoses.map(describe)].filter((text) => text !== "").join(EOL),
+    data: { ...host.data, findings: diagnoses.flatMap(({ cluster, findings }) => findings.map((finding) => ({ cluster, ...finding }))), unwell: diagnoses.flatMap(({ cluster, unwell: components }) => components.map((component) => ({ cluster, ...component }))) },
+    exitCode: host.exitCode !== 0 || diagnoses.some((one) => !isWell(one)) ? 1 : 0,
+  }
+}
+
+function isWell({ findings, unwell: components }: Diagnosis): boolean {
+  return findings.length === 0 && components.length === 0
+}
+
+/** The same looks and findings as those of a lesson that fails; whatever `byhand up` starts should be there. */
+async function examineCluster({ name, machine }: Run, { patience }: Settings): Promise<Diagnosis> {
+  const known = new Cluster({ machine, images: undefined, patience }).components
+    .map(({ known: one, component }) => ({ ...one, isMeantToBe: machine.privileged || component.lesson < FIRST_LESSON_WITH_CONTAINERS }))
+  const seen = await observe(machine, known)
+  const findings = diagnose(seen)
+  return { cluster: name, findings, unwell: unwell(seen).filter(({ name: component }) => findings.every((finding) => finding.component !== component)) }
+}
+
+function describe(diagnosis: Diagnosis): string {
+  const { cluster, findings, unwell: components } = diagnosis
+  if (isWell(diagnosis)) return `${cluster} is well: nothing known to go wrong is found in it.${EOL}`
+  const cards = findings.flatMap((finding) => [`${finding.component}`, ...findingLines(finding), ""])
+  return [`${cluster} is not well; look closer in: ${typed("shell", cluster)}`, "", ...cards, ...(components.length === 0 ? [] : [...unwellLines(components), ""])].join(EOL)
+}
+
+async function examineHost(settings: Settings): Promise<Outcome & { data: object; exitCode: number }> {
+  const { checks, summary, canBegin } = await examine(settings)
   const isColoured = process.stdout.isTTY && process.env["NO_COLOR"] === undefined
   const rows = table(checks.map(({ verdict, title, found }) => [verdict, title, found])).split("\n").slice(0, -1)
   const lines = rows.flatMap((row, index) => {

@@ -2,14 +2,14 @@
 import { Command, CommanderError } from "commander"
 import { messageOf, UsageError } from "../errors.ts"
 import type { CommonOptions, Outcome } from "./options.ts"
+import { once, wrongUse } from "./wrong-use.ts"
 
 const WRONG_USE = 2
 
-const program = new Command("byhand")
+const program = strict(new Command("byhand"))
   .description("A Kubernetes control plane, bootstrapped by hand, as a course that grades itself.")
   .addHelpText("after", "\nExit status: 0 fine, 1 something failed, 2 wrong use. Settings are read from BYHAND_* too; flags win.")
   .enablePositionalOptions()
-  .exitOverride()
 
 // What a command is made of is imported when it is called: nobody waits for what is not used.
 command("up", "bring up a cluster to play with: what lessons 01 to 06 bring up, all at once")
@@ -22,21 +22,27 @@ command("status", "the clusters that run and each component of them; exit status
   .action(async (options: CommonOptions) => show(options, await (await import("./status.ts")).status(options)))
 command("down", "end a cluster and all that is in it")
   .action(async (options: CommonOptions) => show(options, await (await import("./down.ts")).down(options)))
-command("doctor", "what this host can run, and why; exit status 1 where lessons 01 to 04 cannot run in full")
+command("doctor", "what this host can run, what is wrong with each cluster that is up (--name: with that one), and why;\nexit status 1 where lessons 01 to 04 cannot run in full, or a cluster is not well")
   .action(async (options: CommonOptions) => show(options, await (await import("./doctor.ts")).doctor(options)))
 command("transcript", "the whole workshop as a bash script, to run as root in an empty machine:\nbyhand up --empty && byhand transcript | byhand shell bash")
   .action(async (options: CommonOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
 command("grade [lessons...]", "the lessons, or those with these numbers: the same run as `npx vitest run`")
   .option("--strict", "count what cannot be checked here as failed")
-  .option("--except <list>", "lessons or titles of tests, comma-separated, that --strict does not count")
+  .option("--except <list>", "lessons or titles of tests, comma-separated, that --strict does not count", once("--except"))
   .action(async (lessons: string[], options: CommonOptions & { strict?: boolean; except?: string }) =>
     (await import("./grade.ts")).grade(lessons, options))
 
 function command(nameAndArguments: string, description: string): Command {
-  return program.command(nameAndArguments).description(description)
-    .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2")
-    .option("--name <name>", "name of the cluster, where there are several (default: byhand)")
+  return strict(program.command(nameAndArguments)).description(description)
+    .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2", once("--kubernetes"))
+    .option("--name <name>", "name of the cluster, where there are several (default: byhand)", once("--name"))
     .option("--json", "for programs to read")
+}
+
+/** What is wrong with the words that were given is said below, in one line. */
+function strict(command: Command): Command {
+  return command.configureOutput({ writeErr: () => undefined })
+    .exitOverride((error) => { throw error.exitCode === 0 ? error : wrongUse(error, command) })
 }
 
 function show({ json }: CommonOptions, { text, data, exitCode }: Outcome): void {
@@ -47,8 +53,7 @@ function show({ json }: CommonOptions, { text, data, exitCode }: Outcome): void 
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE // It has said what is wrong.
-  else {
+  if (!(error instanceof CommanderError)) { // Which help is, once it has been shown.
     process.stderr.write(`${messageOf(error)}\n`)
     process.exitCode = error instanceof UsageError ? WRONG_USE : 1
   }

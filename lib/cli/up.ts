@@ -9,12 +9,15 @@ import { z } from "zod"
 import { Cluster, PORTS } from "../cluster/cluster.ts"
 import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
 import { httpGet } from "../cluster/http-get.ts"
+import { admit, makeFolders } from "../door.ts"
 import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machine/identity.ts"
 import { choosePrivilege } from "../machine/privilege.ts"
 import { startSandbox, type Sandbox } from "../machine/sandbox.ts"
 import { terminalProgress } from "../progress-terminal.ts"
+import { sabotageOf } from "../sabotage/all.ts"
+import { Saboteur } from "../sabotage/saboteur.ts"
 import { packageRoot, type Settings } from "../settings.ts"
 import { quote } from "../shell.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
@@ -40,6 +43,8 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   if (isAlive(owner)) throw new UsageError(`${name} is being started already, by process ${owner.split(" ")[0]}.`, "Wait for it, or give the new one another --name.")
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
+  await admit(settings, idOf(name))
+  makeFolders(settings)
   // What is left of one that lost its power is moved away; the next machine to start removes it.
   if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
 
@@ -51,9 +56,10 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   reached("equipped")
   const sandbox = await startSandbox({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
+  const saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), sandbox.machine)
   try {
     if (options.empty !== true) {
-      const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience })
+      const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience, alter: saboteur?.alter })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, sandbox)])
     }
     await sandbox.detach()

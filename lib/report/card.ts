@@ -36,17 +36,19 @@ export function cardLines({ expected, observed, finding, unwell }: Card, lesson:
   return [
     ...row("expected", expected),
     ...row("observed", observed),
-    ...(finding === undefined ? nothingKnown(unwell) : [
-      ...row("why", `${finding.cause} (${finding.id})`),
-      ...row("evidence", finding.evidence),
-      ...row("do", finding.remedy),
-    ]),
-    ...row("look", [...new Set([finding?.look, see].filter((line) => line !== undefined && line !== ""))].join("\n")),
+    ...(finding === undefined ? unwellLines(unwell) : findingLines(finding)),
+    ...row(finding === undefined ? "look" : "", see === finding?.look ? undefined : see),
     ...row("hint", `npx byhand hint ${lesson}`),
   ]
 }
 
-function nothingKnown(unwell: readonly Unwell[]): string[] {
+/** A finding as lines for a terminal. */
+export function findingLines({ id, cause, evidence, remedy, look }: Finding): string[] {
+  return [...row("why", `${cause} (${id})`), ...row("evidence", evidence), ...row("do", remedy), ...row("look", look)]
+}
+
+/** What is not well, in its own words, where nothing known fits. */
+export function unwellLines(unwell: readonly Unwell[]): string[] {
   if (unwell.length === 0) return row("why", "nothing known fits, and every component that should run is well")
   return [
     ...row("why", `nothing known fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),

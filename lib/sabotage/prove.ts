@@ -1,0 +1,107 @@
+import { execa } from "execa"
+import { join } from "node:path"
+import { z } from "zod"
+import { packageRoot } from "../settings.ts"
+import type { Sabotage } from "./sabotage.ts"
+
+/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. */
+const PATIENCE = 15
+
+/** What came of one sabotage. */
+export interface Proof {
+  readonly sabotage: Sabotage
+  /** By test: "03 a ConfigMap that …". */
+  readonly verdicts: ReadonlyMap<string, string>
+  /** Where it came otherwise than was predicted; empty where all did. */
+  readonly mistakes: readonly string[]
+  readonly seconds: number
+}
+
+interface Verdict {
+  readonly test: string
+  readonly verdict: string
+  readonly reason: string
+  /** The id of the card's finding; "none" where it says that nothing known fits. */
+  readonly finding: string
+}
+
+const graded = z.object({
+  errors: z.array(z.string()),
+  verdicts: z.array(z.object({
+    lesson: z.string(), title: z.string(), verdict: z.string(), reason: z.string().nullable(),
+    card: z.object({ finding: z.object({ id: z.string() }).optional() }).nullable(),
+  })),
+})
+const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
+
+const byhand = (args: readonly string[], sabotage?: string) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args],
+  { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: String(PATIENCE), ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
+
+/** All lessons, in a cluster that is broken so, or in a whole one. */
+async function grade(sabotage?: string): Promise<{ verdicts: Verdict[]; errors: string[] }> {
+  const { stdout, stderr } = await byhand(["grade", "--json"], sabotage)
+  const json = stdout.slice(Math.max(0, stdout.indexOf('{\n  "errors"')))
+  try {
+    const { verdicts, errors } = graded.parse(JSON.parse(json))
+    return { errors, verdicts: verdicts.map(({ lesson, title, verdict, reason, card }) => ({ test: `${lesson} ${title}`, verdict, reason: reason ?? "", finding: card?.finding?.id ?? "none" })) }
+  } catch {
+    return { verdicts: [], errors: [`the lessons told nothing: ${stderr.trim() || stdout.slice(-500)}`] }
+  }
+}
+
+/** What a cluster with nothing broken comes to: every test passes, and the doctor finds nothing. */
+export async function unbroken(): Promise<{ tests: string[]; mistakes: string[] }> {
+  const { verdicts, errors } = await grade()
+  const found = await doctor("unbroken")
+  return {
+    tests: verdicts.map(({ test }) => test),
+    mistakes: [
+      ...errors,
+      ...verdicts.filter(({ verdict }) => verdict !== "passed").map(({ test, verdict, reason }) => `${test}: ${verdict}, ${reason}`),
+      ...found.map((id) => `byhand doctor finds ${id} where nothing is broken`),
+    ],
+  }
+}
+
+/** Breaks a cluster so, and compares what comes of it with what was predicted. @param tests all that there are */
+export async function prove(sabotage: Sabotage, tests: readonly string[]): Promise<Proof> {
+  const before = performance.now()
+  const unknown = [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter((name) => !tests.some((test) => test.startsWith(name)))
+  const { verdicts, mistakes } = unknown.length > 0 ? { verdicts: new Map<string, string>(), mistakes: unknown.map((name) => `there is no test ${name} …`) }
+    : sabotage.fails.length === 0 ? await proveByDoctor(sabotage)
+    : await proveByLessons(sabotage)
+  return { sabotage, verdicts, mistakes, seconds: (performance.now() - before) / 1000 }
+}
+
+async function proveByLessons(sabotage: Sabotage): Promise<Pick<Proof, "verdicts" | "mistakes">> {
+  const { verdicts, errors } = await grade(sabotage.id)
+  const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }) => {
+    const mustFail = sabotage.fails.some((name) => test.startsWith(name))
+    const expected = mustFail ? "failed" : sabotage.blocks !== undefined && Number(test.slice(0, 2)) >= sabotage.blocks ? "blocked" : "passed"
+    if (verdict !== expected) return [`${test}: ${verdict}, not ${expected}${reason === "" ? "" : `: ${reason}`}`]
+    return mustFail && finding !== sabotage.finding ? [`${test}: finding ${finding}, not ${sabotage.finding}: ${reason}`] : []
+  })
+  return { verdicts: new Map(verdicts.map(({ test, verdict }) => [test, verdict])), mistakes: [...errors, ...mistakes] }
+}
+
+async function proveByDoctor(sabotage: Sabotage): Promise<Pick<Proof, "verdicts" | "mistakes">> {
+  const found = await doctor(sabotage.id, sabotage)
+  const mistakes = found.includes(sabotage.finding) ? [] : [`byhand doctor finds ${found.join(", ") || "nothing"}, not ${sabotage.finding}`]
+  return { verdicts: new Map(), mistakes }
+}
+
+/** Ids of what the doctor finds on a cluster that is up, and then broken where it is to be. */
+async function doctor(name: string, sabotage?: Sabotage): Promise<string[]> {
+  const cluster = ["--name", `sabotage-${name}`.slice(0, 32).replace(/-$/, "")]
+  try {
+    const up = await byhand(["up", ...cluster], sabotage?.id)
+    if (up.exitCode !== 0) return [`(up: ${up.stderr.trim()})`]
+    const broken = sabotage?.script === undefined ? undefined : await byhand(["shell", ...cluster, "sh", "-ec", sabotage.script])
+    if (broken !== undefined && broken.exitCode !== 0) return [`(script: ${broken.stderr.trim() || broken.stdout.trim()})`]
+    const { stdout, stderr } = await byhand(["doctor", ...cluster, "--json"])
+    const parsed = examined.safeParse(JSON.parse(stdout === "" ? "{}" : stdout))
+    return parsed.success ? [...new Set(parsed.data.findings.map(({ id }) => id))] : [`(doctor: ${stderr.trim()})`]
+  } finally {
+    await byhand(["down", ...cluster])
+  }
+}
