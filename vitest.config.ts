@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config"
 import { admit } from "./lib/door.ts"
 import { messageOf, UsageError } from "./lib/errors.ts"
-import { Choice } from "./lib/report/choice.ts"
+import { Admission } from "./lib/report/admission.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { LessonTable } from "./lib/report/lesson-table.ts"
 import { Preparation } from "./lib/report/preparation.ts"
@@ -43,7 +43,7 @@ export default defineConfig({
       { name: "observing", description: "looks, and changes nothing: may run at any moment" },
       { name: "disturbing", description: "acts on the cluster, then puts things back" },
     ],
-    reporters: [new Choice(), new Preparation(settings), new TypedLines(), new LessonTable(settings)],
+    reporters: [new Admission(settings), new Preparation(settings), new TypedLines(), new LessonTable(settings)],
     // An installed package lies below node_modules, which vitest takes for compiled code.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
   },

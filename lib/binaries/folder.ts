@@ -1,24 +1,40 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { messageOf, UsageError } from "../errors.ts"
+import type { Settings } from "../settings.ts"
+import { whyNotRunnable } from "./executable.ts"
 import { versionOf } from "./inspect.ts"
 import type { Binary, Source } from "./source.ts"
+import { allTools, type ToolName } from "./versions.ts"
 
 /** The folder that the user named. What lies there wins whatever its version, which is told as it is. */
 export const namedFolder: Source = {
   async find({ tools, settings: { binDir } }) {
     if (binDir === undefined) return { found: [], misses: [] }
-    const source = `BYHAND_BIN_DIR=${binDir}`
-    const there = tools.filter((tool) => existsSync(join(binDir, tool)))
-    const found = await Promise.all(there.map(async (name): Promise<Binary> => {
-      const path = join(binDir, name)
-      return { name, path, version: await versionOf(name, path).catch((error: unknown) => { throw unusable(path, error) }), source }
-    }))
-    const missing = tools.filter((tool) => !there.includes(tool))
-    return { found, misses: missing.length === 0 ? [] : [{ source, why: `has no ${missing.join(", ")}` }] }
+    const found = await programsIn(binDir, tools)
+    const missing = tools.filter((tool) => !found.some(({ name }) => name === tool))
+    return { found, misses: missing.length === 0 ? [] : [{ source: sourceOf(binDir), why: `has no ${missing.join(", ")}` }] }
   },
 }
 
-function unusable(path: string, error: unknown): UsageError {
-  return new UsageError(`${path}, in the folder that BYHAND_BIN_DIR names, ${messageOf(error)}.`, "Replace or remove it, or unset BYHAND_BIN_DIR.")
+/** @throws UsageError where the folder that the user named has no program that is ever looked for, or one that cannot be run */
+export async function checkNamedFolder({ binDir }: Settings): Promise<void> {
+  if (binDir === undefined || (await programsIn(binDir, allTools)).length > 0) return
+  throw new UsageError(`${sourceOf(binDir)} has none of the programs that are looked for there.`, `Put some of these there, or unset it: ${allTools.join(", ")}.`)
+}
+
+async function programsIn(binDir: string, tools: readonly ToolName[]): Promise<Binary[]> {
+  const there = tools.filter((tool) => existsSync(join(binDir, tool)))
+  return Promise.all(there.map(async (name) => {
+    const path = join(binDir, name)
+    const version = await versionOf(name, path).catch(async (error: unknown) => {
+      const why = await whyNotRunnable(path) ?? messageOf(error)
+      throw new UsageError(`${path}, in the folder that BYHAND_BIN_DIR names, ${why}.`, "Replace or remove it, or unset BYHAND_BIN_DIR.")
+    })
+    return { name, path, version, source: sourceOf(binDir) }
+  }))
+}
+
+function sourceOf(binDir: string): string {
+  return `BYHAND_BIN_DIR=${binDir}`
 }

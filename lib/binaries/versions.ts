@@ -50,6 +50,9 @@ export function groupOf(tool: ToolName): GroupName {
   return (Object.keys(toolsOf) as GroupName[]).find((group) => toolsIn(group).includes(tool)) ?? "kubernetes"
 }
 
+/** Every tool that is ever looked for. */
+export const allTools: readonly ToolName[] = Object.values(toolsOf).flat()
+
 /** All tools of a group. */
 export function toolsIn(group: GroupName): readonly ToolName[] {
   return toolsOf[group]

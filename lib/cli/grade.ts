@@ -1,27 +1,19 @@
-import { existsSync } from "node:fs"
-import { readdir } from "node:fs/promises"
 import { basename, join } from "node:path"
 import type { Reporter, TestModule } from "vitest/node"
-import { RemediedError, UsageError } from "../errors.ts"
+import { UsageError } from "../errors.ts"
+import { allLessons, type LessonFile } from "../lessons.ts"
 import { isFailure, verdictOf } from "../report/verdict.ts"
 import { packageRoot, type Settings } from "../settings.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
-
-/** The lessons are not where they should be. */
-class NoLessonsError extends RemediedError {}
 
 /**
  * Runs the lessons as `npx vitest run` does; the settings travel in the environment. Sets the exit status.
  * @throws UsageError for a lesson that there is not
  */
 export async function grade(lessons: readonly string[], options: CommonOptions & { readonly strict?: boolean; readonly except?: string }): Promise<void> {
-  const config = join(packageRoot, "vitest.config.ts")
-  const files = (await readdir(join(packageRoot, "tests")).catch(() => [])).filter((file) => file.endsWith(".test.ts")).sort()
-  if (!existsSync(config) || files.length === 0) throw new NoLessonsError(`There are no lessons in ${packageRoot}.`, "Install byhand again.")
-  const numbers = files.map((file) => file.slice(0, 2))
-  const wanted = lessons.map((lesson) => lesson.padStart(2, "0"))
-  const unknown = wanted.find((lesson) => !numbers.includes(lesson))
-  if (unknown !== undefined) throw new UsageError(`There is no lesson ${unknown}.`, `There are ${numbers.join(", ")}.`)
+  const all = allLessons()
+  const unknown = lessons.find((lesson) => !all.some(isCalled(lesson)))
+  if (unknown !== undefined) throw new UsageError(`There is no lesson ${unknown === "" ? "without a number" : unknown}.`, `There are ${all.map(({ number }) => number).join(", ")}.`)
   nameOf(options)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
   if (options.strict === true) process.env["BYHAND_STRICT"] = "1"
@@ -29,11 +21,18 @@ export async function grade(lessons: readonly string[], options: CommonOptions &
   const settings = settingsOf(options) // Wrong settings are wrong use, before anything runs.
 
   const { startVitest } = await import("vitest/node")
-  const filters = files.filter((file) => wanted.length === 0 || wanted.includes(file.slice(0, 2))).map((file) => join(packageRoot, "tests", file))
+  const filters = all.filter((lesson) => lessons.length === 0 || lessons.some((given) => isCalled(given)(lesson))).map(({ path }) => path)
+  const config = join(packageRoot, "vitest.config.ts")
+  const { Admission } = await import("../report/admission.ts")
   const { Preparation } = await import("../report/preparation.ts")
   // Reporters that are named here take the place of the config's; without the preparation there is nothing to test.
-  const reporters = options.json === true ? { reporters: [new Preparation(settings), new JsonVerdicts(settings)] } : {}
+  const reporters = options.json === true ? { reporters: [new Admission(settings), new Preparation(settings), new JsonVerdicts(settings)] } : {}
   await startVitest("test", filters, { root: packageRoot, config, watch: false, run: true, ...reporters })
+}
+
+/** A lesson's number may lack the zero before it. */
+function isCalled(given: string): (lesson: LessonFile) => boolean {
+  return ({ number }) => given !== "" && number === given.padStart(2, "0")
 }
 
 /** Prints each test's verdict for programs; vitest's own JSON does not say why a test was skipped. */

@@ -1,3 +1,4 @@
+import { releaseFor } from "../binaries/versions.ts"
 import { UsageError } from "../errors.ts"
 import { readSettings, type Settings } from "../settings.ts"
 
@@ -19,9 +20,11 @@ export interface Outcome {
 
 const DEFAULT_NAME = "byhand"
 
-/** The settings of the environment, with what the command line says over them. */
+/** The settings of the environment, with what the command line says over them. @throws UsageError, for a version that nobody serves too */
 export function settingsOf({ kubernetes }: CommonOptions): Settings {
-  return readSettings({ ...process.env, ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }) })
+  const settings = readSettings({ ...process.env, ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }) })
+  releaseFor(settings.kubernetes)
+  return settings
 }
 
 /** The cluster's name, which is its machine's host name too. @throws UsageError where it cannot be one */

@@ -1,26 +1,34 @@
 import { relative } from "node:path"
 import type { Reporter, TestSpecification, Vitest } from "vitest/node"
 import { z } from "zod"
+import { makeFolders } from "../door.ts"
 import { messageOf, UsageError } from "../errors.ts"
 import { allLessons } from "../lessons.ts"
-import { packageRoot } from "../settings.ts"
+import { packageRoot, type Settings } from "../settings.ts"
 
 // vitest keeps to itself what it was given, and does not mind a file that there is not beside one that there is.
 const Given = z.object({ filenamePattern: z.array(z.string()).optional() })
 
-/** Ends a run before it starts where a file, a title or a tag that was asked for does not exist. First among the reporters. */
-export class Choice implements Reporter {
+/** Ends a run before it starts where a file or title that was asked for does not exist, or its folders cannot be made. First among the reporters. */
+export class Admission implements Reporter {
+  readonly #settings: Settings
   #vitest: Vitest | undefined
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest
   }
 
+  /** Not asynchronous: the other reporters are called meanwhile. */
   onTestRunStart(specifications: readonly TestSpecification[]): void {
     try {
       const { filenamePattern = [] } = Given.parse(this.#vitest)
       checkFiles(filenamePattern, specifications.map(({ moduleId }) => moduleId))
       checkTitle(this.#vitest?.config.testNamePattern, specifications.map(({ moduleId }) => moduleId))
+      makeFolders(this.#settings)
     } catch (error) {
       process.stderr.write(`${messageOf(error)}\n`)
       process.exit(error instanceof UsageError ? 2 : 1)

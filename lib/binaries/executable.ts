@@ -1,0 +1,29 @@
+import { access, constants, open, stat } from "node:fs/promises"
+
+/** Where the header of an ELF file tells its architecture, as two bytes (man 5 elf, e_machine). */
+const MACHINE = { from: 18, to: 20 }
+
+/** What keeps a file from being run, as the end of a sentence without its full stop; undefined where that is not to be seen. */
+export async function whyNotRunnable(path: string): Promise<string | undefined> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) return "is a folder, not a program"
+    await access(path, constants.X_OK)
+    const [header, own] = await Promise.all([headerOf(path), headerOf(process.execPath)])
+    if (header.length === 0) return "is empty"
+    if (header.toString("latin1", 0, 4) !== "\x7fELF") return undefined
+    return header.subarray(MACHINE.from, MACHINE.to).equals(own.subarray(MACHINE.from, MACHINE.to)) ? undefined : "is for another architecture than this host's"
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EACCES" ? "may not be run by this user: chmod +x may be missing" : undefined
+  }
+}
+
+async function headerOf(path: string): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MACHINE.to), 0, MACHINE.to, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,91 @@
+import { accessSync, constants, mkdirSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { checkNamedFolder } from "./binaries/folder.ts"
+import { releaseFor } from "./binaries/versions.ts"
+import { messageOf, UsageError } from "./errors.ts"
+import { checkExcept } from "./except.ts"
+import { choosePrivilege, PrivilegeError } from "./machine/privilege.ts"
+import type { Settings } from "./settings.ts"
+
+/** What the kernel has room for in a socket's address, in bytes (man 7 unix), without the 0 at its end. */
+const LONGEST_SOCKET = 107
+
+/** A folder that a run writes to. */
+interface Place {
+  readonly title: string
+  readonly variable: string
+  readonly folder: string
+  readonly mode: number
+}
+
+/**
+ * Refuses settings that a run could not start with. Makes nothing.
+ * @param run name of the run's folder, or one that is as long
+ * @throws UsageError
+ */
+export async function admit(settings: Settings, run: string): Promise<void> {
+  releaseFor(settings.kubernetes)
+  checkExcept(settings.except)
+  checkRunsDir(settings.runsDir, run)
+  await checkPrivilege(settings.privilege)
+  for (const place of placesOf(settings)) usable(place, () => checkWritable(place.folder))
+  await checkNamedFolder(settings)
+}
+
+/** Makes the folders that a run writes to. @throws UsageError for one that cannot be made, which only making it shows */
+export function makeFolders(settings: Settings): void {
+  for (const place of placesOf(settings)) usable(place, () => makeFolder(place.folder, place.mode))
+}
+
+function placesOf({ runsDir, cacheDir }: Settings): Place[] {
+  return [
+    { title: "runs", variable: "BYHAND_RUNS", folder: runsDir, mode: 0o700 },
+    { title: "the cache", variable: "BYHAND_CACHE", folder: cacheDir, mode: 0o755 },
+  ]
+}
+
+function checkRunsDir(runsDir: string, run: string): void {
+  if (/[,:\\]/.test(runsDir)) {
+    throw new UsageError(`BYHAND_RUNS=${runsDir} must not hold a comma, colon or backslash: mount takes them for the end of a path.`, "Choose another folder.")
+  }
+  const socket = join(runsDir, run, "root", "run", "byhand", "agent.sock")
+  if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return
+  const rest = LONGEST_SOCKET - (Buffer.byteLength(socket) - Buffer.byteLength(runsDir))
+  throw new UsageError(`BYHAND_RUNS=${runsDir} is too long: a machine's socket lies in it, whose path the kernel limits.`, `Choose a folder of up to ${rest} bytes.`)
+}
+
+async function checkPrivilege(privilege: Settings["privilege"]): Promise<void> {
+  if (privilege === "auto") return // Something can be had always.
+  await choosePrivilege(privilege).catch((error: unknown) => {
+    throw error instanceof PrivilegeError ? new UsageError(error.message.slice(0, -error.remedy.length - 1), error.remedy) : error
+  })
+}
+
+function usable({ title, variable, folder }: Place, attempt: () => void): void {
+  try {
+    attempt()
+  } catch (error) {
+    throw new UsageError(`${folder}, where ${title} should be, cannot be written to: ${messageOf(error)}.`, `Put that right, or name another folder in ${variable}.`, { cause: error })
+  }
+}
+
+/** Whether the folder can be written to, or made where the nearest that there is can. */
+function checkWritable(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return checkWritable(dirname(folder))
+  accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+}
+
+/** Makes a folder and those above it. mkdir's own recursion never ends where a folder takes nothing new, such as /proc. */
+function makeFolder(folder: string, mode: number): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
+  makeFolder(dirname(folder), 0o755)
+  try {
+    mkdirSync(folder, { mode })
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error // Another run was quicker.
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined
+}
