@@ -21,7 +21,103 @@ const VARIABLES = /\$(TOKEN|NODE|NODE_IP)\b/
  * @param kubernetes the version of Kubernetes that it is for
  */
 export function transcript(kubernetes: string): string {
-  const components = {
+  const components = reference()
+  return [
+    intro(kubernetes),
+    ...steps({ start: starts, again }).flatMap(({ number, title, lines }) => [heading(number, title), ...lines]),
+    `echo "What was started goes on running. To end it: kill ${Object.values(components).reverse().map((component) => `$${pidOf(component)}`).join(" ")}"`,
+    `echo "All seven steps are done."`,
+    "",
+  ].join("\n")
+}
+
+/**
+ * What to type in one step, as lines for bash: files first, then each command on its own; $TOKEN, $NODE and $NODE_IP are left open.
+ * @param number 1 to 7
+ */
+export function typedIn(number: number): string {
+  const step = steps({ start: typed, again: ({ name, lesson }) => `# ${name} again, as in step ${lesson}` }).find((one) => one.number === number)
+  const waiting = (line: string) => line.replace(/^wait_for (.*)$/, "until $1 >/dev/null 2>&1; do sleep 1; done")
+  return (step?.lines ?? []).map(waiting).join("\n")
+}
+
+interface Step {
+  readonly number: number
+  readonly title: string
+  readonly lines: readonly string[]
+}
+
+/** The workshop's steps; how a component is started, and started again, is for whoever renders them to say. */
+function steps({ start, again }: { start: (component: Component) => string; again: (component: Component) => string }): readonly Step[] {
+  const components = reference()
+  return [
+    { number: 1, title: "etcd: all that the cluster knows", lines: [
+      start(components.etcd),
+      "etcdctl put /hello world",
+      "etcdctl get /hello",
+    ] },
+    { number: 2, title: "kube-apiserver: the only one that speaks with etcd", lines: [
+      "# Certificates and keys, readable by their owner alone.",
+      `mkdir -p ${pki.folder}`,
+      "umask 077",
+      ...pkiCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
+      "umask 022",
+      writes({ path: KUBECONFIG_FILE, mode: 0o600, content: kubeconfig({ server: `https://127.0.0.1:${PORTS.apiserver}`, ca: { file: pki.ca.certificate }, token: "$TOKEN" }) }),
+      start(components.apiserver),
+      "wait_for kubectl get namespace default",
+      "kubectl get nodes # No resources found",
+      "kubectl get namespaces",
+      "etcdctl get /registry/namespaces --prefix --keys-only",
+    ] },
+    { number: 3, title: "An object is a value in etcd", lines: [
+      "kubectl create configmap demo --from-literal=k=v",
+      `etcdctl get /registry/configmaps/default/demo | grep '"k":"v"'`,
+    ] },
+    { number: 4, title: "kube-scheduler: finds each Pod a Node", lines: [
+      start(components.scheduler),
+    ] },
+    { number: 5, title: "containerd and kubelet: a Node", lines: [
+      "# A registry on loopback with the images in it, which containerd takes for the public ones.",
+      start(components.registry),
+      ...[REFERENCES.pause, REFERENCES.nginx].map((reference) =>
+        `crane push ${archivePath(reference)} 127.0.0.1:${PORTS.registry}/${reference.split("/").slice(1).join("/")} --insecure`),
+      start(components.containerd),
+      start(components.kubelet),
+      `wait_for kubectl get node "$NODE"`,
+      `kubectl wait --for=condition=Ready --timeout=60s "node/$NODE"`,
+      "etcdctl get /registry/minions --prefix --keys-only",
+    ] },
+    { number: 6, title: "A Pod", lines: [
+      "kubectl run hello --image=nginx",
+      "kubectl wait --for=condition=Ready --timeout=60s pod/hello",
+      "kubectl get pods -o wide",
+      "kubectl get events --field-selector involvedObject.name=hello",
+      "etcdctl get /registry/pods/default/hello --keys-only",
+      "POD_IP=$(kubectl get pod hello -o jsonpath='{.status.podIP}')",
+      `curl -sf "http://$POD_IP"`,
+      "kubectl logs hello",
+      "kubectl exec hello -- nginx -v",
+    ] },
+    { number: 7, title: "The control plane dies; the Pod does not", lines: [
+      "who_is_it() { kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'; }",
+      "BEFORE=$(who_is_it)",
+      `kill -9 "$${pidOf(components.scheduler)}" "$${pidOf(components.apiserver)}"`,
+      `wait "$${pidOf(components.scheduler)}" "$${pidOf(components.apiserver)}" 2>/dev/null || true`,
+      "if kubectl get pods; then exit 1; fi # refused",
+      `curl -sf "http://$POD_IP" >/dev/null # nginx goes on serving`,
+      again(components.apiserver),
+      again(components.scheduler),
+      `[ "$(who_is_it)" = "$BEFORE" ] # the same Pod`,
+      "kubectl run second --image=nginx",
+      "kubectl wait --for=condition=Ready --timeout=60s pod/second",
+      "kubectl get pods -o wide",
+    ] },
+  ]
+}
+
+/** Every component as the lessons start it, with what only the machine knows left open. */
+function reference() {
+  return {
     etcd: etcd({ dataDir: "/var/lib/etcd", port: PORTS.etcd }),
     apiserver: apiserver({ etcdPort: PORTS.etcd, port: PORTS.apiserver, token: "$TOKEN", storage: "json" }),
     scheduler: scheduler({ port: PORTS.scheduler, leaderElection: false }),
@@ -30,73 +126,6 @@ export function transcript(kubernetes: string): string {
     containerd: containerd({ pauseImage: REFERENCES.pause, registryPort: PORTS.registry, mayAdjustOomScore: false }),
     kubelet: kubelet({ port: PORTS.kubelet, nodeIp: "$NODE_IP" }),
   }
-  return [
-    intro(kubernetes),
-
-    heading(1, "etcd: all that the cluster knows"),
-    starts(components.etcd),
-    "etcdctl put /hello world",
-    "etcdctl get /hello",
-
-    heading(2, "kube-apiserver: the only one that speaks with etcd"),
-    "# Certificates and keys, readable by their owner alone.",
-    `mkdir -p ${pki.folder}`,
-    "umask 077",
-    ...pkiCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
-    "umask 022",
-    writes({ path: KUBECONFIG_FILE, mode: 0o600, content: kubeconfig({ server: `https://127.0.0.1:${PORTS.apiserver}`, ca: { file: pki.ca.certificate }, token: "$TOKEN" }) }),
-    starts(components.apiserver),
-    "wait_for kubectl get namespace default",
-    "kubectl get nodes # No resources found",
-    "kubectl get namespaces",
-    "etcdctl get /registry/namespaces --prefix --keys-only",
-
-    heading(3, "An object is a value in etcd"),
-    "kubectl create configmap demo --from-literal=k=v",
-    `etcdctl get /registry/configmaps/default/demo | grep '"k":"v"'`,
-
-    heading(4, "kube-scheduler: finds each Pod a Node"),
-    starts(components.scheduler),
-
-    heading(5, "containerd and kubelet: a Node"),
-    "# A registry on loopback with the images in it, which containerd takes for the public ones.",
-    starts(components.registry),
-    ...[REFERENCES.pause, REFERENCES.nginx].map((reference) =>
-      `crane push ${archivePath(reference)} 127.0.0.1:${PORTS.registry}/${reference.split("/").slice(1).join("/")} --insecure`),
-    starts(components.containerd),
-    starts(components.kubelet),
-    `wait_for kubectl get node "$NODE"`,
-    `kubectl wait --for=condition=Ready --timeout=60s "node/$NODE"`,
-    "etcdctl get /registry/minions --prefix --keys-only",
-
-    heading(6, "A Pod"),
-    "kubectl run hello --image=nginx",
-    "kubectl wait --for=condition=Ready --timeout=60s pod/hello",
-    "kubectl get pods -o wide",
-    "kubectl get events --field-selector involvedObject.name=hello",
-    "etcdctl get /registry/pods/default/hello --keys-only",
-    "POD_IP=$(kubectl get pod hello -o jsonpath='{.status.podIP}')",
-    `curl -sf "http://$POD_IP"`,
-    "kubectl logs hello",
-    "kubectl exec hello -- nginx -v",
-
-    heading(7, "The control plane dies; the Pod does not"),
-    "who_is_it() { kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'; }",
-    "BEFORE=$(who_is_it)",
-    `kill -9 "$${pidOf(components.scheduler)}" "$${pidOf(components.apiserver)}"`,
-    `wait "$${pidOf(components.scheduler)}" "$${pidOf(components.apiserver)}" 2>/dev/null || true`,
-    "if kubectl get pods; then exit 1; fi # refused",
-    `curl -sf "http://$POD_IP" >/dev/null # nginx goes on serving`,
-    again(components.apiserver),
-    again(components.scheduler),
-    `[ "$(who_is_it)" = "$BEFORE" ] # the same Pod`,
-    "kubectl run second --image=nginx",
-    "kubectl wait --for=condition=Ready --timeout=60s pod/second",
-    "kubectl get pods -o wide",
-    `echo "What was started goes on running. To end it: kill ${Object.values(components).reverse().map((component) => `$${pidOf(component)}`).join(" ")}"`,
-    `echo "All seven steps are done."`,
-    "",
-  ].join("\n")
 }
 
 function intro(kubernetes: string): string {
@@ -143,6 +172,12 @@ function starts(component: Component): string {
     "}",
     again(component),
   ].join("\n")
+}
+
+/** A component's files and its command, as a person would type them. */
+function typed(component: Component): string {
+  const reasons = component.flags.flatMap(({ flag, why }) => (why === undefined ? [] : [`# ${flag}: ${why}`]))
+  return [...component.files.map(writes), ...reasons, `${broken(argvOf(component).map(word))} &`].join("\n")
 }
 
 function again(component: Component): string {
