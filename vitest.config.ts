@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { admit } from "./lib/door.ts"
 import { messageOf, UsageError } from "./lib/errors.ts"
@@ -44,6 +45,8 @@ export default defineConfig({
       { name: "disturbing", description: "acts on the cluster, then puts things back" },
     ],
     reporters: [new Admission(settings), new Preparation(settings), new TypedLines(), new LessonTable(settings)],
+    // Compiled modules go to the cache: vitest's own folder for them, among the temporary files, stays there when it is killed.
+    experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
     // An installed package lies below node_modules, which vitest takes for compiled code.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
   },

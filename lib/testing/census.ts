@@ -21,7 +21,10 @@ export interface Census {
   readonly cgroups: readonly string[]
   /** Listening sockets of the host that those processes hold, or, as far as can be seen, nobody. */
   readonly sockets: readonly string[]
+  /** Folders of its runs. */
   readonly files: readonly string[]
+  /** What lies in the other folders of its own. */
+  readonly temporary: readonly string[]
   /** The host's mounts that name the run, and all of its network links and nftables. */
   readonly mounts: readonly string[]
   readonly links: string
@@ -59,7 +62,8 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
     namespaces: [...held].toSorted(),
     cgroups: cgroupRoots().flatMap((root) => readdirSync(root).filter((folder) => groups.some((group) => folder.startsWith(group))).map((folder) => join(root, folder))),
     sockets: await listeningSockets((holder) => processes.has(holder)),
-    files: [runsDir, ...folders].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : [])),
+    files: existsSync(runsDir) ? readdirSync(runsDir) : [],
+    temporary: folders.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file))),
     mounts: read("/proc/self/mountinfo").split("\n").filter(ours),
     links: (await execa("ip", ["-brief", "link"])).stdout,
     tables: (await execa("nft", ["list", "tables"], { reject: false })).stdout ?? "",
