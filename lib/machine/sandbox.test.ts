@@ -90,6 +90,14 @@ describe("a machine", () => {
   })
 })
 
+test("a machine on a full disk is refused in a sentence", async () => {
+  await mkdir(place.settings.runsDir)
+  const child = another(`await startSandbox({ name, binds: [], settings }).catch((error) => console.log(String(error)))`,
+    { wrap: ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount -t tmpfs -o size=8m tmpfs ${place.settings.runsDir} && exec "$@"`, "sh"] })
+  expect((await child).stdout).toMatch(/^MachineStartError: The disk of BYHAND_RUNS=\S+ is full: [78] MB are free, a machine takes 128\. Make room/)
+  expect(await place.census()).toEqual(before)
+})
+
 describe("nothing is left on the host", () => {
   test("when it is closed", async () => {
     const { machine } = await start()

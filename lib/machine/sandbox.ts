@@ -1,7 +1,7 @@
 import { execa } from "execa"
 import { randomBytes } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
-import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { mkdir, readFile, statfs, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { RemediedError, UsageError } from "../errors.ts"
@@ -39,6 +39,9 @@ export interface Sandbox {
 /** A machine's address in its own network, which no other machine shares. */
 const ADDRESS = "10.77.0.2"
 
+/** Megabytes that a machine's disk must have free: etcd sets 64 aside before it says a word, and logs come on top. */
+const ROOM = 128
+
 const agentFolder = join(packageRoot, "dist", "machine", "agent")
 const scriptsFolder = join(packageRoot, "lib", "machine")
 
@@ -56,6 +59,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     throw new UsageError(`BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`, "Choose a shorter folder.")
   }
   await mkdir(settings.runsDir, { recursive: true, mode: 0o700 })
+  await checkRoom(settings.runsDir)
   const logsFolder = join(settings.cacheDir, "logs")
   await mkdir(logsFolder, { recursive: true }) // Made here, so that it is this user's, not root's.
   await mkdir(folder, { mode: 0o700 })
@@ -113,6 +117,14 @@ export async function attachSandbox(settings: Settings, id: string): Promise<{ m
   }
   const mode = (await readFile(join(folder, "mode"), "utf8")).trim()
   return { machine: new AgentMachine({ name, privileged: mode === "root", address: ADDRESS, socketPath, end }), folder }
+}
+
+/** On a full disk everything fails, each thing with words of its own, and none can be logged. */
+async function checkRoom(folder: string): Promise<void> {
+  const { bavail, bsize, blocks } = await statfs(folder)
+  const free = Math.floor((bavail * bsize) / 2 ** 20)
+  if (blocks === 0 || free >= ROOM) return // A file system without blocks has no limit.
+  throw new MachineStartError(`The disk of BYHAND_RUNS=${folder} is full: ${free} MB are free, a machine takes ${ROOM}.`, "Make room there, or set BYHAND_RUNS to a folder on another disk.")
 }
 
 /** The agent is compiled code, unlike what vitest reads: a checkout may hold a newer source than what was built. */
