@@ -148,6 +148,21 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, during.namespaces)).toEqual(before)
   })
 
+  test("when its supervisor is killed while another process ends it, which says so rather than wait for ever", async () => {
+    const { folder, detach } = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
+    await detach()
+    const attached = await attachSandbox(place.settings, place.name)
+    const supervisor = Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
+    process.kill(supervisor, "SIGSTOP")
+    const end = expect(attached?.machine.close()).rejects.toThrow(/was killed before it had removed .* The next machine to start does\./)
+    await sleep(200)
+    process.kill(supervisor, "SIGKILL")
+    await end
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    await (await start()).machine.close()
+    expect(await place.censusLike(before)).toEqual(before)
+  })
+
   test("when the process that started it is killed at any moment of a cluster's boot", async () => {
     const { binds } = await equipment(isRoot ? 5 : 2)
     const program = `

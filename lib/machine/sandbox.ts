@@ -13,6 +13,9 @@ import { choosePrivilege, type Privilege } from "./privilege.ts"
 /** The machine's namespaces, file system or agent could not be made. */
 export class MachineStartError extends RemediedError {}
 
+/** A machine has ended, but its folder is still there. */
+export class LeftoverError extends RemediedError {}
+
 /** What a machine is made with. */
 export interface SandboxOptions {
   /** Its host name, and so the Node's name. */
@@ -113,7 +116,8 @@ export async function attachSandbox(settings: Settings, id: string): Promise<{ m
   const name = (await readFile(join(folder, "root", "etc", "hostname"), "utf8").catch(() => id)).trim()
   const end = async () => {
     shutdown(socketPath)
-    while (existsSync(folder)) await sleep(20) // The supervisor removes it last.
+    while (isAlive(supervisor)) await sleep(20)
+    if (existsSync(folder)) throw new LeftoverError(`The supervisor of ${name} was killed before it had removed ${folder}.`, "The next machine to start does.")
   }
   const mode = (await readFile(join(folder, "mode"), "utf8")).trim()
   return { machine: new AgentMachine({ name, privileged: mode === "root", address: ADDRESS, socketPath, end }), folder }
