@@ -16,6 +16,9 @@ import { Round, type Durations, type Verdict } from "./round.ts"
 import { summary } from "./summary.ts"
 import { TARGETS } from "./targets.ts"
 
+/** Tells the soak inside its own mount namespace which one it came from. */
+const OUTSIDE = "SOAK_OUTSIDE"
+
 interface Options {
   readonly rounds: number
   readonly seed: number
@@ -87,14 +90,19 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-/** Small file systems come and go in a soak: the host shall see none of them. */
+/** The soak's disk is mounted where the host does not see it. */
 function hasMountsOfItsOwn(): boolean {
-  return readlinkSync("/proc/self/ns/mnt") !== readlinkSync(`/proc/${process.ppid}/ns/mnt`)
+  const outside = process.env[OUTSIDE]
+  return outside !== undefined && outside !== mountNamespace()
+}
+
+function mountNamespace(): string {
+  return readlinkSync("/proc/self/ns/mnt")
 }
 
 function inItsOwnMountNamespace(): number {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
-  return spawnSync("unshare", ["--mount", process.execPath, ...process.argv.slice(1)], { stdio: "inherit" }).status ?? 1
+  return spawnSync("unshare", ["--mount", process.execPath, ...process.argv.slice(1)], { stdio: "inherit", env: { ...process.env, [OUTSIDE]: mountNamespace() } }).status ?? 1
 }
 
 /** One line on a terminal that the next one replaces; nothing elsewhere. */

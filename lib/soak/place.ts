@@ -47,7 +47,7 @@ export class Place implements AsyncDisposable {
   }
 
   #environment(onDisk: boolean): NodeJS.ProcessEnv {
-    return { BYHAND_RUNS: this.runs(onDisk), BYHAND_CACHE: join(this.folder, "cache"), BYHAND_PATIENCE: "30", TMPDIR: this.temporary, NO_COLOR: "1" }
+    return { BYHAND_RUNS: this.runs(onDisk), BYHAND_CACHE: join(this.folder, "cache"), BYHAND_PATIENCE: process.env["BYHAND_PATIENCE"] ?? "30", TMPDIR: this.temporary, NO_COLOR: "1" }
   }
 
   /** Types a command as a terminal would start it: in a process group of its own. Its output goes to a file. */
