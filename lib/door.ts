@@ -19,7 +19,7 @@ interface Place {
 }
 
 /**
- * Refuses settings that a run could not start with. Makes nothing.
+ * Refuses settings that a run could not start with. Makes no folder but the cache, which vitest writes to early.
  * @param run name of the run's folder, or one that is as long
  * @throws UsageError
  */
@@ -28,20 +28,24 @@ export async function admit(settings: Settings, run: string): Promise<void> {
   checkExcept(settings.except)
   checkRunsDir(settings.runsDir, run)
   await checkPrivilege(settings.privilege)
-  for (const place of placesOf(settings)) usable(place, () => checkWritable(place.folder))
+  const cache = cacheOf(settings)
+  for (const place of [runsOf(settings), cache]) usable(place, () => checkWritable(place.folder))
   await checkNamedFolder(settings)
+  usable(cache, () => makeFolder(cache.folder, cache.mode))
 }
 
-/** Makes the folders that a run writes to. @throws UsageError for one that cannot be made, which only making it shows */
-export function makeFolders(settings: Settings): void {
-  for (const place of placesOf(settings)) usable(place, () => makeFolder(place.folder, place.mode))
+/** Makes the folder that runs have theirs in. @throws UsageError where it cannot be made, which only making it shows */
+export function makeRunsDir(settings: Settings): void {
+  const runs = runsOf(settings)
+  usable(runs, () => makeFolder(runs.folder, runs.mode))
 }
 
-function placesOf({ runsDir, cacheDir }: Settings): Place[] {
-  return [
-    { title: "runs", variable: "BYHAND_RUNS", folder: runsDir, mode: 0o700 },
-    { title: "the cache", variable: "BYHAND_CACHE", folder: cacheDir, mode: 0o755 },
-  ]
+function runsOf({ runsDir }: Settings): Place {
+  return { title: "runs", variable: "BYHAND_RUNS", folder: runsDir, mode: 0o700 }
+}
+
+function cacheOf({ cacheDir }: Settings): Place {
+  return { title: "the cache", variable: "BYHAND_CACHE", folder: cacheDir, mode: 0o755 }
 }
 
 function checkRunsDir(runsDir: string, run: string): void {

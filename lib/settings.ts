@@ -18,6 +18,8 @@ const flag = z
 const list = z.string().transform((given) =>
   given.split(",").map((item) => item.trim()).filter((item) => item !== ""))
 
+const TOO_LONG = "must be at most 86400, a day"
+
 const schema = z.strictObject({
   /** Version of Kubernetes, without the v. */
   BYHAND_KUBERNETES: z.string().transform((given) => given.replace(/^v/, ""))
@@ -30,11 +32,11 @@ const schema = z.strictObject({
   BYHAND_RUNS: path.default(() => join(tmpdir(), `byhand-${userInfo().uid}`)),
   /** Base address of a mirror, laid out as the official release hosts are, in folders named after them. */
   BYHAND_MIRROR: z.url({ protocol: /^https?$/, error: "must be an http or https address" })
-    .refine((given) => new URL(given).username === "" && new URL(given).password === "", "must not hold a name or password: they would be seen in messages and lists of processes")
+    .refine((given) => !given.includes("@"), "must not hold a name or password: they would be seen in messages and lists of processes")
     .refine((given) => !/[?#]/.test(given), "must be an address without ? and #, since paths are added to it").optional(),
   /** How long a component may take to become ready, in seconds. Slow machines need more; nothing waits longer than it must. */
   BYHAND_PATIENCE: z.string().min(1, "is empty").regex(/^-?\d+(\.\d+)?$/, "must be a number of seconds").transform(Number)
-    .pipe(z.number().positive("must be more than 0").max(86_400, "must be at most 86400, a day")).default(120),
+    .pipe(z.number(TOO_LONG).positive("must be more than 0").max(86_400, TOO_LONG)).default(120),
   /** Count "cannot check here" as failed. */
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that strict does not count. */
@@ -101,17 +103,16 @@ function shown(name: string, value: string): string {
   return open.length > 200 ? `${open.slice(0, 200)}…` : open
 }
 
-const IS_FILE = "is a file, not a folder"
-
 /** Why a path cannot name a folder to look into; nothing where it can, or where there is nothing yet. */
 function problemOf(folder: string): string | undefined {
   try {
     const found = statSync(folder, { throwIfNoEntry: false })
-    if (found === undefined) return problemOf(dirname(folder)) === IS_FILE ? "lies in a file, not in a folder" : undefined
-    if (!found.isDirectory()) return IS_FILE
+    if (found === undefined) return undefined
+    if (!found.isDirectory()) return "is a file, not a folder"
     accessSync(folder, constants.R_OK | constants.X_OK)
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "ENOTDIR") return "lies in a file, not in a folder"
     return code === "EACCES" ? "may not be read by this user" : `is no folder: ${messageOf(error)}`
   }
   return undefined

@@ -9,7 +9,7 @@ import { z } from "zod"
 import { Cluster, PORTS } from "../cluster/cluster.ts"
 import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
 import { httpGet } from "../cluster/http-get.ts"
-import { admit, makeFolders } from "../door.ts"
+import { admit, makeRunsDir } from "../door.ts"
 import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machine/identity.ts"
@@ -44,7 +44,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
   await admit(settings, idOf(name))
-  makeFolders(settings)
+  makeRunsDir(settings)
   // What is left of one that lost its power is moved away; the next machine to start removes it.
   if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
 

@@ -1,7 +1,7 @@
 import { relative } from "node:path"
 import type { Reporter, TestSpecification, Vitest } from "vitest/node"
 import { z } from "zod"
-import { makeFolders } from "../door.ts"
+import { makeRunsDir } from "../door.ts"
 import { messageOf, UsageError } from "../errors.ts"
 import { allLessons } from "../lessons.ts"
 import { packageRoot, type Settings } from "../settings.ts"
@@ -9,7 +9,7 @@ import { packageRoot, type Settings } from "../settings.ts"
 // vitest keeps to itself what it was given, and does not mind a file that there is not beside one that there is.
 const Given = z.object({ filenamePattern: z.array(z.string()).optional() })
 
-/** Ends a run before it starts where a file or title that was asked for does not exist, or its folders cannot be made. First among the reporters. */
+/** Ends a run before it starts where a file or title that was asked for does not exist, or the runs' folder cannot be made. First among the reporters. */
 export class Admission implements Reporter {
   readonly #settings: Settings
   #vitest: Vitest | undefined
@@ -28,7 +28,7 @@ export class Admission implements Reporter {
       const { filenamePattern = [] } = Given.parse(this.#vitest)
       checkFiles(filenamePattern, specifications.map(({ moduleId }) => moduleId))
       checkTitle(this.#vitest?.config.testNamePattern, specifications.map(({ moduleId }) => moduleId))
-      makeFolders(this.#settings)
+      makeRunsDir(this.#settings)
     } catch (error) {
       process.stderr.write(`${messageOf(error)}\n`)
       process.exit(error instanceof UsageError ? 2 : 1)
