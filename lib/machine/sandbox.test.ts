@@ -98,6 +98,16 @@ test("a machine on a full disk is refused in a sentence", async () => {
   expect(await place.census()).toEqual(before)
 })
 
+test("a disk that is full once a machine starts is named, though nothing could be logged", async () => {
+  const run = join(place.settings.runsDir, "full")
+  await mkdir(run, { recursive: true })
+  const { stderr } = await execa("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", `
+    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && head -c 40k /dev/zero >${run}/filler
+    exec sh ${join(packageRoot, "lib/machine/supervisor.sh")} ${run} full user ${process.execPath} ${join(packageRoot, "dist/machine/agent")} "" ${join(packageRoot, "lib/machine")} 10.77.0.2 ${place.folder}`],
+  { reject: false, stdin: "pipe" })
+  expect(stderr).toContain(`no space left on the disk of ${run}`)
+})
+
 describe("nothing is left on the host", () => {
   test("when it is closed", async () => {
     const { machine } = await start()

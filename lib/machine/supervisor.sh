@@ -109,4 +109,6 @@ exec 3<&-
 wait $machine || wait $machine # The first wait ends early when SIGTERM arrives.
 kill $watcher 2>/dev/null
 [ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
+# On a full disk it could not even complain.
+[ "$(df -Pk "$run" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)" != 0 ] || echo "no space left on the disk of $run" >&2
 remove "$run"

@@ -134,7 +134,7 @@ export class Round {
     if (!this.#onDisk) return
     await this.#place.disk.resize(Disk.ample)
     const said = await output()
-    if (child.exitCode !== 0 && !/no space left on device|disk .*full/i.test(said)) this.#problems.push(`Nothing says that the disk is full. ${tail(said)}`)
+    if (child.exitCode !== 0 && !/no space left|disk .*full/i.test(said)) this.#problems.push(`Nothing says that the disk is full. ${tail(said)}`)
     if (/^\s+at .*:\d+:\d+\)?$/m.test(said)) this.#problems.push(`There is a stack trace. ${tail(said)}`)
   }
 
