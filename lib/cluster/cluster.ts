@@ -7,12 +7,15 @@ import { kubelet } from "../components/kubelet.ts"
 import { registry } from "../components/registry.ts"
 import { scheduler } from "../components/scheduler.ts"
 import type { Known } from "../diagnosis/observe.ts"
+import { findAccess, type Access } from "../discovery/access.ts"
+import { findProcesses } from "../discovery/process.ts"
 import { RemediedError } from "../errors.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machine/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
 import { archivePath } from "./equipment.ts"
+import type { Subject } from "./subject.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
 /** Ports on the machine's loopback; they are the workshop's own, since nobody else is in there. */
@@ -46,7 +49,7 @@ export interface ClusterOptions {
 }
 
 /** Which components stand, in what order, and how they reach each other. */
-export class Cluster {
+export class Cluster implements Subject {
   readonly machine: Machine
   /** The administrator's bearer token, new for each cluster. */
   readonly token = randomBytes(16).toString("hex")
@@ -68,7 +71,7 @@ export class Cluster {
       known: () => this.known(), alter }
     this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, { ...surroundings, prepare: () => Promise.resolve() })
     this.apiserver = new ManagedComponent(apiserver, { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" }, surroundings)
-    this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler, leaderElection: false }, surroundings)
+    this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler }, surroundings)
     this.registry = new ManagedComponent(registry, { port: PORTS.registry }, surroundings)
     this.containerd = new ManagedComponent(containerd,
       { pauseImage: images?.pause.reference ?? "", registryPort: PORTS.registry, mayAdjustOomScore: false }, surroundings)
@@ -130,10 +133,22 @@ export class Cluster {
   async #startRuntime(): Promise<void> {
     const capabilities = /^CapEff:\s*([0-9a-f]+)/m.exec((await this.machine.read("/proc/self/status")).toString())?.[1] ?? "0"
     const CAP_SYS_RESOURCE = 24n // capabilities(7)
+    this.containerd.configure({ mayAdjustOomScore: ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n })
     await Promise.all([
-      this.containerd.start({ mayAdjustOomScore: ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n }),
-      this.registry.isRunning ? undefined : this.registry.start().then(() => this.#pushImages()),
+      this.containerd.start(),
+      this.serveImages(),
     ])
+  }
+
+  /** The registry with the lessons' images in it. */
+  async serveImages(): Promise<void> {
+    if (this.registry.isRunning) return
+    await this.registry.start()
+    await this.#pushImages()
+  }
+
+  async access(): Promise<Access> {
+    return findAccess(this.machine, await findProcesses(this.machine))
   }
 
   async #pushImages(): Promise<void> {

@@ -1,0 +1,52 @@
+import { settingOf, type Started } from "./process.ts"
+
+/** Where a component listens, as its own settings say. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** What etcd is reached with. https://etcd.io/docs/latest/op-guide/configuration/ */
+export interface EtcdAddress extends Address {
+  readonly isTls: boolean
+  /** Absolute only where it was given so; etcd takes it from where it was started. */
+  readonly dataDir: string
+}
+
+/** Where etcd's clients reach it: its first client URL. */
+export function etcdAddress(etcd: Started): EtcdAddress {
+  const url = settingOf(etcd, "--listen-client-urls")?.split(",")[0]?.trim() ?? "http://localhost:2379"
+  return { ...addressIn(url, 2379), isTls: url.startsWith("https"), dataDir: settingOf(etcd, "--data-dir") ?? `${settingOf(etcd, "--name") ?? "default"}.etcd` }
+}
+
+export function apiserverAddress(apiserver: Started): Address {
+  return { host: reachable(settingOf(apiserver, "--bind-address")), port: Number(settingOf(apiserver, "--secure-port") ?? 6443) }
+}
+
+export function schedulerAddress(scheduler: Started): Address {
+  return { host: reachable(settingOf(scheduler, "--bind-address")), port: Number(settingOf(scheduler, "--secure-port") ?? 10259) }
+}
+
+/** @param config the text of the kubelet's --config file */
+export function kubeletAddress(kubelet: Started, config: string): Address & { readonly healthz: number } {
+  const field = (name: string) => new RegExp(`^\\s*"?${name}"?:\\s*"?([^\\s",]+)`, "m").exec(config)?.[1]
+  return {
+    host: reachable(settingOf(kubelet, "--address") ?? field("address")),
+    port: Number(settingOf(kubelet, "--port") ?? field("port") ?? 10250),
+    healthz: Number(settingOf(kubelet, "--healthz-port") ?? field("healthzPort") ?? 10248),
+  }
+}
+
+export function registryAddress(registry: Started): Address {
+  return addressIn(settingOf(registry, "--address") ?? "127.0.0.1:5000", 5000)
+}
+
+function addressIn(url: string, fallback: number): Address {
+  const [, host, port] = /^(?:https?:\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?/.exec(url) ?? []
+  return { host: reachable(host), port: Number(port ?? fallback) }
+}
+
+/** Whoever listens everywhere is reached on loopback. */
+function reachable(host: string | undefined): string {
+  return host === undefined || host === "" || host === "localhost" || host === "0.0.0.0" || host === "::" || host === "[::]" ? "127.0.0.1" : host
+}
