@@ -5,7 +5,11 @@ import { basename, dirname, join } from "node:path"
 import { z } from "zod"
 import { digestOf } from "./digest.ts"
 
-const Note = z.object({ sha256: z.string(), about: z.record(z.string(), z.string()) })
+const Note = z.union([
+  z.object({ sha256: z.string(), about: z.record(z.string(), z.string()) }),
+  // As binaries were noted at first; what took ten minutes to build is not built again for that.
+  z.object({ sha256: z.string() }).catchall(z.string()).transform(({ sha256, ...about }) => ({ sha256, about })),
+])
 
 /** What became of a file that was kept: missing, not what was put there, or intact, with what was noted about it. */
 export type Kept = "missing" | "corrupted" | Readonly<Record<string, string>>
@@ -20,6 +24,7 @@ export async function keep(from: string, path: string, about: Readonly<Record<st
   await forget(path)
   await rename(from, path)
   await writeWhole(beside(path, "json"), JSON.stringify({ sha256, about }))
+  await writeWhole(beside(path, "verified"), markOf(await stateOf(path) ?? "", sha256))
 }
 
 /** Removes a file that was kept, its note first: what has no note is not there. */
@@ -37,7 +42,7 @@ export async function lookAt(path: string): Promise<Kept> {
   const note = await readNote(path)
   const state = await stateOf(path)
   if (note === undefined || state === undefined) return "missing"
-  const mark = `${state} ${note.sha256}`
+  const mark = markOf(state, note.sha256)
   if (await readFile(beside(path, "verified"), "utf8").catch(() => "") === mark) return note.about
   if (await digestOf(path) !== note.sha256) return "corrupted"
   await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // A cache that cannot be written to is only slower.
@@ -52,6 +57,11 @@ async function stateOf(path: string): Promise<string | undefined> {
   } catch {
     return undefined
   }
+}
+
+/** Says of which content it was seen that the file in this state has it. */
+function markOf(state: string, sha256: string): string {
+  return `${state} ${sha256}`
 }
 
 async function readNote(path: string): Promise<z.infer<typeof Note> | undefined> {

@@ -87,7 +87,7 @@ describe("the folder that the user names", () => {
     await chmod(path, 0o644)
     const resolving = resolveBinaries(["kubectl"], { ...settings, binDir: join(folder, "mine") }, progress)
     await expect(resolving).rejects.toThrow(UsageError)
-    await expect(resolving).rejects.toThrow(/mine\/kubectl, in the folder that BYHAND_BIN_DIR names, cannot be run: .*EACCES/)
+    await expect(resolving).rejects.toThrow(/mine\/kubectl, in the folder that BYHAND_BIN_DIR names, may not be run by this user/)
   })
 })
 
@@ -164,6 +164,15 @@ describe("the cache", () => {
     expect((await resolveBinaries(["loopback"], settings, progress)).get("loopback")?.path).toBe(cached("loopback"))
     expect(notes).toEqual([`${cached("loopback")} is corrupted: it is not what was put there. It is replaced.`])
     expect(await digestOf(cached("loopback"))).toBe(digest)
+  })
+
+  test("takes a binary as the first versions noted it, and builds nothing for that", async () => {
+    const made = await resolveBinaries(["loopback"], settings, progress)
+    await writeFile(join(dirname(cached("loopback")), ".loopback.json"),
+      JSON.stringify({ sha256: await digestOf(cached("loopback")), version: "1.9.1", source: "Go modules" }))
+    await wrapGo("exit 1")
+    expect(await resolveBinaries(["loopback"], settings, progress)).toEqual(made)
+    expect(notes).toEqual([])
   })
 
   test("takes a binary without a record, which a kill left between two steps, for none", async () => {
