@@ -1,9 +1,10 @@
+import { TOKENS_FILE } from "../components/apiserver.ts"
 import { argvOf, type Component, type ComponentFile } from "../components/component.ts"
 import { quote } from "../shell.ts"
 
 /** What bash fills in when it runs, and how it gets to know it. */
 export const VARIABLES: Readonly<Record<string, string>> = {
-  TOKEN: "TOKEN=$(openssl rand -hex 16)",
+  TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
   NODE: "NODE=$(hostname)",
   NODE_IP: `NODE_IP=$(ip -4 -oneline address show scope global | awk '{ sub("/.*", "", $4); print $4; exit }')`,
 }

@@ -63,11 +63,11 @@ export function steps({ start, again, kill, registry, waitFor }: Hand): readonly
       "etcdctl get /hello",
     ] }] },
     { number: 2, title: "kube-apiserver: the only one that speaks with etcd", parts: [{ script: "02-apiserver", lines: [
-      "# Certificates and keys, readable by their owner alone.",
-      `mkdir -p ${pki.folder}`,
-      "umask 077",
-      ...pkiCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
-      "umask 022",
+      "# Certificates and keys, readable by their owner alone; made once, since whoever knows them would not know others.",
+      `if [ ! -e ${pki.serviceAccount.public} ]; then`,
+      ...[`mkdir -p ${pki.folder}`, "umask 077", ...pkiCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`), "umask 022"]
+        .map((line) => `  ${line.replaceAll("\n", "\n  ")}`),
+      "fi",
       writes({ path: KUBECONFIG_FILE, mode: 0o600, content: kubeconfig({ server: `https://127.0.0.1:${PORTS.apiserver}`, ca: { file: pki.ca.certificate }, token: "$TOKEN" }) }),
       start(reference.apiserver),
       waitFor("kubectl get namespace default"),
