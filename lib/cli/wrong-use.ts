@@ -14,7 +14,9 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     case "commander.unknownOption":
       return new UsageError(`There is no flag ${given} ${command.parent === null ? "before a command" : `of byhand ${command.name()}`}.`, flagsOf(command, given))
     case "commander.excessArguments":
-      return new UsageError(`byhand ${command.name()} takes only flags, no other words.`, flagsOf(command))
+      return new UsageError(`byhand ${command.name()} takes ${command.registeredArguments.length === 0 ? "only flags, no other words" : `no more words than: ${command.usage().replace("[options] ", "")}`}.`, flagsOf(command))
+    case "commander.missingArgument":
+      return new UsageError(`byhand ${command.name()} lacks its ${given}.`, `It is typed as: npx byhand ${command.name()} ${command.usage().replace("[options] ", "")}`)
     case "commander.optionMissingArgument":
       return new UsageError(`${given.split(" ")[0] ?? ""} lacks its value.`, `Write it after a space: ${given}`)
     default:

@@ -9,14 +9,14 @@ export interface Address {
 /** What etcd is reached with. https://etcd.io/docs/latest/op-guide/configuration/ */
 export interface EtcdAddress extends Address {
   readonly isTls: boolean
-  /** Absolute only where it was given so; etcd takes it from where it was started. */
   readonly dataDir: string
 }
 
 /** Where etcd's clients reach it: its first client URL. */
 export function etcdAddress(etcd: Started): EtcdAddress {
+  const dataDir = settingOf(etcd, "--data-dir") ?? `${settingOf(etcd, "--name") ?? "default"}.etcd`
   const url = settingOf(etcd, "--listen-client-urls")?.split(",")[0]?.trim() ?? "http://localhost:2379"
-  return { ...addressIn(url, 2379), isTls: url.startsWith("https"), dataDir: settingOf(etcd, "--data-dir") ?? `${settingOf(etcd, "--name") ?? "default"}.etcd` }
+  return { ...addressIn(url, 2379), isTls: url.startsWith("https"), dataDir: dataDir.startsWith("/") ? dataDir : `${etcd.cwd ?? "/root"}/${dataDir}` }
 }
 
 export function apiserverAddress(apiserver: Started): Address {
@@ -27,12 +27,21 @@ export function schedulerAddress(scheduler: Started): Address {
   return { host: reachable(settingOf(scheduler, "--bind-address")), port: Number(settingOf(scheduler, "--secure-port") ?? 10259) }
 }
 
+/** What a kubelet is reached with. */
+export interface KubeletAddress extends Address {
+  /** Port on which it tells whether it is well. */
+  readonly healthz: number
+  /** The file by which its certificate can be verified: the CA that kube-apiserver verifies it by, or else the certificate itself. */
+  readonly ca: string
+}
+
 /** @param config the text of the kubelet's --config file */
-export function kubeletAddress(kubelet: Started, config: string): Address & { readonly healthz: number } {
+export function kubeletAddress(kubelet: Started, config: string, apiserver?: Started): KubeletAddress {
   const field = (name: string) => new RegExp(`^\\s*"?${name}"?:\\s*"?([^\\s",]+)`, "m").exec(config)?.[1]
   return {
     host: reachable(settingOf(kubelet, "--address") ?? field("address")),
     port: Number(settingOf(kubelet, "--port") ?? field("port") ?? 10250),
+    ca: (apiserver && settingOf(apiserver, "--kubelet-certificate-authority")) ?? settingOf(kubelet, "--tls-cert-file") ?? field("tlsCertFile") ?? `${settingOf(kubelet, "--cert-dir") ?? "/var/lib/kubelet/pki"}/kubelet.crt`,
     healthz: Number(settingOf(kubelet, "--healthz-port") ?? field("healthzPort") ?? 10248),
   }
 }

@@ -51,6 +51,8 @@ async function cwdOf(machine: Machine, pid: number): Promise<string> {
 export interface Started {
   readonly argv: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Where relative paths begin. */
+  readonly cwd?: string
 }
 
 /**

@@ -7,7 +7,7 @@ import { logOf, type ComponentName } from "../components/component.ts"
 import { diagnose } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { observe, type Known } from "../diagnosis/observe.ts"
-import { findProcesses, settingOf, withFlags, type FlagChanges, type FoundProcess } from "../discovery/process.ts"
+import { findProcesses, withFlags, type FlagChanges, type FoundProcess } from "../discovery/process.ts"
 import { addressOf, isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 
@@ -82,6 +82,10 @@ export class ScriptComponent implements Part {
 
   get env(): Readonly<Record<string, string>> {
     return (this.#process ?? this.#original)?.env ?? {}
+  }
+
+  get cwd(): string {
+    return (this.#process ?? this.#original)?.cwd ?? "/root"
   }
 
   get known(): Known {

@@ -30,15 +30,15 @@ export interface Part {
 /** How what differs between a script and a person's typing is written. */
 export interface Hand {
   /** A component's files and its command. */
-  start(component: Component): string
+  readonly start: (component: Component) => string
   /** Only its command, for one that was killed. */
-  again(component: Component): string
+  readonly again: (component: Component) => string
   /** SIGKILL. */
-  kill(components: readonly Component[]): string
+  readonly kill: (components: readonly Component[]) => string
   /** The lines that make the registry and fill it. */
-  registry(component: Component, pushes: readonly string[]): string
+  readonly registry: (component: Component, pushes: readonly string[]) => string
   /** Waits until a command succeeds. */
-  waitFor(command: string): string
+  readonly waitFor: (command: string) => string
 }
 
 /** Every component as the lessons start it, with what only the machine knows left open. */
