@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { pipeline } from "node:stream/promises"
+import { setTimeout as sleep } from "node:timers/promises"
 import { BlockedError, Cluster } from "../cluster/cluster.ts"
 import type { Equipment } from "../cluster/equipment.ts"
 import type { Subject } from "../cluster/subject.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { Known } from "../diagnosis/observe.ts"
 import { findAccess, type Access } from "../discovery/access.ts"
-import { findProcesses } from "../discovery/process.ts"
+import { findProcesses, type FoundProcess } from "../discovery/process.ts"
+import { isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine } from "../machine/machine.ts"
 import { HOME, layOut, type Folder, type Script } from "./folder.ts"
 import { ScriptComponent, type Run } from "./script-component.ts"
@@ -16,6 +18,7 @@ import { ScriptComponent, type Run } from "./script-component.ts"
 const SHORT: Readonly<Record<ComponentName, string>> = {
   "etcd": "etcd", "kube-apiserver": "api", "kube-scheduler": "sched", "registry": "registry", "containerd": "containerd", "kubelet": "kubelet",
 }
+const POLL_INTERVAL = 100
 /** The first lesson that needs images. */
 const NEEDS_IMAGES = 5
 /** A Node would bind the Pods that this lesson wants to see wait. */
@@ -30,6 +33,7 @@ export class ScriptCluster implements Subject {
   readonly containerd: ScriptComponent
   readonly kubelet: ScriptComponent
   readonly #folder: Folder
+  readonly #patience: number
   readonly #runs = new Map<string, { run: Run; script: Script }>()
   /** Serves the images, which no lesson asks a learner for. */
   readonly #reference: Cluster
@@ -38,6 +42,7 @@ export class ScriptCluster implements Subject {
   private constructor(machine: Machine, folder: Folder, equipment: Equipment, patience: number, digests: ReadonlyMap<ComponentName, string>) {
     this.machine = machine
     this.#folder = folder
+    this.#patience = patience
     this.#reference = new Cluster({ machine, images: equipment.images, patience })
     const part = (name: ComponentName, lesson: number) => new ScriptComponent(name, lesson, {
       machine, patience, digests, known: () => this.known(), runScripts: (upTo) => this.#runScripts(upTo), runOf: (wanted) => this.#runOf(wanted, lesson) })
@@ -108,6 +113,19 @@ export class ScriptCluster implements Subject {
     const run: { name: string; log: string; exit: Exit | undefined } = { name: script.name, log, exit: undefined }
     void spawned.exit.then((exit) => { run.exit = exit })
     this.#runs.set(script.name, { run, script })
+    await this.#settles(script, run)
+  }
+
+  /** The next script may count on what this one starts: waits until that is ready, or the script has ended, or time is up. */
+  async #settles(script: Script, run: Run): Promise<void> {
+    const deadline = performance.now() + this.#patience
+    const isOwn = (process: FoundProcess) => script.name.includes(SHORT[process.name])
+    while (run.exit === undefined && performance.now() < deadline) {
+      const processes = await findProcesses(this.machine)
+      const own = processes.find(isOwn)
+      if (own !== undefined && await isReady(this.machine, own, processes)) return
+      await sleep(POLL_INTERVAL)
+    }
   }
 
   /** The script whose name tells that it starts a component; else the last one that was run for its lesson or an earlier one. */
