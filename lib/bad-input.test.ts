@@ -55,6 +55,7 @@ const OF_BYHAND: readonly Try[] = [
   [`up --name ${"x".repeat(33)}`, {}, /^--name x{33} cannot be a host name\. Use up to 32 /],
   ["up --kubernetes 9.9.9", {}, VERSIONS],
   ["down --name nobody", {}, /^No cluster named nobody is up\. /],
+  ["shell --name nobody true", {}, /^No cluster named nobody is up\. Start it with: npx byhand up --name nobody$/],
   ["grade 99", {}, /^There is no lesson 99\. There are 01, .*, 07\.$/],
   ["grade abc", {}, /^There is no lesson abc\. There are 01, /],
   ["grade 01 -1", {}, /^There is no lesson -1\. /],

@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs"
-import { homedir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
+import { homedir, tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { knownVersions } from "./binaries/versions.ts"
 import { UsageError } from "./errors.ts"
-import { packageRoot, readSettings } from "./settings.ts"
+import { packageRoot, readSettings, settingNames } from "./settings.ts"
 
 test("defaults", () => {
   const { cacheDir, runsDir, ...rest } = readSettings({})
@@ -36,6 +37,30 @@ describe("what is wrong is named, with what to do", () => {
     ["BYHAND_PRIVILEGE", "admin", "BYHAND_PRIVILEGE=admin must be auto, root, sudo or user. Correct it, or unset it for the default."],
   ])("%s=%s", (name, value, message) => {
     expect(() => readSettings({ [name]: value })).toThrow(new UsageError(...split(message)))
+  })
+})
+
+describe("the README's table", () => {
+  const rows = readFileSync(join(packageRoot, "README.md"), "utf8").matchAll(/^\| `(BYHAND_\w+)` \| (.*) \| ?(.*) \|$/gm)
+  const told = new Map([...rows].map(([, name = "", meaning = "", value = ""]) => [name, { meaning, value: value.trim() }]))
+
+  test("has every setting, and no other", () => {
+    expect([...told.keys()].toSorted()).toEqual([...settingNames].toSorted())
+  })
+
+  test.each([...told])("tells the default of %s", (name, { value }) => {
+    const meant = value
+      .replace(/^`byhand-UID` in the folder for temporary files$/, join(tmpdir(), `byhand-${userInfo().uid}`))
+      .replace(/^`~\/\.cache\/byhand`$/, join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand"))
+    expect(readSettings(meant === "" ? {} : { [name]: meant })).toEqual(readSettings({}))
+    // A default that is told as none must be none.
+    const without = Object.entries(readSettings({})).filter(([, set]) => set === undefined || (Array.isArray(set) && set.length === 0)).map(([key]) => key.toLowerCase())
+    expect(without.includes(name.slice("BYHAND_".length).replace("_", "").toLowerCase())).toBe(value === "")
+  })
+
+  test("tells the versions that are known and the privileges that there are", () => {
+    for (const version of knownVersions) expect(told.get("BYHAND_KUBERNETES")?.meaning).toContain(version)
+    for (const privilege of ["root", "sudo", "user", "auto"]) expect(told.get("BYHAND_PRIVILEGE")?.meaning).toContain(privilege)
   })
 })
 

@@ -47,6 +47,9 @@ const schema = z.strictObject({
   BYHAND_SABOTAGE: z.string().optional(),
 })
 
+/** The names of all settings, as they are given. */
+export const settingNames: readonly string[] = Object.keys(schema.shape)
+
 /** Every setting, validated. Paths are absolute. */
 export interface Settings {
   readonly kubernetes: string
@@ -91,7 +94,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
 function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, string | undefined>): UsageError {
   if (issue?.code === "unrecognized_keys") {
     const name = issue.keys[0] ?? ""
-    return new UsageError(`There is no setting ${name}.`, `Did you mean ${nearest(name, Object.keys(schema.shape))}?`)
+    return new UsageError(`There is no setting ${name}.`, `Did you mean ${nearest(name, settingNames)}?`)
   }
   const name = String(issue?.path[0])
   return new UsageError(`${name}=${shown(name, given[name] ?? "")} ${issue?.message ?? "is not valid"}.`, "Correct it, or unset it for the default.")
