@@ -8,7 +8,7 @@ lesson(2, "kube-apiserver: the only door to etcd", ({ test }) => {
 
   test("kubectl get nodes says that there are none", { see: "kubectl get nodes" }, async ({ machine, kubelet }) => {
     const { stdout, stderr, exitCode } = await machine.run(["kubectl", "get", "nodes"])
-    expect(exitCode).toBe(0)
+    expect(exitCode, stderr).toBe(0)
     if (kubelet.isRunning) return expect(stdout).toContain(machine.name) // A later lesson has been here already.
     expect(stderr.trim()).toBe("No resources found")
   })
@@ -16,6 +16,13 @@ lesson(2, "kube-apiserver: the only door to etcd", ({ test }) => {
   test("the built-in namespaces are Active", { see: "kubectl get namespaces" }, async ({ kubectl }) => {
     const namespaces = (await kubectl("get namespaces --no-headers")).split("\n").map((line) => line.split(/\s+/).slice(0, 2))
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) expect(namespaces).toContainEqual([name, "Active"])
+  })
+
+  test("the Service kubernetes has the first address of --service-cluster-ip-range", {
+    see: "kubectl get service kubernetes; ps -o args= -C kube-apiserver",
+  }, async ({ apiserver, kubectl, sh }) => {
+    expect(await sh(`tr '\\0' ' ' </proc/${apiserver.pid}/cmdline`)).toContain("--service-cluster-ip-range=10.0.0.0/24")
+    expect(await kubectl("get service kubernetes -o jsonpath={.spec.clusterIP}")).toBe("10.0.0.1")
   })
 
   test("what kube-apiserver makes for itself is in etcd", { see: "etcdctl get /registry/ --prefix --keys-only" }, async ({ etcdctl, evidence }) => {
