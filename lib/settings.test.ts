@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs"
-import { homedir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
+import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test, vi } from "vitest"
+import { knownVersions } from "./binaries/versions.ts"
 import { UsageError } from "./errors.ts"
-import { packageRoot, readSettings } from "./settings.ts"
+import { packageRoot, readSettings, settingNames } from "./settings.ts"
 
 test("defaults", () => {
   const { cacheDir, runsDir, ...rest } = readSettings({})
@@ -39,6 +40,30 @@ describe("what is wrong is named, with what to do", () => {
   })
 })
 
+describe("the README's table", () => {
+  const rows = readFileSync(join(packageRoot, "README.md"), "utf8").matchAll(/^\| `(BYHAND_\w+)` \| (.*) \| ?(.*) \|$/gm)
+  const told = new Map([...rows].map(([, name = "", meaning = "", value = ""]) => [name, { meaning, value: value.trim() }]))
+
+  test("has every setting, and no other", () => {
+    expect([...told.keys()].toSorted()).toEqual([...settingNames].toSorted())
+  })
+
+  test.each([...told])("tells the default of %s", (name, { value }) => {
+    const meant = value
+      .replace(/^`byhand-UID` in the folder for temporary files$/, join(tmpdir(), `byhand-${process.getuid?.() ?? ""}`))
+      .replace(/^`~\/\.cache\/byhand`$/, join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand"))
+    expect(readSettings(meant === "" ? {} : { [name]: meant })).toEqual(readSettings({}))
+    // A default that is told as none must be none.
+    const without = Object.entries(readSettings({})).filter(([, set]) => set === undefined || (Array.isArray(set) && set.length === 0)).map(([key]) => key.toLowerCase())
+    expect(without.includes(name.slice("BYHAND_".length).replace("_", "").toLowerCase())).toBe(value === "")
+  })
+
+  test("tells the versions that are known and the privileges that there are", () => {
+    for (const version of knownVersions) expect(told.get("BYHAND_KUBERNETES")?.meaning).toContain(version)
+    for (const privilege of ["root", "sudo", "user", "auto"]) expect(told.get("BYHAND_PRIVILEGE")?.meaning).toContain(privilege)
+  })
+})
+
 test("the package's folder is where package.json lies", () => {
   expect(existsSync(join(packageRoot, "package.json"))).toBe(true)
 })
@@ -48,3 +73,22 @@ function split(message: string): [string, string] {
   const at = message.lastIndexOf(message.includes("Did you") ? "Did you" : "Correct it")
   return [message.slice(0, at - 1), message.slice(at)]
 }
+
+describe("the cache's default", () => {
+  afterEach(() => { vi.unstubAllEnvs() })
+
+  test("passes over what is no folder for caches", () => {
+    vi.stubEnv("HOME", "/home/one")
+    for (const given of [undefined, "", "relative"]) {
+      vi.stubEnv("XDG_CACHE_HOME", given)
+      expect(readSettings({}).cacheDir).toBe("/home/one/.cache/byhand")
+    }
+  })
+
+  test("is asked for where there is no home", () => {
+    vi.stubEnv("HOME", "")
+    vi.stubEnv("XDG_CACHE_HOME", undefined)
+    expect(() => readSettings({})).toThrow(new UsageError("There is no home folder to keep a cache in.", "Name a folder in BYHAND_CACHE."))
+    expect(readSettings({ BYHAND_CACHE: "/cache" }).cacheDir).toBe("/cache")
+  })
+})

@@ -18,6 +18,13 @@ lesson(2, "kube-apiserver: the only door to etcd", ({ test }) => {
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) expect(namespaces).toContainEqual([name, "Active"])
   })
 
+  test("the Service kubernetes has the first address of --service-cluster-ip-range", {
+    see: "kubectl get service kubernetes; ps -o args= -C kube-apiserver",
+  }, async ({ apiserver, kubectl, sh }) => {
+    expect(await sh(`tr '\\0' ' ' </proc/${apiserver.pid}/cmdline`)).toContain("--service-cluster-ip-range=10.0.0.0/24")
+    expect(await kubectl("get service kubernetes -o jsonpath={.spec.clusterIP}")).toBe("10.0.0.1")
+  })
+
   test("what kube-apiserver makes for itself is in etcd", { see: "etcdctl get /registry/ --prefix --keys-only" }, async ({ etcdctl, evidence }) => {
     const keys = (await etcdctl("get /registry/ --prefix --keys-only")).split("\n").filter((line) => line !== "")
     expect(keys).toEqual(expect.arrayContaining([

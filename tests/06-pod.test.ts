@@ -1,3 +1,4 @@
+import { BlockList } from "node:net"
 import { answers, containerPid, decode, eventually, expect, lesson, type Kit } from "../lib/lesson.ts"
 
 const KEY = "/registry/pods/default/hello"
@@ -81,6 +82,18 @@ lesson(6, "a Pod runs", ({ test }) => {
     expect(await kit.sh(`cat /proc/${pid}/comm`)).toBe("nginx")
     const parent = await kit.sh(`ps -o ppid= -p ${pid}`)
     expect(await kit.sh(`tr '\\0' ' ' </proc/${parent.trim()}/cmdline`)).toMatch(/^\S*containerd-shim-runc-v2 /)
+  })
+
+  test("the Pod's address comes from the CNI network, which Services do not use", {
+    see: "kubectl get pod hello -o wide; cat /etc/cni/net.d/*; kubectl get service kubernetes",
+  }, async (kit) => {
+    await hello(kit)
+    const network = new BlockList()
+    const subnets = [...(await kit.sh("cat /etc/cni/net.d/*")).matchAll(/"subnet":\s*"([^/]+)\/(\d+)"/g)]
+    for (const [, address = "", bits] of subnets) network.addSubnet(address, Number(bits))
+    const [pod, service] = [await kit.kubectl(podIP), await kit.kubectl("get service kubernetes -o jsonpath={.spec.clusterIP}")]
+    expect({ pod, isOfTheNetwork: network.check(pod) }).toEqual({ pod, isOfTheNetwork: true })
+    expect({ service, isOfTheNetwork: network.check(service) }).toEqual({ service, isOfTheNetwork: false })
   })
 
   test("kubectl logs and kubectl exec reach into it", { see: "kubectl logs hello; kubectl exec hello -- nginx -v" }, async (kit) => {

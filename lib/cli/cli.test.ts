@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, statSync } from "node:fs"
 import { readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, afterEach, describe, expect, test } from "vitest"
+import { afterAll, afterEach, expect, test } from "vitest"
 import { resolveBinaries } from "../binaries/resolve.ts"
 import { isAlive } from "../machine/identity.ts"
 import { silentProgress } from "../progress-silent.ts"
@@ -22,24 +22,6 @@ afterEach(async () => {
   for (const folder of readdirSync(runs)) if (folder.startsWith("up-")) await byhand(`down --name ${folder.slice(3)}`)
 })
 afterAll(() => rm(runs, { recursive: true, force: true }))
-
-describe("wrong use is said in a sentence or two, with exit status 2", () => {
-  test.each([
-    ["upp", "unknown command 'upp'\n(Did you mean up?)"],
-    ["up --nam x", "unknown option '--nam'\n(Did you mean --name?)"],
-    ["up --name A_b", "--name A_b cannot be a host name. Use"],
-    ["up --kubernetes new", "BYHAND_KUBERNETES=new must be a version such as"],
-    ["up --kubernetes 1.2.3", "Kubernetes 1.2.3 is not among the versions that are known here. Choose one of"],
-    ["down --name nobody", "No cluster named nobody is up. Start it with: npx byhand up --name nobody"],
-    ["shell --name nobody true", "No cluster named nobody is up."],
-    ["grade 99", "There is no lesson 99. There are 01,"],
-  ])("%s", async (line, message) => {
-    const { exitCode, stderr, stdout } = await byhand(line)
-    expect(stderr).toContain(message)
-    expect(stderr).not.toMatch(/^\s+at /m)
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" })
-  })
-})
 
 test("a cluster that is up is used from the host and from inside, and is gone when it is down", async () => {
   const up = await byhand("up --json --name one")

@@ -1,6 +1,7 @@
 import { EOL } from "node:os"
 import { Cluster } from "../cluster/cluster.ts"
 import { FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
+import { paint } from "../colour.ts"
 import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { observe } from "../diagnosis/observe.ts"
@@ -11,7 +12,7 @@ import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./o
 import { allRuns, theRun, type Run } from "./runs.ts"
 import { table } from "./table.ts"
 
-const COLOURS: Record<Examined["verdict"], string> = { ok: "\x1b[32m", limited: "\x1b[33m", missing: "\x1b[31m", unknown: "\x1b[2m" }
+const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray" } as const satisfies Record<Examined["verdict"], string>
 
 /** What is wrong with a cluster that is up. */
 interface Diagnosis {
@@ -56,13 +57,11 @@ function describe(diagnosis: Diagnosis): string {
 
 async function examineHost(settings: Settings): Promise<Outcome & { data: object; exitCode: number }> {
   const { checks, summary, canBegin } = await examine(settings)
-  const isColoured = process.stdout.isTTY && process.env["NO_COLOR"] === undefined
   const rows = table(checks.map(({ verdict, title, found }) => [verdict, title, found])).split("\n").slice(0, -1)
   const lines = rows.flatMap((row, index) => {
     const { verdict, lessons, remedy } = checks[index] ?? { verdict: "unknown" as const, lessons: [], remedy: "" }
-    const word = row.slice(0, verdict.length)
     return [
-      isColoured ? `${COLOURS[verdict]}${word}\x1b[0m${row.slice(verdict.length)}` : row,
+      `${paint(COLOUR[verdict], verdict)}${row.slice(verdict.length)}`,
       ...(verdict === "ok" || remedy === "" ? [] : [`         ${lessons.length === 0 ? "" : `needed by lessons ${lessons.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`]),
     ]
   })

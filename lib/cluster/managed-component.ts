@@ -128,7 +128,7 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     // A changed port is where it must be found.
     const changed = Number(this.#changes["--secure-port"] ?? Number.NaN)
     const port = Number.isNaN(changed) ? described : changed
-    const component = { ...rest, ready: rest.ready.by === "http" && port !== undefined && rest.ready.port === described ? { ...rest.ready, port } : rest.ready }
+    const component = { ...rest, port, ready: rest.ready.by === "http" && port !== undefined && rest.ready.port === described ? { ...rest.ready, port } : rest.ready }
     const { machine, patience } = this.#surroundings
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
     await this.#putLogAside()
@@ -146,11 +146,11 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
         const how = ended.exit.code === null ? `was ended by ${ended.exit.signal}` : `exited with ${ended.exit.code}`
         throw await this.#error(ComponentExitedError, `${component.name} ${how} after ${seconds()} s`)
       }
-      if (await this.#isReady(component, Math.max(1, patience - (performance.now() - before)))) break
+      const isReady = await this.#isReady(component, Math.max(1, patience - (performance.now() - before)))
+      if (isReady && (component.port === undefined || await this.#holds(component.port, spawned.pid))) break
       if (performance.now() - before > patience) throw await this.#error(ComponentTimeoutError, `${component.name} was not ready after ${seconds()} s`)
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
-    if (port !== undefined) await this.#checkListener(port, spawned.pid)
   }
 
   /** @param timeout milliseconds that are left for an answer */
@@ -165,12 +165,12 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     }
   }
 
-  /** An answer counts only if the process that listens is the one that was started. */
-  async #checkListener(port: number, pid: number): Promise<void> {
+  /** An answer counts only if the process that listens is the one that was started. @returns false where nobody listens yet */
+  async #holds(port: number, pid: number): Promise<boolean> {
     const found = await listeners(this.#surroundings.machine, port)
-    if (found.some((socket) => socket.pid === pid)) return
+    if (found.some((socket) => socket.pid === pid)) return true
     const other = found[0]
-    if (other === undefined) throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, and nobody does`)
+    if (other === undefined) return false // The kubelet says that it is well before it serves.
     // Who answers in its place is known before it has found out itself, and logged it.
     throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) does not hold port ${port}, ${other.program} (pid ${other.pid}) does`, {
       id: "port-taken", component: this.name, cause: `another process holds ${other.local}`,

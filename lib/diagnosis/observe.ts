@@ -30,7 +30,9 @@ const PROGRAMS: Readonly<Record<ComponentName, string>> = {
 }
 
 /** What a person would type to see how the machine itself is. */
-const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status"]
+const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status",
+  "kubectl version --client", "wc -c </var/log/byhand/etcd.before.log",
+  "tail -n 3 /var/log/pods/*/*/*.log", "nft list ruleset", "pidof kube-controller-manager", "pidof kube-proxy"]
 
 /**
  * Looks at everything on a machine at once; nothing that was remembered is taken for true, and nothing is changed.
@@ -38,7 +40,8 @@ const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /
  * @param complaint what went wrong for whoever asks
  */
 export async function observe(machine: Machine, known: readonly Known[] = [], complaint = ""): Promise<Observation> {
-  const [processes, found, looks] = await Promise.all([processesOf(machine), sockets(machine, ["--all"]), looksAt(machine)])
+  const [processes, all, looks, agent] = await Promise.all([processesOf(machine), sockets(machine, ["--all"]), looksAt(machine, LOOKS), machine.run(["sh", "-c", "echo $PPID"])])
+  const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // What the machine's agent holds, it holds for whoever looks.
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
     const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
@@ -50,8 +53,10 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
       isMeantToBe: known.length === 0 || memory?.isMeantToBe === true, answer: undefined, log: await logLines(machine, logPath),
     }
   }))
-  const files = await filesOf(machine, bare)
-  const seen = { hostname: machine.name, components: bare, listeners, connections: found.filter((socket) => !listeners.includes(socket)), api: undefined, files, looks, complaint }
+  // Whoever does not know a flag is asked which it knows.
+  const puzzled = bare.filter(({ log }) => log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)))
+  const [files, helps] = await Promise.all([filesOf(machine, bare), looksAt(machine, puzzled.map(({ name }) => `${PROGRAMS[name]} --help`))])
+  const seen = { hostname: machine.name, components: bare, listeners, connections: found.filter((socket) => !listeners.includes(socket)), api: undefined, files, looks: new Map([...looks, ...helps]), complaint }
   const [components, api] = await Promise.all([
     Promise.all(bare.map(async (component) => (component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component))),
     apiOf(machine, seen),
@@ -75,8 +80,8 @@ async function logLines(machine: Machine, path: string): Promise<string[]> {
   return text.toString().trimEnd().split("\n").slice(-LOG_LINES)
 }
 
-async function looksAt(machine: Machine): Promise<Map<string, string>> {
-  const seen = await Promise.all(LOOKS.map(async (look) => {
+async function looksAt(machine: Machine, commands: readonly string[]): Promise<Map<string, string>> {
+  const seen = await Promise.all(commands.map(async (look) => {
     const { stdout, stderr } = await machine.run(["sh", "-c", look], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ stdout: "", stderr: messageOf(error) }))
     return [look, `${stdout}${stderr}`.trim()] as const
   }))
@@ -151,7 +156,7 @@ function pinOf(component: ObservedComponent | undefined, { files }: Observation)
   return Buffer.from([own, pki.ca.certificate].map((path) => files.get(path) ?? "").join("\n"))
 }
 
-const object = z.looseObject({ metadata: z.looseObject({ name: z.string(), namespace: z.string().optional(), creationTimestamp: z.string().optional(), labels: z.record(z.string(), z.string()).optional() }) })
+const object = z.looseObject({ metadata: z.looseObject({ name: z.string(), namespace: z.string().optional(), creationTimestamp: z.string().optional(), deletionTimestamp: z.string().optional(), labels: z.record(z.string(), z.string()).optional() }) })
 const list = z.object({ items: z.array(object).nullish().transform((items) => items ?? []) })
 
 async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
@@ -166,12 +171,12 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   }
   const version = await ask("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
   if (version.status !== 200) return undefined
-  const [nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
-    items("/api/v1/nodes"), items("/api/v1/pods"), items("/api/v1/events"), items("/api/v1/services"),
+  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
+    items("/api/v1/namespaces"), items("/api/v1/nodes"), items("/api/v1/pods"), items("/api/v1/events"), items("/api/v1/services"),
     items("/apis/coordination.k8s.io/v1/leases"), items("/apis/apps/v1/deployments"), items("/apis/apps/v1/replicasets"),
   ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
-    nodes, pods, events, services, leases, deployments, replicaSets,
+    namespaces, nodes, pods, events, services, leases, deployments, replicaSets,
   }
 }

@@ -1,5 +1,5 @@
-import { styleText } from "node:util"
 import type { Reporter, TestCase, TestModule } from "vitest/node"
+import { paint } from "../colour.ts"
 import type { Settings } from "../settings.ts"
 import { isFailure, lessonOf, verdictOf, type Verdict } from "./verdict.ts"
 
@@ -56,9 +56,4 @@ function rowOf(name: string, tests: readonly TestCase[]): Row {
 
 function cut(line: string, length: number): string {
   return line.length <= length ? line : `${line.slice(0, length - 1)}…`
-}
-
-/** Colour where a person looks; NO_COLOR and pipes stay plain. */
-function paint(colour: Parameters<typeof styleText>[0], text: string): string {
-  return process.stdout.isTTY && process.env["NO_COLOR"] === undefined ? styleText(colour, text) : text
 }

@@ -38,8 +38,9 @@ const byhand = (args: readonly string[], sabotage?: string) => execa(process.exe
   { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: String(PATIENCE), ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
 
 /** All lessons, in a cluster that is broken so, or in a whole one. */
-async function grade(sabotage?: string): Promise<{ verdicts: Verdict[]; errors: string[] }> {
-  const { stdout, stderr } = await byhand(["grade", "--json"], sabotage)
+async function grade(sabotage?: Sabotage): Promise<{ verdicts: Verdict[]; errors: string[] }> {
+  const lessons = sabotage?.until === undefined ? [] : Array.from({ length: sabotage.until }, (_, at) => String(at + 1))
+  const { stdout, stderr } = await byhand(["grade", "--json", ...lessons], sabotage?.id)
   const json = stdout.slice(Math.max(0, stdout.indexOf('{\n  "errors"')))
   try {
     const { verdicts, errors } = graded.parse(JSON.parse(json))
@@ -74,10 +75,12 @@ export async function prove(sabotage: Sabotage, tests: readonly string[]): Promi
 }
 
 async function proveByLessons(sabotage: Sabotage): Promise<Pick<Proof, "verdicts" | "mistakes">> {
-  const { verdicts, errors } = await grade(sabotage.id)
-  const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }) => {
-    const mustFail = sabotage.fails.some((name) => test.startsWith(name))
-    const expected = mustFail ? "failed" : sabotage.blocks !== undefined && Number(test.slice(0, 2)) >= sabotage.blocks ? "blocked" : "passed"
+  const { verdicts, errors } = await grade(sabotage)
+  const mustFailOne = (test: string) => sabotage.fails.some((name) => test.startsWith(name))
+  const firstToFail = verdicts.findIndex(({ test }) => mustFailOne(test))
+  const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }, at) => {
+    const mustFail = mustFailOne(test)
+    const expected = mustFail ? "failed" : sabotage.blocks !== undefined && at > firstToFail && Number(test.slice(0, 2)) >= sabotage.blocks ? "blocked" : "passed"
     if (verdict !== expected) return [`${test}: ${verdict}, not ${expected}${reason === "" ? "" : `: ${reason}`}`]
     return mustFail && finding !== sabotage.finding ? [`${test}: finding ${finding}, not ${sabotage.finding}: ${reason}`] : []
   })

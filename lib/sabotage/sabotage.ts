@@ -14,8 +14,10 @@ export interface Sabotage {
   readonly before?: string
   /** The tests that must fail, each named as above by the lesson's number and the beginning of its title. */
   readonly fails: readonly string[]
-  /** Whatever else must not pass: from this lesson's number on, "blocked" is right. None by default. */
+  /** Whatever else must not pass: from this lesson's number on, and after the first test that fails, "blocked" is right. None by default. */
   readonly blocks?: number
+  /** The last lesson that is tried; all by default. What stands upon this one would only fail in the same way, and slowly. */
+  readonly until?: number
   /** Id of the finding that each failed test's card must show, or that `byhand doctor` must show where nothing fails. "none": it must say honestly that nothing known fits. */
   readonly finding: string
   /** It can only be broken so in the virtual machine. */
@@ -36,4 +38,10 @@ export function flags(changes: Readonly<Record<string, string | null>>): (compon
 /** A component with one of its files changed. */
 export function file(path: string, change: (content: string) => string): (component: Component) => Component {
   return (component) => ({ ...component, files: component.files.map((one) => (one.path === path ? { ...one, content: change(one.content) } : one)) })
+}
+
+/** A script that listens on a port of loopback, and answers nobody. */
+export function listen(port: number, host = "127.0.0.1"): string {
+  return `/run/byhand/node -e 'require("net").createServer().listen(${port}, "${host}")' >/dev/null 2>&1 &
+until ss -Htln sport = :${port} | grep -q .; do sleep 0.05; done`
 }

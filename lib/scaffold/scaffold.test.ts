@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { hint } from "../cli/hint.ts"
 import type { Component } from "../components/component.ts"
+import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
+import { pki, pkiCommands } from "../pki/pki.ts"
 import { packageRoot } from "../settings.ts"
-import { commandOf } from "../transcript/bash.ts"
-import { answers } from "../transcript/answers.ts"
+import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { reference } from "../transcript/steps.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -23,7 +24,7 @@ test("a folder is laid out with a script for each step, its workflow, and no ans
     "etc/cni/net.d/10-byhand.conflist", "etc/containerd/certs.d/docker.io/hosts.toml", "etc/containerd/certs.d/registry.k8s.io/hosts.toml",
     "etc/containerd/config.toml", "etc/kubernetes/kubelet.yaml", "package.json"])
   for (const file of files) expect(statSync(join(folder, file)).mode & 0o777).toBe(file.endsWith(".sh") ? 0o755 : 0o644)
-  for (const script of SCRIPTS) expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--[a-z]/) // A flag would be the answer.
+  for (const script of SCRIPTS) expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--(?!help|image)[a-z]/) // A flag would be the answer.
 })
 
 test("its package.json names the suite: a checkout by its path, or whatever --suite says", async () => {
@@ -74,11 +75,21 @@ describe("what is given, and what passes, is what the lessons themselves use", (
     "05-containerd": reference.containerd, "05-kubelet": reference.kubelet,
   }
 
-  test.each(SCRIPTS)("%s.sh of the solution types the hint's commands", (script) => {
+  const besides = [
+    ...pkiCommands("$NODE").map((argv) => broken(argv.map(word))),
+    writes({ path: KUBECONFIG_FILE, mode: 0o600, content: kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: pki.ca.certificate }, token: "$TOKEN" }) }),
+    ...reference.apiserver.files.map(writes),
+  ]
+
+  test.each(SCRIPTS)("%s.sh of the solution types the hint's commands", async (script) => {
     const typed = oneLine(readFileSync(join(solution, `${script}.sh`), "utf8").replaceAll(/^\s*#.*$/gm, ""))
-    const answer = answers(Number(script.slice(0, 2))).find((each) => each.script === script)?.text ?? ""
-    const commands = [commandOf(component[script] ?? reference.etcd), ...commandsIn(answer, "openssl"), ...commandsIn(answer, "install").filter((file) => file.includes("$TOKEN"))]
-    for (const command of commands) expect(typed).toContain(oneLine(command))
+    const commands = [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
+    const { data } = await hint(script, "3")
+    const answer = oneLine((data as { hint: string }).hint) // What hint says for programs.
+    for (const command of commands.map(oneLine)) {
+      expect(typed).toContain(command)
+      expect(answer).toContain(command)
+    }
   })
 
   test.each(["scaffold", "solution"])("the files beside the scripts: %s", (folder) => {
@@ -94,11 +105,6 @@ describe("what is given, and what passes, is what the lessons themselves use", (
     expect(given.join("\n")).not.toMatch(/containerRuntimeEndpoint|tls|authentication/)
   })
 })
-
-/** A program's commands in a script, each with the lines that belong to it. */
-function commandsIn(script: string, program: string): string[] {
-  return [...script.matchAll(new RegExp(String.raw`^ *${program}(?:.*\\\n)*.*(?<=<<EOF)\n[^]*?\nEOF$|^ *${program} (?:.*\\\n)*.*$`, "gm"))].map(([command]) => command)
-}
 
 /** The same words, however they are laid out. */
 function oneLine(text: string): string {

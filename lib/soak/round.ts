@@ -1,16 +1,20 @@
-import { existsSync, readdirSync, watch } from "node:fs"
-import { mkdir, utimes, writeFile } from "node:fs/promises"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
+import { existsSync, readdirSync, watch } from "node:fs"
+import { mkdir, utimes, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { messageOf } from "../errors.ts"
 import { census, type Census } from "../testing/census.ts"
-import type { Draw } from "./draw.ts"
 import { Disk } from "./disk.ts"
+import type { Draw } from "./draw.ts"
 import type { Kind } from "./kinds.ts"
 import type { Place } from "./place.ts"
 import { LONG_RUN, SHORT_RUN, STRUCK, type Target } from "./targets.ts"
 import { find } from "./victims.ts"
+
+/** The file among a run's logs that shows, where they are kept, that they were. */
+const MARK = "seen-by-soak"
 
 /** What a round showed. */
 export interface Verdict {
@@ -64,6 +68,14 @@ export class Round {
   }
 
   async play(durations: Durations): Promise<Verdict> {
+    const { moment, ...seen } = await this.#play(durations).catch((error: unknown) => {
+      this.#problems.push(messageOf(error))
+      return { moment: undefined, cleanAtOnce: false, cleanAfterNext: false, nextPassed: false, keptIntact: false }
+    })
+    return { kind: this.#kind, target: this.#target, moment, ...seen, problems: this.#problems }
+  }
+
+  async #play(durations: Durations) {
     const runs = this.#place.runs(this.#onDisk)
     await mkdir(runs, { recursive: true })
     using _watcher = disposable(watch(runs, (_, folder) => { if (folder !== null) this.#ids.add(folder) }))
@@ -76,8 +88,7 @@ export class Round {
     const nextPassed = await this.#nextRun()
     const cleanAfterNext = this.#same("after the next run", before, await this.#censusLike((found) => equal(found, before)))
     for (const id of this.#marked) if (!existsSync(join(this.#place.logs, id, MARK))) this.#problems.push(`The logs of the run ${id} were not kept.`)
-    const keptIntact = await this.#isKeptIntact()
-    return { kind: this.#kind, target: this.#target, moment, cleanAtOnce, cleanAfterNext, nextPassed, keptIntact, problems: this.#problems }
+    return { moment, cleanAtOnce, cleanAfterNext, nextPassed, keptIntact: await this.#isKeptIntact() }
   }
 
   /** @returns the moment at which it was struck */
@@ -233,9 +244,6 @@ export class Round {
     return lines.length === 0
   }
 }
-
-/** The name of the file that shows that logs were kept. */
-const MARK = "seen-by-soak"
 
 function equal(one: Census, other: Census): boolean {
   return JSON.stringify(one) === JSON.stringify(other)

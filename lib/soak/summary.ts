@@ -3,7 +3,7 @@ import type { Verdict } from "./round.ts"
 
 /** A table of figures, and the closing line. @param seconds that all of it took */
 export function summary(verdicts: readonly Verdict[], seconds: number): string {
-  const rows = [...KINDS.map(({ name }) => ({ name, of: verdicts.filter(({ kind }) => kind.name === name) })), { name: "all", of: verdicts }].filter(({ of }) => of.length > 0)
+  const rows = [...KINDS.map(({ name }) => ({ name, of: verdicts.filter(({ kind }) => kind.name === name) })), { name: "together", of: verdicts }].filter(({ of }) => of.length > 0)
   const cells = rows.map(({ name, of }) => {
     const count = (holds: (verdict: Verdict) => boolean) => String(of.filter(holds).length)
     return [name, String(of.length), count((one) => one.cleanAtOnce), count((one) => one.cleanAfterNext), count((one) => one.nextPassed), count((one) => one.keptIntact), range(of)]
