@@ -66,8 +66,9 @@ test("the scaffold as laid out ends at once with what is to be done; with each s
   // What has no script is typed; its hints, too, run as they are printed.
   for (const lesson of ["03", "06", "07"]) {
     const { text } = await hint(lesson, "3")
-    const typed = await machine.run(["bash", "-e"], { input: text, timeout: 90_000 })
-    expect(typed.exitCode, typed.stdout.slice(-2_000) + typed.stderr.slice(-2_000)).toBe(0)
+    const log = `/var/log/byhand/${lesson}.log`
+    const { exitCode } = await machine.run(["sh", "-c", `bash -e >${log} 2>&1`], { input: text, timeout: 90_000 })
+    expect(exitCode, await lastOf(log)).toBe(0)
   }
 })
 
@@ -108,7 +109,11 @@ async function run(script: string): Promise<void> {
   const failed = exit.then(({ code }) => (code === 0 ? new Promise<number>(() => undefined) : code ?? 1))
   const ready = machine.run(["sh", "-c", `for _ in $(seq 300); do if ${PARTS[script] ?? "false"}; then exit 0; fi; sleep 0.1; done; exit 1`]).then(({ exitCode }) => exitCode)
   const exitCode = await Promise.race([failed, ready])
-  expect(exitCode, (await machine.read(log)).toString().slice(-3_000)).toBe(0)
+  expect(exitCode, await lastOf(log)).toBe(0)
+}
+
+async function lastOf(log: string): Promise<string> {
+  return (await machine.read(log)).toString().slice(-3_000)
 }
 
 /** What the suite does before lesson 05's scripts. */
