@@ -57,10 +57,11 @@ export class Classroom implements AsyncDisposable {
    * Starts the machine, and on it nothing yet.
    * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
    */
-  static async open(equipment: Equipment, { sabotage, subject: path, patience, ...settings }: Settings): Promise<Classroom> {
+  static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
+    const { sabotage, subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings: { ...settings, sabotage, subject: path, patience } })
-    const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine)
+    const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings })
+    const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
     await saboteur?.atStart()
     if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur)
     const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })

@@ -6,8 +6,8 @@ import { z } from "zod"
 import { messageOf, UsageError } from "./errors.ts"
 import { nearest } from "./nearest.ts"
 
-// The list of what a machine is given is written in lines and tabs.
-const path = z.string().min(1, "is empty").regex(/^\P{Cc}*$/u, "must not hold control characters").transform((given) => resolve(given))
+// The list of what a machine is given is written in lines and tabs, and vite takes a backslash for a slash.
+const path = z.string().min(1, "is empty").regex(/^[^\p{Cc}\\]*$/u, "must not hold control characters or backslashes").transform((given) => resolve(given))
   .superRefine((given, context) => {
     const problem = problemOf(given)
     if (problem !== undefined) context.addIssue(problem)

@@ -69,10 +69,12 @@ export class Cluster implements Subject {
     this.#images = images
     const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca(), prepare: () => this.writeFiles(),
       known: () => this.known(), alter }
-    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, { ...surroundings, prepare: () => Promise.resolve() })
+    // Neither reads certificates or the kubeconfig.
+    const alone: Surroundings = { ...surroundings, prepare: () => Promise.resolve() }
+    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, alone)
     this.apiserver = new ManagedComponent(apiserver, { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" }, surroundings)
     this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler }, surroundings)
-    this.registry = new ManagedComponent(registry, { port: PORTS.registry }, surroundings)
+    this.registry = new ManagedComponent(registry, { port: PORTS.registry }, alone)
     this.containerd = new ManagedComponent(containerd,
       { pauseImage: images?.pause.reference ?? "", registryPort: PORTS.registry, mayAdjustOomScore: false }, surroundings)
     this.kubelet = new ManagedComponent(kubelet, { port: PORTS.kubelet, nodeIp: machine.address }, surroundings)

@@ -34,6 +34,14 @@ describe("the script's line", () => {
     expect(placeOf("03", undefined, [])).toBeUndefined()
   })
 
+  test("what the script itself printed", () => {
+    const laidOut = [{ name: "01-etcd.sh", text: readFileSync(join(packageRoot, "fixtures", "scaffold", "01-etcd.sh"), "utf8") }]
+    const lines = laidOut[0]?.text.split("\n") ?? []
+    const at = lines.findIndex((line) => line.startsWith("echo"))
+    const evidence = /"(.*)"/.exec(lines[at] ?? "")?.[1] ?? ""
+    expect(placeOf("01", { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [], finding: finding({ component: "etcd", evidence }) }, laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
+  })
+
   test("bash's own complaint says it", () => {
     expect(place("02", undefined, "01-etcd.sh ended with 127: ./01-etcd.sh: line 7: etdc: command not found")).toEqual({ file: "01-etcd.sh", line: 7 })
   })
@@ -51,11 +59,16 @@ test("an error at the script's line for what failed, none for what it blocks, th
   const { commands } = gitHubReport(graded, scripts, "")
   expect(commands).toEqual([
     `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::`
-    + "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0ADo: Do.%0AHint: npx byhand hint 02",
+    + "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0AHint: npx byhand hint 02",
     "::notice title=Autograding complete::Points 1/3",
     '::notice title=Autograding report::{"totalPoints":1,"maxPoints":3}',
   ])
   expect(gitHubReport(graded, scripts, "learners/one").commands[0]).toMatch(/^::error file=learners\/one\/02-apiserver\.sh,/)
+})
+
+test("a lesson's file that cannot be read is no script's fault, and colours stay out", () => {
+  const { commands } = gitHubReport([{ lesson: "01", lessonTitle: "", title: "01-etcd.test.ts", verdict: "failed", isFailure: true, reason: "\u001b[31mno such module" }], scripts, "")
+  expect(commands[0]).toBe("::error title=01 01-etcd.test.ts::no such module")
 })
 
 test("the summary is a table of lessons and a card for what failed, and shows what scripts print as it is", () => {

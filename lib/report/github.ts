@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { appendFileSync, readdirSync, readFileSync } from "node:fs"
 import { basename, join, relative } from "node:path"
+import { stripVTControlCharacters } from "node:util"
 import type { Reporter, TestModule } from "vitest/node"
 import type { Settings } from "../settings.ts"
 import { cardLines, type Card } from "./card.ts"
@@ -66,7 +67,8 @@ class GitHub implements Reporter {
 export function gitHubReport(graded: readonly Graded[], scripts: readonly ScriptText[], folder: string): GitHubReport {
   const failed = graded.filter(({ verdict, isFailure: counts }) => counts && verdict !== "blocked")
   const fileOf = (name: string) => join(folder, name)
-  const placed = failed.map((test) => ({ test, place: placeOf(test.lesson, test.card, scripts) }))
+  // A lesson's file that cannot be read, which has no title, is no script's fault.
+  const placed = failed.map((test) => ({ test, place: test.lessonTitle === "" ? undefined : placeOf(test.lesson, test.card, scripts) }))
   const [totalPoints, maxPoints] = points(graded)
   return {
     commands: [
@@ -100,7 +102,7 @@ function textOf({ lesson, card, reason, verdict }: Graded): string {
   const { observed, finding } = card
   return [
     ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
-    ...(finding === undefined ? [] : [`Why: ${finding.cause} (${finding.id})`, `Do: ${finding.remedy}`]),
+    ...(finding === undefined ? [] : [`Why: ${finding.cause} (${finding.id})`, ...(finding.evidence === "" ? [] : [`Evidence: ${finding.evidence}`]), `Do: ${finding.remedy}`]),
     `Hint: npx byhand hint ${lesson}`,
   ].join("\n")
 }
@@ -125,18 +127,18 @@ function row(tests: readonly Graded[]): string {
 
 /** One line of Markdown that shows a text as it is. */
 function inline(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/[\\`*_[\]<>|&#~]/g, (character) => `&#${character.charCodeAt(0)};`)
+  return stripVTControlCharacters(text).replaceAll(/\s+/g, " ").replaceAll(/[\\`*_[\]<>|&#~]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 /** Lines of a block that shows a text as it is. */
 function fenced(text: string): string[] {
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length))
   const fence = "`".repeat(longest + 1)
-  return [`${fence}text`, text, fence]
+  return [`${fence}text`, stripVTControlCharacters(text), fence]
 }
 
 function command(name: string, properties: Readonly<Record<string, string>>, text: string): string {
-  const escaped = (value: string) => value.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")
+  const escaped = (value: string) => stripVTControlCharacters(value).replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")
   const listed = Object.entries(properties).map(([key, value]) => `${key}=${escaped(value).replaceAll(":", "%3A").replaceAll(",", "%2C")}`).join(",")
   return `::${name} ${listed}::${escaped(text)}`
 }

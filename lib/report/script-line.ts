@@ -15,8 +15,8 @@ export interface Place {
 }
 
 /**
- * Where in a learner's scripts to look for the reason of a failure: the line that bash complained of, or the one with the flag or
- * file that the finding names, or the first.
+ * Where in a learner's scripts to look for the reason of a failure: the line that bash complained of, or the one that printed the
+ * evidence, or that has the flag or file that the finding names, or the first.
  * @param lesson two digits
  * @returns undefined where there are no scripts
  */
@@ -39,6 +39,8 @@ function starts(text: string, program: string): boolean {
 /** The first line with a flag that the texts name, in their order, or else with a file; 1 where there is none. */
 function lineNaming(script: string, texts: readonly string[]): number {
   const lines = script.split("\n")
+  const said = lines.findIndex((line) => !isComment(line) && texts[0] !== undefined && texts[0] !== "" && line.includes(`"${texts[0]}"`)) // What a script says itself, as with echo.
+  if (said >= 0) return said + 1
   const flags = texts.flatMap((text) => text.match(/(?<![\w-])--?[a-z][\w-]+/g) ?? [])
   const files = texts.flatMap((text) => text.match(/(?<![\w.:/])\/[\w.-]+(?:\/[\w.-]+)+/g) ?? [])
   for (const name of [...flags, ...files]) {
