@@ -121,6 +121,7 @@ const OF_A_USER: readonly Try[] = [
   ["up", { CACHE: `${HERE}/closed/in/it` }, /^BYHAND_CACHE=\S+ may not be read by this user\. /],
   ["up", { BIN_DIR: `${HERE}/closed` }, /^BYHAND_BIN_DIR=\S+\/closed may not be read by this user\. /],
   ["up", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES.* name another folder in BYHAND_CACHE\.$/],
+  ["grade 01", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES/],
   ["up", { RUNS: `${HERE}/fixed` }, /\/fixed, where runs should be, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/],
   ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this is not root\. /],
 ]

@@ -77,7 +77,7 @@ export function eventsOf({ api }: Observation, name: string): { text: string; ui
     .map(({ reason, message, involvedObject }) => ({ text: `${reason ?? ""}: ${message ?? ""}`, uid: involvedObject.uid }))
 }
 
-const LOGS = "tail -n 3 /var/log/pods/*/*/*.log"
+const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
 
 /** The last lines that a container wrote, as the kubelet keeps them; of its newest start, where it has written at all. */
 export function lastWords({ looks }: Observation, { pod, namespace, name }: Container): string {

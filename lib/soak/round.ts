@@ -99,9 +99,11 @@ export class Round {
       const started = performance.now()
       const { child, output } = this.#place.type(this.#target.command, this.#onDisk)
       const moment = this.#kind.disk === "small" ? undefined : await this.#strike(child, started, fraction * usual)
-      if (moment === "too late") continue
-      await this.#end(child, output)
-      return moment
+      if (moment !== "too late") {
+        await this.#end(child, output)
+        return moment
+      }
+      await this.#endCluster()
     }
   }
 
@@ -206,7 +208,6 @@ export class Round {
 
   async #prepare(): Promise<void> {
     const { before } = this.#target
-    await this.#place.byhand(["down", "--name", STRUCK], this.#onDisk) // One that came up before it could be struck.
     if (before === undefined) return
     const prepared = await this.#place.byhand(before, this.#onDisk)
     if (prepared.exitCode !== 0) throw new Error(`byhand ${before.join(" ")} failed. ${tail(prepared.all)}`)
