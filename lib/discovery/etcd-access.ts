@@ -1,6 +1,6 @@
 import type { Machine } from "../machine/machine.ts"
 import { etcdAddress } from "./addresses.ts"
-import { settingOf, type FoundProcess, type Started } from "./process.ts"
+import { settingOf, type Started } from "./process.ts"
 
 /** Files on the machine with which etcd's clients show who they are, and know whom they speak with. */
 export interface EtcdTls {
@@ -29,11 +29,6 @@ export function etcdctlEnvironment(etcd: Started, apiserver: Started | undefined
     ...(tls === undefined ? {} : { ETCDCTL_CACERT: tls.ca }),
     ...(tls?.certificate === undefined || tls.key === undefined ? {} : { ETCDCTL_CERT: tls.certificate, ETCDCTL_KEY: tls.key }),
   }
-}
-
-/** A path that a process names, as it is from the machine's root. */
-export function absolute(process: FoundProcess, path: string): string {
-  return path.startsWith("/") ? path : `${process.cwd}/${path}`
 }
 
 /** The same as texts, for a client that is not on the machine. */
