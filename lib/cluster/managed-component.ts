@@ -182,7 +182,9 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     const { machine, known } = this.#surroundings
     const log = (await this.log()).slice(-LOG_LINES)
     if (finding !== undefined) return new kind(this.name, problem, finding, log)
-    return new kind(this.name, problem, diagnose(await observe(machine, known(), problem))[0], log)
+    // An observation has the log of the cluster's own; one more beside it tells its own here.
+    const complaint = this.#logPath === logOf(this.name) ? problem : [problem, ...log].join("\n")
+    return new kind(this.name, problem, diagnose(await observe(machine, known(), complaint))[0], log)
   }
 
   /** The lines of its log since its last start. */
