@@ -1,6 +1,7 @@
 import { execa } from "execa"
 import { join } from "node:path"
 import { z } from "zod"
+import { gradeDocument } from "../report/grade-document.ts"
 import { packageRoot } from "../settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -25,13 +26,6 @@ interface Verdict {
   readonly finding: string
 }
 
-const graded = z.object({
-  errors: z.array(z.string()),
-  verdicts: z.array(z.object({
-    lesson: z.string(), title: z.string(), verdict: z.string(), reason: z.string().nullable(),
-    card: z.object({ finding: z.object({ id: z.string() }).optional() }).nullable(),
-  })),
-})
 const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
 
 const byhand = (args: readonly string[], sabotage?: string) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args],
@@ -41,10 +35,10 @@ const byhand = (args: readonly string[], sabotage?: string) => execa(process.exe
 async function grade(sabotage?: Sabotage): Promise<{ verdicts: Verdict[]; errors: string[] }> {
   const lessons = sabotage?.until === undefined ? [] : Array.from({ length: sabotage.until }, (_, at) => String(at + 1))
   const { stdout, stderr } = await byhand(["grade", "--json", ...lessons], sabotage?.id)
-  const json = stdout.slice(Math.max(0, stdout.indexOf('{\n  "errors"')))
   try {
-    const { verdicts, errors } = graded.parse(JSON.parse(json))
-    return { errors, verdicts: verdicts.map(({ lesson, title, verdict, reason, card }) => ({ test: `${lesson} ${title}`, verdict, reason: reason ?? "", finding: card?.finding?.id ?? "none" })) }
+    const { lessons, errors } = gradeDocument.parse(JSON.parse(stdout.slice(Math.max(0, stdout.indexOf("{\n")))))
+    return { errors, verdicts: lessons.flatMap(({ id, tests }) => tests.map(({ title, verdict, reason, finding }) => (
+      { test: `${id} ${title}`, verdict, reason: reason ?? "", finding: finding ?? "none" }))) }
   } catch {
     return { verdicts: [], errors: [`the lessons told nothing: ${stderr.trim() || stdout.slice(-500)}`] }
   }
