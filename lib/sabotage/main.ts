@@ -29,16 +29,21 @@ async function tryAll(chosen: readonly Sabotage[], isAll: boolean, isWhole: bool
   const healthy = await unbroken()
   for (const mistake of healthy.mistakes) process.stdout.write(`unbroken: ${mistake}\n`)
   const proofs: Proof[] = []
+  const tryThis = async (at: number, sabotage: Sabotage) => {
+    const proof = await prove(sabotage, healthy.tests, isWhole)
+    proofs[at] = proof
+    process.stdout.write(`${proof.mistakes.length === 0 ? "✓" : "✗"} ${sabotage.id.padEnd(40)} ${proof.seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`)
+    for (const mistake of proof.mistakes) process.stdout.write(`    ${mistake}\n`)
+  }
   const queue = [...chosen.entries()]
   const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const proof = await prove(next[1], healthy.tests, isWhole)
-      proofs[next[0]] = proof
-      process.stdout.write(`${proof.mistakes.length === 0 ? "✓" : "✗"} ${proof.sabotage.id.padEnd(40)} ${proof.seconds.toFixed(0).padStart(4)} s  ${proof.sabotage.breaks}\n`)
-      for (const mistake of proof.mistakes) process.stdout.write(`    ${mistake}\n`)
-    }
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await tryThis(...next)
   }
   await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  // Two at a time may have been in each other's way: what went wrong then must go right alone.
+  const again = [...proofs.entries()].filter(([, { mistakes }]) => mistakes.length > 0)
+  if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
+  for (const [at, { sabotage }] of again) await tryThis(at, sabotage)
 
   process.stdout.write(`\n${matrix(healthy.tests, proofs)}`)
   const unfailed = isAll ? healthy.tests.filter((test) => !proofs.some(({ verdicts }) => verdicts.get(test) === "failed")) : []
