@@ -66,16 +66,17 @@ export class EtcdClient implements Disposable {
     watcher.on("put", (state) => onPut(revisionOf(state)))
   }
 
-  /** Every state of a key from a revision on, up to the newest. */
+  /** Every state of a key from a revision on, up to the newest; none where there is no such key. */
   async history(key: string, from: number): Promise<Revision[]> {
     const newest = await this.get(key)
+    if (newest === undefined) return []
     const states: Revision[] = []
     const watcher = await this.#client.watch().key(key).startRevision(String(from)).create()
     await new Promise<void>((resolve, reject) => {
       watcher.on("error", reject)
       watcher.on("put", (state) => {
         states.push(revisionOf(state))
-        if (states.at(-1)?.revision === newest?.revision) resolve()
+        if (states.at(-1)?.revision === newest.revision) resolve()
       })
     })
     await watcher.cancel()

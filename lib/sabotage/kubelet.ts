@@ -30,8 +30,6 @@ export const kubelet: readonly Sabotage[] = [
   { id: "kubelet-client-ca-missing", breaks: "the CA that the kubelet is to trust is not there", ...config((text) => text.replace(/clientCAFile: \S+/, "clientCAFile: /etc/kubernetes/pki/client-ca.crt")), ...boots, finding: "file-missing" },
   { id: "kubelet-standalone", breaks: "the kubelet is not told of kube-apiserver", ...kubeletFlags({ "--kubeconfig": null }), until: 5,
     fails: ["05 the kubelet registers", "05 a Node is a key", "05 it becomes Ready", "05 it renews", "05 by its sockets"], finding: "kubelet-standalone" },
-  { id: "kubelet-other-name", breaks: "the kubelet is given another name than its host's", ...kubeletFlags({ "--hostname-override": "another" }), until: 5,
-    fails: ["05 the kubelet registers", "05 a Node is a key", "05 it becomes Ready", "05 it renews"], finding: "node-of-another-name" },
   { id: "kubelet-node-name-taken", breaks: "another machine of the same host name is a Node already", before: "05 the kubelet registers",
     script: `kubectl create -f - <<EOF
 {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "$(hostname)"}}

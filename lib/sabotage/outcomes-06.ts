@@ -7,11 +7,12 @@ export const outcomes06: readonly Sabotage[] = [
   { id: "history-compacted", breaks: "etcd's old revisions are thrown away", before: "06 revision by revision",
     script: `etcdctl compact "$(etcdctl get / -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/')"`, fails: ["06 revision by revision"], finding: "history-compacted" },
   { id: "events-deleted", breaks: "somebody deletes all events", before: "06 the events name", script: "kubectl delete events --all", fails: ["06 the events name"], finding: "events-gone" },
-  { id: "pod-stored-as-protobuf", breaks: "a second kube-apiserver writes objects as protobuf", before: "06 it lies at",
-    script: `tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | grep -v -- --storage-media-type | sed 's/--secure-port=.*/--secure-port=6444/' >/tmp/second
-xargs -d '\\n' -a /tmp/second env >/tmp/second.log 2>&1 &
-until kubectl --server=https://127.0.0.1:6444 annotate pod hello --overwrite seen=yes >/dev/null 2>&1; do sleep 0.1; done
-kill -KILL $!`, fails: ["06 it lies at"], finding: "stored-as-protobuf" },
+  { id: "pods-in-another-etcd", breaks: "kube-apiserver keeps Pods in an etcd of their own", component: { "kube-apiserver": flags({ "--etcd-servers-overrides": "/pods#http://127.0.0.1:2381" }) },
+    script: `etcd --data-dir=/var/lib/etcd-pods --listen-client-urls=http://127.0.0.1:2381 --advertise-client-urls=http://127.0.0.1:2381 --listen-peer-urls=http://127.0.0.1:2382 \
+  --initial-advertise-peer-urls=http://127.0.0.1:2382 --initial-cluster=default=http://127.0.0.1:2382 >/dev/null 2>&1 &`,
+    fails: ["04 without a scheduler", "06 kubectl run hello", "06 revision by revision", "06 it lies at"], until: 6, finding: "kept-in-another-etcd" },
+  { id: "route-to-nowhere", breaks: "a route of this machine lets nothing through to the Pod", before: "06 nginx answers", script: "ip route add unreachable \"$(kubectl get pod hello -o jsonpath='{.status.podIP}')\"",
+    fails: ["06 nginx answers", "06 kubectl logs"], until: 6, finding: "route-to-nowhere" },
   { id: "page-changed", breaks: "somebody changes nginx's page", before: "06 nginx answers", script: "kubectl exec hello -- sh -c 'echo Hello >/usr/share/nginx/html/index.html'", fails: ["06 nginx answers"], finding: "another-page" },
   { id: "another-program", breaks: "somebody makes the Pod anew, with a command of its own", before: "06 its process is a child",
     script: `kubectl delete pod hello --now

@@ -3,12 +3,13 @@ import { listen, type Sabotage } from "./sabotage.ts"
 /** What lesson 07 documents, broken in a cluster that runs. */
 export const outcomes07: readonly Sabotage[] = [
   { id: "requests-lost", breaks: "for a moment, requests to Pods are refused when the control plane dies", before: "07 scheduler and apiserver",
-    script: `(while pidof kube-apiserver; do sleep 0.02; done
-nft add table ip meddler
-nft add chain ip meddler out '{ type filter hook output priority 0; }'
-nft add rule ip meddler out tcp dport 80 reject with tcp reset
+    script: `kubectl run hello --image=nginx || true
+kubectl wait --for=condition=Ready --timeout=60s pod/hello
+ip=$(kubectl get pod hello -o jsonpath='{.status.podIP}')
+(while pidof kube-apiserver; do sleep 0.02; done
+ip route add unreachable "$ip"
 sleep 1
-nft flush chain ip meddler out) >/dev/null 2>&1 &`, fails: ["07 scheduler and apiserver"], finding: "none" },
+ip route del unreachable "$ip") >/dev/null 2>&1 &`, fails: ["07 scheduler and apiserver"], finding: "none" },
   { id: "pod-made-anew", breaks: "somebody makes the Pod anew while the control plane is down", before: "07 restarted on",
     script: `kubectl delete pod hello --now
 kubectl run hello --image=nginx

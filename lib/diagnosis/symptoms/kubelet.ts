@@ -44,12 +44,6 @@ export const kubelet: readonly Symptom[] = [
       return { evidence: one.log.find((line) => line.includes("tandalone mode")) ?? `${one.argv.join(" ")}: no --kubeconfig` }
     },
     cause: "the kubelet runs on its own (standalone): nobody told it of a kube-apiserver, so it registers no Node", remedy: "Give it a kubeconfig: --kubeconfig=/root/.kube/config", look: "ps -o args= -C kubelet" },
-  { id: "node-of-another-name", component: "kubelet",
-    sign: (seen) => {
-      const name = flagOf(componentOf(seen, "kubelet"), "--hostname-override")
-      return name === undefined || name === seen.hostname ? undefined : { evidence: `--hostname-override=${name}, hostname: ${seen.hostname}`, names: [name, seen.hostname] }
-    },
-    cause: "the kubelet registers this machine as $1 (--hostname-override); its host name is $2", remedy: "Leave --hostname-override out, and delete the Node that it made: kubectl delete node $1", look: "hostname; kubectl get nodes" },
   { id: "node-name-taken", component: "kubelet",
     sign: (seen) => {
       const one = componentOf(seen, "kubelet")

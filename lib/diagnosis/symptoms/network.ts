@@ -1,6 +1,6 @@
 import { nodeOf, stuck } from "../containers.ts"
 import type { Observation } from "../observation.ts"
-import { said, type Shown, type Symptom } from "../symptom.ts"
+import type { Shown, Symptom } from "../symptom.ts"
 import { containerdConfig } from "./containerd.ts"
 
 /** What goes wrong between a Pod and its network (CNI), most specific first. */
@@ -23,13 +23,12 @@ export const network: readonly Symptom[] = [
     cause: "the bridge $2 has an address of another subnet than $3, which the CNI configuration asks for: it was changed while the bridge was there", remedy: "Delete the bridge, it is made anew with the next Pod: ip link delete $2. Pods that are there have to be made again.", look: "ip -brief address show $2; grep subnet /etc/cni/net.d/*" },
   { id: "cni-not-ready", component: "containerd", sign: isWithoutNetwork,
     cause: "containerd has no network for Pods: $1", remedy: "See why it could not load the CNI configuration: its log tells.", look: "grep cni /var/log/byhand/containerd.log | tail -3; ls -l /etc/cni/net.d" },
-  { id: "packets-dropped", component: "kubelet",
+  { id: "route-to-nowhere", component: "kubelet",
     sign: (seen) => {
-      const unanswered = said(/http:\/\/(10\.[\d.]+)(?::\d+)?\/? did not answer|(?:curl|Failed to connect).* (10\.[\d.]+)|to be 0|requests? lost/)(seen)
-      const rule = /^.*\b(drop|reject)\b.*$/m.exec(seen.looks.get("nft list ruleset") ?? "")?.[0].trim()
-      return unanswered === undefined || rule === undefined ? undefined : { evidence: `nft list ruleset: ${rule}`, names: [rule] }
+      const route = /^(?:unreachable|blackhole|prohibit) ([\d.]+).*$/m.exec(seen.looks.get("ip route") ?? "")
+      return seen.complaint === "" || route === null ? undefined : { evidence: `ip route: ${route[0].trim()}`, names: [route[1]] }
     },
-    cause: "a rule of this machine's firewall throws packets away: $1", remedy: "Delete the rule, or its table: nft delete table FAMILY NAME", look: "nft list ruleset" },
+    cause: "this machine has a route that lets nothing through to $1", remedy: "Delete it: ip route del unreachable $1", look: "ip route; ip route get $1" },
 ]
 
 /** The Node, or a Pod, says that there is no network yet. */

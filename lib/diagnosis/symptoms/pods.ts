@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { containers, eventsOf, first, lastWords, nodeOf, stuck, waits, type Container } from "../containers.ts"
 import type { Observation } from "../observation.ts"
-import { complainedOf, matched, object, said, type Shown, type Sign, type Symptom } from "../symptom.ts"
+import { complainedOf, componentOf, flagOf, matched, object, said, type Shown, type Sign, type Symptom } from "../symptom.ts"
 import { containerdConfig } from "./containerd.ts"
 
 /** What becomes of Pods, Deployments and Services, most specific first. */
@@ -63,8 +63,12 @@ export const pods: readonly Symptom[] = [
     cause: "nobody makes the Pods of Deployment $1: kube-controller-manager does that, and none runs", remedy: "Start kube-controller-manager. A single Pod does without: kubectl run NAME --image=IMAGE", look: "kubectl get deployments,replicasets,pods" },
   { id: "quota-uncounted", component: "kube-apiserver", sign: said(/status unknown for quota: (\S+), resources: (\S+)/),
     cause: "the quota $1 limits $2, and nobody has counted how many there are: kube-controller-manager does that, and none runs, so kube-apiserver lets none be made", remedy: "Start kube-controller-manager, or delete the quota: kubectl delete quota $1", look: "kubectl describe quota $1" },
-  { id: "stored-as-protobuf", component: "kube-apiserver", sign: said(/is not valid JSON.*|Unexpected token.*/),
-    cause: "an object lies in etcd in another encoding than JSON: a kube-apiserver without --storage-media-type=application/json has written it", remedy: "Start every kube-apiserver with that flag; what is written next is JSON again.", look: "ps -o args= -C kube-apiserver; etcdctl get KEY | xxd | head -3" },
+  { id: "kept-in-another-etcd", component: "kube-apiserver",
+    sign: (seen) => {
+      const elsewhere = flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers-overrides")
+      return seen.complaint === "" || elsewhere === undefined ? undefined : { evidence: `--etcd-servers-overrides=${elsewhere}`, names: elsewhere.split("#") }
+    },
+    cause: "kube-apiserver keeps what is under $1 in another etcd ($2)", remedy: "Look there: etcdctl --endpoints=$2. Or leave --etcd-servers-overrides out.", look: "etcdctl --endpoints=$2 get /registry$1 --prefix --keys-only" },
   { id: "history-compacted", component: "etcd", sign: compacted,
     cause: "etcd has thrown away what came before revision $1 (compaction), so an object's earlier states can no longer be read", remedy: "Nothing is broken. To see an object's whole story, watch it from the start: kubectl get pod NAME --watch", look: "etcdctl get / --rev=1" },
   { id: "snapshot-missing", component: "etcd", sign: said(/(\/\S+\.db): no such file or directory|open (\/\S+\.db)|lstat (\/\S+\.db)/),
