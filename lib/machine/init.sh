@@ -70,6 +70,14 @@ ln -s /proc/self/fd/2 dev/stderr
 
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys 2>/dev/null || mount --rbind /sys sys
+# What is the whole kernel's can be seen and not changed, by those who do not mount another /proc; the network's settings are the machine's own.
+for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
+  [ -e "$part" ] && [ "$part" != proc/sys/net ] || continue
+  bind_read_only "$part" "$part"
+done
+for secret in proc/kcore proc/kmsg proc/keys proc/timer_list proc/sched_debug proc/latency_stats; do
+  [ ! -e "$secret" ] || bind_read_only /dev/null "$secret"
+done
 if [ "$mode" = root ]; then
   # The machine's cgroup is the root of what it sees, in each hierarchy that the host has.
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
@@ -92,14 +100,6 @@ if [ "$mode" = root ]; then
       esac || rmdir "sys/fs/cgroup/$hierarchy"
     done
   fi
-  # What is the whole kernel's can be seen and not changed, by those who do not mount another /proc; the network's settings are the machine's own.
-  for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
-    [ -e "$part" ] && [ "$part" != proc/sys/net ] || continue
-    bind_read_only "$part" "$part"
-  done
-  for secret in proc/kcore proc/kmsg proc/keys proc/timer_list proc/sched_debug proc/latency_stats; do
-    [ ! -e "$secret" ] || bind_read_only /dev/null "$secret"
-  done
   # The kubelet sets these for the whole kernel: show it the values that it wants, so that the host keeps its own.
   mkdir -p run/byhand/sysctl
   while read -r key value; do
