@@ -1,7 +1,7 @@
 import { execa } from "execa"
 import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -19,10 +19,12 @@ beforeAll(async () => {
   here = await mkdtemp(join(tmpdir(), "byhand-bad-"))
   await chmod(here, 0o777) // An ordinary user may make folders in it.
   await writeFile(join(here, "file"), "a file\n")
-  const folders = ["empty", "folder/etcd", "plain", "foreign", "chatty", "none", "closed", "fixed"]
+  const folders = ["empty", "folder/etcd", "plain", "foreign", "chatty", "dangling", "text", "none", "closed", "fixed"]
   for (const folder of folders) await mkdir(join(here, folder), { recursive: true })
   await writeFile(join(here, "plain/etcd"), "#!/bin/sh\necho etcd Version: 3.7.3\n", { mode: 0o644 })
   await writeFile(join(here, "chatty/etcd"), "#!/bin/sh\necho hello\n", { mode: 0o755 })
+  await writeFile(join(here, "text/etcd"), "etcd\n", { mode: 0o755 })
+  await symlink(join(here, "nowhere"), join(here, "dangling/etcd"))
   await writeFile(join(here, "none/etcd"), "", { mode: 0o755 })
   // The header of a program for s390, which is nobody's workplace.
   await writeFile(join(here, "foreign/etcd"), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 22, 0, 0, 0, 1]), { mode: 0o755 })
@@ -44,7 +46,11 @@ const OF_BYHAND: readonly Try[] = [
   ["up --nam one", {}, /^There is no flag --nam of byhand up\. Did you mean --name\?/],
   ["status --json=yes", {}, /^There is no flag --json=yes of byhand status\. Did you mean --json\?/],
   ["shell --bogus", {}, /^There is no flag --bogus of byhand shell\. Did you mean /],
-  ["up one", {}, /^byhand up takes only flags, no other words\. There are --kubernetes, /],
+  ["up one", {}, /^byhand up takes fewer words\. Write: npx byhand up \[options\]$/],
+  ["hint", {}, /^byhand hint needs a lesson\. Write: npx byhand hint \[options\] <lesson> \[step\]$/],
+  ["hint 04 1 2", {}, /^byhand hint takes fewer words\. /],
+  ["hint 99", {}, /^There is no lesson 99\. There are 01, /],
+  ["hint 04 9", {}, /^There is no step 9\. There are 1 /],
   ["up --name", {}, /^--name lacks its value\. /],
   ["up --name=", {}, /^--name is empty\. /],
   ["up --name one --name two", {}, /^--name is given twice, as one and as two\. Give it once\.$/],
@@ -76,6 +82,7 @@ const OF_BYHAND: readonly Try[] = [
   ...["Root", "", "admin"].map((given): Try => ["transcript", { PRIVILEGE: given }, /^BYHAND_PRIVILEGE=.* must be auto, root, sudo or user\. /]),
   ["up", { EXCEPT: "05,6" }, /^BYHAND_EXCEPT names 6, which is neither a lesson .* Did you mean 06\?$/],
   ["up", { EXCEPT: "put says OK, gets prints key and value" }, /^BYHAND_EXCEPT names gets prints key and value, .* Did you mean get prints key and value\?$/],
+  ["up", { SABOTAGE: "everything" }, /^There is no sabotage everything\. Did you mean /],
   // A mirror's password must not be printed, wherever the address breaks.
   ...["ftp://u:secret@h", "u:secret@h", "http:u:secret@h", "http://u:secret@h:99999", "http://secret@"]
     .map((given): Try => ["transcript", { MIRROR: given }, /^BYHAND_MIRROR=\S*…@\S* must be an http or https address\. /]),
@@ -88,19 +95,22 @@ const OF_BYHAND: readonly Try[] = [
     ["status", { [name]: "" }, new RegExp(`^BYHAND_${name}= is empty\\. `)],
     ["status", { [name]: `${HERE}/file` }, new RegExp(`^BYHAND_${name}=\\S+/file is a file, not a folder\\. `)],
     ["status", { [name]: `${HERE}/file/in/it` }, new RegExp(`^BYHAND_${name}=\\S+ lies in a file, not in a folder\\. `)],
-    ["status", { [name]: "/tmp/a\tb" }, new RegExp(`^BYHAND_${name}=/tmp/a\\\\u\\{9\\}b must not hold control characters\\. `)],
+    ["status", { [name]: "/tmp/a\tb" }, new RegExp(`^BYHAND_${name}=/tmp/a\\\\u\\{9\\}b must not hold control characters or backslashes\\. `)],
+    ["status", { [name]: "/tmp/a\\b" }, new RegExp(`^BYHAND_${name}=/tmp/a\\\\b must not hold control characters or backslashes\\. `)],
     ["status", { [name]: `/tmp/${"x".repeat(300)}` }, new RegExp(`^BYHAND_${name}=/tmp/x+… is no folder: ENAMETOOLONG`)],
   ]),
   ["up", { RUNS: "/proc/nothing" }, /^\/proc\/nothing, where runs should be, cannot be written to: .* name another folder in BYHAND_RUNS\.$/],
   ["up", { CACHE: "/proc/nothing" }, /^\/proc\/nothing, where the cache should be, cannot be written to: .* name another folder in BYHAND_CACHE\.$/],
   ["up", { RUNS: `/tmp/${"x".repeat(90)}` }, /^BYHAND_RUNS=\/tmp\/x+ is too long: .* Choose a folder of up to \d\d bytes\.$/],
   ["up", { RUNS: `/tmp/${"ö".repeat(40)}` }, /^BYHAND_RUNS=\/tmp\/ö+ is too long: /],
-  ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not hold a comma, colon or backslash: /],
+  ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not hold a comma: /],
   ["up", { BIN_DIR: `${HERE}/nowhere` }, /^BYHAND_BIN_DIR=\S+\/nowhere is not there\. /],
   ["up", { BIN_DIR: `${HERE}/empty` }, /^BYHAND_BIN_DIR=\S+\/empty has none of the programs .*: etcd, /],
   ["up", { BIN_DIR: `${HERE}/folder` }, /\/folder\/etcd, in the folder that BYHAND_BIN_DIR names, is a folder, not a program\. /],
   ["up", { BIN_DIR: `${HERE}/plain` }, /\/plain\/etcd, .*, may not be run by this user: chmod \+x may be missing\. /],
   ["up", { BIN_DIR: `${HERE}/foreign` }, /\/foreign\/etcd, .*, is for another architecture than this host's\. /],
+  ["up", { BIN_DIR: `${HERE}/dangling` }, /\/dangling\/etcd, .*, is a link that leads nowhere\. /],
+  ["up", { BIN_DIR: `${HERE}/text` }, /\/text\/etcd, .*, is neither a program nor a script that names its interpreter\. /],
   ["up", { BIN_DIR: `${HERE}/chatty` }, /\/chatty\/etcd, .*, does not say its version but "hello"\. /],
   ["up", { BIN_DIR: `${HERE}/none` }, /\/none\/etcd, .*, is empty\. /],
 ]
@@ -111,6 +121,7 @@ const OF_A_USER: readonly Try[] = [
   ["up", { CACHE: `${HERE}/closed/in/it` }, /^BYHAND_CACHE=\S+ may not be read by this user\. /],
   ["up", { BIN_DIR: `${HERE}/closed` }, /^BYHAND_BIN_DIR=\S+\/closed may not be read by this user\. /],
   ["up", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES.* name another folder in BYHAND_CACHE\.$/],
+  ["grade 01", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES/],
   ["up", { RUNS: `${HERE}/fixed` }, /\/fixed, where runs should be, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/],
   ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this is not root\. /],
 ]
@@ -119,6 +130,7 @@ const OF_A_USER: readonly Try[] = [
 const OF_VITEST: readonly Try[] = [
   ["tests/99-nothing.test.ts", {}, /^No lesson's file has tests\/99-nothing\.test\.ts in its path\. There are tests\/01-etcd\.test\.ts, /],
   ["01 nothing", {}, /^No lesson's file has nothing in its path\. /],
+  ["01 --tags-filter=observin", {}, /^There is no tag observin\. Did you mean observing\? There are observing, disturbing\.$/],
   ["01 -t nonsense", {}, /^No test of lesson 01 has nonsense in its title\. /],
   ["01", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
   ["01", { KUBERNETES: "9.9.9" }, VERSIONS],

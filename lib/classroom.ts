@@ -29,7 +29,7 @@ export class Classroom implements AsyncDisposable {
   private constructor(machine: Machine, equipment: Equipment, settings: Settings) {
     this.machine = machine
     this.equipment = equipment
-    this.saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), machine)
+    this.saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), machine, settings)
     this.cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience, alter: this.saboteur?.alter })
     this.kubectl = command(machine, "kubectl")
     this.etcdctl = command(machine, "etcdctl")

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
-import { homedir, tmpdir, userInfo } from "node:os"
+import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test, vi } from "vitest"
 import { knownVersions } from "./binaries/versions.ts"
 import { UsageError } from "./errors.ts"
 import { packageRoot, readSettings, settingNames } from "./settings.ts"
@@ -50,7 +50,7 @@ describe("the README's table", () => {
 
   test.each([...told])("tells the default of %s", (name, { value }) => {
     const meant = value
-      .replace(/^`byhand-UID` in the folder for temporary files$/, join(tmpdir(), `byhand-${userInfo().uid}`))
+      .replace(/^`byhand-UID` in the folder for temporary files$/, join(tmpdir(), `byhand-${process.getuid?.() ?? ""}`))
       .replace(/^`~\/\.cache\/byhand`$/, join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand"))
     expect(readSettings(meant === "" ? {} : { [name]: meant })).toEqual(readSettings({}))
     // A default that is told as none must be none.
@@ -73,3 +73,22 @@ function split(message: string): [string, string] {
   const at = message.lastIndexOf(message.includes("Did you") ? "Did you" : "Correct it")
   return [message.slice(0, at - 1), message.slice(at)]
 }
+
+describe("the cache's default", () => {
+  afterEach(() => { vi.unstubAllEnvs() })
+
+  test("passes over what is no folder for caches", () => {
+    vi.stubEnv("HOME", "/home/one")
+    for (const given of [undefined, "", "relative"]) {
+      vi.stubEnv("XDG_CACHE_HOME", given)
+      expect(readSettings({}).cacheDir).toBe("/home/one/.cache/byhand")
+    }
+  })
+
+  test("is asked for where there is no home", () => {
+    vi.stubEnv("HOME", "")
+    vi.stubEnv("XDG_CACHE_HOME", undefined)
+    expect(() => readSettings({})).toThrow(new UsageError("There is no home folder to keep a cache in.", "Name a folder in BYHAND_CACHE."))
+    expect(readSettings({ BYHAND_CACHE: "/cache" }).cacheDir).toBe("/cache")
+  })
+})

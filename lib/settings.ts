@@ -1,13 +1,13 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs"
-import { homedir, tmpdir, userInfo } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { homedir, tmpdir } from "node:os"
+import { dirname, isAbsolute, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { z } from "zod"
 import { messageOf, UsageError } from "./errors.ts"
 import { nearest } from "./nearest.ts"
 
-// The list of what a machine is given is written in lines and tabs.
-const path = z.string().min(1, "is empty").regex(/^\P{Cc}*$/u, "must not hold control characters").transform((given) => resolve(given))
+// The list of what a machine is given is written in lines and tabs, and vite takes a backslash for a slash.
+const path = z.string().min(1, "is empty").regex(/^[^\p{Cc}\\]*$/u, "must not hold control characters or backslashes").transform((given) => resolve(given))
   .superRefine((given, context) => {
     const problem = problemOf(given)
     if (problem !== undefined) context.addIssue(problem)
@@ -27,9 +27,9 @@ const schema = z.strictObject({
   /** A folder with binaries that win over every other source. */
   BYHAND_BIN_DIR: path.refine(existsSync, "is not there").optional(),
   /** Where downloads, builds and images are kept. */
-  BYHAND_CACHE: path.default(() => join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand")),
+  BYHAND_CACHE: path.default(defaultCache),
   /** Where each run has its folder; short, since sockets lie in it. */
-  BYHAND_RUNS: path.default(() => join(tmpdir(), `byhand-${userInfo().uid}`)),
+  BYHAND_RUNS: path.default(() => resolve(tmpdir(), `byhand-${process.getuid?.() ?? 0}`)),
   /** Base address of a mirror, laid out as the official release hosts are, in folders named after them. */
   BYHAND_MIRROR: z.url({ protocol: /^https?$/, error: "must be an http or https address" })
     .refine((given) => !given.includes("@"), "must not hold a name or password: they would be seen in messages and lists of processes")
@@ -98,6 +98,22 @@ function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, s
   }
   const name = String(issue?.path[0])
   return new UsageError(`${name}=${shown(name, given[name] ?? "")} ${issue?.message ?? "is not valid"}.`, "Correct it, or unset it for the default.")
+}
+
+/** In the user's folder for caches, as the XDG base directory specification has it. @throws UsageError where there is no home */
+function defaultCache(): string {
+  const caches = [() => process.env["XDG_CACHE_HOME"] ?? "", () => join(homedir(), ".cache")].map(orNothing).find(isAbsolute)
+  if (caches === undefined) throw new UsageError("There is no home folder to keep a cache in.", "Name a folder in BYHAND_CACHE.")
+  return join(caches, "byhand")
+}
+
+/** A user that has no account has no home either, which homedir throws for. */
+function orNothing(ask: () => string): string {
+  try {
+    return ask()
+  } catch {
+    return ""
+  }
 }
 
 /** A value as it may be printed: not endlessly long, and without what may be a password. */

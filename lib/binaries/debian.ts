@@ -1,6 +1,5 @@
 import { execa } from "execa"
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises"
-import { userInfo } from "node:os"
 import { join } from "node:path"
 import { RemediedError } from "../errors.ts"
 import { packageRoot, type Settings } from "../settings.ts"
@@ -55,7 +54,7 @@ function aptGet(args: readonly string[], cwd: string, state: string) {
   const own = {
     "Dir::State": state,
     "Dir::Cache": join(state, "cache"),
-    "APT::Sandbox::User": userInfo().username, // The user _apt cannot write into a home folder.
+    "APT::Sandbox::User": "root", // Whoever runs it stays who they are; the user _apt cannot write into a home folder.
   }
   return execa("setpriv", ["--pdeathsig", "KILL", "flock", "--no-fork", join(state, "lock"),
     "apt-get", "--quiet=2", "--config-file", join(packageRoot, "fixtures", "binaries", "apt.conf"), ...Object.entries(own).flatMap(([name, value]) => ["--option", `${name}=${value}`]), ...args,

@@ -11,10 +11,13 @@ export async function whyNotRunnable(path: string): Promise<string | undefined> 
     await access(path, constants.X_OK)
     const [header, own] = await Promise.all([headerOf(path), headerOf(process.execPath)])
     if (header.length === 0) return "is empty"
-    if (header.toString("latin1", 0, 4) !== "\x7fELF") return undefined
+    if (header.toString("latin1", 0, 2) === "#!") return undefined
+    if (header.toString("latin1", 0, 4) !== "\x7fELF") return "is neither a program nor a script that names its interpreter"
     return header.subarray(MACHINE.from, MACHINE.to).equals(own.subarray(MACHINE.from, MACHINE.to)) ? undefined : "is for another architecture than this host's"
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EACCES" ? "may not be run by this user: chmod +x may be missing" : undefined
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "ENOENT") return "is a link that leads nowhere"
+    return code === "EACCES" ? "may not be run by this user: chmod +x may be missing" : undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { messageOf, UsageError } from "../errors.ts"
 import type { Settings } from "../settings.ts"
@@ -24,7 +24,8 @@ export async function checkNamedFolder({ binDir }: Settings): Promise<void> {
 }
 
 async function programsIn(binDir: string, tools: readonly ToolName[]): Promise<Binary[]> {
-  const there = tools.filter((tool) => existsSync(join(binDir, tool)))
+  const entries = await readdir(binDir) // A link that leads nowhere is in the folder too.
+  const there = tools.filter((tool) => entries.includes(tool))
   return Promise.all(there.map(async (name) => {
     const path = join(binDir, name)
     const version = await versionOf(name, path).catch(async (error: unknown) => {

@@ -27,7 +27,8 @@ export async function grade(lessons: readonly string[], options: CommonOptions &
   const { Preparation } = await import("../report/preparation.ts")
   // Reporters that are named here take the place of the config's; without the preparation there is nothing to test.
   const reporters = options.json === true ? { reporters: [new Admission(settings), new Preparation(settings), new JsonVerdicts(settings)] } : {}
-  await startVitest("test", filters, { root: packageRoot, config, watch: false, run: true, ...reporters })
+  // The other loaders write beside the dependencies, where an ordinary user may not.
+  await startVitest("test", filters, { root: packageRoot, config, watch: false, run: true, configLoader: "runner", ...reporters })
 }
 
 /** A lesson's number may lack the zero before it. */

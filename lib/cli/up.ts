@@ -43,11 +43,11 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   if (isAlive(owner)) throw new UsageError(`${name} is being started already, by process ${owner.split(" ")[0]}.`, "Wait for it, or give the new one another --name.")
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
+  const sabotage = settings.sabotage === undefined ? undefined : sabotageOf(settings.sabotage)
   await admit(settings, idOf(name))
   makeRunsDir(settings)
   // What is left of one that lost its power is moved away; the next machine to start removes it.
   if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
-
 
   const milliseconds: Milestones = {}
   const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
@@ -56,7 +56,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   reached("equipped")
   const sandbox = await startSandbox({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
-  const saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), sandbox.machine)
+  const saboteur = sabotage && new Saboteur(sabotage, sandbox.machine, settings)
   try {
     if (options.empty !== true) {
       const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience, alter: saboteur?.alter })

@@ -14,12 +14,18 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     case "commander.unknownOption":
       return new UsageError(`There is no flag ${given} ${command.parent === null ? "before a command" : `of byhand ${command.name()}`}.`, flagsOf(command, given))
     case "commander.excessArguments":
-      return new UsageError(`byhand ${command.name()} takes only flags, no other words.`, flagsOf(command))
+      return new UsageError(`byhand ${command.name()} takes fewer words.`, usageOf(command))
+    case "commander.missingArgument":
+      return new UsageError(`byhand ${command.name()} needs a ${given}.`, usageOf(command))
     case "commander.optionMissingArgument":
       return new UsageError(`${given.split(" ")[0] ?? ""} lacks its value.`, `Write it after a space: ${given}`)
     default:
       return new UsageError(`${message.replace(/^error: /, "").replaceAll("\n", " ")}.`, "npx byhand --help tells what there is.")
   }
+}
+
+function usageOf(command: Command): string {
+  return `Write: npx byhand ${command.name()} ${command.usage()}`
 }
 
 function flagsOf(command: Command, given?: string): string {

@@ -30,7 +30,7 @@ const PROGRAMS: Readonly<Record<ComponentName, string>> = {
 /** What a person would type to see how the machine itself is. */
 const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status",
   "kubectl version --client", "wc -c </var/log/byhand/etcd.before.log",
-  "tail -n 3 /var/log/pods/*/*/*.log", "nft list ruleset", "pidof kube-controller-manager", "pidof kube-proxy"]
+  "tail -v -n 3 /var/log/pods/*/*/*.log", "nft list ruleset", "pidof kube-controller-manager", "pidof kube-proxy"]
 
 /**
  * Looks at everything on a machine at once; nothing that was remembered is taken for true, and nothing is changed.

@@ -4,12 +4,13 @@ import { z } from "zod"
 import { makeRunsDir } from "../door.ts"
 import { messageOf, UsageError } from "../errors.ts"
 import { allLessons } from "../lessons.ts"
+import { nearest } from "../nearest.ts"
 import { packageRoot, type Settings } from "../settings.ts"
 
 // vitest keeps to itself what it was given, and does not mind a file that there is not beside one that there is.
 const Given = z.object({ filenamePattern: z.array(z.string()).optional() })
 
-/** Ends a run before it starts where a file or title that was asked for does not exist, or the runs' folder cannot be made. First among the reporters. */
+/** Ends a run before it starts where a file, tag or title that was asked for does not exist, or the runs' folder cannot be made. First among the reporters. */
 export class Admission implements Reporter {
   readonly #settings: Settings
   #vitest: Vitest | undefined
@@ -27,6 +28,7 @@ export class Admission implements Reporter {
     try {
       const { filenamePattern = [] } = Given.parse(this.#vitest)
       checkFiles(filenamePattern, specifications.map(({ moduleId }) => moduleId))
+      checkTags(this.#vitest?.config.tagsFilter, this.#vitest?.config.tags.map(({ name }) => name))
       checkTitle(this.#vitest?.config.testNamePattern, specifications.map(({ moduleId }) => moduleId))
       makeRunsDir(this.#settings)
     } catch (error) {
@@ -45,6 +47,13 @@ function checkFiles(filters: readonly string[], chosen: readonly string[]): void
   const unknown = filters.find((filter) => !chosen.some((path) => matches(filter, path)))
   if (unknown === undefined) return
   throw new UsageError(`No lesson's file has ${unknown} in its path.`, `There are ${allLessons().map(({ path }) => relative(packageRoot, path)).join(", ")}.`)
+}
+
+/** @throws UsageError for a word of an expression (such as observing && !slow) that is no tag */
+function checkTags(expressions: readonly string[] = [], tags: readonly string[] = []): void {
+  const words = expressions.flatMap((expression) => expression.split(/[\s!&|()]+/)).filter((word) => !["", "and", "or", "not"].includes(word) && !word.includes("*"))
+  const unknown = words.find((word) => !tags.includes(word))
+  if (unknown !== undefined) throw new UsageError(`There is no tag ${unknown}.`, `Did you mean ${nearest(unknown, tags)}? There are ${tags.join(", ")}.`)
 }
 
 /** @throws UsageError where no test's full title, of lesson and test, is meant */

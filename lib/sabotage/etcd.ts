@@ -14,7 +14,7 @@ export const etcd: readonly Sabotage[] = [
   { id: "etcd-address-of-another-host", breaks: "etcd is to listen on an address that this host has not", ...etcdFlags({ "--listen-client-urls": "http://192.0.2.1:2379" }), ...boots, finding: "no-such-address" },
   { id: "etcd-listens-elsewhere", breaks: "etcd listens on another port than everybody expects", ...etcdFlags({ "--listen-client-urls": "http://127.0.0.1:2399" }), ...boots, finding: "etcd-listens-elsewhere" },
   { id: "etcd-advertises-elsewhere", breaks: "etcd tells its clients an address where it does not listen", ...etcdFlags({ "--advertise-client-urls": "http://127.0.0.1:2399" }),
-    fails: ["01 etcd starts"], finding: "etcd-advertises-elsewhere" },
+    fails: ["01 etcd starts"], until: 2, finding: "etcd-advertises-elsewhere" },
   { id: "etcd-advertises-nothing", breaks: "etcd is not told what address to tell its clients", ...etcdFlags({ "--advertise-client-urls": null }), ...boots, finding: "advertised-address-missing" },
   { id: "etcd-peer-address-mismatch", breaks: "etcd's peer address is another than its cluster lists", ...etcdFlags({ "--initial-advertise-peer-urls": "http://127.0.0.1:2390" }), ...boots, finding: "peer-address-mismatch" },
   { id: "etcd-member-name-mismatch", breaks: "etcd's name is not among its cluster's members", ...etcdFlags({ "--initial-cluster": "one=http://localhost:2380" }), ...boots, finding: "member-name-mismatch" },
@@ -30,6 +30,6 @@ export const etcd: readonly Sabotage[] = [
     before: "01 put says OK", script: "head -c 700000 /dev/zero | tr '\\0' x >/tmp/big\nfor n in 1 2 3 4; do etcdctl put /big$n </tmp/big || break; done\nrm /tmp/big",
     fails: ["01 put says OK", "01 etcd's API holds", "01 each put", "01 a watch", "01 the key outlives", "02 kube-apiserver starts"], blocks: 2, finding: "no-space" },
   { id: "etcd-killed", breaks: "etcd dies under a running kube-apiserver", before: "02 what kube-apiserver makes", script: "pkill -KILL -x etcd; while pidof etcd; do sleep 0.05; done",
-    fails: ["02 what kube-apiserver makes"], finding: "etcd-not-running" },
+    fails: ["02 what kube-apiserver makes"], until: 2, finding: "etcd-not-running" },
   { id: "etcd-frozen", breaks: "etcd is stopped as soon as it starts, and hangs", script: "(until pkill -STOP -x etcd; do sleep 0.01; done) >/dev/null 2>&1 &", ...boots, finding: "frozen" },
 ]

@@ -4,8 +4,8 @@ import { z } from "zod"
 import { packageRoot } from "../settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. */
-const PATIENCE = 15
+/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
+const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
 
 /** What came of one sabotage. */
 export interface Proof {
@@ -35,7 +35,7 @@ const graded = z.object({
 const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
 
 const byhand = (args: readonly string[], sabotage?: string) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args],
-  { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: String(PATIENCE), ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
+  { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: PATIENCE, ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
 
 /** All lessons, in a cluster that is broken so, or in a whole one. */
 async function grade(sabotage?: Sabotage): Promise<{ verdicts: Verdict[]; errors: string[] }> {

@@ -8,6 +8,8 @@ export interface Sabotage {
   readonly breaks: string
   /** Changes to a component as it is described, from its first start on. */
   readonly component?: { readonly [name in ComponentName]?: (component: Component) => Component }
+  /** A program of a Debian package, unpacked, that comes before our own of its name. */
+  readonly brings?: { readonly package: string; readonly program: string }
   /** Lines for the machine's shell (sh -e, as root). Put `&` behind what has to go on; its output must go to a file. */
   readonly script?: string
   /** The test just before whose body the script runs, its components being up: "03 a ConfigMap that". As soon as the machine is there by default. */

@@ -1,6 +1,11 @@
+import { existsSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { unpackDebianPackages } from "../binaries/debian.ts"
 import type { Component } from "../components/component.ts"
 import { RemediedError } from "../errors.ts"
 import type { Machine } from "../machine/machine.ts"
+import type { Settings } from "../settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
 /** A sabotage's own script failed: nothing was proved. */
@@ -10,10 +15,12 @@ export class SabotageFailedError extends RemediedError {}
 export class Saboteur {
   readonly #sabotage: Sabotage
   readonly #machine: Machine
+  readonly #settings: Settings
 
-  constructor(sabotage: Sabotage, machine: Machine) {
+  constructor(sabotage: Sabotage, machine: Machine, settings: Settings) {
     this.#sabotage = sabotage
     this.#machine = machine
+    this.#settings = settings
   }
 
   /** A component as it is to be started. */
@@ -21,12 +28,22 @@ export class Saboteur {
 
   /** To be called when the machine is there, and nothing on it yet. */
   async atStart(): Promise<void> {
+    await this.#bring()
     if (this.#sabotage.before === undefined) await this.#act()
   }
 
   /** To be called just before the body of each test. @param test "03 a ConfigMap that …" */
   async before(test: string): Promise<void> {
     if (this.#sabotage.before !== undefined && test.startsWith(this.#sabotage.before)) await this.#act()
+  }
+
+  /** Puts a Debian package's program where it is found first; our own stays as it is. */
+  async #bring(): Promise<void> {
+    const { brings } = this.#sabotage
+    if (brings === undefined) return
+    const folder = join(this.#settings.cacheDir, "sabotage", brings.package)
+    if (!existsSync(join(folder, brings.program))) await unpackDebianPackages([brings.package], folder, this.#settings)
+    await this.#machine.write(`/usr/local/sbin/${basename(brings.program)}`, await readFile(join(folder, brings.program)), 0o755)
   }
 
   async #act(): Promise<void> {

@@ -44,13 +44,17 @@ async function soak({ rounds, seed, kinds }: Options): Promise<number> {
   const started = performance.now()
   const verdicts: Verdict[] = []
   await using place = await Place.make(settings)
+  let isLast = false
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void place[Symbol.asyncDispose]().finally(() => process.exit(1)))
+    process.on(signal, () => {
+      if (isLast) void place[Symbol.asyncDispose]().finally(() => process.exit(1))
+      isLast = true // The round in hand is played to its end; a second Ctrl-C does not wait for it.
+    })
   }
   console.log(`${rounds} rounds, --seed ${seed}`)
   const kept = await place.bringUpKept()
   const durations: Durations = new Map()
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= rounds && !isLast; round++) {
     // A round's own seed says all about it, so that it can be repeated alone.
     const own = seed + round - 1
     const draw = drawFrom(own)
@@ -66,7 +70,7 @@ async function soak({ rounds, seed, kinds }: Options): Promise<number> {
   }
   show("")
   console.log(summary(verdicts, (performance.now() - started) / 1000))
-  return verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
+  return verdicts.length === rounds && verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
 }
 
 function optionsOf(argv: readonly string[]): Options {

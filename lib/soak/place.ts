@@ -4,7 +4,8 @@ import { closeSync, openSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { packageRoot, type Settings } from "../settings.ts"
+import { attachSandbox } from "../machine/sandbox.ts"
+import { packageRoot, readSettings, type Settings } from "../settings.ts"
 import { Disk } from "./disk.ts"
 import { STRUCK } from "./targets.ts"
 
@@ -62,7 +63,7 @@ export class Place implements AsyncDisposable {
 
   /** A command of the project's own, to its end. */
   byhand(words: readonly string[], onDisk = false) {
-    return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], { env: this.#environment(onDisk), reject: false, stdin: "ignore", all: true })
+    return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], { env: this.#environment(onDisk), reject: false, stdin: "ignore", all: true, detached: true })
   }
 
   /** Brings up the cluster that must be spared. @returns what it is */
@@ -75,11 +76,10 @@ export class Place implements AsyncDisposable {
 
   /** What that cluster holds, and which processes it consists of. */
   async kept(): Promise<string> {
-    const [key, status] = [
-      await this.byhand(["shell", "--name", KEPT, "etcdctl", "get", "/kept"]),
-      await this.byhand(["status", "--name", KEPT]),
-    ]
-    return `${key.all}\n${status.all}`
+    const attached = await attachSandbox(readSettings(this.#environment(false)), `up-${KEPT}`)
+    if (attached === undefined) return "It is not up."
+    const { stdout, stderr } = await attached.machine.run(["sh", "-c", "etcdctl get /kept; kubectl get --raw /readyz; echo; ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|crane|containerd|kubelet)$'"])
+    return stdout + stderr
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -99,9 +99,11 @@ export class Round {
       const started = performance.now()
       const { child, output } = this.#place.type(this.#target.command, this.#onDisk)
       const moment = this.#kind.disk === "small" ? undefined : await this.#strike(child, started, fraction * usual)
-      if (moment === "too late") continue
-      await this.#end(child, output)
-      return moment
+      if (moment !== "too late") {
+        await this.#end(child, output)
+        return moment
+      }
+      await this.#endCluster()
     }
   }
 
@@ -160,16 +162,20 @@ export class Round {
     if (down.exitCode !== 0 && !down.all.includes("No cluster named")) this.#problems.push(`byhand down ended with ${down.exitCode ?? down.signal}. ${tail(down.all)}`)
   }
 
-  /** Where the supervisor was killed, or had not come to life, the folders it would have removed are left to the next start. */
+  /** Where the supervisor was killed, the folders that it would have removed are left to the next start; so is one of a run that had none yet. */
   async #isCleanAtOnce(before: Census): Promise<boolean> {
-    const bare = (found: Census) => ({ ...found, files: [], cgroups: [] })
     const unattended = this.#kind.kills?.includes("supervisor") === true
-    const mayStay = async () => unattended || (await this.#place.machines(this.#onDisk)).every((folder) => !existsSync(join(folder, "supervisor")))
-    const found = await this.#censusLike(async (found) => equal(found, before) || (equal(bare(found), bare(before)) && await mayStay()))
+    const isFine = async (found: Census) => {
+      if (equal(found, before)) return true
+      const without = unattended ? { files: [], cgroups: [] } : { files: [] }
+      if (!equal({ ...found, ...without }, { ...before, ...without })) return false
+      return unattended || (await this.#place.machines(this.#onDisk)).every((folder) => !existsSync(join(folder, "supervisor")))
+    }
+    const found = await this.#censusLike(isFine)
+    if (!await isFine(found)) this.#same("at once", before, found)
     // A folder in which nobody has written yet whose it is is given a minute: that shall be over.
     for (const folder of await this.#place.machines(this.#onDisk)) if (!existsSync(join(folder, "owner"))) await utimes(folder, 0, 0)
-    if (equal(bare(found), bare(before)) && await mayStay()) return equal(found, before)
-    return this.#same("at once", before, found)
+    return equal(found, before)
   }
 
   async #nextRun(): Promise<boolean> {
@@ -202,7 +208,6 @@ export class Round {
 
   async #prepare(): Promise<void> {
     const { before } = this.#target
-    await this.#place.byhand(["down", "--name", STRUCK], this.#onDisk) // One that came up before it could be struck.
     if (before === undefined) return
     const prepared = await this.#place.byhand(before, this.#onDisk)
     if (prepared.exitCode !== 0) throw new Error(`byhand ${before.join(" ")} failed. ${tail(prepared.all)}`)

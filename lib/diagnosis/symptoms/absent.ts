@@ -1,4 +1,23 @@
-import type { Symptom } from "../symptom.ts"
+import type { ComponentName } from "../../components/component.ts"
+import { componentOf, type Sign, type Symptom } from "../symptom.ts"
 
-export const absent: readonly Symptom[] = [
-]
+/** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
+export const absent: readonly Symptom[] = ([
+  ["etcd", "nothing can be read or written in the cluster"],
+  ["kube-apiserver", "kubectl, the scheduler and the kubelet have nobody to talk to"],
+  ["kube-scheduler", "new Pods stay Pending"],
+  ["registry", "images cannot be pulled"],
+  ["containerd", "no container can be started, looked at or stopped"],
+  ["kubelet", "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead"],
+] as const satisfies readonly (readonly [ComponentName, string])[]).map(([name, consequence]) => ({
+  id: "not-running", component: name, sign: isAbsent(name),
+  cause: `${name} does not run: ${consequence}`, remedy: `Start ${name} again. Its log tells how it ended.`, look: `tail /var/log/byhand/${name}.log`,
+}))
+
+function isAbsent(name: ComponentName): Sign {
+  return (seen) => {
+    const one = componentOf(seen, name)
+    if (one?.state !== "absent" || !one.isMeantToBe || new RegExp(`^${name} (?:exited|was)`).test(seen.complaint)) return undefined
+    return { evidence: one.log.at(-1)?.slice(0, 300) || `there is no process ${name}` }
+  }
+}

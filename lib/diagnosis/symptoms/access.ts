@@ -3,7 +3,7 @@ import { certificate, expired, notYetValid, otherCa, otherName } from "../certif
 import type { Observation } from "../observation.ts"
 import { listens } from "../signs.ts"
 import { apart } from "../skew.ts"
-import { componentOf, flagOf, isUnwell, logged, said, type Shown, type Symptom } from "../symptom.ts"
+import { complainedOf, componentOf, flagOf, said, type Shown, type Symptom } from "../symptom.ts"
 
 const kubeconfigOf = ({ files }: Observation) => files.get(KUBECONFIG_FILE)
 const serverOf = (seen: Observation) => /server: *"?(\w+:\/\/([^\s/"]+))/.exec(kubeconfigOf(seen) ?? "")
@@ -11,7 +11,7 @@ const tokenOf = (seen: Observation) => /\btoken: *"?([^\s"}]+)/.exec(kubeconfigO
 const LOOK = `kubectl config view; kubectl auth whoami -v=6`
 
 const NOBODY = /localhost:8080 was refused|localhost:8080: connect: connection refused|dial tcp (?:127\.0\.0\.1|\[::1\]):8080/
-const STRANGER = /asked for the client to provide credentials|Unauthorized|Please enter Username/
+const STRANGER = /asked for the client to provide credentials|Unauthorized|Please enter Username|error: EOF/
 
 /** What stands between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. Most specific first. */
 export const access: readonly Symptom[] = [
@@ -46,14 +46,14 @@ export const access: readonly Symptom[] = [
       const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
       const token = tokenOf(seen)
       const known = seen.files.get(path ?? "")?.split("\n").map((line) => line.split(",")[0])
-      const shown = said(STRANGER)(seen) ?? deniedToken(seen)
+      const shown = said(STRANGER)(seen) ?? turnedAway(seen)
       return shown !== undefined && path !== undefined && token !== undefined && known !== undefined && !known.includes(token) ? { ...shown, names: [path] } : undefined
     },
     cause: `the token in ${KUBECONFIG_FILE} is none of those in $1: kube-apiserver does not know who calls`, remedy: "Use a token of that file. kube-apiserver reads the file only when it starts: start it again where the file has changed.", look: LOOK },
   { id: "token-read-before", component: "kube-apiserver",
     sign: (seen) => {
       const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
-      const shown = said(STRANGER)(seen) ?? deniedToken(seen)
+      const shown = said(STRANGER)(seen)
       return shown === undefined || path === undefined || tokenOf(seen) === undefined ? undefined : { ...shown, names: [path] }
     },
     cause: `kube-apiserver does not know the token that it was shown, although ${KUBECONFIG_FILE} and $1 agree now: it reads that file only when it starts`, remedy: "Start kube-apiserver again.", look: LOOK },
@@ -71,25 +71,38 @@ export const access: readonly Symptom[] = [
     sign: (seen) => (serverOf(seen)?.[1]?.startsWith("http://") === true ? said(/rejected our request|HTTP request to an HTTPS server|malformed HTTP response/)(seen) : undefined),
     cause: `${KUBECONFIG_FILE} calls kube-apiserver without TLS (http://), and it speaks nothing else`, remedy: "Write https:// in the kubeconfig's server.", look: "kubectl config view" },
   { id: "node-is-somebody-else", component: "kubelet",
-    sign: logged("kubelet", /User \\?"system:node:([^"\\]+)\\?" cannot .*? resource \\?"(?:nodes|leases|csinodes)\\?".*?(node '[^']+' (?:is not allowed to|can only)[^"\\]*|can only access[^"\\]*|no relationship[^"\\]*)/),
-    cause: "the kubelet's certificate says that it is Node $1, and it acts for another: $2", remedy: "Make its certificate for this host's name: /O=system:nodes/CN=system:node:HOSTNAME.", look: "openssl x509 -noout -subject -in CERTIFICATE; hostname" },
-  { id: "node-is-somebody-else", component: "kubelet",
-    sign: (seen) => logged("kubelet", /nodes \\?"[^"\\]+\\?" is forbidden: (?:node \\?"([^"\\]+)\\?" is not allowed to modify node \\?"([^"\\]+)\\?"|User \\?"system:node:([^"\\]+)\\?" cannot)/)(seen),
-    cause: "the kubelet's certificate says that it is Node $1$3, and its host name is $2: the authorization mode Node lets a kubelet touch its own Node alone", remedy: "Make its certificate for this host's name: /O=system:nodes/CN=system:node:HOSTNAME.", look: "openssl x509 -noout -subject -in CERTIFICATE; hostname" },
+    sign: (seen) => {
+      const shown = complainedOf("kubelet", /is forbidden: User \\?"system:node:([^"\\]+)\\?"|is forbidden: node \\?"([^"\\]+)\\?" is not allowed to modify/)(seen)
+      const node = shown?.names?.[0] ?? shown?.names?.[1]
+      return shown === undefined || node === undefined || node === seen.hostname ? undefined : { ...shown, names: [node, seen.hostname] }
+    },
+    cause: "the kubelet's certificate says that it is Node $1, and it runs on $2: the authorization mode Node lets a kubelet touch its own Node alone",
+    remedy: "Make its certificate for this host's name: /O=system:nodes/CN=system:node:$2, or give the kubelet that name: --hostname-override=$1", look: "openssl x509 -noout -subject -in CERTIFICATE; hostname" },
   { id: "forbidden", component: "kube-apiserver",
     sign: (seen) => {
       const shown = said(/is forbidden: User "([^"]+)" cannot (\w+) resource "([^"]+)"/)(seen)
       return shown === undefined ? undefined : { ...shown, names: [...shown.names ?? [], flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow"] }
     },
     cause: "kube-apiserver knows who calls, $1, and --authorization-mode=$4 grants that one no $2 of $3", remedy: "Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=$1", look: "kubectl auth whoami; kubectl auth can-i --list" },
+  { id: "forbidden", component: "kube-apiserver",
+    sign: (seen) => {
+      const mode = flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow"
+      return mode.includes("AlwaysAllow") || said(/(expected 403 to be 200)/)(seen) === undefined ? undefined : { evidence: `--authorization-mode=${mode}`, names: [userOf(seen), mode] }
+    },
+    cause: "kube-apiserver knows who calls, $1, and --authorization-mode=$2 does not grant that one what it asks", remedy: "Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=$1", look: "kubectl auth whoami; kubectl auth can-i --list" },
   { id: "version-skew", component: "kube-apiserver", sign: apart,
     cause: "$1 is version $2 and kube-apiserver $3: Kubernetes supports $4", remedy: "Take versions that go together.", look: "kubectl version; kubectl get nodes -o wide" },
   { id: "snapshot-restore-moved", component: "etcd", sign: said(/snapshot restore .*(unknown flag: --data-dir|unknown command "restore")/),
     cause: "etcdctl no longer restores snapshots: snapshot restore and snapshot status went in etcd 3.6", remedy: "Use etcdutl snapshot restore. Where etcdutl itself says so, it is not etcdutl that was started: etcdutl version.", look: "etcdutl version; etcdctl version" },
 ]
 
-/** A component that is not let in. */
-function deniedToken(seen: Observation): Shown | undefined {
-  const one = componentOf(seen, "kube-scheduler")
-  return one !== undefined && isUnwell(one) ? logged("kube-scheduler", /(Unauthorized|provide credentials)/)(seen) : undefined
+/** Whoever asks whether kube-apiserver is ready was not let in. */
+function turnedAway(seen: Observation): Shown | undefined {
+  return seen.complaint.startsWith("kube-apiserver") ? complainedOf("kube-apiserver", /Unable to authenticate the request.*invalid bearer token/)(seen) : undefined
+}
+
+/** The user that a token of the kubeconfig stands for. */
+function userOf(seen: Observation): string {
+  const lines = seen.files.get(flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file") ?? "")?.split("\n") ?? []
+  return lines.map((line) => line.split(",")).find(([token]) => token !== undefined && token === tokenOf(seen))?.[1] ?? "somebody"
 }

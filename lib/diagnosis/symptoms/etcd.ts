@@ -23,6 +23,8 @@ export const etcd: readonly Symptom[] = [
       return shown === undefined ? undefined : { ...shown, names: [flagOf(componentOf(seen, "etcd"), "--data-dir") ?? "default.etcd"] }
     },
     cause: "the disk is full where etcd keeps its data, in $1", remedy: "Make room there, or give etcd a --data-dir on another disk.", look: "df -h $1" },
+  { id: "disk-full", component: "etcd", sign: said(/etcdctl snapshot save (\S+).*no space left on device/),
+    cause: "the disk is full where the snapshot $1 was to lie", remedy: "Make room there, or save it elsewhere.", look: "df -h $(dirname $1)" },
   { id: "data-folder-not-writable", component: "etcd", sign: logged("etcd", /failed to list data directory","dir":"([^"]+)","error":"(?:readdirent \S+ )?([^"]+)"/),
     cause: "its data folder $1 cannot be used: $2", remedy: "Give etcd a folder of its own that it may write to: --data-dir.", look: "ls -ld $1" },
   { id: "data-folder-not-writable", component: "etcd", sign: logged("etcd", /cannot access data directory: (?:\w+ )?(\/[^":]*?)(?:\/\.touch)?: ([^"]+)"/),
