@@ -72,7 +72,7 @@ mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys 2>/dev/null || mount --rbind /sys sys
 # What is the whole kernel's can be seen and not changed, by those who do not mount another /proc; the network's settings are the machine's own.
 for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
-  [ -e "$part" ] && [ "$part" != proc/sys/net ] || continue
+  if [ ! -e "$part" ] || [ "$part" = proc/sys/net ]; then continue; fi
   bind_read_only "$part" "$part"
 done
 for secret in proc/kcore proc/kmsg proc/keys proc/timer_list proc/sched_debug proc/latency_stats; do
