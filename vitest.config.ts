@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 import { admit } from "./lib/door.ts"
 import { messageOf, UsageError } from "./lib/errors.ts"
 import { Admission } from "./lib/report/admission.ts"
+import { gitHubReporters } from "./lib/report/github.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { LessonTable } from "./lib/report/lesson-table.ts"
 import { Preparation } from "./lib/report/preparation.ts"
@@ -44,7 +45,7 @@ export default defineConfig({
       { name: "observing", description: "looks, and changes nothing: may run at any moment" },
       { name: "disturbing", description: "acts on the cluster, then puts things back" },
     ],
-    reporters: [new Admission(settings), new Preparation(settings), new TypedLines(), new LessonTable(settings)],
+    reporters: [new Admission(settings), new Preparation(settings), new TypedLines(), new LessonTable(settings), ...gitHubReporters(settings)],
     // Compiled modules go to the cache: vitest's own folder for them, among the temporary files, stays there when it is killed.
     experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
     // An installed package lies below node_modules, which vitest takes for compiled code.

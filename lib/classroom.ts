@@ -1,8 +1,16 @@
+import { randomBytes } from "node:crypto"
 import { command, type Command } from "./clients/command.ts"
 import { kubernetes, type Kubernetes } from "./clients/kubernetes.ts"
-import { Cluster, PORTS } from "./cluster/cluster.ts"
+import { EtcdClient } from "./clients/etcd.ts"
+import { Cluster } from "./cluster/cluster.ts"
 import { FIRST_LESSON_WITH_CONTAINERS, type Equipment } from "./cluster/equipment.ts"
-import type { Machine } from "./machine/machine.ts"
+import type { Subject } from "./cluster/subject.ts"
+import type { Access } from "./discovery/access.ts"
+import { apiserverAddress, etcdAddress, kubeletAddress, type Address, type EtcdAddress, type KubeletAddress } from "./discovery/addresses.ts"
+import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts"
+import { findProcesses } from "./discovery/process.ts"
+import { configOf, containerdSocket } from "./discovery/readiness.ts"
+import type { Forward, Machine } from "./machine/machine.ts"
 import { startSandbox } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
@@ -10,45 +18,56 @@ import { observe } from "./diagnosis/observe.ts"
 import { sabotageOf } from "./sabotage/all.ts"
 import { Saboteur } from "./sabotage/saboteur.ts"
 import type { Settings } from "./settings.ts"
+import { readFolder } from "./subject/folder.ts"
+import { ScriptCluster } from "./subject/script-cluster.ts"
 
 /** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
 export class Classroom implements AsyncDisposable {
-  readonly equipment: Equipment
   readonly machine: Machine
-  readonly cluster: Cluster
+  /** What is graded. */
+  readonly subject: Subject
   readonly kubectl: Command
   readonly etcdctl: Command
   readonly etcdutl: Command
   readonly ctr: Command
   /** A line for the machine's shell. */
-  readonly sh: (line: string) => Promise<string>
+  readonly sh: Command
   /** Breaks things on purpose, where that is asked for. */
   readonly saboteur: Saboteur | undefined
-  #kubernetes: Promise<Kubernetes> | undefined
+  /** In names and values, so that no answer can have been written beforehand. */
+  readonly nonce = randomBytes(4).toString("hex")
+  #access: Access | undefined
+  #forward: Forward | undefined
+  #socket = ""
 
-  private constructor(machine: Machine, equipment: Equipment, settings: Settings) {
+  private constructor(machine: Machine, subject: Subject, saboteur: Saboteur | undefined) {
     this.machine = machine
-    this.equipment = equipment
-    this.saboteur = settings.sabotage === undefined ? undefined : new Saboteur(sabotageOf(settings.sabotage), machine, settings)
-    this.cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience, alter: this.saboteur?.alter })
-    this.kubectl = command(machine, "kubectl")
-    this.etcdctl = command(machine, "etcdctl")
-    this.etcdutl = command(machine, "etcdutl")
-    this.ctr = command(machine, "ctr")
-    const shell = command(machine, "sh")
-    this.sh = (line) => shell(`-ec '${line.replaceAll("'", `'"'"'`)}'`)
+    this.subject = subject
+    this.saboteur = saboteur
+    const environment = () => this.environment()
+    this.kubectl = command(machine, "kubectl", environment)
+    this.etcdctl = command(machine, "etcdctl", environment)
+    this.etcdutl = command(machine, "etcdutl", environment)
+    this.ctr = command(machine, "ctr", environment)
+    const shell = command(machine, "sh", environment)
+    this.sh = (line, options) => shell(`-ec '${line.replaceAll("'", `'"'"'`)}'`, options)
   }
 
   /**
-   * Starts the machine.
-   * @throws MachineStartError where this host cannot make one
+   * Starts the machine, and on it nothing yet.
+   * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
    */
   static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
+    const { sabotage, subject: path, patience } = settings
+    const folder = path === undefined ? undefined : await readFolder(path)
     const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings })
-    const classroom = new Classroom(machine, equipment, settings)
-    await classroom.saboteur?.atStart()
+    const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
+    await saboteur?.atStart()
+    if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur)
+    const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })
+    const classroom = new Classroom(machine, cluster, saboteur)
     // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
-    if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined) classroom.cluster.startRuntime().catch(() => undefined)
+    if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined) cluster.startRuntime().catch(() => undefined)
     return classroom
   }
 
@@ -57,21 +76,62 @@ export class Classroom implements AsyncDisposable {
     return lesson < FIRST_LESSON_WITH_CONTAINERS || this.machine.privileged
   }
 
+  /** Finds out anew where things are, once they run; what nobody lets us know stays unknown, and fails the test that needs it. */
+  async look(): Promise<void> {
+    const { apiserver, containerd } = this.subject
+    if (apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
+    if (containerd.isRunning && this.#socket === "") this.#socket = await containerdSocket(this.machine, (await findProcesses(this.machine)).find(({ name }) => name === "containerd"))
+  }
+
+  /** What kubectl, etcdctl and ctr have to be told so that they find this cluster. */
+  environment(): Record<string, string> {
+    const { etcd, apiserver } = this.subject
+    return {
+      ...etcdctlEnvironment(etcd, apiserver),
+      ...(this.#access === undefined ? {} : { KUBECONFIG: this.#access.kubeconfig }),
+      ...(this.#socket === "" ? {} : { CONTAINERD_ADDRESS: this.#socket }),
+    }
+  }
+
+  /** How an administrator gets in. @throws NoAccessError where nobody does */
+  async access(): Promise<Access> {
+    this.#access ??= await this.subject.access()
+    return this.#access
+  }
+
+  get etcdAddress(): EtcdAddress {
+    return etcdAddress(this.subject.etcd)
+  }
+
+  get apiserverAddress(): Address {
+    return apiserverAddress(this.subject.apiserver)
+  }
+
+  async kubeletAddress(): Promise<KubeletAddress> {
+    const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.kubelet.pid)
+    return kubeletAddress(this.subject.kubelet, kubelet === undefined ? "" : await configOf(this.machine, kubelet), this.subject.apiserver)
+  }
+
+  /** etcd's own API, through a forwarded port; both end with `close`. */
+  async store(): Promise<{ store: EtcdClient; close: () => Promise<void> }> {
+    const { host, port } = this.etcdAddress
+    const forward = await this.machine.forward(port, host)
+    const files = etcdTls(this.subject.etcd, this.subject.apiserver)
+    const store = new EtcdClient(forward.address, files === undefined ? undefined : { ...await readTls(this.machine, files), host })
+    return { store, close: async () => { store[Symbol.dispose](); await forward[Symbol.asyncDispose]() } }
+  }
+
   /** Why something went wrong: the most telling finding, or, where nothing known fits, whatever is not well in its own words. */
   async explain(complaint: string): Promise<{ finding: Finding | undefined; unwell: Unwell[] }> {
-    const seen = await observe(this.machine, this.cluster.known(), complaint)
+    const seen = await observe(this.machine, this.subject.known(), complaint)
     return { finding: diagnose(seen)[0], unwell: unwell(seen) }
   }
 
   /** The Kubernetes API through a forwarded port. */
-  kubernetes(): Promise<Kubernetes> {
-    this.#kubernetes ??= this.#connect()
-    return this.#kubernetes
-  }
-
-  async #connect(): Promise<Kubernetes> {
-    const { address } = await this.machine.forward(PORTS.apiserver)
-    return kubernetes({ address, ca: await this.cluster.ca(), token: this.cluster.token })
+  async kubernetes(): Promise<Kubernetes> {
+    const { host, port } = this.apiserverAddress
+    this.#forward ??= await this.machine.forward(port, host)
+    return kubernetes(await this.access(), this.#forward.address)
   }
 
   /** Stops what a person would want to see stopped, then removes the machine and all in it. */

@@ -3,11 +3,18 @@ import { join } from "node:path"
 import { describe, expect, inject, test as vitestTest, type TaskMeta, type TestContext } from "vitest"
 import { Classroom } from "./classroom.ts"
 import type { Command } from "./clients/command.ts"
-import { EtcdClient } from "./clients/etcd.ts"
+import type { EtcdClient } from "./clients/etcd.ts"
 import type { Kubernetes } from "./clients/kubernetes.ts"
-import { BlockedError, PORTS, type Cluster } from "./cluster/cluster.ts"
+import { decode } from "./clients/stored.ts"
+import { BlockedError } from "./cluster/cluster.ts"
 import { ComponentError } from "./cluster/errors.ts"
 import { messageOf } from "./errors.ts"
+import { httpGet } from "./cluster/http-get.ts"
+import type { Part } from "./cluster/part.ts"
+import type { Subject } from "./cluster/subject.ts"
+import type { Access } from "./discovery/access.ts"
+import type { Address, EtcdAddress, KubeletAddress } from "./discovery/addresses.ts"
+import { settingOf } from "./discovery/process.ts"
 import type { Machine } from "./machine/machine.ts"
 import { expectation, type Card } from "./report/card.ts"
 import { packageRoot, readSettings } from "./settings.ts"
@@ -19,26 +26,40 @@ export { containerPid } from "./clients/container.ts"
 export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
 export { httpGet } from "./cluster/http-get.ts"
-export { argvOf } from "./components/component.ts"
+export { decode, encodingOf } from "./clients/stored.ts"
+export { settingOf } from "./discovery/process.ts"
 
 /** What a test works with. */
 export interface Kit {
   readonly machine: Machine
-  readonly cluster: Cluster
-  readonly etcd: Cluster["etcd"]
-  readonly apiserver: Cluster["apiserver"]
-  readonly scheduler: Cluster["scheduler"]
-  readonly containerd: Cluster["containerd"]
-  readonly kubelet: Cluster["kubelet"]
+  /** The cluster that is graded. */
+  readonly subject: Subject
+  readonly etcd: Part
+  readonly apiserver: Part
+  readonly scheduler: Part
+  readonly containerd: Part
+  readonly kubelet: Part
+  /** Where they listen, as they were told themselves. */
+  readonly at: { readonly etcd: EtcdAddress; readonly apiserver: Address; readonly kubelet: () => Promise<KubeletAddress> }
+  /** The name of the Node that this machine is. */
+  readonly node: string
   readonly kubectl: Command
   readonly etcdctl: Command
   readonly etcdutl: Command
   readonly ctr: Command
-  readonly sh: (line: string) => Promise<string>
+  readonly sh: Command
   /** The Kubernetes API, typed. */
   readonly kubernetes: () => Promise<Kubernetes>
+  /** How an administrator gets in. */
+  readonly access: () => Promise<Access>
+  /** The status with which kube-apiserver answers a request, by its token. */
+  readonly ask: (path: string, token?: string) => Promise<number>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
+  /** The object at a key of etcd, as JSON, however it is encoded there; undefined where there is none. */
+  readonly stored: (key: string) => Promise<unknown>
+  /** In values, so that no answer can have been written beforehand. */
+  readonly nonce: string
   /** Keeps a line of what was seen for the report. */
   readonly evidence: (line: string) => void
 }
@@ -104,11 +125,11 @@ async function enter(open: () => Promise<Classroom>, number: number, skip: Skip)
 /** Where a component does not come up, its own lesson fails, and whatever stands on it is blocked. */
 async function bringUp(classroom: Classroom, number: number, upTo: number, meta: TaskMeta, skip: Skip): Promise<void> {
   try {
-    await classroom.cluster.upTo(upTo)
+    await classroom.subject.upTo(upTo)
   } catch (error) {
     if (error instanceof BlockedError && (error.lesson !== number || told.has(number))) skip(blockedBy(error.lesson))
     const culprit = error instanceof ComponentError
-      ? classroom.cluster.components.find(({ name }) => name === error.component)?.component.lesson
+      ? classroom.subject.components.find(({ name }) => name === error.component)?.lesson
       : undefined
     if (culprit !== undefined && culprit < number) skip(blockedBy(culprit))
     told.add(number)
@@ -119,15 +140,26 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, meta:
 }
 
 async function run(classroom: Classroom, number: number, outcome: string, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
-  const { cluster, machine, kubectl, etcdctl, etcdutl, ctr, sh } = classroom
-  const forwarded = await machine.forward(PORTS.etcd)
-  using store = new EtcdClient(forwarded.address)
+  const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
+  const { etcd, apiserver, scheduler, containerd, kubelet } = subject
+  await classroom.look()
+  const { store, close } = await classroom.store()
   try {
     await classroom.saboteur?.before(`${twoDigits(number)} ${outcome}`)
     await body({
-      machine, cluster, kubectl, etcdctl, etcdutl, ctr, sh, store,
-      etcd: cluster.etcd, apiserver: cluster.apiserver, scheduler: cluster.scheduler, containerd: cluster.containerd, kubelet: cluster.kubelet,
+      machine, subject, etcd, apiserver, scheduler, containerd, kubelet, kubectl, etcdctl, etcdutl, ctr, sh, store, nonce,
+      at: { get etcd() { return classroom.etcdAddress }, get apiserver() { return classroom.apiserverAddress }, kubelet: () => classroom.kubeletAddress() },
+      node: settingOf(kubelet, "--hostname-override") ?? machine.name,
       kubernetes: () => classroom.kubernetes(),
+      access: () => classroom.access(),
+      ask: async (path, token) => {
+        const { ca } = await classroom.access()
+        return (await httpGet(machine, { ...classroom.apiserverAddress, path, ca, ...(token === undefined ? {} : { token }) })).status
+      },
+      stored: async (key) => {
+        const state = await store.get(key)
+        return state && decode(state.bytes)
+      },
       evidence: (line) => { meta.evidence = line },
     })
   } catch (error) {
@@ -135,7 +167,7 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
     meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
   } finally {
-    await forwarded[Symbol.asyncDispose]()
+    await close()
   }
 }
 

@@ -45,6 +45,8 @@ const schema = z.strictObject({
   BYHAND_PRIVILEGE: z.enum(["auto", "root", "sudo", "user"], "must be auto, root, sudo or user").default("auto"),
   /** Breaks this on purpose, to see what the lessons say of it; `npm run sabotage -- --list` names them. */
   BYHAND_SABOTAGE: z.string().optional(),
+  /** The folder of start scripts that is graded, instead of our own cluster; SUBJECT means the same. */
+  BYHAND_SUBJECT: path.optional(),
 })
 
 /** The names of all settings, as they are given. */
@@ -63,6 +65,8 @@ export interface Settings {
   readonly except: readonly string[]
   readonly privilege: "auto" | "root" | "sudo" | "user"
   readonly sabotage: string | undefined
+  /** A learner's folder; undefined for our own cluster. */
+  readonly subject: string | undefined
 }
 
 /** The folder that holds package.json, whether this runs from lib/ or from dist/. */
@@ -73,7 +77,8 @@ export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
  * @throws UsageError that names the variable, what is wrong with it, and the nearest right name of an unknown one
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith("BYHAND_")))
+  const aliases = environment["SUBJECT"] === undefined ? {} : { BYHAND_SUBJECT: environment["SUBJECT"] }
+  const given = { ...aliases, ...Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith("BYHAND_"))) }
   const parsed = schema.safeParse(given)
   if (!parsed.success) throw usageError(parsed.error.issues[0], given)
   const values = parsed.data
@@ -88,6 +93,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     except: values.BYHAND_EXCEPT,
     privilege: values.BYHAND_PRIVILEGE,
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
+    subject: values.BYHAND_SUBJECT,
   }
 }
 

@@ -1,18 +1,20 @@
-import { argvOf, eventually, expect, lesson, listeners } from "../lib/lesson.ts"
+import { eventually, expect, lesson, listeners, settingOf } from "../lib/lesson.ts"
 
 lesson(1, "etcd: the cluster's brain", ({ test }) => {
-  test("etcd starts with a data folder and an address for clients", { see: "ps -o args= -C etcd", upTo: 0 }, async ({ etcd, sh }) => {
+  test("etcd starts with a data folder and an address for clients", { see: "ps -o args= -C etcd", upTo: 0 }, async (kit) => {
+    const { etcd, sh } = kit
     await etcd.start()
-    const typed = await sh(`tr '\\0' ' ' </proc/${etcd.pid}/cmdline`)
-    expect(typed.split(" ")).toEqual(argvOf(etcd.component))
-    expect(typed).toContain("--data-dir=/var/lib/etcd --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379")
+    expect((await sh(`tr '\\0' '\\n' </proc/${etcd.pid}/cmdline`)).split("\n")).toEqual(etcd.argv)
+    expect(await sh(`ls ${kit.at.etcd.dataDir}`)).toContain("member")
+    expect(settingOf(etcd, "--listen-client-urls")).toContain(`:${kit.at.etcd.port}`)
+    expect(settingOf(etcd, "--advertise-client-urls")).toContain(`:${kit.at.etcd.port}`)
   })
 
-  test("the process that listens on 2379 is the etcd that was started", { see: "ss -tlnp sport = :2379" }, async ({ etcd, machine, evidence }) => {
-    const [listener, ...others] = await listeners(machine, 2379)
-    expect(listener).toMatchObject({ local: "127.0.0.1:2379", program: "etcd", pid: etcd.pid })
-    expect(others).toEqual([])
-    evidence(`etcd, pid ${etcd.pid}, listens on ${listener?.local}`)
+  test("the process that listens on 2379 is the etcd that was started", { see: "ss -tlnp sport = :2379" }, async ({ at, etcd, machine, evidence }) => {
+    const found = await listeners(machine, at.etcd.port)
+    expect(found.map(({ program, pid }) => `${program} ${pid}`)).toEqual(found.map(() => `etcd ${etcd.pid}`))
+    expect(found.map(({ local }) => local)).toContainEqual(expect.stringMatching(new RegExp(`:${at.etcd.port}$`)))
+    evidence(`etcd, pid ${etcd.pid}, listens on ${found[0]?.local}`)
   })
 
   test("nothing lies under /registry yet", { see: "etcdctl get /registry --prefix --keys-only", disturbs: true }, async ({ etcdctl, store, apiserver }) => {
@@ -23,16 +25,17 @@ lesson(1, "etcd: the cluster's brain", ({ test }) => {
     await etcdctl("del /probe")
   })
 
-  test("put says OK, get prints key and value", { see: "etcdctl put /hello world; etcdctl get /hello", disturbs: true }, async ({ etcdctl }) => {
-    expect(await etcdctl("put /hello world")).toBe("OK")
-    expect(await etcdctl("get /hello")).toBe("/hello\nworld")
+  test("put says OK, get prints key and value", { see: "etcdctl put /hello world; etcdctl get /hello", disturbs: true }, async ({ etcdctl, store, nonce }) => {
+    expect(await etcdctl(`put /hello world-${nonce}`)).toBe("OK")
+    expect(await etcdctl("get /hello")).toBe(`/hello\nworld-${nonce}`)
+    expect((await store.get("/hello"))?.value).toBe(`world-${nonce}`)
   })
 
-  test("etcd's API holds the same bytes", { see: "etcdctl get /hello -w json", disturbs: true }, async ({ etcdctl, store }) => {
-    await etcdctl("put /hello world")
-    expect((await store.get("/hello"))?.value).toBe("world")
-    await store.put("/hello", "wörld")
-    expect(await etcdctl("get /hello --print-value-only")).toBe("wörld")
+  test("etcd's API holds the same bytes", { see: "etcdctl get /hello -w json", disturbs: true }, async ({ etcdctl, store, nonce }) => {
+    await etcdctl(`put /hello ${nonce}`)
+    expect((await store.get("/hello"))?.value).toBe(nonce)
+    await store.put("/hello", `wörld ${nonce}`)
+    expect(await etcdctl("get /hello --print-value-only")).toBe(`wörld ${nonce}`)
   })
 
   test("each put raises the revision by one", { see: "etcdctl put /hello again -w json", disturbs: true }, async ({ etcdctl, store }) => {

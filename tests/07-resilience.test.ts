@@ -18,10 +18,11 @@ async function hello(kit: Kit) {
 }
 
 /** Takes etcd's data folder away, puts another in its place, and starts etcd and kube-apiserver on it. */
-async function onAnotherFolder({ etcd, apiserver, sh }: Kit, fill: () => Promise<unknown>): Promise<void> {
+async function onAnotherFolder({ at, etcd, apiserver, sh }: Kit, fill: () => Promise<unknown>): Promise<void> {
+  const { dataDir } = at.etcd
   await apiserver.kill()
   await etcd.kill()
-  await sh("rm -r /var/lib/etcd")
+  await sh(`rm -r ${dataDir}`)
   await fill()
   await Promise.all([etcd.start(), apiserver.start()])
 }
@@ -102,7 +103,7 @@ lesson(7, "resilience: all state is in etcd", ({ test }) => {
     see: "etcdutl snapshot restore snap.db --data-dir=/var/lib/etcd; etcd …; kubectl get pod hello", disturbs: true,
   }, async (kit) => {
     lost ??= await loseEtcd(kit)
-    await onAnotherFolder(kit, () => kit.etcdutl("snapshot restore /tmp/snap.db --data-dir=/var/lib/etcd"))
+    await onAnotherFolder(kit, () => kit.etcdutl(`snapshot restore /tmp/snap.db --data-dir=${kit.at.etcd.dataDir}`))
     await eventually(() => kit.kubectl("get pod hello -o jsonpath={.metadata.uid}")).toBe(lost)
     await eventually(() => kit.kubectl("get pod hello -o jsonpath={.status.phase}")).toBe("Running")
     kit.evidence(`Pod hello, lost with etcd and restored with it, has its uid ${lost}`)

@@ -19,11 +19,12 @@ const TIMEOUT = 60_000
 
 /**
  * A tool as a person uses it on the machine.
+ * @param environment variables that tell it where to look, asked for at each call
  * @throws CommandFailedError with what it printed to standard error
  */
-export function command(machine: Machine, tool: string): Command {
+export function command(machine: Machine, tool: string, environment: () => Readonly<Record<string, string>> = () => ({})): Command {
   return async (line, options) => {
-    const { stdout, stderr, exitCode, command: typed } = await machine.run([tool, ...words(line)], { timeout: TIMEOUT, ...options })
+    const { stdout, stderr, exitCode, command: typed } = await machine.run([tool, ...words(line)], { timeout: TIMEOUT, ...options, env: { ...environment(), ...options?.env } })
     if (exitCode === 0) return stdout.trimEnd()
     throw new CommandFailedError(`${typed} ended with status ${exitCode}: ${stderr.trim() || stdout.trim() || "it printed nothing"}.`,
       "Type it yourself in: npx byhand shell", exitCode)

@@ -5,14 +5,30 @@ export interface Revision {
   /** The store's revision at which the key came to this state. */
   readonly revision: number
   readonly value: string
+  /** The same, byte for byte. */
+  readonly bytes: Buffer
+}
+
+/** How etcd knows its clients, and they it. PEM. */
+export interface ClientTls {
+  readonly ca: Buffer
+  readonly certificate: Buffer | undefined
+  readonly key: Buffer | undefined
+  /** The name or address that its certificate must be for. */
+  readonly host: string
 }
 
 /** etcd's own API. Every call ends within ten seconds: a port that never answers must not hang a lesson. */
 export class EtcdClient implements Disposable {
   readonly #client: Etcd3
 
-  constructor(address: string) {
-    this.#client = new Etcd3({ hosts: `http://${address}`, defaultCallOptions: () => ({ deadline: Date.now() + 10_000 }) })
+  constructor(address: string, tls?: ClientTls) {
+    const identity = tls?.certificate === undefined || tls.key === undefined ? {} : { certChain: tls.certificate, privateKey: tls.key }
+    this.#client = new Etcd3({
+      hosts: `${tls === undefined ? "http" : "https"}://${address}`,
+      ...(tls === undefined ? {} : { credentials: { rootCertificate: tls.ca, ...identity }, grpcOptions: { "grpc.ssl_target_name_override": tls.host } }),
+      defaultCallOptions: () => ({ deadline: Date.now() + 10_000 }),
+    })
   }
 
   /** The value of a key; undefined where there is no such key. */
@@ -72,5 +88,5 @@ export class EtcdClient implements Disposable {
 }
 
 function revisionOf(state: IKeyValue): Revision {
-  return { revision: Number(state.mod_revision), value: state.value.toString() }
+  return { revision: Number(state.mod_revision), value: state.value.toString(), bytes: state.value }
 }

@@ -7,12 +7,15 @@ import { kubelet } from "../components/kubelet.ts"
 import { registry } from "../components/registry.ts"
 import { scheduler } from "../components/scheduler.ts"
 import type { Known } from "../diagnosis/observe.ts"
+import { findAccess, type Access } from "../discovery/access.ts"
+import { findProcesses } from "../discovery/process.ts"
 import { RemediedError } from "../errors.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machine/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
 import { archivePath } from "./equipment.ts"
+import type { Subject } from "./subject.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
 /** Ports on the machine's loopback; they are the workshop's own, since nobody else is in there. */
@@ -46,7 +49,7 @@ export interface ClusterOptions {
 }
 
 /** Which components stand, in what order, and how they reach each other. */
-export class Cluster {
+export class Cluster implements Subject {
   readonly machine: Machine
   /** The administrator's bearer token, new for each cluster. */
   readonly token = randomBytes(16).toString("hex")
@@ -66,10 +69,12 @@ export class Cluster {
     this.#images = images
     const surroundings: Surroundings = { machine, patience, token: this.token, ca: () => this.ca(), prepare: () => this.writeFiles(),
       known: () => this.known(), alter }
-    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, { ...surroundings, prepare: () => Promise.resolve() })
+    // Neither reads certificates or the kubeconfig.
+    const alone: Surroundings = { ...surroundings, prepare: () => Promise.resolve() }
+    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, alone)
     this.apiserver = new ManagedComponent(apiserver, { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" }, surroundings)
-    this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler, leaderElection: false }, surroundings)
-    this.registry = new ManagedComponent(registry, { port: PORTS.registry }, surroundings)
+    this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler }, surroundings)
+    this.registry = new ManagedComponent(registry, { port: PORTS.registry }, alone)
     this.containerd = new ManagedComponent(containerd,
       { pauseImage: images?.pause.reference ?? "", registryPort: PORTS.registry, mayAdjustOomScore: false }, surroundings)
     this.kubelet = new ManagedComponent(kubelet, { port: PORTS.kubelet, nodeIp: machine.address }, surroundings)
@@ -130,10 +135,22 @@ export class Cluster {
   async #startRuntime(): Promise<void> {
     const capabilities = /^CapEff:\s*([0-9a-f]+)/m.exec((await this.machine.read("/proc/self/status")).toString())?.[1] ?? "0"
     const CAP_SYS_RESOURCE = 24n // capabilities(7)
+    this.containerd.configure({ mayAdjustOomScore: ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n })
     await Promise.all([
-      this.containerd.start({ mayAdjustOomScore: ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n }),
-      this.registry.isRunning ? undefined : this.registry.start().then(() => this.#pushImages()),
+      this.containerd.start(),
+      this.serveImages(),
     ])
+  }
+
+  /** The registry with the lessons' images in it. */
+  async serveImages(): Promise<void> {
+    if (this.registry.isRunning) return
+    await this.registry.start()
+    await this.#pushImages()
+  }
+
+  async access(): Promise<Access> {
+    return findAccess(this.machine, await findProcesses(this.machine))
   }
 
   async #pushImages(): Promise<void> {

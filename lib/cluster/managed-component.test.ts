@@ -154,7 +154,7 @@ test("etcd and kube-apiserver come up and are who they say; another of its kind 
   expect((await machine.run(["kubectl", "get", "namespace", "default", "-o", "name"])).stdout).toBe("namespace/default\n")
   const pids: number[] = []
   {
-    await using other = await cluster.apiserver.another({ port: 6444 })
+    await using other = await cluster.apiserver.another({ "--secure-port": "6444" })
     pids.push(other.pid)
     expect(await isThere(other.pid)).toBe(true)
   }

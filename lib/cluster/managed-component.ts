@@ -4,9 +4,11 @@ import { argvOf, logOf, type Component, type ComponentName } from "../components
 import { diagnose } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { observe, type Known } from "../diagnosis/observe.ts"
+import { withFlags, type FlagChanges } from "../discovery/process.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "./errors.ts"
 import { httpGet } from "./http-get.ts"
+import type { Part } from "./part.ts"
 
 /** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
 const POLL_INTERVAL = 20
@@ -33,7 +35,7 @@ export interface Surroundings {
 }
 
 /** One component of a cluster, to start, stop, kill and restart. */
-export class ManagedComponent<Options extends object> implements AsyncDisposable {
+export class ManagedComponent<Options extends object> implements Part, AsyncDisposable {
   readonly #describe: (options: Options) => Component
   readonly #surroundings: Surroundings
   #options: Options
@@ -41,6 +43,8 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   #failure: Error | undefined
   #starting: Promise<void> | undefined
   #isMeantToBe = false
+  /** What differs from how it is described, for as long as this start lasts. */
+  #changes: FlagChanges = {}
   readonly #logPath: string
 
   /** @param number 1 for the cluster's own, more for others of its kind beside it */
@@ -59,11 +63,25 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
 
   /** What a diagnosis cannot see: how it was started, and whether it should be running now. */
   get known(): Known {
-    return { name: this.name, argv: argvOf(this.component), isMeantToBe: this.#isMeantToBe }
+    return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe }
   }
 
   get name(): ComponentName {
     return this.component.name
+  }
+
+  get lesson(): number {
+    return this.component.lesson
+  }
+
+  /** Its command line, as it was or would be started. */
+  get argv(): string[] {
+    return withFlags(argvOf(this.component), this.#changes)
+  }
+
+  /** Other options from its next start on. */
+  configure(options: Partial<Options>): void {
+    this.#options = { ...this.#options, ...options }
   }
 
   /** Its process's number on the machine. @throws where it does not run */
@@ -83,17 +101,17 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
 
   /**
    * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
-   * @param changes what differs from how it was described last
+   * @param changes flags that differ this once
    * @throws ComponentExitedError, ComponentTimeoutError or ForeignListenerError, each with what its log says
    */
-  start(changes: Partial<Options> = {}): Promise<void> {
+  start(changes: FlagChanges = {}): Promise<void> {
     this.#starting ??= this.#start(changes).finally(() => { this.#starting = undefined })
     return this.#starting
   }
 
-  async #start(changes: Partial<Options>): Promise<void> {
+  async #start(changes: FlagChanges): Promise<void> {
     if (this.isRunning) return
-    this.#options = { ...this.#options, ...changes }
+    this.#changes = changes
     this.#failure = undefined
     this.#isMeantToBe = true
     try {
@@ -106,13 +124,17 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     }
   }
 
-  async #startAndWait(component: Component): Promise<void> {
+  async #startAndWait({ port: described, ...rest }: Component): Promise<void> {
+    // A changed port is where it must be found.
+    const changed = Number(this.#changes["--secure-port"] ?? Number.NaN)
+    const port = Number.isNaN(changed) ? described : changed
+    const component = { ...rest, port, ready: rest.ready.by === "http" && port !== undefined && rest.ready.port === described ? { ...rest.ready, port } : rest.ready }
     const { machine, patience } = this.#surroundings
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
     await this.#putLogAside()
     const before = performance.now()
     const seconds = () => ((performance.now() - before) / 1000).toFixed(1)
-    const spawned = await machine.spawn(argvOf(component), { log: this.#logPath })
+    const spawned = await machine.spawn(this.argv, { log: this.#logPath })
     this.#process = spawned
     const ended: { exit?: Exit } = {}
     void spawned.exit.then((exit) => {
@@ -132,7 +154,7 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
   }
 
   /** @param timeout milliseconds that are left for an answer */
-  async #isReady({ ready }: Component, timeout: number): Promise<boolean> {
+  async #isReady({ ready }: Pick<Component, "ready">, timeout: number): Promise<boolean> {
     const { machine, ca, token } = this.#surroundings
     try {
       if (ready.by === "command") return (await machine.run(ready.argv, { timeout })).exitCode === 0
@@ -160,7 +182,9 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     const { machine, known } = this.#surroundings
     const log = (await this.log()).slice(-LOG_LINES)
     if (finding !== undefined) return new kind(this.name, problem, finding, log)
-    return new kind(this.name, problem, diagnose(await observe(machine, known(), problem))[0], log)
+    // An observation has the log of the cluster's own; one more beside it tells its own here.
+    const complaint = this.#logPath === logOf(this.name) ? problem : [problem, ...log].join("\n")
+    return new kind(this.name, problem, diagnose(await observe(machine, known(), complaint))[0], log)
   }
 
   /** The lines of its log since its last start. */
@@ -186,15 +210,15 @@ export class ManagedComponent<Options extends object> implements AsyncDisposable
     await this.#end("KILL")
   }
 
-  async restart(changes: Partial<Options> = {}): Promise<void> {
+  async restart(changes: FlagChanges = {}): Promise<void> {
     await this.stop()
     await this.start(changes)
   }
 
   /** One more of its kind beside it, with what must differ; ended with `await using`. */
-  async another(changes: Partial<Options>): Promise<ManagedComponent<Options>> {
-    const other = new ManagedComponent(this.#describe, { ...this.#options, ...changes }, this.#surroundings, 2)
-    await other.start()
+  async another(changes: FlagChanges): Promise<ManagedComponent<Options>> {
+    const other = new ManagedComponent(this.#describe, this.#options, this.#surroundings, 2)
+    await other.start({ ...this.#changes, ...changes })
     return other
   }
 

@@ -9,8 +9,8 @@ import { scheduler } from "./scheduler.ts"
 
 const api = { etcdPort: 2379, port: 6443, token: "t0ken", storage: "json" } as const
 const all = [
-  etcd({ dataDir: "/var/lib/etcd", port: 2379 }), apiserver(api), scheduler({ port: 10259, leaderElection: false }),
-  scheduler({ port: 10259, leaderElection: true }), registry({ port: 5000 }), kubelet({ port: 10250, nodeIp: "10.77.0.2" }),
+  etcd({ dataDir: "/var/lib/etcd", port: 2379 }), apiserver(api), scheduler({ port: 10259 }),
+  registry({ port: 5000 }), kubelet({ port: 10250, nodeIp: "10.77.0.2" }),
   containerd({ pauseImage: "registry.k8s.io/pause:3.10", registryPort: 5000, mayAdjustOomScore: false }),
 ]
 /** The flags that the workshop itself types: those that need no reason. */
@@ -22,7 +22,7 @@ test("the workshop's flags, exactly", () => {
   expect(workshop(apiserver({ ...api, storage: "protobuf" }))).toEqual(["kube-apiserver", "--etcd-servers=http://127.0.0.1:2379",
     "--service-cluster-ip-range=10.0.0.0/24", "--bind-address=127.0.0.1", "--secure-port=6443",
     "--token-auth-file=/etc/kubernetes/tokens.csv", "--authorization-mode=AlwaysAllow"])
-  expect(workshop(scheduler({ port: 10259, leaderElection: false }))).toEqual(["kube-scheduler", "--kubeconfig=/root/.kube/config", "--secure-port=10259"])
+  expect(workshop(scheduler({ port: 10259 }))).toEqual(["kube-scheduler", "--kubeconfig=/root/.kube/config", "--secure-port=10259"])
   expect(workshop(kubelet({ port: 10250, nodeIp: "10.77.0.2" }))).toEqual(["kubelet", "--kubeconfig=/root/.kube/config", "--config=/etc/kubernetes/kubelet.yaml"])
   expect(argvOf(registry({ port: 5000 }))).toEqual(["crane", "registry", "serve", "--address=127.0.0.1:5000"])
 })

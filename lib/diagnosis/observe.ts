@@ -14,6 +14,8 @@ export interface Known {
   readonly name: ComponentName
   readonly argv: readonly string[]
   readonly isMeantToBe: boolean
+  /** Where its output goes, where that is not the usual place. */
+  readonly logPath?: string
 }
 
 /** Milliseconds for each look: whatever hangs must not make the diagnosis hang. */
@@ -45,7 +47,7 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
     const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
     const process = processes.find(({ argv }) => argv[0]?.split("/").at(-1) === PROGRAMS[name])
     const memory = known.find((one) => one.name === name)
-    const logPath = logOf(name)
+    const logPath = memory?.logPath ?? logOf(name)
     return {
       name, logPath, state: process?.state ?? "absent", pid: process?.pid ?? 0, argv: process?.argv ?? memory?.argv ?? [],
       isMeantToBe: known.length === 0 || memory?.isMeantToBe === true, answer: undefined, log: await logLines(machine, logPath),

@@ -74,11 +74,11 @@ export class AgentMachine implements Machine {
     return promise
   }
 
-  spawn(argv: readonly string[], options: { log: string; env?: Readonly<Record<string, string>> }): Promise<Spawned> {
+  spawn(argv: readonly string[], options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string }): Promise<Spawned> {
     const { promise, resolve, reject } = deferred<Spawned>()
     const exit = deferred<Exit>()
     const machineEnded = () => exit.resolve({ code: null, signal: "SIGKILL" })
-    const socket = this.#ask({ op: "spawn", argv: [...argv], env: { ...ENVIRONMENT, ...options.env }, cwd: "/root", log: options.log }, () => undefined, (reply) => {
+    const socket = this.#ask({ op: "spawn", argv: [...argv], env: { ...ENVIRONMENT, ...options.env }, cwd: options.cwd ?? "/root", log: options.log }, () => undefined, (reply) => {
       if (reply.is === "started") {
         resolve({ pid: reply.pid, exit: exit.promise })
         socket.unref() // From here on it only waits for an end.

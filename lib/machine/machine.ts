@@ -49,7 +49,7 @@ export interface Machine extends AsyncDisposable {
   readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>
   /** Starts what goes on running; its output is appended to the file `log` on the machine. */
-  spawn(argv: readonly string[], options: { log: string; env?: Readonly<Record<string, string>> }): Promise<Spawned>
+  spawn(argv: readonly string[], options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string }): Promise<Spawned>
   read(path: string): Promise<Buffer>
   /** Writes a file and the folders above it. */
   write(path: string, content: string | Buffer, mode?: number): Promise<void>

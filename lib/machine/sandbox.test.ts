@@ -159,8 +159,9 @@ describe("nothing is left on the host", () => {
   })
 
   test("when its supervisor is killed while another process ends it, which says so rather than wait for ever", async () => {
-    const { folder, detach } = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
-    await detach()
+    const sandbox = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
+    await sandbox.detach()
+    const { folder } = sandbox
     const attached = await attachSandbox(place.settings, place.name)
     const supervisor = Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
     process.kill(supervisor, "SIGSTOP")

@@ -23,7 +23,7 @@ export function expectation(error: unknown): Pick<Card, "expected" | "observed">
 
 function shown(value: unknown): string {
   if (value === "" || value === undefined) return "nothing"
-  const text = typeof value === "string" ? value : value instanceof RegExp ? String(value) : JSON.stringify(value) ?? String(value)
+  const text = typeof value === "string" ? value : value instanceof RegExp ? String(value) : JSON.stringify(value) ?? typeof value
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
 }
 

@@ -1,0 +1,37 @@
+import { join } from "node:path"
+import protobuf from "protobufjs"
+import { RemediedError } from "../errors.ts"
+import { packageRoot } from "../settings.ts"
+
+/** What lies at a key is no object of Kubernetes. */
+export class NotStoredError extends RemediedError {}
+
+/** Behind this the object is protobuf. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding */
+const MAGIC = "k8s\0"
+
+let known: Promise<protobuf.Root> | undefined
+
+/** How an object is encoded in etcd. */
+export function encodingOf(bytes: Buffer): "json" | "protobuf" | undefined {
+  if (bytes.subarray(0, MAGIC.length).toString("latin1") === MAGIC) return "protobuf"
+  return bytes[0] === "{".charCodeAt(0) ? "json" : undefined
+}
+
+/**
+ * An object as it lies in etcd, whichever way it is encoded; of protobuf only what fixtures/stored.proto names.
+ * @throws NotStoredError where it is neither JSON nor protobuf of Kubernetes
+ */
+export async function decode(bytes: Buffer): Promise<unknown> {
+  const encoding = encodingOf(bytes)
+  if (encoding === "json") return JSON.parse(bytes.toString())
+  if (encoding === undefined) throw new NotStoredError(`What etcd holds there is neither JSON nor protobuf: ${JSON.stringify(bytes.subarray(0, 40).toString())}.`, "Look at it: etcdctl get KEY --print-value-only | head -c 100")
+  const root = await (known ??= protobuf.load(join(packageRoot, "fixtures", "stored.proto")))
+  const plain = (type: string, raw: Uint8Array) => {
+    const message = root.lookupType(type)
+    return message.toObject(message.decode(raw), { bytes: String })
+  }
+  const unknown = plain("Unknown", bytes.subarray(MAGIC.length)) as { typeMeta?: { kind?: string; apiVersion?: string }; raw?: string } // As the message is declared.
+  const kind = unknown.typeMeta?.kind ?? "Object"
+  const type = root.get(kind) === null ? "Object" : kind
+  return { ...unknown.typeMeta, ...plain(type, Buffer.from(unknown.raw ?? "", "base64")) }
+}

@@ -1,0 +1,56 @@
+import { lstat, readdir, readFile, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { UsageError } from "../errors.ts"
+import type { Machine } from "../machine/machine.ts"
+
+/** Where a learner's folder lies on the machine. */
+export const HOME = "/root/cluster"
+
+/** Bytes: a folder of start scripts and configuration is small. */
+const LARGEST = 16 * 2 ** 20
+
+/** A start script of a learner's. */
+export interface Script {
+  readonly name: string
+  /** The lesson whose components it starts. */
+  readonly lesson: number
+}
+
+/** What a learner has written. */
+export interface Folder {
+  readonly path: string
+  /** In the order in which they are run. */
+  readonly scripts: readonly Script[]
+  readonly files: readonly { readonly name: string; readonly mode: number }[]
+}
+
+/** @throws UsageError where it is no folder with start scripts */
+export async function readFolder(path: string): Promise<Folder> {
+  const about = await stat(path).catch(() => undefined) // It is not there, or not to be seen.
+  if (about === undefined) throw new UsageError(`${path} is not there.`, "Lay one out with: npx byhand new FOLDER")
+  if (!about.isDirectory()) throw new UsageError(`${path} is not a folder.`, "Name the folder that holds the start scripts.")
+  const files = await filesIn(path, "")
+  const size = files.reduce((sum, file) => sum + file.size, 0)
+  if (size > LARGEST) throw new UsageError(`${path} holds ${Math.round(size / 2 ** 20)} MiB, more than ${LARGEST / 2 ** 20}.`, "Keep start scripts and configuration in it, and nothing else.")
+  const scripts = files.flatMap(({ name }) => {
+    const [, number] = /^(\d\d)-[^/]*\.sh$/.exec(name) ?? []
+    return number === undefined ? [] : [{ name, lesson: Number(number) }]
+  })
+  if (scripts.length === 0) throw new UsageError(`${path} holds no start script, such as 01-etcd.sh.`, "Lay one out with: npx byhand new FOLDER")
+  return { path, files, scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
+}
+
+async function filesIn(root: string, folder: string): Promise<{ name: string; mode: number; size: number }[]> {
+  const found = await Promise.all((await readdir(join(root, folder))).filter((entry) => entry !== ".git" && entry !== "node_modules").map(async (entry) => {
+    const name = join(folder, entry)
+    const about = await lstat(join(root, name))
+    if (about.isDirectory()) return filesIn(root, name)
+    return about.isFile() ? [{ name, mode: about.mode & 0o777, size: about.size }] : [] // A link could lead anywhere on the host.
+  }))
+  return found.flat()
+}
+
+/** Copies the folder to the machine. */
+export async function layOut(machine: Machine, { path, files }: Folder): Promise<void> {
+  for (const { name, mode } of files) await machine.write(join(HOME, name), await readFile(join(path, name)), mode)
+}
