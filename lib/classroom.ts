@@ -11,7 +11,7 @@ import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts
 import { findProcesses } from "./discovery/process.ts"
 import { configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
-import { startSandbox } from "./machine/sandbox.ts"
+import { limitsOfScripts, startSandbox } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
 import { observe } from "./diagnosis/observe.ts"
@@ -60,7 +60,7 @@ export class Classroom implements AsyncDisposable {
   static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
     const { sabotage, subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings })
+    const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings, limits: folder === undefined ? {} : limitsOfScripts(patience) })
     const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
     await saboteur?.atStart()
     if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur)
