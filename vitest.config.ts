@@ -10,6 +10,7 @@ import { Preparation } from "./lib/report/preparation.ts"
 import { TypedLines } from "./lib/report/typed-lines.ts"
 import { sabotageOf } from "./lib/sabotage/all.ts"
 import { readSettings, type Settings } from "./lib/settings.ts"
+import { readFolder } from "./lib/subject/folder.ts"
 
 const settings = await admittedSettings()
 
@@ -19,6 +20,7 @@ async function admittedSettings(): Promise<Settings> {
     // What nobody serves or knows is refused before anything starts.
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
+    if (found.subject !== undefined) await readFolder(found.subject)
     return found
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)

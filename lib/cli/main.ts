@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander"
 import { messageOf, UsageError } from "../errors.ts"
+import type { GradeOptions } from "./grade.ts"
 import type { CommonOptions, Outcome } from "./options.ts"
 import { once, wrongUse } from "./wrong-use.ts"
 
@@ -31,17 +32,16 @@ command("transcript", "the whole workshop as a bash script, to run as root in an
 command("new <folder>", "lay out a folder for start scripts of your own, to be graded: goals, hints, a README and a workflow for CI")
   .option("--suite <spec>", "what its package.json names as this suite (default: this version, or this checkout's path)", once("--suite"))
   .action(async (folder: string, options: CommonOptions & { suite?: string }) => show(options, await (await import("./new.ts")).newFolder(folder, options)))
-command("grade [lessons...]", "the lessons, or those with these numbers: the same run as `npx vitest run`")
+command("grade [targets...]", "all lessons, or those with these numbers, on our own cluster or on that of a folder's start scripts:\nbyhand grade my-cluster 03; the same run as `npx vitest run`", "--json [file]", "for programs to read: to a file besides, or instead of what people read")
   .option("--strict", "count what cannot be checked here as failed")
   .option("--except <list>", "lessons or titles of tests, comma-separated, that --strict does not count", once("--except"))
-  .action(async (lessons: string[], options: CommonOptions & { strict?: boolean; except?: string }) =>
-    (await import("./grade.ts")).grade(lessons, options))
+  .action(async (targets: string[], options: GradeOptions) => (await import("./grade.ts")).grade(targets, options))
 
-function command(nameAndArguments: string, description: string): Command {
+function command(nameAndArguments: string, description: string, json = "--json", forPrograms = "for programs to read"): Command {
   return strict(program.command(nameAndArguments)).description(description)
     .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2", once("--kubernetes"))
     .option("--name <name>", "name of the cluster, where there are several (default: byhand)", once("--name"))
-    .option("--json", "for programs to read")
+    .option(json, forPrograms)
 }
 
 /** What is wrong with the words that were given is said below, in one line. */

@@ -20,6 +20,7 @@ export const access: readonly Sabotage[] = [
   { id: "kubeconfig-without-tls", breaks: "the kubeconfig says http", script: edited("s/https:/http:/"), ...kubectl, finding: "kubeconfig-without-tls" },
   { id: "kubeconfig-without-token", breaks: "the kubeconfig holds no token", script: edited("/token:/d"), ...kubectl, finding: "kubeconfig-without-token" },
   { id: "kubeconfig-with-another-token", breaks: "the kubeconfig holds a token that nobody knows", script: edited("s/token: .*/token: some-other-token/"), ...kubectl, finding: "wrong-token" },
+  { id: "token-changed", breaks: "the token is another in the token file and in the kubeconfig, and kube-apiserver read the old one", script: `sed -i 's/^[^,]*/some-other-token/' ${TOKENS_FILE}\n${edited("s/token: .*/token: some-other-token/")}`, ...kubectl, finding: "token-read-before" },
   { id: "kubeconfig-with-another-ca", breaks: "the kubeconfig trusts another CA", script: edited(`s#${pki.ca.certificate}#${pki.kubelet.certificate}#`), ...kubectl, finding: "certificate-of-another-ca" },
   { id: "kubeconfig-without-ca", breaks: "the kubeconfig does not say which CA to trust", script: edited("/certificate-authority/d"), ...kubectl, finding: "untrusted-certificate" },
   { id: "kubeconfig-ca-missing", breaks: "the kubeconfig names a CA's certificate that is not there", script: edited(`s#${pki.ca.certificate}#/etc/kubernetes/pki/root.crt#`), ...kubectl, finding: "certificate-authority-missing" },

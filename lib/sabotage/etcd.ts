@@ -1,5 +1,6 @@
 import { flags, listen, type Sabotage } from "./sabotage.ts"
 
+const TWO_MEMBERS = "default=http://localhost:2380,other=http://127.0.0.1:2390"
 const boots = { fails: ["01 etcd starts"], blocks: 1 } as const
 const etcdFlags = (changes: Readonly<Record<string, string | null>>) => ({ component: { "etcd": flags(changes) } })
 
@@ -22,7 +23,11 @@ export const etcd: readonly Sabotage[] = [
   { id: "etcd-data-folder-is-a-file", breaks: "a file lies where etcd's data folder should be", script: "touch /var/lib/etcd", ...boots, finding: "data-folder-not-writable" },
   { id: "etcd-disk-full", breaks: "there is no room where etcd keeps its data", script: "mkdir -p /var/lib/etcd; mount -t tmpfs -o size=16m tmpfs /var/lib/etcd", ...boots, finding: "disk-full" },
   { id: "etcd-of-a-larger-cluster", breaks: "etcd belongs to a cluster whose other member is not there",
-    ...etcdFlags({ "--initial-cluster": "default=http://localhost:2380,other=http://127.0.0.1:2390" }), ...boots, finding: "out-of-quorum" },
+    ...etcdFlags({ "--initial-cluster": TWO_MEMBERS }), ...boots, finding: "out-of-quorum" },
+  { id: "etcd-peer-of-another-cluster", breaks: "the other member of etcd's cluster was started for another cluster",
+    script: `etcd --name=other --data-dir=/var/lib/other --listen-peer-urls=http://127.0.0.1:2390 --initial-advertise-peer-urls=http://127.0.0.1:2390 --listen-client-urls=http://127.0.0.1:2398 \\
+  --advertise-client-urls=http://127.0.0.1:2398 --initial-cluster=${TWO_MEMBERS} --initial-cluster-token=another >/dev/null 2>&1 &`,
+    ...etcdFlags({ "--initial-cluster": TWO_MEMBERS }), ...boots, finding: "peer-of-another-cluster" },
   { id: "etcd-loses-its-quorum", breaks: "a second member is added that nobody starts",
     before: "01 put says OK", script: "etcdctl member add ghost --peer-urls=http://127.0.0.1:2999",
     fails: ["01 put says OK", "01 etcd's API holds", "01 each put", "01 a watch", "01 the key outlives", "02 kube-apiserver starts"], blocks: 2, finding: "out-of-quorum" },

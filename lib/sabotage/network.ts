@@ -13,7 +13,7 @@ export const network: readonly Sabotage[] = [
   { id: "cni-of-no-kind", breaks: "the CNI configuration lists no plugin", component: { "containerd": file(CONFIG, () => '{ "cniVersion": "1.0.0", "name": "byhand", "plugins": [] }\n') }, until: 5,
     fails: ["05 it becomes Ready"], finding: "cni-not-ready" },
   { id: "cni-plugin-missing", breaks: "the CNI configuration names a plugin that is not there", component: { "containerd": file(CONFIG, (text) => text.replace('"host-local"', '"dhcp"')) }, script: stuck, fails: [], finding: "cni-plugin-missing" },
-  { id: "cni-subnet-used-up", breaks: "the Pods' subnet has one address", component: { "containerd": file(CONFIG, (text) => text.replace("10.88.0.0/24", "10.88.0.0/30")) },
+  { id: "cni-subnet-used-up", breaks: "the Pods' network has one address", component: { "containerd": file(CONFIG, (text) => text.replace('"10.88.0.0/24"', '"10.88.0.0/24", "rangeStart": "10.88.0.2", "rangeEnd": "10.88.0.2"')) },
     fails: ["07 and a new Pod"], finding: "cni-subnet-used-up" },
   { id: "cni-subnet-changed", breaks: "the Pods' subnet is changed while the bridge is there",
     script: `kubectl run first --image=nginx

@@ -2,7 +2,7 @@ import { flags, type Sabotage } from "./sabotage.ts"
 
 /** What lesson 06 documents, broken in a cluster that runs. */
 export const outcomes06: readonly Sabotage[] = [
-  { id: "quota-nobody-counts", breaks: "somebody limits how many Pods there may be, and nobody counts them", before: "06 kubectl run hello", script: "kubectl create quota few --hard=pods=10",
+  { id: "quota-nobody-counts", breaks: "somebody limits how many Pods there may be, and nobody counts them", before: "06 kubectl run hello", script: "kubectl create quota few --hard=pods=10\nuntil kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'status unknown'; do sleep 0.1; done",
     fails: ["06 "], until: 6, finding: "quota-uncounted" },
   { id: "history-compacted", breaks: "etcd's old revisions are thrown away", before: "06 revision by revision",
     script: `etcdctl compact "$(etcdctl get / -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/')"`, fails: ["06 revision by revision"], finding: "history-compacted" },

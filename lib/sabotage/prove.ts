@@ -1,6 +1,7 @@
 import { execa } from "execa"
 import { join } from "node:path"
 import { z } from "zod"
+import { gradeDocument } from "../report/grade-document.ts"
 import { packageRoot } from "../settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -25,26 +26,18 @@ interface Verdict {
   readonly finding: string
 }
 
-const graded = z.object({
-  errors: z.array(z.string()),
-  verdicts: z.array(z.object({
-    lesson: z.string(), title: z.string(), verdict: z.string(), reason: z.string().nullable(),
-    card: z.object({ finding: z.object({ id: z.string() }).optional() }).nullable(),
-  })),
-})
 const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
 
 const byhand = (args: readonly string[], sabotage?: string) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args],
   { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: PATIENCE, ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
 
-/** All lessons, in a cluster that is broken so, or in a whole one. */
-async function grade(sabotage?: Sabotage): Promise<{ verdicts: Verdict[]; errors: string[] }> {
-  const lessons = sabotage?.until === undefined ? [] : Array.from({ length: sabotage.until }, (_, at) => String(at + 1))
-  const { stdout, stderr } = await byhand(["grade", "--json", ...lessons], sabotage?.id)
-  const json = stdout.slice(Math.max(0, stdout.indexOf('{\n  "errors"')))
+/** Lessons in a cluster that is broken so, or in a whole one; all by default. */
+async function grade(sabotage?: string, lessons: readonly string[] = []): Promise<{ verdicts: Verdict[]; errors: string[] }> {
+  const { stdout, stderr } = await byhand(["grade", ...lessons, "--json"], sabotage)
   try {
-    const { verdicts, errors } = graded.parse(JSON.parse(json))
-    return { errors, verdicts: verdicts.map(({ lesson, title, verdict, reason, card }) => ({ test: `${lesson} ${title}`, verdict, reason: reason ?? "", finding: card?.finding?.id ?? "none" })) }
+    const { lessons, errors } = gradeDocument.parse(JSON.parse(stdout.slice(Math.max(0, stdout.indexOf("{\n")))))
+    return { errors, verdicts: lessons.flatMap(({ id, tests }) => tests.map(({ title, verdict, reason, finding }) => (
+      { test: `${id} ${title}`, verdict, reason: reason ?? "", finding: finding ?? "none" }))) }
   } catch {
     return { verdicts: [], errors: [`the lessons told nothing: ${stderr.trim() || stdout.slice(-500)}`] }
   }
@@ -64,18 +57,35 @@ export async function unbroken(): Promise<{ tests: string[]; mistakes: string[] 
   }
 }
 
-/** Breaks a cluster so, and compares what comes of it with what was predicted. @param tests all that there are */
-export async function prove(sabotage: Sabotage, tests: readonly string[]): Promise<Proof> {
+/**
+ * Breaks a cluster so, and compares what comes of it with what was predicted.
+ * @param tests all that there are
+ * @param isWhole whether every lesson runs, rather than those that can tell: what is done just before a test cannot
+ *   trouble an earlier lesson, and what blocks nothing is not looked for beyond the last lesson that it fails
+ */
+export async function prove(sabotage: Sabotage, tests: readonly string[], isWhole: boolean): Promise<Proof> {
   const before = performance.now()
   const unknown = [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter((name) => !tests.some((test) => test.startsWith(name)))
   const { verdicts, mistakes } = unknown.length > 0 ? { verdicts: new Map<string, string>(), mistakes: unknown.map((name) => `there is no test ${name} …`) }
     : sabotage.fails.length === 0 ? await proveByDoctor(sabotage)
-    : await proveByLessons(sabotage)
+    : await proveByLessons(sabotage, isWhole ? lessonsOf(tests) : telling(sabotage, lessonsOf(tests)))
   return { sabotage, verdicts, mistakes, seconds: (performance.now() - before) / 1000 }
 }
 
-async function proveByLessons(sabotage: Sabotage): Promise<Pick<Proof, "verdicts" | "mistakes">> {
-  const { verdicts, errors } = await grade(sabotage)
+function lessonsOf(tests: readonly string[]): string[] {
+  return [...new Set(tests.map((test) => test.slice(0, 2)))]
+}
+
+/** The lessons that can tell whether a sabotage does what was predicted. */
+function telling({ before, fails, blocks, until }: Sabotage, lessons: readonly string[]): string[] {
+  const first = before?.slice(0, 2) ?? lessons[0] ?? ""
+  const last = until ?? (blocks === undefined ? Math.max(...fails.map((test) => Number(test.slice(0, 2)))) : Infinity)
+  return lessons.filter((lesson) => lesson >= first && Number(lesson) <= last)
+}
+
+async function proveByLessons(sabotage: Sabotage, lessons: readonly string[]): Promise<Pick<Proof, "verdicts" | "mistakes">> {
+  const { verdicts: all, errors } = await grade(sabotage.id, lessons)
+  const verdicts = all.filter(({ test }) => lessons.includes(test.slice(0, 2)))
   const mustFailOne = (test: string) => sabotage.fails.some((name) => test.startsWith(name))
   const firstToFail = verdicts.findIndex(({ test }) => mustFailOne(test))
   const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }, at) => {

@@ -141,7 +141,7 @@ export class Round {
   async #end(child: ChildProcess, output: () => Promise<string>): Promise<void> {
     if (!hasEnded(child) && !await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])) {
       this.#problems.push(`The run had not ended ${TIME_TO_END / 1000} s later. ${tail(await output())}`)
-      signal(-(child.pid ?? 0), "SIGKILL")
+      for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // The supervisor, in the same process group, is spared.
       await once(child, "exit")
     }
     if (!this.#onDisk) return

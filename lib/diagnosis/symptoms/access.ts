@@ -23,8 +23,6 @@ export const access: readonly Symptom[] = [
     cause: "the certificate that kube-apiserver shows ($1) was not signed by the CA that clients trust ($2)", remedy: "Have it signed by that CA, or name its own CA in the kubeconfig: certificate-authority.", look: "openssl verify -CAfile $2 $1" },
   { id: "certificate-for-other-names", component: "kube-apiserver", sign: certificate("kube-apiserver", otherName),
     cause: "the certificate that kube-apiserver shows ($1) is not for $2, by which clients call it, but for $3", remedy: "Make one whose subjectAltName has it, or call it by a name that it has.", look: "openssl x509 -noout -ext subjectAltName -in $1" },
-  { id: "certificate-for-other-names", component: "kube-apiserver", sign: said(/certificate is (?:valid for (.+), not ([^\s"]+)|not valid for any names, but wanted to match (\S+))/),
-    cause: "the certificate that kube-apiserver shows is for $1, not for $2$3", remedy: "Make one whose subjectAltName has it, or call it by a name that it has.", look: "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName" },
   { id: "certificate-authority-missing", component: "kube-apiserver", sign: said(/unable to read certificate-authority (\S+) for \S+ due to .*no such file/),
     cause: `the kubeconfig names the CA $1, which is not there`, remedy: "Name the CA's certificate in certificate-authority.", look: "ls -l $1" },
   { id: "untrusted-certificate", component: "kube-apiserver", sign: said(/(certificate signed by unknown authority)/),

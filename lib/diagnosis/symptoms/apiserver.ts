@@ -100,8 +100,6 @@ export const apiserver: readonly Symptom[] = [
       return ending === undefined || seen.complaint === "" ? undefined : { evidence: `namespace ${ending.metadata.name}: deletionTimestamp ${String(ending.metadata["deletionTimestamp"])}`, names: [ending.metadata.name] }
     },
     cause: "the namespace $1 was deleted, and stays Terminating: no kube-controller-manager runs that would empty and finish it", remedy: "Finish it by hand: kubectl get namespace $1 -o json | sed '/\"finalizers\"/,/]/d' | kubectl replace --raw /api/v1/namespaces/$1/finalize -f -; kube-apiserver makes its own namespaces again.", look: "kubectl get namespace $1 -o yaml" },
-  { id: "over-quota", component: "kube-apiserver", sign: said(/forbidden: (?:exceeded quota: |status unknown for quota: )([^,]+), (.*?)\.?$/),
-    cause: "the ResourceQuota $1 forbids it ($2)", remedy: "kubectl delete resourcequota $1, or raise it.", look: "kubectl describe resourcequota" },
   { id: "forbidden-by-policy", component: "kube-apiserver", sign: said(/ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request: (.*?)\.?$/),
     cause: "the admission policy $1 forbids it: $3", remedy: "kubectl delete validatingadmissionpolicybinding $2, or mend the policy.", look: "kubectl get validatingadmissionpolicy $1 -o yaml" },
   { id: "kube-apiserver-not-running", component: "kube-apiserver",

@@ -23,7 +23,12 @@ export const etcd: readonly Symptom[] = [
       return shown === undefined ? undefined : { ...shown, names: [flagOf(componentOf(seen, "etcd"), "--data-dir") ?? "default.etcd"] }
     },
     cause: "the disk is full where etcd keeps its data, in $1", remedy: "Make room there, or give etcd a --data-dir on another disk.", look: "df -h $1" },
-  { id: "disk-full", component: "etcd", sign: said(/etcdctl snapshot save (\S+).*no space left on device/),
+  { id: "disk-full", component: "etcd",
+    sign: (seen) => {
+      const path = /etcdctl snapshot save (\S+)/.exec(seen.complaint)?.[1]
+      const shown = said(/no space left on device/)(seen)
+      return path === undefined || shown === undefined ? undefined : { ...shown, names: [path] }
+    },
     cause: "the disk is full where the snapshot $1 was to lie", remedy: "Make room there, or save it elsewhere.", look: "df -h $(dirname $1)" },
   { id: "data-folder-not-writable", component: "etcd", sign: logged("etcd", /failed to list data directory","dir":"([^"]+)","error":"(?:readdirent \S+ )?([^"]+)"/),
     cause: "its data folder $1 cannot be used: $2", remedy: "Give etcd a folder of its own that it may write to: --data-dir.", look: "ls -ld $1" },
@@ -35,8 +40,8 @@ export const etcd: readonly Symptom[] = [
     cause: "etcd's own name is $1, and --initial-cluster does not list it", remedy: "Use one name in both: --name and --initial-cluster=NAME=ADDRESS.", look: "ps -o args= -C etcd" },
   { id: "advertised-address-missing", component: "etcd", sign: logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/),
     cause: "etcd is told where to listen for clients, and not what to tell them", remedy: "Add --advertise-client-urls with the same address.", look: "ps -o args= -C etcd" },
-  { id: "data-folder-of-another-member", component: "etcd", sign: logged("etcd", /"msg":"(.*?(?:cluster ID mismatch|member ID mismatch|has already been bootstrapped|the member has been permanently removed)[^"]*)"/),
-    cause: "its data folder belongs to another cluster, or to another member: $1", remedy: "Name the right --data-dir, or start with an empty one.", look: "ps -o args= -C etcd" },
+  { id: "peer-of-another-cluster", component: "etcd", sign: logged("etcd", /"msg":"request cluster ID mismatch".*?"local-member-cluster-id":"(\w+)".*?"remote-peer-cluster-id":"(\w+)"/),
+    cause: "etcd is a member of cluster $1, and the peer that it talks to is one of cluster $2: one of them was started with a data folder, or an --initial-cluster-token, of another cluster", remedy: "Give all members of a cluster the same --initial-cluster and --initial-cluster-token, and start the one that is wrong with an empty --data-dir.", look: "ps -o args= -C etcd; grep 'ID mismatch' /var/log/byhand/etcd.log | tail -n 2" },
   { id: "out-of-quorum", component: "etcd",
     sign: (seen) => {
       const one = componentOf(seen, "etcd")

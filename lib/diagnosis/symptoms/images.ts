@@ -3,7 +3,7 @@ import type { Symptom } from "../symptom.ts"
 
 /** What goes wrong between a Pod and its image, most specific first. */
 export const images: readonly Symptom[] = [
-  { id: "sandbox-image", component: "containerd", sign: stuck(/failed to get sandbox image "([^"]+)": (.*)/),
+  { id: "sandbox-image", component: "containerd", sign: stuck(/^FailedCreatePodSandBox: .*failed to (?:get sandbox|pull) image "([^"]+)": (?:failed to pull and unpack image "[^"]+": )?(.*)/),
     cause: "containerd cannot get the image that holds every Pod's namespaces open ($2), so no Pod can start", remedy: "Let it have that image, or name another in its configuration: sandbox, below pinned_images.", look: "grep -n sandbox /etc/containerd/config.toml; ctr -n k8s.io images ls" },
   { id: "image-never-pulled", component: "kubelet", sign: waits(/Container image "([^"]+)" is not present with pull policy of Never/),
     cause: "Pod $1 may not pull its image $2 (imagePullPolicy: Never), and the image is not on this Node", remedy: "Put it there (ctr -n k8s.io images import ARCHIVE), or let it be pulled: imagePullPolicy: IfNotPresent.", look: "ctr -n k8s.io images ls" },

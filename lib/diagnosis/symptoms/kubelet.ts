@@ -81,7 +81,7 @@ export const kubelet: readonly Symptom[] = [
     cause: "kube-apiserver calls the kubelet by its Node's name, $1, and cannot find out that name's address", remedy: "Let the name be known (/etc/hosts), or start kube-apiserver with --kubelet-preferred-address-types=InternalIP.", look: "getent hosts $1" },
   { id: "node-without-kubelet", component: "kubelet",
     sign: (seen) => first(seen.api?.nodes ?? [], ({ metadata: { name } }) => {
-      const isOnlyPaper = name !== seen.hostname && flagOf(componentOf(seen, "kubelet"), "--hostname-override") !== name && seen.complaint.includes(name)
+      const isOnlyPaper = name !== seen.hostname && flagOf(componentOf(seen, "kubelet"), "--hostname-override") !== name && /\/registry\/minions\/|node\//.test(seen.complaint)
         && seen.api?.leases.every((lease) => lease.metadata.name !== name || lease.metadata.namespace !== "kube-node-lease") === true
       return isOnlyPaper && componentOf(seen, "kubelet")?.state === "running" ? { evidence: `Node ${name}; no lease ${name} in kube-node-lease`, names: [name] } : undefined
     }),

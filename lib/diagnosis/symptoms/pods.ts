@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { containers, eventsOf, first, lastWords, nodeOf, stuck, waits, type Container } from "../containers.ts"
 import type { Observation } from "../observation.ts"
-import { matched, object, said, type Shown, type Sign, type Symptom } from "../symptom.ts"
+import { complainedOf, matched, object, said, type Shown, type Sign, type Symptom } from "../symptom.ts"
 import { containerdConfig } from "./containerd.ts"
 
 /** What becomes of Pods, Deployments and Services, most specific first. */
@@ -21,8 +21,8 @@ export const pods: readonly Symptom[] = [
       return stuck(/(can't get final child's PID from pipe: EOF|oom_score_adj.*permission denied)/)(seen)
     },
     cause: "Pod $1 cannot start: containerd asks for a lower OOM score than this machine may give (it has no CAP_SYS_RESOURCE), and runc dies of that", remedy: "Set restrict_oom_score_adj = true below [plugins.\"io.containerd.cri.v1.runtime\"] in containerd's configuration, and start containerd again.", look: "grep -n oom /etc/containerd/config.toml; grep CapEff /proc/self/status" },
-  { id: "sandbox-not-permitted", component: "containerd", sign: stuck(/^FailedCreatePodSandBox: .*?((?:unshare|mount|clone|bpf|mknod|keyctl|setns|pivot_root|sethostname|[\w ]+?)[^:]*: operation not permitted)/i),
-    cause: "the kernel refuses what runc needs for Pod $1: $2. This machine lacks a capability, or a seccomp filter stands in the way", remedy: "Give the machine all capabilities and no seccomp filter: it starts containers itself.", look: "grep -E 'CapBnd|Seccomp' /proc/$(pidof containerd)/status" },
+  { id: "sandbox-not-permitted", component: "containerd", sign: stuck(/^FailedCreatePodSandBox: .*runc create failed: (.*(?:can't get final child's PID from pipe: EOF|operation not permitted).*)/),
+    cause: "runc dies while it makes the namespaces of Pod $1 ($2): the kernel refuses what it asks for, since it lacks a capability, or a seccomp filter stands in the way", remedy: "Give the machine all capabilities and no seccomp filter: it starts containers itself.", look: "grep -E 'CapBnd|Seccomp:' /proc/$(pidof containerd)/status; grep -n BinaryName /etc/containerd/config.toml" },
   { id: "runtime-missing", component: "containerd", sign: stuck(/(?:runtime "([^"]+)" binary not installed|exec: \\?"([\w./-]*runc[\w./-]*)\\?": executable file not found|fork\/exec (\S+): no such file)/),
     cause: "containerd cannot find the program that starts containers for Pod $1 ($2$3$4)", remedy: "Put runc and containerd-shim-runc-v2 on the PATH, or correct runtime_type in containerd's configuration.", look: "which runc containerd-shim-runc-v2; grep -n runtime_type /etc/containerd/config.toml" },
   { id: "seccomp-profile-missing", component: "kubelet", sign: waits(/cannot load seccomp profile "([^"]+)": (.*)/),
@@ -65,8 +65,8 @@ export const pods: readonly Symptom[] = [
     cause: "the quota $1 limits $2, and nobody has counted how many there are: kube-controller-manager does that, and none runs, so kube-apiserver lets none be made", remedy: "Start kube-controller-manager, or delete the quota: kubectl delete quota $1", look: "kubectl describe quota $1" },
   { id: "stored-as-protobuf", component: "kube-apiserver", sign: said(/is not valid JSON.*|Unexpected token.*/),
     cause: "an object lies in etcd in another encoding than JSON: a kube-apiserver without --storage-media-type=application/json has written it", remedy: "Start every kube-apiserver with that flag; what is written next is JSON again.", look: "ps -o args= -C kube-apiserver; etcdctl get KEY | xxd | head -3" },
-  { id: "history-compacted", component: "etcd", sign: said(/required revision has been compacted|mvcc: required revision/),
-    cause: "etcd has thrown old revisions away (compaction), so an object's earlier states can no longer be read", remedy: "Nothing is broken. To see an object's whole story, watch it from the start: kubectl get pod NAME --watch", look: "etcdctl get / --rev=1" },
+  { id: "history-compacted", component: "etcd", sign: compacted,
+    cause: "etcd has thrown away what came before revision $1 (compaction), so an object's earlier states can no longer be read", remedy: "Nothing is broken. To see an object's whole story, watch it from the start: kubectl get pod NAME --watch", look: "etcdctl get / --rev=1" },
   { id: "snapshot-missing", component: "etcd", sign: said(/(\/\S+\.db): no such file or directory|open (\/\S+\.db)|lstat (\/\S+\.db)/),
     cause: "the backup $1$2$3 is not there", remedy: "Without it what etcd held is lost. Keep backups where nothing else cleans up: etcdctl snapshot save FILE", look: "ls -l $1$2$3" },
   { id: "snapshot-damaged", component: "etcd", sign: said(/(expected sha256 .*|snapshot file integrity check.*|snapshot missing hash.*|.*invalid database.*|unexpected EOF.*|file size too small.*)/),
@@ -118,6 +118,12 @@ function notFound(seen: Observation): Shown | undefined {
 function notLost(seen: Observation): Shown | undefined {
   if (said(/promise resolved .* instead of rejecting/)(seen) === undefined) return undefined
   return matched(seen.components.find(({ name }) => name === "etcd")?.log ?? [], /recovered v3 backend from snapshot|"msg":"restarting local member"|recovered store from snapshot/)
+}
+
+/** Revisions were asked for, and etcd has thrown some away. */
+function compacted(seen: Observation): Shown | undefined {
+  if (said(/Watcher canceled|required revision has been compacted/)(seen) === undefined) return undefined
+  return complainedOf("etcd", /finished scheduled compaction","compact-revision":(\d+)/)(seen)
 }
 
 function madeAnew(seen: Observation): Shown | undefined {

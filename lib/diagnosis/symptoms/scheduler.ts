@@ -1,6 +1,6 @@
-import { certificate, expired, otherCa } from "../certificates.ts"
+import { certificate, otherCa } from "../certificates.ts"
 import type { ApiObject, Observation } from "../observation.ts"
-import { frozen, goneFlag, holderOf, listens, unknownFlag } from "../signs.ts"
+import { frozen, goneFlag, holderOf, unknownFlag } from "../signs.ts"
 import { componentOf, event, flagOf, isUnwell, logged, type Symptom } from "../symptom.ts"
 
 const UNKNOWN = /unknown flag: (--[\w-]+)/
@@ -19,8 +19,6 @@ export const scheduler: readonly Symptom[] = [
     cause: "its kubeconfig $1 is not there", remedy: "Write a kubeconfig there, or name another with --kubeconfig.", look: "ls -l $1" },
   { id: "certificate-key-mismatch", component: "kube-scheduler", sign: logged("kube-scheduler", /tls: private key does not match public key/),
     cause: "its key and its certificate do not belong together", remedy: "Name the key that the certificate was made with: --tls-private-key-file beside --tls-cert-file.", look: "openssl x509 -noout -pubkey -in CERTIFICATE; openssl pkey -pubout -in KEY" },
-  { id: "certificate-expired", component: "kube-scheduler", sign: certificate("kube-scheduler", expired),
-    cause: "the certificate that kube-scheduler shows ($1) counted until $2, and this machine's clock says $3", remedy: "Make a new one, or set the clock.", look: "openssl x509 -noout -dates -in $1; date -u" },
   { id: "certificate-of-another-ca", component: "kube-scheduler", sign: certificate("kube-scheduler", otherCa),
     cause: "the certificate that kube-scheduler shows ($1) was not signed by the CA that clients trust ($2)", remedy: "Have it signed by that CA.", look: "openssl verify -CAfile $2 $1" },
   { id: "scheduler-elsewhere", component: "kube-scheduler",
@@ -51,11 +49,6 @@ export const scheduler: readonly Symptom[] = [
       return { evidence: `Pod ${waiting.metadata.name} has no spec.nodeName; there is no process kube-scheduler`, names: [waiting.metadata.name] }
     },
     cause: "kube-scheduler does not run: Pod $1 waits for a Node, and nobody looks for one", remedy: "Start it again. Its log tells how it ended.", look: "tail /var/log/byhand/kube-scheduler.log" },
-  { id: "scheduler-cannot-reach-apiserver", component: "kube-scheduler", sign: (seen) => {
-      const shown = logged("kube-scheduler", /dial tcp (\S+:\d+): connect: connection refused/)(seen)
-      return shown === undefined || listens(seen, shown.names?.[0] ?? "") ? undefined : shown
-    },
-    cause: "kube-scheduler calls kube-apiserver at $1, where nobody listens", remedy: "Start kube-apiserver, or mend the kubeconfig's server.", look: "ss -tlnp; grep server /root/.kube/config" },
   { id: "nodes-cordoned", component: "kube-scheduler",
     sign: (seen) => {
       const cordoned = (seen.api?.nodes ?? []).filter((node) => isCordoned(node))
