@@ -134,9 +134,9 @@ describe.skipIf(!isRoot)("a machine made by root", () => {
 
 test("a machine ends when its time is over; whoever waits is told, and nothing is left", async () => {
   const before = await place.census()
-  const { machine } = await start({ seconds: 2 })
+  const { machine } = await start({ seconds: 8 })
   const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
-  await expect(machine.run(["sleep", "60"])).rejects.toThrow(`The machine ${place.name} has ended: its 2 seconds were over. Start it again.`)
+  await expect(machine.run(["sleep", "60"])).rejects.toThrow(`The machine ${place.name} has ended: its 8 seconds were over. Start it again.`)
   expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
   const without = ({ processes, cgroups, namespaces, files }: typeof before) => ({ processes, cgroups, namespaces, files })
   await expect.poll(async () => without(await place.census()), { timeout: 20_000 }).toEqual(without(before))

@@ -110,6 +110,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   const command = [...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []), "sh", join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS, logsFolder]
   const [file = "", ...args] = privilege === "sudo" ? ["sudo", "-n", ...command] : command
   const deadline = limits.seconds === undefined ? Infinity : performance.now() + limits.seconds * 1000
+  const whyEnded = () => (performance.now() < deadline ? undefined : `its ${limits.seconds} seconds were over`)
   const supervisor = execa(file, args,
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
   let complaints = ""
@@ -121,7 +122,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   })
   if (!(await ready)) {
     await ended
-    throw new MachineStartError(`A machine of namespaces could not be made here: ${complaints.trim() || "its first process ended at once"}.`,
+    throw new MachineStartError(`A machine of namespaces could not be made here: ${whyEnded() ?? (complaints.trim() || "its first process ended at once")}.`,
       "npx byhand doctor says what this host can run and what to change.")
   }
   // Neither the pipes nor the supervisor keep this process from ending; its end is what the supervisor waits for.
@@ -134,7 +135,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     await ended
   }
   return {
-    machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end, whyEnded: () => (performance.now() < deadline ? undefined : `its ${limits.seconds} seconds were over`) }),
+    machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end, whyEnded }),
     privilege,
     folder,
     logs: join(logsFolder, id),

@@ -37,7 +37,7 @@ export function waysOut(host: Host): WayOut[] {
     { what: "a file of the host by its path", line: `cat ${host.file}; cat /proc/1/root${host.file}; cat /proc/1/cwd/../../..${host.file}`, meets: /^(cat: .*: No such file or directory\n){3}$/, closed: EVERYWHERE },
     { what: "to change a program that it was given", line: `echo changed >>${host.given}; chmod 777 ${host.given}`, meets: /Read-only file system[^]*Read-only file system/, closed: EVERYWHERE },
     { what: "to change the agent's code", line: "echo >>/run/byhand/agent/agent.mjs; touch /run/byhand/agent/new", meets: /((Read-only file system|Permission denied)[^]*){2}/, closed: EVERYWHERE },
-    { what: "to write where the host looks for the agent", line: "touch /run/byhand/door/new; find / -xdev -name agent.sock", meets: /^$/, closed: EVERYWHERE },
+    { what: "to write where the host looks for the agent", line: "touch /run/byhand/door/new; find / -xdev -name agent.sock 2>/dev/null", meets: /^$/, closed: EVERYWHERE },
     { what: "files that nobody can remove", line: "touch /tmp/forever; chattr +i /tmp/forever", meets: /Operation not (permitted|supported)|Inappropriate ioctl/, closed: EVERYWHERE },
     // Processes
     { what: "to see a process of the host", line: `cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[b]${host.word.slice(1)}'`, meets: /^0\n$/, closed: EVERYWHERE },
