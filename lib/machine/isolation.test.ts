@@ -175,7 +175,7 @@ test.skipIf(!isRoot)("a machine made by an ordinary user gives its root no way o
     { reject: false, stdin: "ignore", env: { BYHAND_PRIVILEGE: "user", HOME: mine, BYHAND_RUNS: join(mine, "runs"), BYHAND_CACHE: join(mine, "cache") } })
   expect(stderr).toBe("")
   const met = JSON.parse(stdout) as string[] // Printed a few lines above.
-  for (const [index, { what, meets }] of ways.entries()) expect({ what, met: met[index] }).toEqual({ what, met: expect.stringMatching(meets) })
+  expect(ways.flatMap(({ what, meets }, index) => (meets.test(met[index] ?? "") ? [] : [{ what, met: met[index] }]))).toEqual([])
   expect(readFileSync(join(mine, "given"), "utf8")).toBe("untouched")
   expect(await look()).toEqual(before)
 })
