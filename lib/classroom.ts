@@ -11,7 +11,7 @@ import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts
 import { findProcesses } from "./discovery/process.ts"
 import { configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
-import { limitsOfScripts, startSandbox } from "./machine/sandbox.ts"
+import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
 import { observe } from "./diagnosis/observe.ts"
@@ -19,6 +19,7 @@ import { sabotageOf } from "./sabotage/all.ts"
 import { Saboteur } from "./sabotage/saboteur.ts"
 import type { Settings } from "./settings.ts"
 import { readFolder } from "./subject/folder.ts"
+import { UsageError } from "./errors.ts"
 import { ScriptCluster } from "./subject/script-cluster.ts"
 
 /** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
@@ -36,12 +37,14 @@ export class Classroom implements AsyncDisposable {
   readonly saboteur: Saboteur | undefined
   /** In names and values, so that no answer can have been written beforehand. */
   readonly nonce = randomBytes(4).toString("hex")
+  readonly #isKept: boolean
   #access: Access | undefined
   #forward: Forward | undefined
   #socket = ""
 
-  private constructor(machine: Machine, subject: Subject, saboteur: Saboteur | undefined) {
+  private constructor(machine: Machine, subject: Subject, saboteur: Saboteur | undefined, isKept: boolean) {
     this.machine = machine
+    this.#isKept = isKept
     this.subject = subject
     this.saboteur = saboteur
     const environment = () => this.environment()
@@ -60,12 +63,12 @@ export class Classroom implements AsyncDisposable {
   static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
     const { sabotage, subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine } = await startSandbox({ name: "byhand", binds: equipment.binds, settings, limits: folder === undefined ? {} : limitsOfScripts(patience) })
+    const { machine, isKept } = await machineFor(equipment, settings)
     const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
     await saboteur?.atStart()
-    if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur)
+    if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur, isKept)
     const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })
-    const classroom = new Classroom(machine, cluster, saboteur)
+    const classroom = new Classroom(machine, cluster, saboteur, isKept)
     // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
     if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined) cluster.startRuntime().catch(() => undefined)
     return classroom
@@ -134,8 +137,18 @@ export class Classroom implements AsyncDisposable {
     return kubernetes(await this.access(), this.#forward.address)
   }
 
-  /** Stops what a person would want to see stopped, then removes the machine and all in it. */
+  /** Removes the machine and all in it, unless it was there before. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.machine.close()
+    if (!this.#isKept) await this.machine.close()
   }
+}
+
+/** @throws UsageError where the machine that is to be used is not there */
+async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
+  // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
+  const limits: Limits = settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil(15 * settings.patience / 1000) }
+  if (settings.machine === undefined) return { machine: (await startSandbox({ name: "byhand", binds, settings, limits })).machine, isKept: false }
+  const found = await attachSandbox(settings, settings.machine)
+  if (found === undefined) throw new UsageError(`BYHAND_MACHINE=${settings.machine} is no machine that runs.`, "Unset it for a new one.")
+  return { machine: found.machine, isKept: true }
 }

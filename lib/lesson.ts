@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, inject, test as vitestTest, type TaskMeta, type TestContext } from "vitest"
 import { Classroom } from "./classroom.ts"
+import { answers as answersWithin } from "./clients/answers.ts"
 import type { Command } from "./clients/command.ts"
 import type { EtcdClient } from "./clients/etcd.ts"
 import type { Kubernetes } from "./clients/kubernetes.ts"
@@ -21,7 +22,6 @@ import { packageRoot, readSettings } from "./settings.ts"
 
 export { expect } from "vitest"
 export { connectionsOf, connectionsTo, listeners } from "./clients/sockets.ts"
-export { answers } from "./clients/answers.ts"
 export { containerPid } from "./clients/container.ts"
 export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
@@ -197,6 +197,11 @@ function withoutStack(thrown: unknown): Error {
 /** The text of a manifest in fixtures/manifests. */
 export function manifest(name: string): Promise<string> {
   return readFile(join(packageRoot, "fixtures", "manifests", name), "utf8")
+}
+
+/** Waits until a web server on the machine answers with 200, or patience has run out. */
+export function answers(machine: Machine, host: string, port: number): Promise<void> {
+  return answersWithin(machine, host, port, settings.patience)
 }
 
 /** Asks until the answer is right or patience has run out; for what becomes true a moment later. */

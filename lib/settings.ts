@@ -47,6 +47,8 @@ const schema = z.strictObject({
   BYHAND_SABOTAGE: z.string().optional(),
   /** The folder of start scripts that is graded, instead of our own cluster; SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
+  /** The run's folder of a machine that is there already, and stays; `byhand watch` sets it. */
+  BYHAND_MACHINE: z.string().regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS").optional(),
 })
 
 /** The names of all settings, as they are given. */
@@ -67,6 +69,8 @@ export interface Settings {
   readonly sabotage: string | undefined
   /** A learner's folder; undefined for our own cluster. */
   readonly subject: string | undefined
+  /** Name of a run's folder whose machine is used instead of a new one. */
+  readonly machine: string | undefined
 }
 
 /** The folder that holds package.json, whether this runs from lib/ or from dist/. */
@@ -94,6 +98,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     privilege: values.BYHAND_PRIVILEGE,
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
     subject: values.BYHAND_SUBJECT,
+    machine: values.BYHAND_MACHINE,
   }
 }
 

@@ -9,7 +9,7 @@ export class NoAnswerError extends RemediedError {}
  * Waits until a web server on the machine answers with 200.
  * @param timeout milliseconds
  */
-export async function answers(machine: Machine, host: string, port: number, timeout = 60_000): Promise<void> {
+export async function answers(machine: Machine, host: string, port: number, timeout: number): Promise<void> {
   await using forward = await machine.forward(port, host)
   try {
     await waitOn({ resources: [`http-get://${forward.address}/`], interval: 50, timeout })

@@ -33,10 +33,8 @@ const GIB = 2 ** 30
 /** For the project's own components, which need a quarter of it: what runs away leaves the host usable. */
 const ORDINARY: Limits = { memory: 4 * GIB, processes: 8192 }
 
-/** For a learner's own scripts: half an hour where components have the ordinary patience of two minutes. @param patience milliseconds */
-export function limitsOfScripts(patience: number): Limits {
-  return { memory: 4 * GIB, processes: 4096, disk: 2 * GIB, seconds: Math.ceil(15 * patience / 1000) }
-}
+/** For a learner's own scripts. */
+export const LIMITS_OF_SCRIPTS = { memory: 4 * GIB, processes: 4096, disk: 2 * GIB } as const satisfies Limits
 
 /** What a machine is made with. */
 export interface SandboxOptions {

@@ -12,7 +12,7 @@ const lineOf = (script: string, part: string) => (scripts.find(({ name }) => nam
 
 const finding = (given: Partial<Finding>): Finding => ({ id: "some-finding", component: "kube-apiserver", cause: "it does", remedy: "Do.", evidence: "", look: "ls", ...given })
 const place = (lesson: string, given: Partial<Finding> | undefined, observed = "") =>
-  placeOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, scripts)
+  placeOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, [], scripts)
 
 describe("the script's line", () => {
   test.each([
@@ -31,7 +31,7 @@ describe("the script's line", () => {
     expect(place("02", { component: "etcd" })).toEqual({ file: "01-etcd.sh", line: 1 })
     expect(place("02", undefined)).toEqual({ file: "02-apiserver.sh", line: 1 })
     expect(place("03", undefined)).toEqual({ file: "02-apiserver.sh", line: 1 })
-    expect(placeOf("03", undefined, [])).toBeUndefined()
+    expect(placeOf("03", undefined, [], [])).toBeUndefined()
   })
 
   test("what the script itself printed", () => {
@@ -39,7 +39,9 @@ describe("the script's line", () => {
     const lines = laidOut[0]?.text.split("\n") ?? []
     const at = lines.findIndex((line) => line.startsWith("echo"))
     const evidence = /"(.*)"/.exec(lines[at] ?? "")?.[1] ?? ""
-    expect(placeOf("01", { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [], finding: finding({ component: "etcd", evidence }) }, laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
+    const card = { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [] }
+    expect(placeOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
+    expect(placeOf("01", { ...card, finding: finding({ component: "etcd" }) }, ["something", evidence], laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
   })
 
   test("bash's own complaint says it", () => {
@@ -50,7 +52,7 @@ describe("the script's line", () => {
 const graded: readonly Graded[] = [
   { lesson: "01", lessonTitle: "etcd: the brain", title: "put says OK", verdict: "passed", isFailure: false, evidence: "a | b <img src=x>" },
   { lesson: "02", lessonTitle: "the door", title: "starts, and holds port: 6443", verdict: "failed", isFailure: true, reason: "it ended",
-    card: { observed: "100% refused\n::notice title=Autograding report::{}", unwell: [], finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }) } },
+    words: ["goodbye"], card: { observed: "100% refused\n::notice title=Autograding report::{}", unwell: [], finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }) } },
   { lesson: "02", lessonTitle: "the door", title: "another", verdict: "not chosen", isFailure: false },
   { lesson: "03", lessonTitle: "keys", title: "is a key", verdict: "blocked", isFailure: true, reason: "blocked by lesson 02" },
 ]
@@ -59,7 +61,7 @@ test("an error at the script's line for what failed, none for what it blocks, th
   const { commands } = gitHubReport(graded, scripts, "")
   expect(commands).toEqual([
     `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::`
-    + "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0AHint: npx byhand hint 02",
+    + "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast words:%0Agoodbye%0AHint: npx byhand hint 02",
     "::notice title=Autograding complete::Points 1/3",
     '::notice title=Autograding report::{"totalPoints":1,"maxPoints":3}',
   ])

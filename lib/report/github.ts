@@ -8,6 +8,9 @@ import { cardLines, type Card } from "./card.ts"
 import { placeOf, type ScriptText } from "./script-line.ts"
 import { isFailure, lessonOf, verdictOf, type Verdict } from "./verdict.ts"
 
+/** Lines. */
+const LAST_WORDS = 12
+
 /** A test that was graded, with what a learner is told of it. */
 export interface Graded {
   /** Two digits. */
@@ -19,6 +22,8 @@ export interface Graded {
   readonly isFailure: boolean
   readonly reason?: string | undefined
   readonly evidence?: string | undefined
+  /** On failure: what the script or the component has said last. */
+  readonly words?: readonly string[] | undefined
   readonly see?: string | undefined
   readonly card?: Card | undefined
 }
@@ -68,7 +73,7 @@ export function gitHubReport(graded: readonly Graded[], scripts: readonly Script
   const failed = graded.filter(({ verdict, isFailure: counts }) => counts && verdict !== "blocked")
   const fileOf = (name: string) => join(folder, name)
   // A lesson's file that cannot be read, which has no title, is no script's fault.
-  const placed = failed.map((test) => ({ test, place: test.lessonTitle === "" ? undefined : placeOf(test.lesson, test.card, scripts) }))
+  const placed = failed.map((test) => ({ test, place: test.lessonTitle === "" ? undefined : placeOf(test.lesson, test.card, test.words ?? [], scripts) }))
   const [totalPoints, maxPoints] = points(graded)
   return {
     commands: [
@@ -89,20 +94,27 @@ export function gitHubReport(graded: readonly Graded[], scripts: readonly Script
         `### ✗ ${test.lesson} ${inline(test.title)}`,
         ...(place === undefined ? [] : ["", `Look at \`${fileOf(place.file)}\`, line ${place.line}.`]),
         "",
-        ...fenced(test.card === undefined ? textOf(test) : cardLines(test.card, test.lesson, test.see).map((line) => line.slice(3)).join("\n")),
+        ...fenced(test.card === undefined ? textOf(test) : cardLines(test.card, test.lesson, test.see).map((line) => line.slice(3)).concat(lastWords(test)).join("\n")),
         "",
       ]),
     ].join("\n"),
   }
 }
 
+/** What was said last, below a card that does not show it. */
+function lastWords({ card, words = [] }: Graded): string[] {
+  return words.length === 0 || card?.finding?.evidence === words.join("\n") ? [] : ["", "last words:", ...words]
+}
+
 /** What an annotation says. */
-function textOf({ lesson, card, reason, verdict }: Graded): string {
+function textOf(test: Graded): string {
+  const { lesson, card, reason, verdict } = test
   if (card === undefined) return reason ?? verdict
   const { observed, finding } = card
   return [
     ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
     ...(finding === undefined ? [] : [`Why: ${finding.cause} (${finding.id})`, ...(finding.evidence === "" ? [] : [`Evidence: ${finding.evidence}`]), `Do: ${finding.remedy}`]),
+    ...lastWords(test),
     `Hint: npx byhand hint ${lesson}`,
   ].join("\n")
 }
@@ -150,7 +162,9 @@ function gradedIn(modules: readonly TestModule[], settings: Settings): Graded[] 
       const lesson = lessonOf(test)
       const { see, evidence, card } = test.meta()
       const judged = verdictOf(test)
-      return { lesson, lessonTitle: test.parent.type === "suite" ? test.parent.name.slice(3) : "", title: test.name, ...judged, see, evidence, card,
+      // Of an assertion only its message's first line is of use; of a component that did not come up, the lines after it are its log's.
+      const [, ...words] = card?.expected === undefined ? (test.result().errors?.[0]?.message ?? "").split("\n").map((line) => line.trim()) : []
+      return { lesson, lessonTitle: test.parent.type === "suite" ? test.parent.name.slice(3) : "", title: test.name, ...judged, see, evidence, card, words: words.filter((line) => line !== "" && card?.observed.includes(line) !== true).slice(-LAST_WORDS),
         isFailure: isFailure(judged.verdict, { lesson, title: test.name }, settings) }
     }),
   ])

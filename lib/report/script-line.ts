@@ -15,20 +15,23 @@ export interface Place {
 }
 
 /**
- * Where in a learner's scripts to look for the reason of a failure: the line that bash complained of, or the one that printed the
- * evidence, or that has the flag or file that the finding names, or the first.
+ * Where in a learner's scripts to look for the reason of a failure: the line that bash complained of, or the one that printed what
+ * was said last, or that has the flag or file that the finding names, or the first.
  * @param lesson two digits
+ * @param words what a script or component has said last, if anything
  * @returns undefined where there are no scripts
  */
-export function placeOf(lesson: string, card: Card | undefined, scripts: readonly ScriptText[]): Place | undefined {
+export function placeOf(lesson: string, card: Card | undefined, words: readonly string[], scripts: readonly ScriptText[]): Place | undefined {
   const { finding, observed = "", unwell = [] } = card ?? {}
-  const told = [observed, finding?.evidence, ...unwell.flatMap(({ lastLines }) => lastLines)].join("\n")
-  for (const [, name, line] of told.matchAll(/(\d\d-[^\s/:]+\.sh): line (\d+):/g)) {
+  const said = [observed, finding?.evidence ?? "", ...words, ...unwell.flatMap(({ lastLines }) => lastLines)].flatMap((text) => text.split("\n"))
+  for (const [, name, line] of said.join("\n").matchAll(/(\d\d-[^\s/:]+\.sh): line (\d+):/g)) {
     if (scripts.some((script) => script.name === name)) return { file: name ?? "", line: Number(line) }
   }
-  const script = scripts.find(({ name }) => told.includes(name)) ?? scripts.find(({ text }) => finding !== undefined && starts(text, finding.component))
+  const script = scripts.find(({ name }) => said.some((line) => line.includes(name))) ?? scripts.find(({ text }) => finding !== undefined && starts(text, finding.component))
     ?? scripts.findLast(({ name }) => name.slice(0, 2) <= lesson) ?? scripts[0]
-  return script === undefined ? undefined : { file: script.name, line: lineNaming(script.text, finding === undefined ? [] : [finding.evidence, finding.cause, finding.remedy]) }
+  if (script === undefined) return undefined
+  const line = linePrinting(script.text, said) ?? lineNaming(script.text, finding === undefined ? [] : [finding.evidence, finding.cause, finding.remedy])
+  return { file: script.name, line: line ?? 1 }
 }
 
 /** Whether a script calls a program. */
@@ -36,19 +39,28 @@ function starts(text: string, program: string): boolean {
   return text.split("\n").some((line) => !isComment(line) && new RegExp(String.raw`(?:^|[\s/;&|("'])${program}(?:[\s"';&|]|$)`).test(line))
 }
 
-/** The first line with a flag that the texts name, in their order, or else with a file; 1 where there is none. */
-function lineNaming(script: string, texts: readonly string[]): number {
-  const lines = script.split("\n")
-  const said = lines.findIndex((line) => !isComment(line) && texts[0] !== undefined && texts[0] !== "" && line.includes(`"${texts[0]}"`)) // What a script says itself, as with echo.
-  if (said >= 0) return said + 1
+/** The first line with a string that was printed, as with echo. */
+function linePrinting(script: string, said: readonly string[]): number | undefined {
+  const printed = said.map((line) => line.trim()).filter((line) => line !== "")
+  return found(script, (line) => printed.some((text) => line.includes(`"${text}"`) || line.includes(`'${text}'`)))
+}
+
+/** The first line with a flag that the texts name, in their order, or else with a file. */
+function lineNaming(script: string, texts: readonly string[]): number | undefined {
   const flags = texts.flatMap((text) => text.match(/(?<![\w-])--?[a-z][\w-]+/g) ?? [])
   const files = texts.flatMap((text) => text.match(/(?<![\w.:/])\/[\w.-]+(?:\/[\w.-]+)+/g) ?? [])
   for (const name of [...flags, ...files]) {
     const whole = new RegExp(String.raw`(?<![\w/-])${name.replaceAll(".", String.raw`\.`)}(?![\w-])`)
-    const at = lines.findIndex((line) => !isComment(line) && whole.test(line))
-    if (at >= 0) return at + 1
+    const line = found(script, (text) => whole.test(text))
+    if (line !== undefined) return line
   }
-  return 1
+  return undefined
+}
+
+/** The number, from 1, of the first line that is code and as it should be. */
+function found(script: string, isIt: (line: string) => boolean): number | undefined {
+  const at = script.split("\n").findIndex((line) => !isComment(line) && isIt(line))
+  return at < 0 ? undefined : at + 1
 }
 
 function isComment(line: string): boolean {

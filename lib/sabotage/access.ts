@@ -30,8 +30,6 @@ export const access: readonly Sabotage[] = [
   { id: "user-without-a-role", breaks: "authorization asks for roles, and the user has none",
     component: { "kube-apiserver": (component) => flags({ "--authorization-mode": "RBAC", "--anonymous-auth": "false" })(file(TOKENS_FILE, (content) => content.replace(',"system:masters"', ""))(component)) },
     fails: KUBECTL, until: 2, finding: "forbidden" },
-  { id: "anonymous-let-in", breaks: "authorization asks for roles, and strangers are let in as anonymous", component: { "kube-apiserver": flags({ "--authorization-mode": "RBAC" }) },
-    fails: ["02 without a token", "02 a client that"], until: 2, finding: "anonymous-let-in" },
   { id: "kubelet-of-another-name", breaks: "the kubelet's certificate is for another Node than its host's name, and each may touch its own alone",
     component: {
       "kube-apiserver": flags({ "--authorization-mode": "Node,RBAC", "--anonymous-auth": "false", "--client-ca-file": pki.ca.certificate }),

@@ -5,8 +5,6 @@ const ENCRYPTION = "/etc/kubernetes/encryption.yaml"
 
 /** Where objects are not in etcd as the lesson documents it. */
 export const outcomes03: readonly Sabotage[] = [
-  { id: "stored-as-protobuf", breaks: "kube-apiserver stores objects as protobuf, its default", component: { "kube-apiserver": flags({ "--storage-media-type": null }) },
-    fails: ["02 a namespace written", "03 a ConfigMap that", "03 an update", "03 a Secret lies", "03 with protobuf"], until: 3, finding: "stored-as-protobuf" },
   { id: "object-written-past-kube-apiserver", breaks: "another program writes an object's key in etcd", before: "03 resourceVersion", script: writer("/registry/configmaps/default/demo"),
     fails: ["03 resourceVersion"], until: 3, finding: "stranger-at-etcd" },
   { id: "updates-forbidden", breaks: "an admission policy forbids to change ConfigMaps", before: "03 an update",

@@ -7,7 +7,7 @@ export const outcomes06: readonly Sabotage[] = [
   { id: "history-compacted", breaks: "etcd's old revisions are thrown away", before: "06 revision by revision",
     script: `etcdctl compact "$(etcdctl get / -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/')"`, fails: ["06 revision by revision"], finding: "history-compacted" },
   { id: "events-deleted", breaks: "somebody deletes all events", before: "06 the events name", script: "kubectl delete events --all", fails: ["06 the events name"], finding: "events-gone" },
-  { id: "stored-as-protobuf", breaks: "a second kube-apiserver writes objects as protobuf", before: "06 it lies at",
+  { id: "pod-stored-as-protobuf", breaks: "a second kube-apiserver writes objects as protobuf", before: "06 it lies at",
     script: `tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | grep -v -- --storage-media-type | sed 's/--secure-port=.*/--secure-port=6444/' >/tmp/second
 xargs -d '\\n' -a /tmp/second env >/tmp/second.log 2>&1 &
 until kubectl --server=https://127.0.0.1:6444 annotate pod hello --overwrite seen=yes >/dev/null 2>&1; do sleep 0.1; done

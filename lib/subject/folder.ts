@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { lstat, readdir, readFile, stat } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { UsageError } from "../errors.ts"
 import type { Machine } from "../machine/machine.ts"
 
@@ -14,6 +16,8 @@ export interface Script {
   readonly name: string
   /** The lesson whose components it starts. */
   readonly lesson: number
+  /** SHA-256 of the script and of the files beside it that it names: changes when it is to be run anew. */
+  readonly fingerprint: string
 }
 
 /** What a learner has written. */
@@ -34,10 +38,19 @@ export async function readFolder(path: string): Promise<Folder> {
   if (size > LARGEST) throw new UsageError(`${path} holds ${Math.round(size / 2 ** 20)} MiB, more than ${LARGEST / 2 ** 20}.`, "Keep start scripts and configuration in it, and nothing else.")
   const scripts = files.flatMap(({ name }) => {
     const [, number] = /^(\d\d)-[^/]*\.sh$/.exec(name) ?? []
-    return number === undefined ? [] : [{ name, lesson: Number(number) }]
+    return number === undefined ? [] : [{ name, lesson: Number(number), fingerprint: fingerprintOf(name, path, files.map((file) => file.name)) }]
   })
   if (scripts.length === 0) throw new UsageError(`${path} holds no start script, such as 01-etcd.sh.`, "Lay one out with: npx byhand new FOLDER")
   return { path, files, scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
+}
+
+/** A file counts where the script names it, or the folder that it is in. */
+function fingerprintOf(script: string, root: string, files: readonly string[]): string {
+  const text = readFileSync(join(root, script))
+  const isNamed = (file: string): boolean => file !== "." && (text.includes(file) || isNamed(dirname(file)))
+  const hash = createHash("sha256").update(text)
+  for (const file of files.filter((name) => !name.endsWith(".sh") && isNamed(name)).toSorted()) hash.update(file).update(readFileSync(join(root, file)))
+  return hash.digest("hex")
 }
 
 async function filesIn(root: string, folder: string): Promise<{ name: string; mode: number; size: number }[]> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { pipeline } from "node:stream/promises"
 import { setTimeout as sleep } from "node:timers/promises"
+import { z } from "zod"
 import { BlockedError, Cluster } from "../cluster/cluster.ts"
 import type { Equipment } from "../cluster/equipment.ts"
 import type { Subject } from "../cluster/subject.ts"
@@ -19,6 +20,8 @@ const SHORT: Readonly<Record<ComponentName, string>> = {
   "etcd": "etcd", "kube-apiserver": "api", "kube-scheduler": "sched", "registry": "registry", "containerd": "containerd", "kubelet": "kubelet",
 }
 const POLL_INTERVAL = 100
+/** Which scripts have been run on the machine, and as they were. */
+const STATE = "/run/byhand/scripts.json"
 /** The first lesson that needs images. */
 const NEEDS_IMAGES = 5
 /** A Node would bind the Pods that this lesson wants to see wait. */
@@ -61,7 +64,35 @@ export class ScriptCluster implements Subject {
       return source === undefined ? [] : [digest(source).then((sha256) => [name, sha256] as const)]
     }))
     await layOut(machine, folder)
-    return new ScriptCluster(machine, folder, equipment, patience, new Map(digests))
+    const cluster = new ScriptCluster(machine, folder, equipment, patience, new Map(digests))
+    await cluster.#takeOver()
+    return cluster
+  }
+
+  /** On a machine that was used before: what a script has started that has not changed since goes on; the rest is ended, to be started anew. */
+  async #takeOver(): Promise<void> {
+    const before = await this.machine.read(STATE).catch(() => undefined) // A new machine has none.
+    if (before === undefined) return
+    const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
+    const processes = await findProcesses(this.machine)
+    for (const component of this.components) component.see(processes)
+    for (const script of this.#folder.scripts) {
+      const own = this.components.filter(({ name, lesson }) => script.name.includes(SHORT[name]) || (lesson === script.lesson && !this.#folder.scripts.some((other) => other.name.includes(SHORT[name]))))
+      if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
+        this.#runs.set(script.name, { run: { name: script.name, log: logFor(script), exit: undefined }, script })
+      } else for (const component of own) await component.discard()
+    }
+    if (this.apiserver.isRunning) await this.#tidy()
+  }
+
+  /** What a lesson that ended half-way has left in the cluster. */
+  async #tidy(): Promise<void> {
+    const access = await this.access().catch(() => undefined)
+    if (access === undefined) return // Nobody lets us in: the lessons will tell.
+    const env = { KUBECONFIG: access.kubeconfig }
+    await this.machine.run(["kubectl", "delete", "pods,configmaps,secrets", "--all", "--force", "--grace-period=0", "--wait=false"], { env })
+    await this.machine.run(["kubectl", "delete", "node/paper", "--ignore-not-found"], { env })
+    await this.machine.run(["kubectl", "delete", "lease/kube-scheduler", "--namespace=kube-system", "--ignore-not-found"], { env })
   }
 
   get components() {
@@ -108,11 +139,12 @@ export class ScriptCluster implements Subject {
   }
 
   async #run(script: Script): Promise<void> {
-    const log = `/var/log/byhand/${script.name}.log`
+    const log = logFor(script)
     const spawned = await this.machine.spawn(["bash", `./${script.name}`], { log, cwd: HOME })
     const run: { name: string; log: string; exit: Exit | undefined } = { name: script.name, log, exit: undefined }
     void spawned.exit.then((exit) => { run.exit = exit })
     this.#runs.set(script.name, { run, script })
+    await this.machine.write(STATE, JSON.stringify(Object.fromEntries([...this.#runs.values()].map((one) => [one.script.name, one.script.fingerprint]))))
     await this.#settles(script, run)
   }
 
@@ -133,6 +165,10 @@ export class ScriptCluster implements Subject {
     const runs = [...this.#runs.values()].filter(({ script }) => script.lesson <= lesson)
     return (runs.find(({ script }) => script.name.includes(SHORT[name])) ?? runs.at(-1))?.run
   }
+}
+
+function logFor({ name }: Script): string {
+  return `/var/log/byhand/${name}.log`
 }
 
 async function digest(path: string): Promise<string> {

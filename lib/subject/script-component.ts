@@ -220,6 +220,13 @@ export class ScriptComponent implements Part {
     await this.#end("KILL")
   }
 
+  /** Ends it, and forgets how it was started: its script has changed. */
+  async discard(): Promise<void> {
+    await this.kill()
+    await this.#thaw()
+    this.#original = undefined
+  }
+
   async restart(changes: FlagChanges = {}): Promise<void> {
     await this.stop()
     await this.start(changes)

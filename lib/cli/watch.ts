@@ -1,0 +1,79 @@
+import { execa } from "execa"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { watch as watchFolder } from "node:fs"
+import { join, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { equip } from "../cluster/equipment.ts"
+import { admit } from "../door.ts"
+import { messageOf } from "../errors.ts"
+import { allLessons } from "../lessons.ts"
+import { LIMITS_OF_SCRIPTS, startSandbox } from "../machine/sandbox.ts"
+import { terminalProgress } from "../progress-terminal.ts"
+import { packageRoot } from "../settings.ts"
+import { readFolder, type Folder } from "../subject/folder.ts"
+import { settingsOf, type CommonOptions } from "./options.ts"
+
+/** An editor writes a file in several steps (milliseconds). */
+const SETTLE = 50
+const INTERRUPTED = 130
+
+/**
+ * A learner's inner loop: grades the lesson at hand on one machine, again each time that a file is saved, and goes on to the next when it passes.
+ * @returns the exit status, once it is interrupted
+ */
+export async function watch(given: string, options: CommonOptions): Promise<number> {
+  const settings = settingsOf(options)
+  const id = `watch-${randomBytes(3).toString("hex")}`
+  await admit(settings, id)
+  let folder = await readFolder(resolve(given))
+  const lessons = allLessons().map(({ number }) => number)
+  const { binds } = await equip(Number(lessons.at(-1)), settings, terminalProgress())
+  const { machine } = await startSandbox({ name: "byhand", id, binds, settings, limits: LIMITS_OF_SCRIPTS })
+  const interrupted = once(process, "SIGINT")
+
+  const loop = async (): Promise<never> => {
+    let lesson = lessons[0]
+    for (;;) {
+      if (lesson !== undefined && await passes(folder.path, lesson, id)) {
+        lesson = lessons[lessons.indexOf(lesson) + 1]
+        if (lesson !== undefined) continue
+      }
+      process.stdout.write(`\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; Ctrl-C ends it.\n`)
+      const changed = await nextChange(folder)
+      folder = changed.folder
+      // What stands below the lesson at hand is graded again where it is that which has changed.
+      const earliest = changed.lessons.toSorted()[0]
+      if (earliest !== undefined && (lesson === undefined || earliest < lesson)) lesson = earliest
+    }
+  }
+  try {
+    await Promise.race([loop(), interrupted])
+    return INTERRUPTED
+  } finally {
+    await machine.close()
+  }
+}
+
+async function passes(folder: string, lesson: string, machine: string): Promise<boolean> {
+  const { exitCode } = await execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson],
+    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_MACHINE: machine } })
+  return exitCode === 0
+}
+
+/** Waits until a script, or a file that it names, has another content. */
+async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: string[] }> {
+  const watcher = watchFolder(before.path, { recursive: true })
+  try {
+    for (;;) {
+      // First of all what was saved while the lesson ran.
+      const folder = await readFolder(before.path).catch((error: unknown) => { process.stderr.write(`${messageOf(error)}\n`) })
+      const changed = folder?.scripts.filter(({ name, fingerprint }) => before.scripts.find((script) => script.name === name)?.fingerprint !== fingerprint) ?? []
+      if (folder !== undefined && changed.length > 0) return { folder, lessons: changed.map(({ lesson }) => String(lesson).padStart(2, "0")) }
+      await once(watcher, "change")
+      await sleep(SETTLE)
+    }
+  } finally {
+    watcher.close()
+  }
+}
