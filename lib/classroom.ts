@@ -11,7 +11,7 @@ import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts
 import { findProcesses } from "./discovery/process.ts"
 import { configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
-import { attachSandbox, startSandbox } from "./machine/sandbox.ts"
+import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
 import { observe } from "./diagnosis/observe.ts"
@@ -145,7 +145,9 @@ export class Classroom implements AsyncDisposable {
 
 /** @throws UsageError where the machine that is to be used is not there */
 async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
-  if (settings.machine === undefined) return { machine: (await startSandbox({ name: "byhand", binds, settings })).machine, isKept: false }
+  // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
+  const limits: Limits = settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil(15 * settings.patience / 1000) }
+  if (settings.machine === undefined) return { machine: (await startSandbox({ name: "byhand", binds, settings, limits })).machine, isKept: false }
   const found = await attachSandbox(settings, settings.machine)
   if (found === undefined) throw new UsageError(`BYHAND_MACHINE=${settings.machine} is no machine that runs.`, "Unset it for a new one.")
   return { machine: found.machine, isKept: true }

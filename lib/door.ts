@@ -5,6 +5,7 @@ import { releaseFor } from "./binaries/versions.ts"
 import { messageOf, UsageError } from "./errors.ts"
 import { checkExcept } from "./except.ts"
 import { choosePrivilege, PrivilegeError } from "./machine/privilege.ts"
+import { socketOf } from "./machine/sandbox.ts"
 import type { Settings } from "./settings.ts"
 
 /** What the kernel has room for in a socket's address, in bytes (man 7 unix), without the 0 at its end. */
@@ -52,7 +53,7 @@ function checkRunsDir(runsDir: string, run: string): void {
   if (runsDir.includes(",")) {
     throw new UsageError(`BYHAND_RUNS=${runsDir} must not hold a comma: mount takes it for the end of a path.`, "Choose another folder.")
   }
-  const socket = join(runsDir, run, "root", "run", "byhand", "agent.sock")
+  const socket = socketOf(join(runsDir, run))
   if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return
   const rest = LONGEST_SOCKET - (Buffer.byteLength(socket) - Buffer.byteLength(runsDir))
   throw new UsageError(`BYHAND_RUNS=${runsDir} is too long: a machine's socket lies in it, whose path the kernel limits.`, `Choose a folder of up to ${rest} bytes.`)

@@ -50,7 +50,7 @@ exec 9>&-
 payload=$work/payload
 mkdir -p "$payload/project" "$payload/cache/bin" "$payload/cache/images"
 mount --bind "$project" "$payload/project"
-[ ! -e "$project/.git" ] || mount -t tmpfs tmpfs "$payload/project/.git"
+[ ! -d "$project/.git" ] || mount -t tmpfs tmpfs "$payload/project/.git"
 for folder in bin images; do mount --bind "$cache/$folder" "$payload/cache/$folder"; done
 mkdir "$payload/bin"
 cp "$(command -v node)" "$payload/bin/node"

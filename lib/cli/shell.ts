@@ -5,6 +5,7 @@ import { constants } from "node:os"
 import { RemediedError } from "../errors.ts"
 import { ENVIRONMENT } from "../machine/agent-machine.ts"
 import { isAlive } from "../machine/identity.ts"
+import { DROP_CAPABILITIES } from "../machine/sandbox.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 import { theRun } from "./runs.ts"
 
@@ -25,7 +26,8 @@ export async function shell(words: readonly string[], options: CommonOptions): P
   const command = words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"]
   const ignore = () => undefined
   process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for what runs in there.
-  const [file = "", ...args] = [...nsenter, "env", "-i", ...environment, "sh", "-c", 'cd && exec "$@"', "sh", ...command]
+  // Whoever comes in from outside has no more powers than who is inside already: those in there could take them over.
+  const [file = "", ...args] = [...nsenter, "env", "-i", ...environment, "sh", "-c", await readFile(DROP_CAPABILITIES, "utf8"), "sh", "sh", "-c", 'cd && exec "$@"', "sh", ...command]
   const { exitCode, signal } = await execa(file, args, { stdio: "inherit", reject: false })
   return exitCode ?? (signal === undefined ? 1 : 128 + constants.signals[signal])
 }

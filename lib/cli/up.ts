@@ -14,7 +14,7 @@ import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machine/identity.ts"
 import { choosePrivilege } from "../machine/privilege.ts"
-import { startSandbox, type Sandbox } from "../machine/sandbox.ts"
+import { socketOf, startSandbox, type Sandbox } from "../machine/sandbox.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { sabotageOf } from "../sabotage/all.ts"
 import { Saboteur } from "../sabotage/saboteur.ts"
@@ -127,7 +127,7 @@ function isReadyNode(body: string): boolean {
 
 /** A port of the host that leads to the apiserver for as long as the machine lives, and a kubeconfig that names it. */
 async function openToHost(cluster: Cluster, { folder }: Sandbox): Promise<void> {
-  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), join(folder, "root", "run", "byhand", "agent.sock"), String(PORTS.apiserver)],
+  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), socketOf(folder), String(PORTS.apiserver)],
     { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] })
   relay.unref()
   const address: unknown[] = await Promise.race([once(relay.stdout, "data"), once(relay, "exit").then(() => [])])

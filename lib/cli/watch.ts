@@ -8,7 +8,7 @@ import { equip } from "../cluster/equipment.ts"
 import { admit } from "../door.ts"
 import { messageOf } from "../errors.ts"
 import { allLessons } from "../lessons.ts"
-import { startSandbox } from "../machine/sandbox.ts"
+import { LIMITS_OF_SCRIPTS, startSandbox } from "../machine/sandbox.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { packageRoot } from "../settings.ts"
 import { readFolder, type Folder } from "../subject/folder.ts"
@@ -29,7 +29,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   let folder = await readFolder(resolve(given))
   const lessons = allLessons().map(({ number }) => number)
   const { binds } = await equip(Number(lessons.at(-1)), settings, terminalProgress())
-  const { machine } = await startSandbox({ name: "byhand", id, binds, settings })
+  const { machine } = await startSandbox({ name: "byhand", id, binds, settings, limits: LIMITS_OF_SCRIPTS })
   const interrupted = once(process, "SIGINT")
 
   const loop = async (): Promise<never> => {

@@ -34,14 +34,17 @@ export class AgentMachine implements Machine {
   readonly address: string
   readonly #socketPath: string
   readonly #end: () => Promise<void>
+  readonly #whyEnded: () => string | undefined
   readonly #forwards = new Set<Forward>()
 
-  constructor(options: { name: string; privileged: boolean; address: string; socketPath: string; end: () => Promise<void> }) {
+  /** @param options.whyEnded why the machine has ended, where its maker knows a reason */
+  constructor(options: { name: string; privileged: boolean; address: string; socketPath: string; end: () => Promise<void>; whyEnded?: () => string | undefined }) {
     this.name = options.name
     this.privileged = options.privileged
     this.address = options.address
     this.#socketPath = options.socketPath
     this.#end = options.end
+    this.#whyEnded = options.whyEnded ?? (() => undefined)
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
@@ -164,7 +167,10 @@ export class AgentMachine implements Machine {
       const rest = read(chunk)
       if (rest !== undefined) socket.pause().unshift(rest)
     })
-    const lost = () => onLost(new MachineError(`The machine ${this.name} has ended.`, "Start it again.", "EPIPE"))
+    const lost = () => {
+      const reason = this.#whyEnded()
+      onLost(new MachineError(`The machine ${this.name} has ended${reason === undefined ? "" : `: ${reason}`}.`, "Start it again.", "EPIPE"))
+    }
     socket.on("error", lost).on("close", lost)
     writeFrame(socket, Channel.control, JSON.stringify(request))
     return socket

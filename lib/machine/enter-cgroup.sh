@@ -1,16 +1,58 @@
 #!/bin/sh
-# Goes into cgroups of its own, makes them all that can be seen, and becomes the command.
-# usage: enter-cgroup.sh FILE COMMAND…      FILE: a folder to make and enter in each hierarchy, one a line
+# Goes into cgroups of its own, makes them all that can be seen, and becomes the command. In each hierarchy there are two:
+# the outer one has the limits and the inner one is the machine's root, from where nobody can write to the outer one.
+# usage: enter-cgroup.sh RUN_DIR COMMAND…      RUN_DIR/cgroups: the outer folder in each hierarchy, one a line     RUN_DIR/limits: see supervisor.sh
 set -eu
-folders=$1
+run=$1
 shift
-while read -r folder; do
-  mkdir -p "$folder"
+read -r memory processes _ <"$run/limits"
+
+# What a container needs: null, zero, full, random, urandom, tty, console, ptmx, terminals and tun; making nodes without opening them.
+# One level up from the machine's own, so that nobody in there can grant itself the rest. cgroup v2 has no such list.
+DEVICES="c 1:3 rwm
+c 1:5 rwm
+c 1:7 rwm
+c 1:8 rwm
+c 1:9 rwm
+c 5:0 rwm
+c 5:1 rwm
+c 5:2 rwm
+c 136:* rwm
+c 10:200 rwm
+c *:* m
+b *:* m"
+
+limit() { # FILE VALUE, where this hierarchy has that file
+  [ ! -e "$folder/$1" ] || echo "$2" >"$folder/$1"
+}
+
+make() { # FOLDER
+  mkdir -p "$1"
   # A cpuset of cgroup v1 takes no process before it has been given processors and memory.
-  for set in cpus mems; do [ ! -e "$folder/../cpuset.$set" ] || cat "$folder/../cpuset.$set" >"$folder/cpuset.$set"; done
-  echo $$ >"$folder/cgroup.procs"
-  entered=$folder
-done <"$folders"
+  for set in cpus mems; do [ ! -e "$1/../cpuset.$set" ] || cat "$1/../cpuset.$set" >"$1/cpuset.$set"; done
+}
+
+while read -r folder; do
+  make "$folder"
+  if [ "$memory" != 0 ]; then
+    limit memory.use_hierarchy 1 2>/dev/null || true # Kernels from 5.11 on count children in any case.
+    limit memory.limit_in_bytes "$memory"
+    limit memory.memsw.limit_in_bytes "$memory"
+    limit memory.max "$memory"
+    limit memory.swap.max 0
+  fi
+  [ "$processes" = 0 ] || limit pids.max "$processes"
+  if [ -e "$folder/devices.deny" ]; then
+    echo a >"$folder/devices.deny"
+    echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow"; done
+  fi
+  if [ -e "$folder/cgroup.controllers" ]; then
+    for controller in $(cat "$folder/cgroup.controllers"); do echo "+$controller" >"$folder/cgroup.subtree_control" || true; done
+  fi
+  entered=$folder/machine
+  make "$entered"
+  echo $$ >"$entered/cgroup.procs"
+done <"$run/cgroups"
 # cgroup v2 hands controllers on only from a folder without processes: once it is the root of what is seen, step aside.
 # shellcheck disable=SC2016 # The inner shell expands it.
 exec unshare --cgroup sh -euc '

@@ -4,20 +4,26 @@
 # usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER ADDRESS      OWNER: who may talk to the agent, where that is not who runs it. MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
 set -eu
 run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6 address=$7
-root=$run/root
+root=$run/disk/root
 umask 022
 mount --make-rprivate /
+
+# Of the host's own files and devices none can be changed, neither what is in them nor their modes.
+bind_read_only() { # SOURCE TARGET
+  mount --bind "$1" "$2"
+  mount -o remount,bind,ro "$2"
+}
 
 # A file system of its own: the host's programs and libraries, and nothing else of the host.
 mkdir -p "$root"
 mount --bind "$root" "$root"
 cd "$root"
-mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
+mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent run/byhand/door tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
 chmod 1777 tmp var/tmp
 chmod 700 root
 if [ "$mode" = root ]; then
-  mkdir -p "$run/usr/upper" "$run/usr/work"
-  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/usr/upper,workdir=$run/usr/work" usr
+  mkdir -p "$run/disk/usr/upper" "$run/disk/usr/work"
+  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/disk/usr/upper,workdir=$run/disk/usr/work" usr
 else
   # In a user namespace the host's folders belong to nobody and cannot be written; the binaries need one that can.
   mount --rbind /usr usr
@@ -25,7 +31,7 @@ else
 fi
 for folder in bin sbin lib lib32 lib64 libx32; do
   if [ -L "/$folder" ]; then cp -P "/$folder" "$folder"
-  elif [ -d "/$folder" ]; then mkdir -p "$folder"; mount --rbind "/$folder" "$folder"
+  elif [ -d "/$folder" ]; then mkdir -p "$folder"; bind_read_only "/$folder" "$folder"
   fi
 done
 
@@ -46,12 +52,14 @@ cp etc/profile root/.bashrc
 # shellcheck disable=SC2016 # The machine's shell expands it, not this one.
 printf 'PS1="\\u@%s:\\w# "\n' "$name" >>root/.bashrc
 
-# Devices: those that every program may expect, and /dev/kmsg, which the kubelet reads.
+# Devices: those that every program may expect. The kernel's log is the host's: the kubelet, which reads it, finds none.
 mount -t tmpfs -o mode=755 tmpfs dev
 mkdir dev/pts dev/shm
-for device in null zero full random urandom tty kmsg; do
-  [ ! -e "/dev/$device" ] || { : >"dev/$device"; mount --bind "/dev/$device" "dev/$device"; }
+for device in null zero full random urandom tty; do
+  [ ! -e "/dev/$device" ] || { : >"dev/$device"; bind_read_only "/dev/$device" "dev/$device"; }
 done
+: >dev/kmsg
+bind_read_only /dev/null dev/kmsg
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx
@@ -61,7 +69,15 @@ ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
 
 mount -t proc proc proc
-mount -t sysfs sysfs sys 2>/dev/null || mount --rbind /sys sys
+mount -t sysfs -o ro sysfs sys 2>/dev/null || mount --rbind /sys sys
+# What is the whole kernel's can be seen and not changed, by those who do not mount another /proc; the network's settings are the machine's own.
+for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
+  if [ ! -e "$part" ] || [ "$part" = proc/sys/net ]; then continue; fi
+  bind_read_only "$part" "$part"
+done
+for secret in proc/kcore proc/kmsg proc/keys proc/timer_list proc/sched_debug proc/latency_stats; do
+  [ ! -e "$secret" ] || bind_read_only /dev/null "$secret"
+done
 if [ "$mode" = root ]; then
   # The machine's cgroup is the root of what it sees, in each hierarchy that the host has.
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
@@ -102,11 +118,13 @@ fi
 
 # What this machine is given: the agent and the binaries, each bound over a file of its own.
 : >run/byhand/node
-mount --bind "$node" run/byhand/node
-mount --bind "$agent" run/byhand/agent
+bind_read_only "$node" run/byhand/node
+bind_read_only "$agent" run/byhand/agent
+mkdir -p "$run/door"
+mount --bind "$run/door" run/byhand/door
 while IFS='	' read -r source target; do
   : >"$root$target"
-  mount --bind "$source" "$root$target"
+  bind_read_only "$source" "$root$target"
 done <"$run/binds"
 
 pivot_root . old
@@ -127,5 +145,5 @@ EOF
 
 # The agent starts from an empty environment: the host's own has no say in here.
 env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/agent.sock "$owner" &
+  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/door/agent.sock "$owner" &
 wait $!

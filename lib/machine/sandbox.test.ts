@@ -102,7 +102,7 @@ test("a disk that is full once a machine starts is named, though nothing could b
   const run = join(place.settings.runsDir, "full")
   await mkdir(run, { recursive: true })
   const { stderr } = await execa("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", `
-    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && head -c 40k /dev/zero >${run}/filler
+    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && echo 0 0 0 0 >${run}/limits && head -c 40k /dev/zero >${run}/filler
     exec sh ${join(packageRoot, "lib/machine/supervisor.sh")} ${run} full user ${process.execPath} ${join(packageRoot, "dist/machine/agent")} "" ${join(packageRoot, "lib/machine")} 10.77.0.2 ${place.folder}`],
   { reject: false, stdin: "pipe" })
   expect(stderr).toContain(`no space left on the disk of ${run}`)

@@ -16,6 +16,26 @@ export class MachineStartError extends RemediedError {}
 /** A machine has ended, but its folder is still there. */
 export class LeftoverError extends RemediedError {}
 
+/** How much of the host a machine may use; what is not given has no limit. */
+export interface Limits {
+  /** Bytes. A process that takes more is killed. Needs root. */
+  readonly memory?: number
+  /** Processes and threads. Needs root. */
+  readonly processes?: number
+  /** Bytes that it may write, which are kept in memory and count as such. Needs root. */
+  readonly disk?: number
+  /** Until all of it is killed. */
+  readonly seconds?: number
+}
+
+const GIB = 2 ** 30
+
+/** For the project's own components, which need a quarter of it: what runs away leaves the host usable. */
+const ORDINARY: Limits = { memory: 4 * GIB, processes: 8192 }
+
+/** For a learner's own scripts. */
+export const LIMITS_OF_SCRIPTS = { memory: 4 * GIB, processes: 4096, disk: 2 * GIB } as const satisfies Limits
+
 /** What a machine is made with. */
 export interface SandboxOptions {
   /** Its host name, and so the Node's name. */
@@ -25,13 +45,15 @@ export interface SandboxOptions {
   readonly settings: Settings
   /** The folder under settings.runsDir; a name of its own by default. */
   readonly id?: string
+  /** Those that are given take the place of the ordinary ones. */
+  readonly limits?: Limits
 }
 
 /** A sandbox that has started. */
 export interface Sandbox {
   readonly machine: AgentMachine
   readonly privilege: Privilege
-  /** The run's folder on the host; the machine's own file system is its `root`. */
+  /** The run's folder on the host. */
   readonly folder: string
   /** The folder on the host that keeps the machine's logs once it has ended; those of the last ten runs are kept. */
   readonly logs: string
@@ -48,16 +70,24 @@ const ROOM = 128
 const agentFolder = join(packageRoot, "dist", "machine", "agent")
 const scriptsFolder = join(packageRoot, "lib", "machine")
 
+/** The script that becomes a command with what is left of root's powers in a machine. */
+export const DROP_CAPABILITIES = join(scriptsFolder, "drop-capabilities.sh")
+
+/** The socket of the agent in a run's machine. */
+export function socketOf(folder: string): string {
+  return join(folder, "door", "agent.sock")
+}
+
 /**
  * Starts a machine made of Linux namespaces (man 7 namespaces): nothing of the host is changed, and its end is the end
  * of everything in it. A supervisor beside it notices when this process dies and cleans up.
  * @throws MachineStartError with what the kernel or sudo said
  */
-export async function startSandbox({ name, binds, settings, id = `${name}-${randomBytes(3).toString("hex")}` }: SandboxOptions): Promise<Sandbox> {
+export async function startSandbox({ name, binds, settings, id = `${name}-${randomBytes(3).toString("hex")}`, limits: given }: SandboxOptions): Promise<Sandbox> {
   checkAgentIsBuilt()
   const privilege = await choosePrivilege(settings.privilege)
   const folder = join(settings.runsDir, id)
-  const socketPath = join(folder, "root", "run", "byhand", "agent.sock")
+  const socketPath = socketOf(folder)
   if (socketPath.length > 107) {
     throw new UsageError(`BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`, "Choose a shorter folder.")
   }
@@ -71,9 +101,15 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
 
   const mode = privilege === "user" ? "user" : "root"
   await writeFile(join(folder, "mode"), mode)
+  await writeFile(join(folder, "name"), name)
+  const limits = { ...ORDINARY, ...given }
+  await writeFile(join(folder, "limits"), `${[limits.memory, limits.processes, limits.disk, limits.seconds].map((limit) => limit ?? 0).join(" ")}\n`)
 
-  const command = [join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS, logsFolder]
-  const supervisor = execa(privilege === "sudo" ? "sudo" : "sh", privilege === "sudo" ? ["-n", "sh", ...command] : command,
+  const command = [...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []), "sh", join(scriptsFolder, "supervisor.sh"), folder, name, mode, process.execPath, agentFolder, privilege === "sudo" ? String(process.getuid?.()) : "", scriptsFolder, ADDRESS, logsFolder]
+  const [file = "", ...args] = privilege === "sudo" ? ["sudo", "-n", ...command] : command
+  const deadline = limits.seconds === undefined ? Infinity : performance.now() + limits.seconds * 1000
+  const whyEnded = () => (performance.now() < deadline ? undefined : `its ${limits.seconds} seconds were over`)
+  const supervisor = execa(file, args,
     { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false, cleanup: false })
   let complaints = ""
   supervisor.stderr.on("data", (chunk: Buffer) => { complaints += chunk.toString() })
@@ -84,7 +120,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
   })
   if (!(await ready)) {
     await ended
-    throw new MachineStartError(`A machine of namespaces could not be made here: ${complaints.trim() || "its first process ended at once"}.`,
+    throw new MachineStartError(`A machine of namespaces could not be made here: ${whyEnded() ?? (complaints.trim() || "its first process ended at once")}.`,
       "npx byhand doctor says what this host can run and what to change.")
   }
   // Neither the pipes nor the supervisor keep this process from ending; its end is what the supervisor waits for.
@@ -97,7 +133,7 @@ export async function startSandbox({ name, binds, settings, id = `${name}-${rand
     await ended
   }
   return {
-    machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end }),
+    machine: new AgentMachine({ name, privileged: privilege !== "user", address: ADDRESS, socketPath, end, whyEnded }),
     privilege,
     folder,
     logs: join(logsFolder, id),
@@ -112,8 +148,8 @@ export async function attachSandbox(settings: Settings, id: string): Promise<{ m
   const folder = join(settings.runsDir, id)
   const supervisor = await readFile(join(folder, "supervisor"), "utf8").catch(() => undefined)
   if (supervisor === undefined || !isAlive(supervisor)) return undefined
-  const socketPath = join(folder, "root", "run", "byhand", "agent.sock")
-  const name = (await readFile(join(folder, "root", "etc", "hostname"), "utf8").catch(() => id)).trim()
+  const socketPath = socketOf(folder)
+  const name = (await readFile(join(folder, "name"), "utf8").catch(() => id)).trim()
   const end = async () => {
     shutdown(socketPath)
     while (isAlive(supervisor)) await sleep(20)

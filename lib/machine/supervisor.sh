@@ -3,6 +3,8 @@
 # input), and then removes what the kernel does not: cgroup folders and the run's folder, whose logs it keeps. A line
 # "detach" before the end-of-file lets the machine live on without its test process.
 # usage: supervisor.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER SCRIPTS_DIR ADDRESS LOGS_DIR
+#   RUN_DIR/limits: one line of bytes of memory, processes, bytes of disk, seconds; 0 for none
+# Where there is root it runs in a mount namespace of its own: what it mounts is gone when it and the machine are.
 set -u
 run=$1 mode=$3 scripts=$7 logs=$9
 # Ctrl-C is for the test process; its end is what counts here. Nobody reads standard error then.
@@ -27,10 +29,10 @@ lives() { # FILE that holds "PID START_TIME BOOT"
 KEPT_LOGS=10 # of as many runs
 
 keep_logs() { # RUN_DIR whose machine has ended
-  [ -n "$(ls -A "$1/root/var/log/byhand" 2>/dev/null)" ] || return 0
+  [ -n "$(ls -A "$1/disk/root/var/log/byhand" 2>/dev/null)" ] || return 0
   kept=$logs/$(basename "$1")
   # Without -T it would go into a folder that an earlier run of the same name left.
-  rm -rf "$kept" && mv -T "$1/root/var/log/byhand" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
+  rm -rf "$kept" && mv -T "$1/disk/root/var/log/byhand" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
   # shellcheck disable=SC2012 # Names of runs are plain words.
   ls -t "$logs" | tail -n +$((KEPT_LOGS + 1)) | while read -r old; do rm -rf "${logs:?}/$old"; done
 }
@@ -50,6 +52,7 @@ remove() { # RUN_DIR whose machine has ended
       done
     done
   fi
+  umount -l "$1/disk" 2>/dev/null
   rm -rf --one-file-system "$1"
 }
 
@@ -73,13 +76,18 @@ identify() { echo "$1 $(start_time "$1") $boot"; }
 identify $$ >"$run/supervisor"
 sweep
 
-set -- sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8"
+read -r _ _ disk seconds <"$run/limits"
+mkdir -p "$run/disk"
+# What the machine writes lies in memory then and counts as such: no quota of a file system can be had everywhere.
+if [ "$mode" = root ] && [ "$disk" != 0 ]; then mount -t tmpfs -o "size=$disk,mode=755" tmpfs "$run/disk"; fi
+
+set -- sh "$scripts/drop-capabilities.sh" sh "$scripts/init.sh" "$run" "$2" "$mode" "$4" "$5" "$6" "$8"
 if [ "$mode" = root ]; then
   hierarchies | sed "s:\$:/$group:" >"$run/cgroups"
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
   fi
-  set -- sh "$scripts/enter-cgroup.sh" "$run/cgroups" unshare --pid --fork --kill-child --mount --net --uts --ipc "$@"
+  set -- sh "$scripts/enter-cgroup.sh" "$run" unshare --pid --fork --kill-child --mount --net --uts --ipc "$@"
 else
   set -- unshare --pid --fork --kill-child --mount --net --uts --ipc --user --map-root-user "$@"
 fi
@@ -106,8 +114,16 @@ exec >&-
 watcher=$!
 exec 3<&-
 
+timer=
+if [ "$seconds" != 0 ]; then
+  # shellcheck disable=SC2016 # The inner shell expands it.
+  setpriv --pdeathsig KILL sh -c 'setpriv --pdeathsig KILL sleep "$1"; kill -TERM "$PPID"' sh "$seconds" 2>/dev/null &
+  timer=$!
+fi
+
 wait $machine || wait $machine # The first wait ends early when SIGTERM arrives.
 kill $watcher 2>/dev/null
+[ -z "$timer" ] || kill -9 $timer 2>/dev/null
 [ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
 # On a full disk it could not even complain.
 [ "$(df -Pk "$run" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)" != 0 ] || echo "no space left on the disk of $run" >&2

@@ -216,7 +216,7 @@ export class Round {
   /** A file among the logs that there are: where they are kept, it is too. */
   async #markLogs(): Promise<void> {
     for (const folder of await this.#place.machines(this.#onDisk)) {
-      const logs = join(folder, "root", "var", "log", "byhand")
+      const logs = join(folder, "disk", "root", "var", "log", "byhand")
       const hasAny = existsSync(logs) && readdirSync(logs).length > 0
       if (hasAny && await writeFile(join(logs, MARK), "").then(() => true, () => false)) this.#marked.add(basename(folder))
     }

@@ -1,6 +1,6 @@
 // The process inside a machine that acts for the test process: it alone runs as the machine's root.
 // It stands on Node's own modules only, since nothing else of the project is inside.
-import { spawn, type ChildProcess } from "node:child_process"
+import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { chmodSync, chownSync, mkdirSync, openSync, closeSync, createReadStream, createWriteStream } from "node:fs"
 import { createServer, connect, type Socket } from "node:net"
 import { dirname } from "node:path"
@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises"
 import { PassThrough } from "node:stream"
 import { Channel, frameReader, writeFrame, type Reply, type Request } from "./frames.mts"
 
-const [socketPath = "/run/byhand/agent.sock", owner = ""] = process.argv.slice(2)
+const [socketPath = "/run/byhand/door/agent.sock", owner = ""] = process.argv.slice(2)
 
 function reply(socket: Socket, message: Reply): void {
   if (socket.writable) writeFrame(socket, Channel.control, JSON.stringify(message))
@@ -136,5 +136,6 @@ const server = createServer((socket) => {
 server.listen(socketPath, () => {
   chmodSync(socketPath, 0o600)
   if (owner !== "") chownSync(socketPath, Number(owner), -1)
+  execFileSync("umount", ["-l", dirname(socketPath)]) // The socket stays where the host sees it; the machine keeps no folder of the host.
   process.stdout.write("ready\n")
 })
