@@ -35,12 +35,12 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
     throw new UsageError(`${given} cannot be written: ${messageOf(error)}.`, "Choose another folder.", { cause: error })
   }
   await rename(join(folder, "gitignore"), join(folder, ".gitignore")) // npm packs no file of that name.
-  const named = suite ?? await ownName(folder)
-  const manifest = join(folder, "package.json")
-  await writeFile(manifest, (await readFile(manifest, "utf8")).replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`))
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name))).toSorted()
   for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644) // Whatever they are where the suite is installed.
+  const named = suite ?? await ownName(folder)
+  const manifest = join(folder, "package.json")
+  await writeFile(manifest, (await readFile(manifest, "utf8")).replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`))
   return { folder, files, suite: named }
 }
 
