@@ -14,6 +14,7 @@ export async function newFolder(given: string, { suite }: CommonOptions & { read
       ...(laidOut.folder === process.cwd() ? [] : [`  cd ${quote([given])}`]),
       "  npm install",
       `  npx byhand grade .      # ${first} is the first that lacks something`,
+      "  npx byhand watch .      # the same, whenever you save a script",
       "  npx byhand hint 01      # help with it",
       ...(laidOut.suite.startsWith("file:")
         ? ["", `Its package.json names this suite by its path, ${laidOut.suite}, which CI cannot reach: name what it can install with --suite.`]
