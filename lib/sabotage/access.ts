@@ -29,7 +29,7 @@ export const access: readonly Sabotage[] = [
   { id: "certificate-for-another-host", breaks: "kube-apiserver's certificate is renewed for another address", script: replaced("-days 10", "IP:192.0.2.1,DNS:elsewhere"), ...clients, finding: "certificate-for-other-names" },
   { id: "user-without-a-role", breaks: "authorization asks for roles, and the user has none",
     component: { "kube-apiserver": (component) => flags({ "--authorization-mode": "RBAC", "--anonymous-auth": "false" })(file(TOKENS_FILE, (content) => content.replace(',"system:masters"', ""))(component)) },
-    fails: KUBECTL, until: 2, finding: "forbidden" },
+    fails: clients.fails, until: 2, finding: "forbidden" },
   { id: "kubelet-of-another-name", breaks: "the kubelet's certificate is for another Node than its host's name, and each may touch its own alone",
     component: {
       "kube-apiserver": flags({ "--authorization-mode": "Node,RBAC", "--anonymous-auth": "false", "--client-ca-file": pki.ca.certificate }),
