@@ -39,7 +39,7 @@ export const access: readonly Sabotage[] = [
     script: `cd /etc/kubernetes
 openssl req -x509 -CA pki/ca.crt -CAkey pki/ca.key -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10 -subj /O=system:nodes/CN=system:node:elsewhere -addext extendedKeyUsage=clientAuth -keyout elsewhere.key -out elsewhere.crt
 sed 's#token: .*#client-certificate: /etc/kubernetes/elsewhere.crt\\n    client-key: /etc/kubernetes/elsewhere.key#' ${KUBECONFIG_FILE} >kubelet.conf`,
-    fails: ["05 the kubelet registers", "05 a Node is a key", "05 it becomes Ready", "05 it renews"], until: 5, finding: "node-is-somebody-else" },
+    fails: ["05 it becomes Ready", "05 it renews"], until: 5, finding: "node-is-somebody-else" },
   { id: "kubectl-too-old", breaks: "kubectl is Debian's, many versions older than kube-apiserver", brings: { "package": "kubernetes-client", "program": "usr/bin/kubectl" },
     fails: ["02 without a token"], until: 2, finding: "version-skew" },
 ]
