@@ -86,7 +86,7 @@ export class Place implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { pid, exitCode, signalCode } of this.#spawned) if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL")
+    for (const { pid, exitCode, signalCode } of this.#spawned) if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor, in the same group, cleans up then.
     for (const name of [KEPT, STRUCK]) await this.byhand(["down", "--name", name])
     await this.disk[Symbol.asyncDispose]()
     await rm(this.folder, { recursive: true, force: true })
