@@ -17,7 +17,6 @@ const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Remo
   "etcd": {
     "--enable-v2": { since: "etcd 3.6", instead: "Leave it out: there is no v2 API any more." },
     "--proxy": { since: "etcd 3.6", instead: "Start etcd grpc-proxy, or etcd gateway, instead." },
-    "--debug": { since: "etcd 3.6", instead: "Use --log-level=debug." },
     "--experimental-initial-corrupt-check": feature("InitialCorruptCheck"),
     "--experimental-compact-hash-check-enabled": feature("CompactHashCheck"),
     "--experimental-stop-grpc-service-on-defrag": feature("StopGRPCServiceOnDefrag"),

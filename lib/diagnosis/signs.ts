@@ -49,7 +49,7 @@ export function holderOf(name: ComponentName, line: RegExp): Sign {
 export function freshAfterLoss(seen: Observation): Shown | undefined {
   const one = componentOf(seen, "etcd")
   const began = one?.log.find((line) => /"msg":"starting local member"/.test(line))
-  if (one === undefined || began === undefined || (seen.looks.get("wc -c </var/log/byhand/etcd.before.log") ?? "0") === "0") return undefined
+  if (one === undefined || began === undefined || !/^[1-9]/.test(seen.looks.get("wc -c </var/log/byhand/etcd.before.log") ?? "")) return undefined
   return /expected '' to be '\/|NotFound|not found|expected undefined/.test(seen.complaint) ? { evidence: began, names: [flagOf(one, "--data-dir") ?? "default.etcd"] } : undefined
 }
 

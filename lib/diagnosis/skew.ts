@@ -13,9 +13,7 @@ export function apart(seen: Observation): Shown | undefined {
   const ours = seen.api?.version ?? versionIn(componentOf(seen, "kube-apiserver")?.log ?? [])
   if (ours === undefined) return undefined
   for (const { program, behind, ahead, words } of allowed) {
-    const theirs = program === "kubectl" ? versionIn([seen.looks.get("kubectl version --client") ?? ""])
-      : program === "kube-scheduler" ? versionIn(componentOf(seen, program)?.log ?? [])
-      : versionIn(componentOf(seen, program)?.log ?? [])
+    const theirs = versionIn(program === "kubectl" ? [seen.looks.get("kubectl version --client") ?? ""] : componentOf(seen, program)?.log ?? [])
     const distance = theirs === undefined ? 0 : minor(theirs) - minor(ours)
     if (theirs !== undefined && (distance > ahead || distance < -behind)) return { evidence: `${program} ${theirs}, kube-apiserver ${ours}`, names: [program, theirs, ours, words] }
   }

@@ -79,6 +79,16 @@ describe("a machine", () => {
     expect(await place.census()).toEqual(before)
   })
 
+  test.skipIf(!isRoot)("shares no cgroup with one of the same id in another folder (needs root, as cgroups do)", async () => {
+    const elsewhere = { ...place.settings, runsDir: join(place.folder, "elsewhere") }
+    const [one, other] = await Promise.all([place.settings, elsewhere].map((settings) => startSandbox({ name: place.name, id: place.name, binds: [], settings })))
+    await one?.machine.close()
+    expect((await other?.machine.run(["true"]))?.exitCode).toBe(0)
+    expect((await place.census()).cgroups).not.toEqual([])
+    await other?.machine.close()
+    expect((await place.census()).cgroups).toEqual([])
+  })
+
   test("that cannot be made says what the kernel said", async () => {
     const settings = { ...place.settings, runsDir: `${place.settings.runsDir}/${"x".repeat(80)}` }
     await expect(startSandbox({ name: "x", binds: [], settings })).rejects.toThrow(/BYHAND_RUNS=.* is too long/)

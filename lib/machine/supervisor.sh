@@ -17,7 +17,9 @@ hierarchies() {
   else for hierarchy in /sys/fs/cgroup/*/; do echo "${hierarchy%/}"; done
   fi
 }
-group=byhand-$(basename "$run")
+# The name of a run's cgroup: somebody else's runs, in another folder, may have the same names.
+group_of() { echo "byhand-$(basename "$1")-$(dirname "$1" | cksum | cut -d ' ' -f 1)"; } # RUN_DIR
+group=$(group_of "$run")
 
 # A process is who it is by its number and the time it started, in this boot: numbers are used again.
 start_time() { sed -n 's/.*) //; /^[ZX]/!p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; } # Of one that has ended and waits to be asked after: none.
@@ -41,7 +43,7 @@ remove() { # RUN_DIR whose machine has ended
   keep_logs "$1"
   if [ "$mode" = root ]; then
     hierarchies | while read -r hierarchy; do
-      folder=$hierarchy/byhand-$(basename "$1")
+      folder=$hierarchy/$(group_of "$1")
       [ -d "$folder" ] || continue
       # A folder can be removed once the kernel has done with the processes that were killed in it.
       tries=0

@@ -2,8 +2,12 @@ import { flags, type Sabotage } from "./sabotage.ts"
 
 /** What lesson 06 documents, broken in a cluster that runs. */
 export const outcomes06: readonly Sabotage[] = [
-  { id: "quota-nobody-counts", breaks: "somebody limits how many Pods there may be, and nobody counts them", before: "06 kubectl run hello", script: "kubectl create quota few --hard=pods=10\nuntil kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'status unknown'; do sleep 0.1; done",
-    fails: ["06 "], until: 6, finding: "quota-uncounted" },
+  { id: "quota-used-up", breaks: "somebody allows no Pod more", before: "06 kubectl run hello",
+    // What kube-controller-manager would count is written by hand.
+    script: `kubectl create quota few --hard=pods=0
+kubectl patch quota few --subresource=status --type=merge -p '{"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}}'
+until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded quota'; do sleep 0.1; done`,
+    fails: ["06 "], until: 6, finding: "quota-used-up" },
   { id: "history-compacted", breaks: "etcd's old revisions are thrown away", before: "06 revision by revision",
     script: `etcdctl compact "$(etcdctl get / -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/')"`, fails: ["06 revision by revision"], finding: "history-compacted" },
   { id: "events-deleted", breaks: "somebody deletes all events", before: "06 the events name", script: "kubectl delete events --all", fails: ["06 the events name"], finding: "events-gone" },
@@ -19,6 +23,6 @@ export const outcomes06: readonly Sabotage[] = [
 kubectl run hello --image=nginx --command -- sh -c 'nginx -g "daemon off;"; true'
 kubectl wait --for=condition=Ready --timeout=60s pod/hello`, fails: ["06 its process is a child"], finding: "another-program" },
   { id: "kubelet-refuses-apiserver", breaks: "kube-apiserver has no certificate for the kubelet", component: { "kube-apiserver": flags({ "--kubelet-client-certificate": null, "--kubelet-client-key": null }) },
-    fails: ["06 kubectl logs"], finding: "kubelet-refuses-apiserver" },
+    fails: ["05 its own port", "06 kubectl logs"], finding: "kubelet-refuses-apiserver" },
   { id: "kubelet-not-found", breaks: "the Node's name is known to nobody", before: "06 kubectl logs", script: "echo 127.0.0.1 localhost >/etc/hosts", fails: ["06 kubectl logs"], finding: "kubelet-not-found" },
 ]

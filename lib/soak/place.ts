@@ -12,6 +12,9 @@ import { STRUCK } from "./targets.ts"
 /** The name of the cluster that a user wants to keep. */
 const KEPT = "kept"
 
+/** Milliseconds after which a command hangs. */
+const TIME_TO_END = 180_000
+
 /** Folders of the soak's own, on the host's file system and on a small one, and a cluster that it must not harm. */
 export class Place implements AsyncDisposable {
   readonly folder: string
@@ -63,7 +66,7 @@ export class Place implements AsyncDisposable {
 
   /** A command of the project's own, to its end. */
   byhand(words: readonly string[], onDisk = false) {
-    return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], { env: this.#environment(onDisk), reject: false, stdin: "ignore", all: true, detached: true })
+    return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], { env: this.#environment(onDisk), reject: false, stdin: "ignore", all: true, detached: true, timeout: TIME_TO_END })
   }
 
   /** Brings up the cluster that must be spared. @returns what it is */
@@ -83,7 +86,7 @@ export class Place implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { pid, exitCode, signalCode } of this.#spawned) if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL")
+    for (const { pid, exitCode, signalCode } of this.#spawned) if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor, in the same group, cleans up then.
     for (const name of [KEPT, STRUCK]) await this.byhand(["down", "--name", name])
     await this.disk[Symbol.asyncDispose]()
     await rm(this.folder, { recursive: true, force: true })

@@ -1,5 +1,7 @@
-/** The name of the cluster that is struck; the one that must be spared has another. */
-export const STRUCK = "struck"
+import { randomBytes } from "node:crypto"
+
+/** The name of the cluster that is struck; unlike that of any other soak, since its cgroup is looked for by it. */
+export const STRUCK = `struck-${randomBytes(3).toString("hex")}`
 
 /** What a person has running when something befalls it. */
 export interface Target {

@@ -19,7 +19,7 @@ export interface Census {
   /** Namespaces of those processes, and those that were given as known and are still held by somebody. */
   readonly namespaces: readonly string[]
   readonly cgroups: readonly string[]
-  /** Listening sockets of the host that those processes hold, or, as far as can be seen, nobody. */
+  /** Listening sockets of the host that those processes hold. */
   readonly sockets: readonly string[]
   /** Folders of its runs. */
   readonly files: readonly string[]
@@ -71,14 +71,13 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
   }
 }
 
-/** Those of others are left out; who holds a socket is told to root alone. */
+/** Without a process that holds it there is no socket, except for a moment while others start or end. */
 async function listeningSockets(isOurs: (pid: number) => boolean): Promise<string[]> {
   const { stdout } = await execa("ss", ["-tulnpH"])
   return stdout.split("\n").flatMap((line) => {
     const [protocol, , , , address, , ...users] = line.split(/\s+/)
     const holders = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid))
-    const counts = holders.length > 0 ? holders.some(isOurs) : line !== "" && process.getuid?.() === 0
-    return counts ? [`${protocol} ${address} ${users.join(" ")}`.trim()] : []
+    return holders.some(isOurs) ? [`${protocol} ${address} ${users.join(" ")}`] : []
   })
 }
 

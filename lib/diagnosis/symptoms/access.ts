@@ -11,7 +11,7 @@ const tokenOf = (seen: Observation) => /\btoken: *"?([^\s"}]+)/.exec(kubeconfigO
 const LOOK = `kubectl config view; kubectl auth whoami -v=6`
 
 const NOBODY = /localhost:8080 was refused|localhost:8080: connect: connection refused|dial tcp (?:127\.0\.0\.1|\[::1\]):8080/
-const STRANGER = /asked for the client to provide credentials|Unauthorized|Please enter Username|error: EOF/
+const STRANGER = /asked for the client to provide credentials(?! \( ?pods\/)|Unauthorized|Please enter Username|error: EOF/
 
 /** What stands between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. Most specific first. */
 export const access: readonly Symptom[] = [
@@ -85,7 +85,7 @@ export const access: readonly Symptom[] = [
   { id: "forbidden", component: "kube-apiserver",
     sign: (seen) => {
       const mode = flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow"
-      return mode.includes("AlwaysAllow") || said(/(expected 403 to be 200)/)(seen) === undefined ? undefined : { evidence: `--authorization-mode=${mode}`, names: [userOf(seen), mode] }
+      return mode.includes("AlwaysAllow") || said(/expected 403 to be 200|may do everything \(.*: no[;)]/)(seen) === undefined ? undefined : { evidence: `--authorization-mode=${mode}`, names: [userOf(seen), mode] }
     },
     cause: "kube-apiserver knows who calls, $1, and --authorization-mode=$2 does not grant that one what it asks", remedy: "Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=$1", look: "kubectl auth whoami; kubectl auth can-i --list" },
   { id: "version-skew", component: "kube-apiserver", sign: apart,

@@ -67,14 +67,15 @@ export const etcd: readonly Symptom[] = [
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       const told = flagOf(one, "--advertise-client-urls")
-      if (one?.state !== "running" || told === undefined || listens(seen, addressOf(told))) return undefined
+      // A name or an address may be another's; a port where nobody listens is nobody's.
+      if (one?.state !== "running" || told === undefined || seen.listeners.some(({ local }) => local.split(":").at(-1) === addressOf(told).split(":").at(-1))) return undefined
       return { evidence: `--advertise-client-urls=${told}`, names: [addressOf(told), flagOf(one, "--listen-client-urls") ?? ""] }
     },
     cause: "etcd tells its clients to come to $1, where nobody listens; it listens on $2", remedy: "--advertise-client-urls=$2", look: "etcdctl member list; ss -tlnp" },
   { id: "data-folder-of-another-cluster", component: "etcd",
     sign: (seen) => {
       const apiserver = componentOf(seen, "kube-apiserver")
-      if (apiserver?.state !== "absent" || apiserver.isMeantToBe) return undefined
+      if (apiserver?.state !== "absent" || apiserver.isMeantToBe || apiserver.log.join("") !== "") return undefined
       return said(/(\/registry\/[^\s'"\\…]*)/)(seen)
     },
     cause: "etcd holds $1 though no kube-apiserver has run here: its data folder is that of another cluster", remedy: "Stop etcd and give it an empty folder: --data-dir.", look: "etcdctl get /registry --prefix --keys-only | head" },

@@ -100,7 +100,7 @@ function runtimeElsewhere(seen: Observation): Shown | undefined {
 }
 
 function refusesApiserver(seen: Observation): Shown | undefined {
-  const refused = matched(seen.complaint.split("\n"), /(You must be logged in to the server|the server has asked for the client to provide credentials|Unauthorized)/)
+  const refused = matched(seen.complaint.split("\n"), /(You must be logged in to the server|the server has asked for the client to provide credentials|Unauthorized|--cert undefined)/)
   const apiserver = componentOf(seen, "kube-apiserver")
   return refused === undefined || apiserver?.state !== "running" || flagOf(apiserver, "--kubelet-client-certificate") !== undefined ? undefined : refused
 }

@@ -61,8 +61,8 @@ export const pods: readonly Symptom[] = [
       return isTakenUp ? undefined : `Deployment ${deployment.metadata.name} has no status.observedGeneration; there is no process kube-controller-manager`
     })(seen)),
     cause: "nobody makes the Pods of Deployment $1: kube-controller-manager does that, and none runs", remedy: "Start kube-controller-manager. A single Pod does without: kubectl run NAME --image=IMAGE", look: "kubectl get deployments,replicasets,pods" },
-  { id: "quota-uncounted", component: "kube-apiserver", sign: said(/status unknown for quota: (\S+), resources: (\S+)/),
-    cause: "the quota $1 limits $2, and nobody has counted how many there are: kube-controller-manager does that, and none runs, so kube-apiserver lets none be made", remedy: "Start kube-controller-manager, or delete the quota: kubectl delete quota $1", look: "kubectl describe quota $1" },
+  { id: "quota-used-up", component: "kube-apiserver", sign: said(/exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: ([^\s.]+)/),
+    cause: "kube-apiserver lets no more be made: the quota $1 allows $4, $3 are counted, and this asks for $2", remedy: "Delete what is not needed, raise the quota (kubectl edit quota $1), or delete it: kubectl delete quota $1", look: "kubectl describe quota $1" },
   { id: "kept-in-another-etcd", component: "kube-apiserver",
     sign: (seen) => {
       const elsewhere = flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers-overrides")

@@ -28,7 +28,7 @@ export const scheduler: readonly Symptom[] = [
       const path = flagOf(one, "--kubeconfig") ?? ""
       const server = /server: *"?\w+:\/\/([^\s/"]+)/.exec(seen.files.get(path) ?? "")?.[1]
       const actual = `${flagOf(apiserver, "--bind-address") ?? "0.0.0.0"}:${flagOf(apiserver, "--secure-port") ?? "6443"}`
-      if (server === undefined || apiserver?.state !== "running" || port(server) === port(actual) || (seen.complaint === "" && one?.state !== "running")) return undefined
+      if (server === undefined || apiserver?.state !== "running" || port(server) === port(actual) || one === undefined || (seen.complaint === "" && !isUnwell(one))) return undefined
       const holder = seen.listeners.find(({ local }) => port(local) === port(server))
       return { evidence: `${path}: server: ${server}; ${holder === undefined ? "nobody listens there" : `${holder.program}, pid ${holder.pid}, listens there`}`, names: [path, server, actual, holder === undefined ? "nobody listens" : `${holder.program} listens`] }
     },
