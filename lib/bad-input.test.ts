@@ -70,7 +70,7 @@ const OF_BYHAND: readonly Try[] = [
   ["down --name nobody", {}, /^No cluster named nobody is up\. /],
   ["shell --name nobody true", {}, /^No cluster named nobody is up\. Start it with: npx byhand up --name nobody$/],
   ["grade 99", {}, /^There is no lesson 99\. There are 01, .*, 07\.$/],
-  ["grade abc", {}, /^There is no lesson abc\. There are 01, /],
+  ["grade abc", {}, /^There is no lesson abc, and no such folder\. There are 01, /],
   ["grade 01 -1", {}, /^There is no lesson -1\. /],
   ["grade 01.5", {}, /^There is no lesson 01\.5\. /],
   ["grade 01 --strict --except nothing", {}, /^BYHAND_EXCEPT names nothing, which is neither a lesson nor the title of a test\. Did you mean /],

@@ -97,7 +97,7 @@ async function open(): Promise<Classroom> {
 /** The lesson that could not open the classroom: the later ones are blocked by it. */
 let closedSince: number | undefined
 
-/** The lessons in which it has been said why a component did not come up: once is enough. */
+/** The lessons of whose components it has been said why they did not come up: once is enough. */
 const told = new Set<number>()
 
 /** A lesson: its number, its title, and its documented outcomes in order. */
@@ -127,14 +127,13 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, meta:
   try {
     await classroom.subject.upTo(upTo)
   } catch (error) {
-    if (error instanceof BlockedError && (error.lesson !== number || told.has(number))) skip(blockedBy(error.lesson))
-    const culprit = error instanceof ComponentError
-      ? classroom.subject.components.find(({ name }) => name === error.component)?.lesson
-      : undefined
-    if (culprit !== undefined && culprit < number) skip(blockedBy(culprit))
-    told.add(number)
     const failure = error instanceof BlockedError ? error.cause : error
-    meta.card = await cardOf(classroom, failure)
+    const culprit = error instanceof BlockedError ? error.lesson : lessonOf(classroom, error) ?? number
+    const isNews = !told.has(culprit)
+    told.add(culprit)
+    // A lesson that is run alone tells of what it stands on, too.
+    if (isNews) meta.card = await cardOf(classroom, failure)
+    if (culprit !== number || !isNews) skip(blockedBy(culprit))
     throw withoutStack(failure)
   }
 }
@@ -163,7 +162,7 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
       evidence: (line) => { meta.evidence = line },
     })
   } catch (error) {
-    if (error instanceof ComponentError) told.add(number)
+    if (error instanceof ComponentError) told.add(number).add(lessonOf(classroom, error) ?? number)
     meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
   } finally {
@@ -176,6 +175,11 @@ async function cardOf(classroom: Classroom, error: unknown): Promise<Card> {
   const told = expectation(error)
   if (error instanceof ComponentError) return { observed: error.problem, finding: error.finding, unwell: error.finding === undefined ? [error.unwell] : [] }
   return { ...told, ...await classroom.explain(messageOf(error)) }
+}
+
+/** The lesson that brings up the component that an error tells of. */
+function lessonOf({ subject }: Classroom, error: unknown): number | undefined {
+  return error instanceof ComponentError ? subject.components.find(({ name }) => name === error.component)?.lesson : undefined
 }
 
 function blockedBy(lesson: number): string {

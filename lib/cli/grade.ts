@@ -31,7 +31,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   const isFolder = first !== "" && !/^\d+$/.test(first) && statSync(first, { throwIfNoEntry: false })?.isDirectory() === true
   const lessons = isFolder ? words.slice(1) : words
   const unknown = lessons.find((lesson) => !all.some(isCalled(lesson)))
-  if (unknown !== undefined) throw new UsageError(`There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first ? ", and no such folder" : ""}.`, `There are ${all.map(({ number }) => number).join(", ")}.`)
+  if (unknown !== undefined) throw new UsageError(`There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`, `There are ${all.map(({ number }) => number).join(", ")}.`)
   nameOf({ ...options, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes

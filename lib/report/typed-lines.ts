@@ -17,11 +17,12 @@ export class TypedLines extends VerboseReporter {
   }
 
   override onTestCaseResult(test: TestCase): void {
-    if (verdictOf(test).verdict === "blocked") return // A line for each says no more than the table does.
-    super.onTestCaseResult(test)
     const { see, card } = test.meta()
     if (card !== undefined) this.#failed.push(test)
-    else if (see !== undefined && test.result().state !== "skipped") this.log(`     $ ${see}`)
+    if (verdictOf(test).verdict === "blocked") return // A line for each says no more than the table does.
+    super.onTestCaseResult(test)
+    if (card !== undefined) return
+    if (see !== undefined && test.result().state !== "skipped") this.log(`     $ ${see}`)
   }
 
   /** Cards tell a learner more than stack traces do; for whatever has none, vitest's own summary stays. */

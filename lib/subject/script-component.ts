@@ -209,7 +209,9 @@ export class ScriptComponent implements Part {
   async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
     const { machine, known } = this.#around
     const log = (await machine.read(this.#logPath).catch(() => Buffer.alloc(0))).toString().trimEnd().split("\n").slice(-LOG_LINES) // It has not written any.
-    return new kind(this.name, problem, finding ?? diagnose(await observe(machine, known(), problem))[0], log)
+    // That it does not run is what is to be explained, not the explanation.
+    const complaint = problem.startsWith(this.name) ? problem : `${this.name} was not started: ${problem}`
+    return new kind(this.name, problem, finding ?? diagnose(await observe(machine, known(), complaint))[0], log)
   }
 
   async stop(): Promise<void> {
