@@ -6,7 +6,7 @@ const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
 
 /** What keeps containerd from starting, or from serving the kubelet. */
 export const containerd: readonly Sabotage[] = [
-  { id: "containerd-frozen", breaks: "containerd is stopped whenever it starts, and hangs", script: "(while sleep 0.02; do pkill -STOP -x containerd; done) >/dev/null 2>&1 &", ...boots, finding: "frozen" },
+  { id: "containerd-frozen", breaks: "containerd is stopped whenever it starts, and hangs", script: "(while sleep 0.02; do pkill -STOP -x containerd || true; done) >/dev/null 2>&1 &", ...boots, finding: "frozen" },
   { id: "containerd-config-unparsable", breaks: "a path in containerd's configuration lacks its quotes", ...config((text) => text.replace('root = "/var/lib/containerd"', "root = /var/lib/containerd")), ...boots, finding: "containerd-config-unparsable" },
   { id: "containerd-config-version", breaks: "containerd's configuration claims a version that does not exist yet", ...config((text) => text.replace("version = 3", "version = 9")), ...boots, finding: "containerd-config-version" },
   { id: "containerd-plugin-name", breaks: "containerd's configuration has a line of containerd 1's", ...config((text) => `disabled_plugins = ["cri"]\n${text}`), ...boots, finding: "containerd-plugin-name" },

@@ -22,8 +22,6 @@ export const kubelet: readonly Sabotage[] = [
   { id: "kubelet-swap", breaks: "the host swaps, and the kubelet refuses that by default", ...config((text) => text.replace(/^failSwapOn: .*\n/m, "")),
     // A machine of namespaces has its host's swap: what it shows of it is what the kubelet reads.
     script: "printf 'Filename Type Size Used Priority\\n/swapfile file 1048572 0 -2\\n' >/run/swaps\nmount --bind /run/swaps /proc/swaps", ...boots, finding: "swap-on" },
-  { id: "kubelet-swap-of-the-host", breaks: "the host really swaps, and the kubelet refuses that by default", ...config((text) => text.replace(/^failSwapOn: .*\n/m, "")),
-    script: "head -c 16m /dev/zero >/var/swapfile\nchmod 600 /var/swapfile\nmkswap /var/swapfile\nswapon /var/swapfile", where: "vm", ...boots, finding: "swap-on" },
   { id: "kubelet-port-taken", breaks: "another program holds the kubelet's port", script: listen(10250), ...boots, finding: "port-taken" },
   { id: "kubelet-healthz-port-taken", breaks: "another program holds the port on which the kubelet tells whether it is well", script: listen(10248), ...boots, finding: "port-taken" },
   { id: "kubelet-key-mismatch", breaks: "the kubelet's certificate is another component's", ...config((text) => text.replace(/^tlsCertFile: .*$/m, "tlsCertFile: /etc/kubernetes/pki/apiserver.crt")), ...boots, finding: "certificate-key-mismatch" },
