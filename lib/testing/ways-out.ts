@@ -38,7 +38,7 @@ export function waysOut(host: Host): WayOut[] {
     { what: "to change a program that it was given", line: `echo changed >>${host.given}; chmod 777 ${host.given}`, meets: /Read-only file system[^]*Read-only file system/, closed: EVERYWHERE },
     { what: "to change the agent's code", line: "echo >>/run/byhand/agent/agent.mjs; touch /run/byhand/agent/new", meets: /((Read-only file system|Permission denied)[^]*){2}/, closed: EVERYWHERE },
     { what: "to write where the host looks for the agent", line: "touch /run/byhand/door/new; find / -xdev -name agent.sock 2>/dev/null", meets: /^$/, closed: EVERYWHERE },
-    { what: "files that nobody can remove", line: "touch /tmp/forever; chattr +i /tmp/forever", meets: /Operation not (permitted|supported)|Inappropriate ioctl/, closed: EVERYWHERE },
+    { what: "files that nobody can remove", line: "touch /tmp/forever; chattr +i /tmp/forever", meets: /Operation not (permitted|supported)|Inappropriate ioctl|chattr: not found/, closed: EVERYWHERE },
     // Processes
     { what: "to see a process of the host", line: `cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[b]${host.word.slice(1)}'`, meets: /^0\n$/, closed: EVERYWHERE },
     { what: "to end a process of the host", line: `kill -TERM ${host.pid}`, meets: /No such process/, closed: EVERYWHERE },
