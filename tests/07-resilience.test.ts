@@ -44,7 +44,7 @@ lesson(7, "resilience: all state is in etcd", ({ test }) => {
     const { scheduler, apiserver, kubectl, machine, evidence } = kit
     before = await hello(kit)
     const { ip } = before
-    const probe = steadyProbe(() => httpGet(machine, { host: ip, port: 80, path: "/" }))
+    await using probe = steadyProbe(() => httpGet(machine, { host: ip, port: 80, path: "/" }))
     await eventually(() => probe.tally.answered).toBeGreaterThan(10)
     await Promise.all([scheduler.kill(), apiserver.kill()])
     await expect(kubectl("get pods")).rejects.toThrow("refused")

@@ -7,7 +7,7 @@ export interface Tally {
 }
 
 /** Asks again and again, one request after another, until it is stopped. */
-export function steadyProbe(ask: () => Promise<{ status: number }>): { tally: Tally; stop: () => Promise<Tally> } {
+export function steadyProbe(ask: () => Promise<{ status: number }>): AsyncDisposable & { tally: Tally; stop: () => Promise<Tally> } {
   const PAUSE = 10 // Milliseconds.
   const tally = { answered: 0, lost: 0 }
   let stopped = false
@@ -18,5 +18,6 @@ export function steadyProbe(ask: () => Promise<{ status: number }>): { tally: Ta
       await sleep(PAUSE)
     }
   })()
-  return { tally, stop: async () => { stopped = true; await asking; return tally } }
+  const stop = async () => { stopped = true; await asking; return tally }
+  return { tally, stop, [Symbol.asyncDispose]: async () => { await stop() } }
 }

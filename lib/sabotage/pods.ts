@@ -30,6 +30,7 @@ ${sandbox}`, fails: [], finding: "sandbox-not-permitted" },
   { id: "liveness-probe", breaks: "a liveness probe asks the wrong port", script: `${run(`"livenessProbe": {"httpGet": {"path": "/", "port": 81}, "periodSeconds": 1, "failureThreshold": 1}`)}\n${restarted}`, fails: [], finding: "liveness-probe" },
   { id: "object-missing", breaks: "a Pod wants a ConfigMap that there is not", script: `${run(`"envFrom": [{"configMapRef": {"name": "settings"}}]`)}\n${until("CreateContainerConfigError")}`, fails: [], finding: "object-missing" },
   { id: "runs-as-root", breaks: "a Pod may not run as root, and its image does", script: `${run(`"securityContext": {"runAsNonRoot": true}`)}\n${until("CreateContainerConfigError")}`, fails: [], finding: "runs-as-root" },
+  { id: "pod-never-restarts", breaks: "a Pod that may not be started again fails", script: "kubectl run web --image=nginx --restart=Never -- sh -c 'exit 1'\nuntil kubectl get pod web | grep -q Error; do sleep 0.2; done", fails: [], finding: "pod-never-restarts" },
   { id: "deployment-without-controller-manager", breaks: "a Deployment is made where no controller-manager runs", script: "kubectl create deployment web --image=nginx --replicas=2", fails: [], finding: "deployment-without-controller-manager" },
   { id: "service-without-kube-proxy", breaks: "a Service is made where no kube-proxy runs", script: "kubectl run web --image=nginx\nkubectl expose pod web --port=80", fails: [], finding: "service-without-kube-proxy" },
 ]

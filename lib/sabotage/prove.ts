@@ -68,7 +68,7 @@ export async function prove(sabotage: Sabotage, tests: readonly string[], isWhol
   const unknown = [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter((name) => !tests.some((test) => test.startsWith(name)))
   const { verdicts, mistakes } = unknown.length > 0 ? { verdicts: new Map<string, string>(), mistakes: unknown.map((name) => `there is no test ${name} …`) }
     : sabotage.fails.length === 0 ? await proveByDoctor(sabotage)
-    : await proveByLessons(sabotage, isWhole ? lessonsOf(tests) : telling(sabotage, lessonsOf(tests)))
+    : await proveByLessons(sabotage, telling(sabotage, lessonsOf(tests), isWhole))
   return { sabotage, verdicts, mistakes, seconds: (performance.now() - before) / 1000 }
 }
 
@@ -76,10 +76,10 @@ function lessonsOf(tests: readonly string[]): string[] {
   return [...new Set(tests.map((test) => test.slice(0, 2)))]
 }
 
-/** The lessons that can tell whether a sabotage does what was predicted. */
-function telling({ before, fails, blocks, until }: Sabotage, lessons: readonly string[]): string[] {
-  const first = before?.slice(0, 2) ?? lessons[0] ?? ""
-  const last = until ?? (blocks === undefined ? Math.max(...fails.map((test) => Number(test.slice(0, 2)))) : Infinity)
+/** The lessons that can tell whether a sabotage does what was predicted, or all for which something was. */
+function telling({ before, fails, blocks, until }: Sabotage, lessons: readonly string[], isWhole: boolean): string[] {
+  const first = (isWhole ? undefined : before?.slice(0, 2)) ?? lessons[0] ?? ""
+  const last = until ?? (isWhole ? Infinity : blocks === undefined ? Math.max(...fails.map((test) => Number(test.slice(0, 2)))) : Infinity)
   return lessons.filter((lesson) => lesson >= first && Number(lesson) <= last)
 }
 

@@ -22,8 +22,6 @@ export interface Sabotage {
   readonly until?: number
   /** Id of the finding that each failed test's card must show, or that `byhand doctor` must show where nothing fails. "none": it must say honestly that nothing known fits. */
   readonly finding: string
-  /** It can only be broken so in the virtual machine. */
-  readonly where?: "vm"
 }
 
 /** A component with other flags: null takes a flag away, "" gives it no value. */
