@@ -32,7 +32,7 @@ export const etcd: readonly Sabotage[] = [
     before: "01 put says OK", script: "etcdctl member add ghost --peer-urls=http://127.0.0.1:2999",
     fails: ["01 put says OK", "01 etcd's API holds", "01 each put", "01 a watch", "01 the key outlives", "02 kube-apiserver starts"], blocks: 2, finding: "out-of-quorum" },
   { id: "etcd-quota-used-up", breaks: "etcd's quota is small, and somebody fills it", ...etcdFlags({ "--quota-backend-bytes": "1000000" }),
-    before: "01 put says OK", script: "head -c 700000 /dev/zero | tr '\\0' x >/tmp/big\nfor n in 1 2 3 4; do etcdctl put /big$n </tmp/big || break; done\nrm /tmp/big",
+    before: "01 put says OK", script: "head -c 700000 /dev/zero | tr '\\0' x >/tmp/big\nuntil etcdctl alarm list | grep -q NOSPACE; do etcdctl put /big </tmp/big || true; sleep 0.1; done\nrm /tmp/big",
     fails: ["01 put says OK", "01 etcd's API holds", "01 each put", "01 a watch", "01 the key outlives", "02 kube-apiserver starts"], blocks: 2, finding: "no-space" },
   { id: "etcd-killed", breaks: "etcd dies under a running kube-apiserver", before: "02 what kube-apiserver makes", script: "pkill -KILL -x etcd; while pidof etcd; do sleep 0.05; done",
     fails: ["02 what kube-apiserver makes"], until: 2, finding: "etcd-not-running" },
