@@ -32,7 +32,17 @@ make() { # FOLDER
   for set in cpus mems; do [ ! -e "$1/../cpuset.$set" ] || cat "$1/../cpuset.$set" >"$1/cpuset.$set"; done
 }
 
+clear() { # FOLDER that a machine of this name has left which lost its supervisor, once the kernel has done with its processes
+  tries=0
+  until [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || { echo "$1 is in use" >&2; exit 1; }
+    sleep 0.05
+  done
+}
+
 while read -r folder; do
+  clear "$folder"
   make "$folder"
   if [ "$memory" != 0 ]; then
     limit memory.use_hierarchy 1 2>/dev/null || true # Kernels from 5.11 on count children in any case.

@@ -54,6 +54,13 @@ export const apiserver: readonly Symptom[] = [
       return { evidence: `--etcd-servers=${flagOf(one, "--etcd-servers")}; ss -tln shows ${actual} and nothing on ${wanted}`, names: [wanted, actual] }
     },
     cause: "kube-apiserver looks for etcd on $1, where nothing listens; etcd listens on $2", remedy: "--etcd-servers=http://$2", look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver" },
+  { id: "etcd-unreachable", component: "kube-apiserver",
+    sign: (seen) => {
+      const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
+      const refused = logged("kube-apiserver", /dial tcp \S+: connect: connection refused/)(seen)
+      return refused === undefined || wanted === "" || listens(seen, wanted) ? undefined : { ...refused, names: [wanted] }
+    },
+    cause: "kube-apiserver looks for etcd on $1, where nothing listens", remedy: "Start etcd, or name the address that it listens on in --etcd-servers.", look: "ss -tlnp" },
   { id: "service-range-missing", component: "kube-apiserver", sign: complainedOf("kube-apiserver", /No CIDR for service cluster IPs specified.*(--service-cluster-ip-range)/),
     cause: "kube-apiserver is not told which addresses Services may have, and guesses 10.0.0.0/24", remedy: "Add $1, with a range that neither Nodes nor Pods use.", look: "ps -o args= -C kube-apiserver" },
   { id: "service-range-overlaps-pods", component: "kube-apiserver",
