@@ -61,7 +61,7 @@ export async function unbroken(): Promise<{ tests: string[]; mistakes: string[] 
  * Breaks a cluster so, and compares what comes of it with what was predicted.
  * @param tests all that there are
  * @param isWhole whether every lesson runs, rather than those that can tell: what is done just before a test cannot
- *   trouble an earlier lesson, and what blocks nothing is not looked for beyond the last lesson that it fails
+ *   trouble an earlier lesson; beyond the last lesson that fails only one more is run, and that where it must be blocked
  */
 export async function prove(sabotage: Sabotage, tests: readonly string[], isWhole: boolean): Promise<Proof> {
   const before = performance.now()
@@ -79,7 +79,8 @@ function lessonsOf(tests: readonly string[]): string[] {
 /** The lessons that can tell whether a sabotage does what was predicted, or all for which something was. */
 function telling({ before, fails, blocks, until }: Sabotage, lessons: readonly string[], isWhole: boolean): string[] {
   const first = (isWhole ? undefined : before?.slice(0, 2)) ?? lessons[0] ?? ""
-  const last = until ?? (isWhole ? Infinity : blocks === undefined ? Math.max(...fails.map((test) => Number(test.slice(0, 2)))) : Infinity)
+  const lastToFail = Math.max(...fails.map((test) => Number(test.slice(0, 2))))
+  const last = until ?? (isWhole ? Infinity : blocks === undefined ? lastToFail : Math.max(lastToFail, blocks) + 1)
   return lessons.filter((lesson) => lesson >= first && Number(lesson) <= last)
 }
 
