@@ -92,6 +92,8 @@ async function proveByLessons(sabotage: Sabotage, lessons: readonly string[]): P
   const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }, at) => {
     const mustFail = mustFailOne(test)
     const expected = mustFail ? "failed" : sabotage.blocks !== undefined && at > firstToFail && Number(test.slice(0, 2)) >= sabotage.blocks ? "blocked" : "passed"
+    // A component that lives for a moment fails a test or two before it blocks the rest.
+    if (expected === "blocked" && verdict === "failed" && finding === sabotage.finding) return []
     if (verdict !== expected) return [`${test}: ${verdict}, not ${expected}${reason === "" ? "" : `: ${reason}`}`]
     return mustFail && finding !== sabotage.finding ? [`${test}: finding ${finding}, not ${sabotage.finding}: ${reason}`] : []
   })
