@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { z } from "zod"
 import { gradeDocument } from "../report/grade-document.ts"
 import { packageRoot } from "../settings.ts"
+import { reference } from "../transcript/steps.ts"
 import type { Sabotage } from "./sabotage.ts"
 
 /** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
@@ -60,8 +61,8 @@ export async function unbroken(): Promise<{ tests: string[]; mistakes: string[] 
 /**
  * Breaks a cluster so, and compares what comes of it with what was predicted.
  * @param tests all that there are
- * @param isWhole whether every lesson runs, rather than those that can tell: what is done just before a test cannot
- *   trouble an earlier lesson; beyond the last lesson that fails only one more is run, and that where it must be blocked
+ * @param isWhole whether every lesson runs, rather than those that can tell: what comes with a component, or just before
+ *   a test, cannot trouble an earlier lesson; beyond the last lesson that fails only one more is run, and that where it must be blocked
  */
 export async function prove(sabotage: Sabotage, tests: readonly string[], isWhole: boolean): Promise<Proof> {
   const before = performance.now()
@@ -77,11 +78,19 @@ function lessonsOf(tests: readonly string[]): string[] {
 }
 
 /** The lessons that can tell whether a sabotage does what was predicted, or all for which something was. */
-function telling({ before, fails, blocks, until }: Sabotage, lessons: readonly string[], isWhole: boolean): string[] {
-  const first = (isWhole ? undefined : before?.slice(0, 2)) ?? lessons[0] ?? ""
+function telling(sabotage: Sabotage, lessons: readonly string[], isWhole: boolean): string[] {
+  const { fails, blocks, until } = sabotage
+  const first = isWhole ? 1 : firstTouched(sabotage)
   const lastToFail = Math.max(...fails.map((test) => Number(test.slice(0, 2))))
   const last = until ?? (isWhole ? Infinity : blocks === undefined ? lastToFail : Math.max(lastToFail, blocks) + 1)
-  return lessons.filter((lesson) => lesson >= first && Number(lesson) <= last)
+  return lessons.filter((lesson) => Number(lesson) >= first && Number(lesson) <= last)
+}
+
+/** The first lesson that a sabotage can touch: that of the test just before which it is done, or that of the first component which is started otherwise. */
+function firstTouched({ before, script, component = {} }: Sabotage): number {
+  if (before === undefined && script !== undefined) return 1
+  const changed = Object.values(reference).filter(({ name }) => name in component).map(({ lesson }) => lesson)
+  return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
 }
 
 async function proveByLessons(sabotage: Sabotage, lessons: readonly string[]): Promise<Pick<Proof, "verdicts" | "mistakes">> {

@@ -16,7 +16,7 @@ export interface Sabotage {
   readonly before?: string
   /** The tests that must fail, each named as above by the lesson's number and the beginning of its title. */
   readonly fails: readonly string[]
-  /** Whatever else must not pass: from this lesson's number on, and after the first test that fails, "blocked" is right, or "failed" with the same finding, or "failed" with the same finding. None by default. */
+  /** Whatever else must not pass: from this lesson's number on, and after the first test that fails, "blocked" is right, or "failed" with the same finding. None by default. */
   readonly blocks?: number
   /** The last lesson that is tried; all by default. What stands upon this one would only fail in the same way, and slowly. */
   readonly until?: number
