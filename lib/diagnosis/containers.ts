@@ -4,7 +4,7 @@ import { matched, type Shown, type Sign } from "./symptom.ts"
 
 const ended = z.object({ exitCode: z.number(), reason: z.string().default(""), message: z.string().default("") })
 const state = z.object({
-  running: z.object({}).optional(),
+  running: z.object({ startedAt: z.string().default("") }).optional(),
   waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).optional(),
   terminated: ended.optional(),
 }).default({})
@@ -28,10 +28,15 @@ export interface Container {
   readonly command: readonly string[]
   readonly restarts: number
   readonly isRunning: boolean
+  /** Whether it runs since a moment ago. */
+  readonly isNew: boolean
   readonly waiting: { readonly reason: string; readonly message: string } | undefined
   /** How it ended: now, or the time before. */
   readonly ended: z.infer<typeof ended> | undefined
 }
+
+/** Milliseconds; what crashes again and again seldom lives longer. */
+const MOMENT = 5_000
 
 /** Every container of every Pod that has a Node and is not being deleted. */
 export function containers({ api }: Observation): Container[] {
@@ -42,7 +47,7 @@ export function containers({ api }: Observation): Container[] {
       const status = data.status.containerStatuses.find((one) => one.name === name)
       return {
         pod: object.metadata.name, namespace: object.metadata.namespace ?? "default", name, image, command, restarts: status?.restartCount ?? 0,
-        isRunning: status?.state.running !== undefined, waiting: status?.state.waiting, ended: status?.state.terminated ?? status?.lastState.terminated,
+        isRunning: status?.state.running !== undefined, isNew: Date.now() - Date.parse(status?.state.running?.startedAt ?? "") < MOMENT, waiting: status?.state.waiting, ended: status?.state.terminated ?? status?.lastState.terminated,
       }
     })
   })

@@ -87,14 +87,18 @@ export const pods: readonly Symptom[] = [
     cause: "nginx answers, with another page than the image's: somebody has changed the file in the container, or another server answers at that address", remedy: "Make the Pod anew: its container starts from the image.", look: "kubectl exec hello -- cat /usr/share/nginx/html/index.html" },
   { id: "pod-never-restarts", component: "kubelet", sign: object("pods", (pod) => {
     const { data } = finished.safeParse(pod)
-    return data?.spec.restartPolicy === "Never" && data.status.phase === "Failed" ? `Pod ${pod.metadata.name}: restartPolicy: Never, phase: Failed` : undefined
+    const ended = data?.status.containerStatuses.find(({ state }) => (state.terminated?.exitCode ?? 0) !== 0)
+    return data?.spec.restartPolicy === "Never" && ended !== undefined ? `Pod ${pod.metadata.name}: restartPolicy: Never, exit code ${ended.state.terminated?.exitCode}` : undefined
   }),
     cause: "Pod $1 says restartPolicy: Never, so the kubelet lets its container stay dead", remedy: "Make it anew without --restart=Never.", look: "kubectl get pod $1 -o jsonpath={.spec.restartPolicy}" },
 ]
 
 const clusterIp = z.object({ spec: z.object({ clusterIP: z.string().min(1) }) })
 const observed = z.object({ status: z.object({ observedGeneration: z.number() }) })
-const finished = z.object({ spec: z.object({ restartPolicy: z.string() }), status: z.object({ phase: z.string() }) })
+const finished = z.object({
+  spec: z.object({ restartPolicy: z.string() }),
+  status: z.object({ containerStatuses: z.array(z.object({ state: z.object({ terminated: z.object({ exitCode: z.number() }).optional() }) })).default([]) }),
+})
 
 /** Whether a program runs that no lesson starts yet. */
 function runs({ looks }: Observation, program: "kube-controller-manager" | "kube-proxy"): boolean {
@@ -103,7 +107,8 @@ function runs({ looks }: Observation, program: "kube-controller-manager" | "kube
 
 /** A container that does not run, or waits to be started again, after it ended so; $1 its Pod, $2 restarts, $3 exit code, $4 its last words. */
 function died(how: (ended: NonNullable<Container["ended"]>, words: string) => boolean): Sign {
-  return (seen) => first(containers(seen).filter(({ isRunning, restarts }) => !isRunning && restarts > 0), (container) => {
+  // Where nobody complains, one that has just been started once more is looked at between two crashes.
+  return (seen) => first(containers(seen).filter(({ isRunning, isNew, restarts }) => restarts > 0 && (!isRunning || (isNew && seen.complaint === ""))), (container) => {
     const { pod, name, ended, restarts } = container
     const words = lastWords(seen, container)
     if (ended === undefined || !how(ended, words)) return undefined
