@@ -75,7 +75,7 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
 async function listeningSockets(isOurs: (pid: number) => boolean): Promise<string[]> {
   const { stdout } = await execa("ss", ["-tulnpH"])
   return stdout.split("\n").flatMap((line) => {
-    const [protocol, , , , address, , ...users] = line.split(/\s+/)
+    const [protocol, , , , address, , ...users] = line.trim().split(/\s+/) // How wide a column is depends on other lines.
     const holders = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid))
     return holders.some(isOurs) ? [`${protocol} ${address} ${users.join(" ")}`] : []
   })
