@@ -9,6 +9,9 @@ import type { Sabotage } from "./sabotage.ts"
 /** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
 const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
 
+/** Milliseconds after which a run counts as hanging, and has proved nothing. */
+const HANGING = 600_000
+
 /** What came of one sabotage. */
 export interface Proof {
   readonly sabotage: Sabotage
@@ -30,7 +33,7 @@ interface Verdict {
 const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
 
 const byhand = (args: readonly string[], sabotage?: string) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args],
-  { reject: false, stdin: "ignore", env: { BYHAND_PATIENCE: PATIENCE, ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
+  { reject: false, stdin: "ignore", timeout: HANGING, env: { BYHAND_PATIENCE: PATIENCE, ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) } })
 
 /** Lessons in a cluster that is broken so, or in a whole one; all by default. */
 async function grade(sabotage?: string, lessons: readonly string[] = []): Promise<{ verdicts: Verdict[]; errors: string[] }> {
