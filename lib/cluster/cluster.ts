@@ -12,6 +12,7 @@ import { findProcesses } from "../discovery/process.ts"
 import { RemediedError } from "../errors.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
+import { mayLowerOomScore } from "../machine/capabilities.ts"
 import type { Machine } from "../machine/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
 import { archivePath } from "./equipment.ts"
@@ -133,9 +134,7 @@ export class Cluster implements Subject {
   }
 
   async #startRuntime(): Promise<void> {
-    const capabilities = /^CapEff:\s*([0-9a-f]+)/m.exec((await this.machine.read("/proc/self/status")).toString())?.[1] ?? "0"
-    const CAP_SYS_RESOURCE = 24n // capabilities(7)
-    this.containerd.configure({ mayAdjustOomScore: ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n })
+    this.containerd.configure({ mayAdjustOomScore: mayLowerOomScore((await this.machine.read("/proc/self/status")).toString()) === true })
     await Promise.all([
       this.containerd.start(),
       this.serveImages(),

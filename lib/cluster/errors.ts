@@ -2,6 +2,15 @@ import { logOf, type ComponentName } from "../components/component.ts"
 import type { Unwell } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { RemediedError } from "../errors.ts"
+import type { Exit } from "../machine/machine.ts"
+
+/** How many last lines of its log an error about a component shows. */
+export const LOG_LINES = 12
+
+/** How a process ended, as a clause without its subject. */
+export function howEnded({ code, signal }: Exit): string {
+  return code === null ? `was ended by ${signal}` : `exited with ${code}`
+}
 
 /** A component did not come up, or did not stay up; carries what its log says. */
 export class ComponentError extends RemediedError {

@@ -6,17 +6,14 @@ import type { Finding } from "../diagnosis/finding.ts"
 import { observe, type Known } from "../diagnosis/observe.ts"
 import { withFlags, type FlagChanges } from "../discovery/process.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
-import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "./errors.ts"
+import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError, howEnded, LOG_LINES } from "./errors.ts"
 import { httpGet } from "./http-get.ts"
-import type { Part } from "./part.ts"
+import { GRACE, type Part } from "./part.ts"
 
 /** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
 const POLL_INTERVAL = 20
-/** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
-const GRACE = 20_000
 /** How long one answer about readiness may take before it is asked for again (milliseconds). */
 const ANSWER_WITHIN = 5_000
-const LOG_LINES = 12
 
 /** What a component needs of its cluster. */
 export interface Surroundings {
@@ -143,8 +140,7 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     })
     for (;;) {
       if (ended.exit !== undefined) {
-        const how = ended.exit.code === null ? `was ended by ${ended.exit.signal}` : `exited with ${ended.exit.code}`
-        throw await this.#error(ComponentExitedError, `${component.name} ${how} after ${seconds()} s`)
+        throw await this.#error(ComponentExitedError, `${component.name} ${howEnded(ended.exit)} after ${seconds()} s`)
       }
       const isReady = await this.#isReady(component, Math.max(1, patience - (performance.now() - before)))
       if (isReady && (component.port === undefined || await this.#holds(component.port, spawned.pid))) break

@@ -2,6 +2,9 @@ import type { ComponentName } from "../components/component.ts"
 import type { Known } from "../diagnosis/observe.ts"
 import type { FlagChanges, Started } from "../discovery/process.ts"
 
+/** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
+export const GRACE = 20_000
+
 /** One component of a cluster, ours or somebody else's: to look at, start, stop, kill and restart. */
 export interface Part extends Started {
   readonly name: ComponentName

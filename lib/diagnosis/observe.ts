@@ -2,6 +2,7 @@ import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../cluster/http-get.ts"
 import { logOf, type ComponentName } from "../components/component.ts"
+import { findProcesses, PROGRAMS } from "../discovery/process.ts"
 import { messageOf } from "../errors.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machine/machine.ts"
@@ -24,11 +25,6 @@ const LOOK_WITHIN = 5_000
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
 
-/** The program that each component is. */
-const PROGRAMS: Readonly<Record<ComponentName, string>> = {
-  "etcd": "etcd", "kube-apiserver": "kube-apiserver", "kube-scheduler": "kube-scheduler", "registry": "crane", "containerd": "containerd", "kubelet": "kubelet",
-}
-
 /** What a person would type to see how the machine itself is. */
 const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status",
   "kubectl version --client", "wc -c </var/log/byhand/etcd.before.log",
@@ -40,12 +36,12 @@ const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /
  * @param complaint what went wrong for whoever asks
  */
 export async function observe(machine: Machine, known: readonly Known[] = [], complaint = ""): Promise<Observation> {
-  const [processes, all, looks, agent] = await Promise.all([processesOf(machine), sockets(machine, ["--all"]), looksAt(machine, LOOKS), machine.run(["sh", "-c", "echo $PPID"])])
+  const [processes, all, looks, agent] = await Promise.all([findProcesses(machine), sockets(machine, ["--all"]), looksAt(machine, LOOKS), machine.run(["sh", "-c", "echo $PPID"])])
   const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // What the machine's agent holds, it holds for whoever looks.
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
     const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
-    const process = processes.find(({ argv }) => argv[0]?.split("/").at(-1) === PROGRAMS[name])
+    const process = processes.find((one) => one.name === name)
     const memory = known.find((one) => one.name === name)
     const logPath = memory?.logPath ?? logOf(name)
     return {
@@ -62,17 +58,6 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
     apiOf(machine, seen),
   ])
   return { ...seen, components, api }
-}
-
-async function processesOf(machine: Machine): Promise<{ pid: number; state: "running" | "stopped"; argv: string[] }[]> {
-  const { stdout } = await machine.run(["ps", "-e", "-o", "pid=,stat=,comm="], { timeout: LOOK_WITHIN })
-  const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/)).filter(([, state = "Z"]) => !state.startsWith("Z"))
-  // The kernel cuts a program's name at 15 characters.
-  const candidates = rows.filter(([, , comm = ""]) => Object.values(PROGRAMS).some((program) => comm === program.slice(0, 15)))
-  return Promise.all(candidates.map(async ([pid = "", state = ""]) => ({
-    pid: Number(pid), state: state.startsWith("T") ? "stopped" : "running",
-    argv: await machine.read(`/proc/${pid}/cmdline`).then((text) => text.toString().split("\0").slice(0, -1), () => []), // It has ended meanwhile.
-  })))
 }
 
 async function logLines(machine: Machine, path: string): Promise<string[]> {

@@ -13,7 +13,7 @@ export interface FoundProcess {
 }
 
 /** The program that each component is. */
-const PROGRAMS: Readonly<Record<ComponentName, string>> = {
+export const PROGRAMS: Readonly<Record<ComponentName, string>> = {
   "etcd": "etcd", "kube-apiserver": "kube-apiserver", "kube-scheduler": "kube-scheduler", "registry": "crane", "containerd": "containerd", "kubelet": "kubelet",
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { readdir, readFile, statfs } from "node:fs/promises"
 import { release } from "node:os"
 import { dirname } from "node:path"
+import { mayLowerOomScore } from "../machine/capabilities.ts"
 import type { Privilege } from "../machine/privilege.ts"
 import type { Settings } from "../settings.ts"
 
@@ -30,7 +31,6 @@ export const ALL_LESSONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7]
 export const WITHOUT_ROOT: readonly number[] = [1, 2, 3, 4]
 const WITH_CONTAINERS: readonly number[] = [5, 6, 7]
 const GIB = 2 ** 30
-const CAP_SYS_RESOURCE = 24n // capabilities(7)
 
 export const checks: readonly Check[] = [
   { id: "node", title: "Node.js", lessons: ALL_LESSONS, remedy: "Install Node.js 20.19 or newer.",
@@ -58,8 +58,7 @@ export const checks: readonly Check[] = [
     look: async ({ privilege }) => {
       if (privilege === "user") return { ok: true, found: "not needed without root" }
       const status = privilege === "sudo" ? (await execa("sudo", ["-n", "cat", "/proc/self/status"])).stdout : await readFile("/proc/self/status", "utf8")
-      const has = ((BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`) >> CAP_SYS_RESOURCE) & 1n) === 1n
-      return { ok: true, found: has ? "there" : "not there: containerd is told to restrict_oom_score_adj" }
+      return { ok: true, found: mayLowerOomScore(status) === true ? "there" : "not there: containerd is told to restrict_oom_score_adj" }
     } },
   { id: "tools", title: "tools", lessons: ALL_LESSONS, remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
     look: () => onPath(["unshare", "nsenter", "setpriv", "setsid", "mount", "pivot_root", "ip", "ss", "find", "grep", "hostname"]) },

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError } from "../cluster/errors.ts"
-import type { Beside, Part } from "../cluster/part.ts"
+import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError, howEnded, LOG_LINES } from "../cluster/errors.ts"
+import { GRACE, type Beside, type Part } from "../cluster/part.ts"
 import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName } from "../components/component.ts"
 import { diagnose } from "../diagnosis/diagnose.ts"
@@ -12,13 +12,10 @@ import { addressOf, isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 
 const POLL_INTERVAL = 100
-/** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
-const GRACE = 20_000
 /** How long whoever supervises a component has to start it again by itself (milliseconds). */
 const COMEBACK = 5_000
 /** How long a script's component may take to show once the script has ended (milliseconds). */
 const SETTLE = 5_000
-const LOG_LINES = 12
 
 /** A script that has been run: its log, and its end once it has ended. */
 export interface Run {
@@ -165,11 +162,11 @@ export class ScriptComponent implements Part {
         seen = this.#process
         await this.#followLog(seen.pid)
         if (await isReady(machine, seen, processes)) break
-      } else if (ended.exit !== undefined) throw await this.#error(ComponentExitedError, `${this.name} ${how(ended.exit)} after ${seconds()}`)
+      } else if (ended.exit !== undefined) throw await this.#error(ComponentExitedError, `${this.name} ${howEnded(ended.exit)} after ${seconds()}`)
       else if (seen !== undefined) throw await this.#error(ComponentExitedError, `${this.name} ended after ${seconds()}`)
       else if (spawned === undefined && run?.exit !== undefined) {
         this.#logPath = run.log
-        if (run.exit.code !== 0) throw await this.#error(ComponentExitedError, `${run.name} ${how(run.exit)}, and no ${this.name} runs`)
+        if (run.exit.code !== 0) throw await this.#error(ComponentExitedError, `${run.name} ${howEnded(run.exit)}, and no ${this.name} runs`)
         scriptEnded ??= elapsed()
         if (elapsed() - scriptEnded > SETTLE) throw await this.#error(ComponentExitedError, `${run.name} has ended, and no ${this.name} runs`)
       }
@@ -288,8 +285,4 @@ export class ScriptComponent implements Part {
 async function isThere(machine: Machine, pid: number): Promise<boolean> {
   const { stdout } = await machine.run(["ps", "-o", "stat=", "-p", String(pid)])
   return stdout.trim() !== "" && !stdout.trim().startsWith("Z")
-}
-
-function how({ code, signal }: Exit): string {
-  return code === null ? `was ended by ${signal}` : `exited with ${code}`
 }

@@ -1,3 +1,4 @@
+import { mayLowerOomScore } from "../../machine/capabilities.ts"
 import { z } from "zod"
 import { containers, eventsOf, first, lastWords, nodeOf, stuck, waits, type Container } from "../containers.ts"
 import type { Observation } from "../observation.ts"
@@ -15,9 +16,7 @@ export const pods: readonly Symptom[] = [
     cause: "Node $1 is Ready, and still has the taint $2, which it was registered with: kube-controller-manager lifts it, and none runs, so no Pod is scheduled there", remedy: "Start kube-controller-manager, or lift it by hand: kubectl taint node $1 node.kubernetes.io/not-ready-. Without a controller-manager, kube-apiserver goes with --disable-admission-plugins=TaintNodesByCondition.", look: "kubectl describe node $1 | grep Taints" },
   { id: "sandbox-oom-score", component: "containerd",
     sign: (seen) => {
-      const CAP_SYS_RESOURCE = 24n // capabilities(7)
-      const capabilities = /^CapEff:\s*([0-9a-f]+)/m.exec(seen.looks.get("grep CapEff /proc/self/status") ?? "")?.[1]
-      if (capabilities === undefined || ((BigInt(`0x${capabilities}`) >> CAP_SYS_RESOURCE) & 1n) === 1n || /restrict_oom_score_adj = true/.test(containerdConfig(seen).text)) return undefined
+      if (mayLowerOomScore(seen.looks.get("grep CapEff /proc/self/status") ?? "") !== false || /restrict_oom_score_adj = true/.test(containerdConfig(seen).text)) return undefined
       return stuck(/(can't get final child's PID from pipe: EOF|oom_score_adj.*permission denied)/)(seen)
     },
     cause: "Pod $1 cannot start: containerd asks for a lower OOM score than this machine may give (it has no CAP_SYS_RESOURCE), and runc dies of that", remedy: "Set restrict_oom_score_adj = true below [plugins.\"io.containerd.cri.v1.runtime\"] in containerd's configuration, and start containerd again.", look: "grep -n oom /etc/containerd/config.toml; grep CapEff /proc/self/status" },
