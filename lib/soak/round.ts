@@ -138,12 +138,16 @@ export class Round {
     return { group: pid, machines: await this.#place.machines(this.#onDisk) }
   }
 
+  /** Waits for a run to end; one that hangs is a problem, and is killed. */
+  async #ended(child: ChildProcess, output: () => Promise<string>): Promise<void> {
+    if (hasEnded(child) || await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])) return
+    this.#problems.push(`The run had not ended ${TIME_TO_END / 1000} s later. ${tail(await output())}`)
+    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // The supervisor, in the same process group, is spared.
+    await once(child, "exit")
+  }
+
   async #end(child: ChildProcess, output: () => Promise<string>): Promise<void> {
-    if (!hasEnded(child) && !await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])) {
-      this.#problems.push(`The run had not ended ${TIME_TO_END / 1000} s later. ${tail(await output())}`)
-      for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // The supervisor, in the same process group, is spared.
-      await once(child, "exit")
-    }
+    await this.#ended(child, output)
     if (!this.#onDisk) return
     await this.#place.disk.resize(Disk.ample)
     const said = await output()
@@ -181,7 +185,7 @@ export class Round {
   async #nextRun(): Promise<boolean> {
     const next = this.#draw("next") < 1 / LONG_RUN_EVERY ? LONG_RUN : SHORT_RUN
     const { child, output } = this.#place.type(next.command, this.#onDisk)
-    await once(child, "exit")
+    await this.#ended(child, output)
     const passed = child.exitCode === 0 && /^\d+ passed, 0 failed, \d+ skipped$/m.test(await output())
     if (!passed) this.#problems.push(`The next run, ${next.name}, ended with ${child.exitCode ?? child.signalCode}. ${tail(await output())}`)
     return passed
@@ -199,7 +203,7 @@ export class Round {
     await this.#prepare()
     const started = performance.now()
     const { child, output } = this.#place.type(this.#target.command, this.#onDisk)
-    await once(child, "exit")
+    await this.#ended(child, output)
     const took = performance.now() - started
     if (child.exitCode !== 0) throw new Error(`${this.#target.name} fails even when nothing befalls it. ${tail(await output())}`)
     await this.#endCluster()
