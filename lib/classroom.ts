@@ -9,7 +9,7 @@ import type { Access } from "./discovery/access.ts"
 import { apiserverAddress, etcdAddress, kubeletAddress, type Address, type EtcdAddress, type KubeletAddress } from "./discovery/addresses.ts"
 import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts"
 import { findProcesses } from "./discovery/process.ts"
-import { configOf, containerdSocket } from "./discovery/readiness.ts"
+import { cniFolder, configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
 import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
@@ -113,6 +113,11 @@ export class Classroom implements AsyncDisposable {
   async kubeletAddress(): Promise<KubeletAddress> {
     const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.kubelet.pid)
     return kubeletAddress(this.subject.kubelet, kubelet === undefined ? "" : await configOf(this.machine, kubelet), this.subject.apiserver)
+  }
+
+  /** Where containerd looks for the network of the Pods. */
+  async cniFolder(): Promise<string> {
+    return cniFolder(this.machine, (await findProcesses(this.machine)).find(({ name }) => name === "containerd"))
   }
 
   /** etcd's own API, through a forwarded port; both end with `close`. */

@@ -41,8 +41,10 @@ export interface Kit {
   readonly kubelet: Part
   /** Where they listen, as they were told themselves. */
   readonly at: { readonly etcd: EtcdAddress; readonly apiserver: Address; readonly kubelet: () => Promise<KubeletAddress> }
-  /** The name of the Node that this machine is. */
-  readonly node: string
+  /** The folder of the Pods' network configuration, as containerd was told. */
+  readonly cniFolder: () => Promise<string>
+  /** The name of the Node that this machine is; until a kubelet runs, the one that it would have by itself. */
+  readonly node: () => string
   readonly kubectl: Command
   readonly etcdctl: Command
   readonly etcdutl: Command
@@ -148,7 +150,8 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
     await body({
       machine, subject, etcd, apiserver, scheduler, containerd, kubelet, kubectl, etcdctl, etcdutl, ctr, sh, store, nonce,
       at: { get etcd() { return classroom.etcdAddress }, get apiserver() { return classroom.apiserverAddress }, kubelet: () => classroom.kubeletAddress() },
-      node: settingOf(kubelet, "--hostname-override") ?? machine.name,
+      node: () => settingOf(kubelet, "--hostname-override") ?? machine.name,
+      cniFolder: () => classroom.cniFolder(),
       kubernetes: () => classroom.kubernetes(),
       access: () => classroom.access(),
       ask: async (path, token) => {

@@ -2,27 +2,27 @@ import { connectionsOf, eventually, expect, lesson, settingOf } from "../lib/les
 
 lesson(5, "kubelet: a machine becomes a Node", ({ test }) => {
   test("the kubelet registers its own Node", { see: "kubectl get nodes", disturbs: true, upTo: 4 }, async ({ subject, kubelet, kubectl, node }) => {
-    if (!kubelet.isRunning) expect(await kubectl("get nodes -o name --ignore-not-found")).not.toContain(`node/${node}`)
+    if (!kubelet.isRunning) expect(await kubectl("get nodes -o name --ignore-not-found")).not.toContain(`node/${node()}`)
     await subject.startRuntime()
     await kubelet.start()
-    await eventually(() => kubectl("get nodes -o name")).toBe(`node/${node}`)
+    await eventually(() => kubectl("get nodes -o name")).toBe(`node/${node()}`)
   })
 
   test("a Node is a key under /registry/minions", { see: "etcdctl get /registry/minions/ --prefix --keys-only" }, async ({ store, node }) => {
-    await eventually(() => store.keys("/registry/minions/")).toEqual([`/registry/minions/${node}`])
+    await eventually(() => store.keys("/registry/minions/")).toEqual([`/registry/minions/${node()}`])
   })
 
   test("it becomes Ready, and the versions that it tells are true", { see: "kubectl get nodes -o wide; kubelet --version; containerd --version" }, async ({ kubectl, sh, node, evidence }) => {
-    await eventually(() => kubectl(`get node ${node} -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'`)).toBe("True")
-    const [version, runtime] = (await kubectl(`get node ${node} -o jsonpath={.status.nodeInfo.kubeletVersion},{.status.nodeInfo.containerRuntimeVersion}`)).split(",")
+    await eventually(() => kubectl(`get node ${node()} -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'`)).toBe("True")
+    const [version, runtime] = (await kubectl(`get node ${node()} -o jsonpath={.status.nodeInfo.kubeletVersion},{.status.nodeInfo.containerRuntimeVersion}`)).split(",")
     expect(`Kubernetes ${version}`).toBe(await sh("kubelet --version"))
     const [, , said] = (await sh("containerd --version")).split(" ") // containerd github.com/containerd/containerd/v2 v2.3.7 …
     expect(runtime).toBe(`containerd://${said?.replace(/^v/, "")}`)
-    evidence(`Node ${node} is Ready: kubelet ${version}, ${runtime}`)
+    evidence(`Node ${node()} is Ready: kubelet ${version}, ${runtime}`)
   })
 
   test("it renews its lease", { see: "kubectl get lease -n kube-node-lease -o yaml --watch" }, async ({ kubectl, node }) => {
-    const renewed = () => kubectl(`get lease ${node} -n kube-node-lease -o jsonpath={.spec.renewTime}`)
+    const renewed = () => kubectl(`get lease ${node()} -n kube-node-lease -o jsonpath={.spec.renewTime}`)
     await eventually(() => renewed().catch(() => "")).not.toBe("")
     const before = await renewed()
     await eventually(renewed).not.toBe(before)

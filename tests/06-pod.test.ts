@@ -47,7 +47,7 @@ lesson(6, "a Pod runs", ({ test }) => {
     const [written, bound] = history
     expect(written?.spec.nodeName ?? "").toBe("") // Protobuf has an empty field where JSON has none.
     expect(written?.metadata.managedFields.map(({ manager }) => manager)).toEqual(["kubectl-run"])
-    expect(bound?.spec.nodeName).toBe(kit.node)
+    expect(bound?.spec.nodeName).toBe(kit.node())
     expect(bound?.status.containerStatuses ?? []).toEqual([])
     expect(history.at(-1)?.metadata.managedFields.map(({ manager }) => manager)).toContain("kubelet")
     expect(new Set(history.map(({ metadata }) => metadata.uid)).size).toBe(1)
@@ -89,7 +89,7 @@ lesson(6, "a Pod runs", ({ test }) => {
   }, async (kit) => {
     await hello(kit)
     const network = new BlockList()
-    const subnets = [...(await kit.sh("cat /etc/cni/net.d/*")).matchAll(/"subnet":\s*"([^/]+)\/(\d+)"/g)]
+    const subnets = [...(await kit.sh(`cat ${await kit.cniFolder()}/*`)).matchAll(/"subnet":\s*"([^/]+)\/(\d+)"/g)]
     for (const [, address = "", bits] of subnets) network.addSubnet(address, Number(bits))
     const [pod, service] = [await kit.kubectl(podIP), await kit.kubectl("get service kubernetes -o jsonpath={.spec.clusterIP}")]
     expect({ pod, isOfTheNetwork: network.check(pod) }).toEqual({ pod, isOfTheNetwork: true })

@@ -32,9 +32,18 @@ export async function containerdSocket(machine: Machine, containerd: FoundProces
   if (containerd === undefined) return fallback
   const named = settingOf(containerd, "--address") ?? settingOf(containerd, "--a")
   if (named !== undefined) return named
-  const config = settingOf(containerd, "--config") ?? settingOf(containerd, "--c") ?? "/etc/containerd/config.toml"
-  const text = (await machine.read(config).catch(() => Buffer.alloc(0))).toString()
-  return /^\s*\[grpc\][^[]*?^\s*address\s*=\s*["']([^"']+)/ms.exec(text)?.[1] ?? fallback
+  return /^\s*\[grpc\][^[]*?^\s*address\s*=\s*["']([^"']+)/ms.exec(await containerdConfig(machine, containerd))?.[1] ?? fallback
+}
+
+/** Where containerd looks for the network of the Pods, as its configuration says. */
+export async function cniFolder(machine: Machine, containerd: FoundProcess | undefined): Promise<string> {
+  const text = containerd === undefined ? "" : await containerdConfig(machine, containerd)
+  return /^\s*conf_dir\s*=\s*["']([^"']+)/m.exec(text)?.[1] ?? "/etc/cni/net.d"
+}
+
+async function containerdConfig(machine: Machine, containerd: FoundProcess): Promise<string> {
+  const path = settingOf(containerd, "--config") ?? settingOf(containerd, "--c") ?? "/etc/containerd/config.toml"
+  return (await machine.read(path.startsWith("/") ? path : `${containerd.cwd}/${path}`).catch(() => Buffer.alloc(0))).toString()
 }
 
 /** Whether a component answers as one that is ready, asked as a person would ask it. */

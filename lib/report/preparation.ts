@@ -18,7 +18,8 @@ export class Preparation implements Reporter {
   }
 
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
-    const last = Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId)))
+    // A learner's scripts may use whatever is there to be used, whichever lessons are graded.
+    const last = this.#settings.subject === undefined ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId))) : Number.MAX_SAFE_INTEGER
     const preparation = await equip(last, this.#settings, terminalProgress()).then(
       (equipment) => ({ equipment }), (error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)

@@ -22,10 +22,8 @@ const SHORT: Readonly<Record<ComponentName, string>> = {
 const POLL_INTERVAL = 100
 /** Which scripts have been run on the machine, and as they were. */
 const STATE = "/run/byhand/scripts.json"
-/** The first lesson that needs images. */
-const NEEDS_IMAGES = 5
-/** A Node would bind the Pods that this lesson wants to see wait. */
-const WITHOUT_NODE = 4
+/** A Node would take the Pods that these lessons want to see wait. */
+const WITHOUT_NODE: readonly number[] = [3, 4]
 
 /** The cluster that a learner's start scripts make; whatever is to be known of it is seen from its processes. */
 export class ScriptCluster implements Subject {
@@ -40,12 +38,15 @@ export class ScriptCluster implements Subject {
   readonly #runs = new Map<string, { run: Run; script: Script }>()
   /** Serves the images, which no lesson asks a learner for. */
   readonly #reference: Cluster
+  readonly #hasImages: boolean
   #running: Promise<void> = Promise.resolve()
+  #isCordoned: boolean | undefined
 
   private constructor(machine: Machine, folder: Folder, equipment: Equipment, patience: number, digests: ReadonlyMap<ComponentName, string>) {
     this.machine = machine
     this.#folder = folder
     this.#patience = patience
+    this.#hasImages = equipment.images !== undefined
     this.#reference = new Cluster({ machine, images: equipment.images, patience })
     const part = (name: ComponentName, lesson: number) => new ScriptComponent(name, lesson, {
       machine, patience, digests, known: () => this.known(), runScripts: (upTo) => this.#runScripts(upTo), runOf: (wanted) => this.#runOf(wanted, lesson) })
@@ -77,7 +78,7 @@ export class ScriptCluster implements Subject {
     const processes = await findProcesses(this.machine)
     for (const component of this.components) component.see(processes)
     for (const script of this.#folder.scripts) {
-      const own = this.components.filter(({ name, lesson }) => script.name.includes(SHORT[name]) || (lesson === script.lesson && !this.#folder.scripts.some((other) => other.name.includes(SHORT[name]))))
+      const own = this.#componentsOf(script)
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
         this.#runs.set(script.name, { run: { name: script.name, log: logFor(script), exit: undefined }, script })
       } else for (const component of own) await component.discard()
@@ -111,14 +112,15 @@ export class ScriptCluster implements Subject {
       if (component.failure !== undefined) throw new BlockedError(component.lesson, component.failure)
       await component.start()
     }
-    if (lesson === WITHOUT_NODE && this.kubelet.isRunning) await this.#withoutNode()
+    if (this.kubelet.isRunning && this.apiserver.isRunning) await this.#cordon(WITHOUT_NODE.includes(lesson))
   }
 
-  /** One script may have started everything at once. */
-  async #withoutNode(): Promise<void> {
-    await this.kubelet.kill()
+  /** One script may have started everything at once: then the Node is there too early, and takes no Pod until it is due. */
+  async #cordon(isEarly: boolean): Promise<void> {
+    if (isEarly === this.#isCordoned) return
     const { kubeconfig } = await this.access()
-    await this.machine.run(["kubectl", "--kubeconfig", kubeconfig, "delete", "node", "--all"])
+    await this.machine.run(["sh", "-c", `kubectl get nodes --output=name | xargs --no-run-if-empty kubectl ${isEarly ? "cordon" : "uncordon"}`], { env: { KUBECONFIG: kubeconfig } })
+    this.#isCordoned = isEarly
   }
 
   async startRuntime(): Promise<void> {
@@ -132,7 +134,7 @@ export class ScriptCluster implements Subject {
   /** One after another: two components of one lesson must not run its scripts twice. */
   #runScripts(lesson: number): Promise<void> {
     this.#running = this.#running.catch(() => undefined).then(async () => {
-      if (lesson >= NEEDS_IMAGES) await this.#reference.serveImages()
+      if (this.machine.privileged && this.#hasImages) await this.#reference.serveImages()
       for (const script of this.#folder.scripts) if (script.lesson <= lesson && !this.#runs.has(script.name)) await this.#run(script)
     })
     return this.#running
@@ -151,13 +153,20 @@ export class ScriptCluster implements Subject {
   /** The next script may count on what this one starts: waits until that is ready, or the script has ended, or time is up. */
   async #settles(script: Script, run: Run): Promise<void> {
     const deadline = performance.now() + this.#patience
-    const isOwn = (process: FoundProcess) => script.name.includes(SHORT[process.name])
+    const own = this.#componentsOf(script).map(({ name }) => name)
     while (run.exit === undefined && performance.now() < deadline) {
       const processes = await findProcesses(this.machine)
-      const own = processes.find(isOwn)
-      if (own !== undefined && await isReady(this.machine, own, processes)) return
+      const started = processes.find(({ name }) => own.includes(name))
+      if (started !== undefined && await isReady(this.machine, started, processes)) return
       await sleep(POLL_INTERVAL)
     }
+  }
+
+  /** What a script starts: the components that its name tells, or else those of its lesson that no other script's name does. */
+  #componentsOf(script: Script): ScriptComponent[] {
+    const named = this.components.filter(({ name }) => script.name.includes(SHORT[name]))
+    if (named.length > 0) return named
+    return this.components.filter(({ name, lesson }) => lesson === script.lesson && !this.#folder.scripts.some((other) => other.name.includes(SHORT[name])))
   }
 
   /** The script whose name tells that it starts a component; else the last one that was run for its lesson or an earlier one. */

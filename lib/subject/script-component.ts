@@ -12,7 +12,7 @@ import { addressOf, isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
 
 const POLL_INTERVAL = 100
-/** How long whoever supervises a component has to start it again by itself (milliseconds). */
+/** How long whoever supervises a component has to start it again by itself (milliseconds); the kubelet, which starts a static Pod's container again later and later, has longer. */
 const COMEBACK = 5_000
 /** How long a script's component may take to show once the script has ended (milliseconds). */
 const SETTLE = 5_000
@@ -50,6 +50,7 @@ export class ScriptComponent implements Part {
   #isMeantToBe = false
   /** Processes above it that are frozen, so that it stays down. */
   #frozen: readonly number[] = []
+  #isStaticPod = false
   #logPath: string
   #starting: Promise<void> | undefined
 
@@ -135,7 +136,7 @@ export class ScriptComponent implements Part {
   /** Whether whoever supervises it has started it again. */
   async #comesBack(above: readonly number[]): Promise<boolean> {
     const { machine } = this.#around
-    const deadline = performance.now() + COMEBACK
+    const deadline = performance.now() + (this.#isStaticPod ? this.#around.patience : COMEBACK)
     while (performance.now() < deadline) {
       this.see(await findProcesses(machine))
       if (this.isRunning) return true
@@ -272,6 +273,7 @@ export class ScriptComponent implements Part {
       if (rows.get(at)?.args.includes("/run/byhand/") === true) break // The machine's own agent.
       above.push(at)
     }
+    this.#isStaticPod = above.some((id) => rows.get(id)?.args.includes("containerd-shim") === true)
     if (above.length > 0) await machine.run(["kill", "-STOP", ...above.map(String)])
     this.#frozen = [...this.#frozen, ...above]
   }

@@ -52,8 +52,8 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
     // A container's own mounts name neither, but its cgroup does; a machine of an ordinary user has no cgroup, but its mounts do.
     const cgroup = read(`/proc/${pid}/cgroup`)
     const belongs = [command, cgroup, read(`/proc/${pid}/environ`), read(`/proc/${pid}/mountinfo`)].some(ours)
-    // Numbers of namespaces are used again, by the machines of other runs above all.
-    if (!belongs && cgroup.includes("/byhand-")) continue
+    // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
+    if (!belongs && (cgroup.includes("/byhand-") || command.includes("/machine/supervisor.sh"))) continue
     if (belongs) processes.set(Number(pid), command)
     for (const namespace of namespaces) if ((belongs && !own.has(namespace)) || known.includes(namespace)) held.add(namespace)
   }
