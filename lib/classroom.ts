@@ -14,7 +14,7 @@ import type { Forward, Machine } from "./machine/machine.ts"
 import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
-import { observe } from "./diagnosis/observe.ts"
+import { nothing, observe } from "./diagnosis/observe.ts"
 import { sabotageOf } from "./sabotage/all.ts"
 import { Saboteur } from "./sabotage/saboteur.ts"
 import type { Settings } from "./settings.ts"
@@ -131,7 +131,7 @@ export class Classroom implements AsyncDisposable {
 
   /** Why something went wrong: the most telling finding, or, where nothing known fits, whatever is not well in its own words. */
   async explain(complaint: string): Promise<{ finding: Finding | undefined; unwell: Unwell[] }> {
-    const seen = await observe(this.machine, this.subject.known(), complaint)
+    const seen = await observe(this.machine, this.subject.known(), complaint).catch(() => nothing(this.machine.name, complaint))
     return { finding: diagnose(seen)[0], unwell: unwell(seen) }
   }
 

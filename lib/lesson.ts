@@ -16,6 +16,7 @@ import type { Subject } from "./cluster/subject.ts"
 import type { Access } from "./discovery/access.ts"
 import type { Address, EtcdAddress, KubeletAddress } from "./discovery/addresses.ts"
 import { settingOf } from "./discovery/process.ts"
+import { MachineError } from "./machine/agent-machine.ts"
 import type { Machine } from "./machine/machine.ts"
 import { expectation, type Card } from "./report/card.ts"
 import { packageRoot, readSettings } from "./settings.ts"
@@ -96,7 +97,7 @@ async function open(): Promise<Classroom> {
   return Classroom.open(preparation.equipment, settings)
 }
 
-/** The lesson that could not open the classroom: the later ones are blocked by it. */
+/** The lesson in which the machine was not to be had, or not to be trusted, any more: whatever comes later is blocked by it. */
 let closedSince: number | undefined
 
 /** The lessons of whose components it has been said why they did not come up: once is enough. */
@@ -131,6 +132,7 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, meta:
   } catch (error) {
     const failure = error instanceof BlockedError ? error.cause : error
     const culprit = error instanceof BlockedError ? error.lesson : lessonOf(classroom, error) ?? number
+    if (!(failure instanceof ComponentError)) closedSince = culprit
     const isNews = !told.has(culprit)
     told.add(culprit)
     // A lesson that is run alone tells of what it stands on, too.
@@ -165,6 +167,7 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
       evidence: (line) => { meta.evidence = line },
     })
   } catch (error) {
+    if (error instanceof MachineError && error.code === "EPIPE") closedSince = number // It has ended.
     if (error instanceof ComponentError) told.add(number).add(lessonOf(classroom, error) ?? number)
     meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)

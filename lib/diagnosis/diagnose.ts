@@ -8,13 +8,14 @@ import { containerd } from "./symptoms/containerd.ts"
 import { etcd } from "./symptoms/etcd.ts"
 import { images } from "./symptoms/images.ts"
 import { kubelet } from "./symptoms/kubelet.ts"
+import { machine } from "./symptoms/machine.ts"
 import { network } from "./symptoms/network.ts"
 import { pods } from "./symptoms/pods.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
 import { strangers } from "./symptoms/strangers.ts"
 
 /** Whatever is known to go wrong. What stands below, by the order of the lessons, explains what stands upon it; a bare absence explains least. */
-const catalogue: readonly Symptom[] = [etcd, apiserver, access, scheduler, containerd, kubelet, network, images, pods, strangers, absent].flat()
+const catalogue: readonly Symptom[] = [machine, etcd, apiserver, access, scheduler, containerd, kubelet, network, images, pods, strangers, absent].flat()
 
 /** Characters of a line that was logged; the rest tells a person no more. */
 const LONGEST_EVIDENCE = 300

@@ -60,6 +60,11 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
   return { ...seen, components, api }
 }
 
+/** What is left to go by where nothing can be looked at any more: what went wrong. */
+export function nothing(hostname: string, complaint: string): Observation {
+  return { hostname, components: [], listeners: [], connections: [], api: undefined, files: new Map(), looks: new Map(), complaint }
+}
+
 async function logLines(machine: Machine, path: string): Promise<string[]> {
   const text = await machine.read(path).catch(() => Buffer.alloc(0)) // It has not written any.
   return text.toString().trimEnd().split("\n").slice(-LOG_LINES)

@@ -1,6 +1,3 @@
-import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { pipeline } from "node:stream/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { BlockedError, Cluster } from "../cluster/cluster.ts"
@@ -12,8 +9,10 @@ import { findAccess, type Access } from "../discovery/access.ts"
 import { findProcesses } from "../discovery/process.ts"
 import { isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine } from "../machine/machine.ts"
+import { Genuine } from "./genuine.ts"
 import { HOME, layOut, type Folder, type Script } from "./folder.ts"
 import { ScriptComponent, type Run } from "./script-component.ts"
+import { Witnesses } from "./witnesses.ts"
 
 /** Words by which a script's name tells what it starts. */
 const SHORT: Readonly<Record<ComponentName, string>> = {
@@ -39,17 +38,19 @@ export class ScriptCluster implements Subject {
   /** Serves the images, which no lesson asks a learner for. */
   readonly #reference: Cluster
   readonly #hasImages: boolean
+  readonly #witnesses: Witnesses
   #running: Promise<void> = Promise.resolve()
   #isCordoned: boolean | undefined
 
-  private constructor(machine: Machine, folder: Folder, equipment: Equipment, patience: number, digests: ReadonlyMap<ComponentName, string>) {
+  private constructor(machine: Machine, folder: Folder, equipment: Equipment, patience: number, genuine: Genuine, witnesses: Witnesses) {
     this.machine = machine
     this.#folder = folder
     this.#patience = patience
+    this.#witnesses = witnesses
     this.#hasImages = equipment.images !== undefined
     this.#reference = new Cluster({ machine, images: equipment.images, patience })
     const part = (name: ComponentName, lesson: number) => new ScriptComponent(name, lesson, {
-      machine, patience, digests, known: () => this.known(), runScripts: (upTo) => this.#runScripts(upTo), runOf: (wanted) => this.#runOf(wanted, lesson) })
+      machine, patience, genuine, known: () => this.known(), runScripts: (upTo) => this.#runScripts(upTo), runOf: (wanted) => this.#runOf(wanted, lesson) })
     this.etcd = part("etcd", 1)
     this.apiserver = part("kube-apiserver", 2)
     this.scheduler = part("kube-scheduler", 4)
@@ -59,13 +60,8 @@ export class ScriptCluster implements Subject {
 
   /** Lays the folder out on the machine; nothing of it is run yet. */
   static async open(machine: Machine, folder: Folder, equipment: Equipment, patience: number): Promise<ScriptCluster> {
-    const programs: readonly ComponentName[] = ["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"]
-    const digests = await Promise.all(programs.flatMap((name) => {
-      const source = equipment.binds.find(({ target }) => target === `/usr/local/bin/${name}`)?.source
-      return source === undefined ? [] : [digest(source).then((sha256) => [name, sha256] as const)]
-    }))
     await layOut(machine, folder)
-    const cluster = new ScriptCluster(machine, folder, equipment, patience, new Map(digests))
+    const cluster = new ScriptCluster(machine, folder, equipment, patience, new Genuine(machine, equipment), await Witnesses.remember(machine))
     await cluster.#takeOver()
     return cluster
   }
@@ -105,6 +101,7 @@ export class ScriptCluster implements Subject {
   }
 
   async upTo(lesson: number): Promise<void> {
+    await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
     for (const component of this.components) component.see(processes)
     for (const component of this.components) {
@@ -118,8 +115,9 @@ export class ScriptCluster implements Subject {
   /** One script may have started everything at once: then the Node is there too early, and takes no Pod until it is due. */
   async #cordon(isEarly: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return
-    const { kubeconfig } = await this.access()
-    await this.machine.run(["sh", "-c", `kubectl get nodes --output=name | xargs --no-run-if-empty kubectl ${isEarly ? "cordon" : "uncordon"}`], { env: { KUBECONFIG: kubeconfig } })
+    const access = await this.access().catch(() => undefined)
+    if (access === undefined) return // Nobody lets us in: the lessons will tell.
+    await this.machine.run(["sh", "-c", `kubectl get nodes --output=name | xargs --no-run-if-empty kubectl ${isEarly ? "cordon" : "uncordon"}`], { env: { KUBECONFIG: access.kubeconfig } })
     this.#isCordoned = isEarly
   }
 
@@ -178,10 +176,4 @@ export class ScriptCluster implements Subject {
 
 function logFor({ name }: Script): string {
   return `/var/log/byhand/${name}.log`
-}
-
-async function digest(path: string): Promise<string> {
-  const hash = createHash("sha256")
-  await pipeline(createReadStream(path), hash)
-  return hash.digest("hex")
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { ComponentError, ComponentExitedError, ComponentTimeoutError, ForeignListenerError, howEnded, LOG_LINES } from "../cluster/errors.ts"
 import { GRACE, type Beside, type Part } from "../cluster/part.ts"
@@ -10,6 +9,7 @@ import { observe, type Known } from "../diagnosis/observe.ts"
 import { findProcesses, withFlags, type FlagChanges, type FoundProcess } from "../discovery/process.ts"
 import { addressOf, isReady } from "../discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machine/machine.ts"
+import type { Genuine } from "./genuine.ts"
 
 const POLL_INTERVAL = 100
 /** How long whoever supervises a component has to start it again by itself (milliseconds); the kubelet, which starts a static Pod's container again later and later, has longer. */
@@ -29,8 +29,7 @@ export interface Around {
   readonly machine: Machine
   /** Milliseconds a component may take to become ready. */
   readonly patience: number
-  /** SHA-256 of the program that the machine was given, by component. */
-  readonly digests: ReadonlyMap<ComponentName, string>
+  readonly genuine: Genuine
   readonly known: () => readonly Known[]
   /** Runs the scripts up to a lesson that have not been run. */
   readonly runScripts: (lesson: number) => Promise<void>
@@ -160,6 +159,7 @@ export class ScriptComponent implements Part {
       const run = this.#around.runOf(this.name)
       this.see(spawned === undefined ? processes : processes.filter(({ pid, name }) => name !== this.name || pid === spawned.pid))
       if (this.#process !== undefined) {
+        if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
         seen = this.#process
         await this.#followLog(seen.pid)
         if (await isReady(machine, seen, processes)) break
@@ -181,21 +181,23 @@ export class ScriptComponent implements Part {
     this.#original ??= seen
   }
 
-  /** The port must be held by this very process, and its program be the one that the machine was given. */
+  /** Its program must be the one that the machine was given. */
+  async #checkProgram({ pid }: FoundProcess): Promise<void> {
+    const evidence = await this.#around.genuine.doubt(this.name, pid)
+    if (evidence === undefined) return
+    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) is another program`, {
+      id: "not-genuine", component: this.name, cause: `it is not the ${this.name} that the machine was given`, remedy: `Start ${this.name} from PATH.`, evidence, look: `ls -l /proc/${pid}/exe` })
+  }
+
+  /** The port must be held by this very process. */
   async #checkIdentity(process: FoundProcess): Promise<void> {
-    const { machine, digests } = this.#around
+    const { machine } = this.#around
     const { port } = await addressOf(machine, process) ?? {}
     const holders = port === undefined ? [] : await listeners(machine, port)
     if (port !== undefined && !holders.some(({ pid }) => pid === process.pid)) {
       const other = holders[0]
       throw await this.#error(ForeignListenerError, `${this.name} (pid ${process.pid}) does not hold port ${port}, ${other === undefined ? "and nobody does" : `${other.program} (pid ${other.pid}) does`}`)
     }
-    const wanted = digests.get(this.name)
-    const found = createHash("sha256").update(await machine.read(`/proc/${process.pid}/exe`)).digest("hex")
-    if (wanted === undefined || wanted === found) return
-    throw await this.#error(ForeignListenerError, `${this.name} (pid ${process.pid}) is another program`, {
-      id: "not-genuine", component: this.name, cause: `it is not the ${this.name} that the machine was given`, remedy: `Start ${this.name} from PATH.`,
-      evidence: `/proc/${process.pid}/exe: sha256 ${found.slice(0, 16)}…, not ${wanted.slice(0, 16)}…`, look: `ls -l /proc/${process.pid}/exe` })
   }
 
   /** Its log is where its standard error goes, where that is a file. */

@@ -45,6 +45,7 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
   const ours = (text: string) => text.includes(runsDir) || groups.some((group) => text.includes(group))
   const processes = new Map<number, string>()
   const held = new Set<string>()
+  const others = new Set<string>()
   const own = new Set(namespacesOf("self"))
   for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
     const namespaces = namespacesOf(pid)
@@ -52,14 +53,14 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
     // A container's own mounts name neither, but its cgroup does; a machine of an ordinary user has no cgroup, but its mounts do.
     const cgroup = read(`/proc/${pid}/cgroup`)
     const belongs = [command, cgroup, read(`/proc/${pid}/environ`), read(`/proc/${pid}/mountinfo`)].some(ours)
-    // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
-    if (!belongs && (cgroup.includes("/byhand-") || command.includes("/machine/supervisor.sh"))) continue
     if (belongs) processes.set(Number(pid), command)
+    // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
+    else if (cgroup.includes("/byhand-") || command.includes("/machine/supervisor.sh")) for (const namespace of namespaces) if (!own.has(namespace)) others.add(namespace)
     for (const namespace of namespaces) if ((belongs && !own.has(namespace)) || known.includes(namespace)) held.add(namespace)
   }
   return {
     processes: [...processes].map(([pid, command]) => `${pid} ${command}`),
-    namespaces: [...held].toSorted(),
+    namespaces: [...held].filter((namespace) => !others.has(namespace)).toSorted(),
     cgroups: cgroupRoots().flatMap((root) => readdirSync(root).filter((folder) => groups.some((group) => folder.startsWith(group))).map((folder) => join(root, folder))),
     sockets: await listeningSockets((holder) => processes.has(holder)),
     files: existsSync(runsDir) ? readdirSync(runsDir) : [],

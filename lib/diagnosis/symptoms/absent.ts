@@ -1,11 +1,18 @@
 import type { ComponentName } from "../../components/component.ts"
-import type { Observation } from "../observation.ts"
-import { componentOf, flagOf, type Shown, type Sign, type Symptom } from "../symptom.ts"
+import { componentOf, flagOf, type Sign, type Symptom } from "../symptom.ts"
 
 /** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
 export const absent: readonly Symptom[] = [
-  { id: "port-taken", component: "kube-apiserver", sign: another,
-    cause: "kube-apiserver does not run, and $1 (pid $2) listens on $3 in its place", remedy: "Stop that one: kill $2", look: "ss -tlnp" },
+  ...([["etcd", "--listen-client-urls", "2379"], ["kube-apiserver", "--secure-port", "6443"]] as const).map(([name, flag, usual]) => ({
+    id: "port-taken", component: name, sign: another(name, flag, usual),
+    cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`, remedy: "Stop that one: kill $2", look: "ss -tlnp",
+  })),
+  ...(["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"] as const).flatMap((name) => [
+    { id: "script-ended", component: name, sign: script(name, /(\S+\.sh) ((?:exited|was ended|has ended).*?), and no/),
+      cause: `$1 $2 before any ${name} ran`, remedy: `Mend the script: ${name} must run when it ends, in the background at least.`, look: "cat $3" },
+    { id: "script-without-effect", component: name, sign: script(name, /(No) \S+ (runs after .*)/),
+      cause: `no script has started any ${name} so far, though one still runs`, remedy: `Start ${name} in it: what stands before must come to an end, or be in the background.`, look: "ps -ef --forest; cat $3" },
+  ]),
   ...([
     ["etcd", "nothing can be read or written in the cluster"],
     ["kube-apiserver", "kubectl, the scheduler and the kubelet have nobody to talk to"],
@@ -19,11 +26,22 @@ export const absent: readonly Symptom[] = [
   })),
 ]
 
-function another(seen: Observation): Shown | undefined {
-  const one = componentOf(seen, "kube-apiserver")
-  const port = flagOf(one, "--secure-port") ?? "6443"
-  const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
-  return one?.state !== "absent" || other === undefined ? undefined : { evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`, names: [other.program, String(other.pid), other.local] }
+function another(name: ComponentName, flag: string, usual: string): Sign {
+  return (seen) => {
+    const one = componentOf(seen, name)
+    const port = /(\d+)\/?$/.exec(flagOf(one, flag)?.split(",")[0] ?? usual)?.[1] ?? usual
+    const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
+    return one?.state !== "absent" || other === undefined ? undefined : { evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`, names: [other.program, String(other.pid), other.local] }
+  }
+}
+
+/** What came of a learner's script that was to start a component; the last words in its log are the evidence. */
+function script(name: ComponentName, words: RegExp): Sign {
+  return (seen) => {
+    const [, subject, verb] = new RegExp(`^${name} was not started: ${words.source}`).exec(seen.complaint) ?? []
+    const one = componentOf(seen, name)
+    return subject === undefined ? undefined : { evidence: one?.log.at(-1) || seen.complaint, names: [subject, verb, one?.logPath] }
+  }
 }
 
 function isAbsent(name: ComponentName): Sign {

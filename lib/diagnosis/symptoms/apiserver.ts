@@ -54,6 +54,17 @@ export const apiserver: readonly Symptom[] = [
       return { evidence: `--etcd-servers=${flagOf(one, "--etcd-servers")}; ss -tln shows ${actual} and nothing on ${wanted}`, names: [wanted, actual] }
     },
     cause: "kube-apiserver looks for etcd on $1, where nothing listens; etcd listens on $2", remedy: "--etcd-servers=http://$2", look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver" },
+  { id: "another-etcd", component: "kube-apiserver",
+    sign: (seen) => {
+      const [etcd, wanted] = [componentOf(seen, "etcd"), addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers")?.split(",")[0] ?? "")]
+      const other = seen.listeners.find(({ local, pid }) => local === wanted && pid !== etcd?.pid)
+      if (seen.complaint === "" || etcd?.state !== "running" || other === undefined) return undefined
+      return { evidence: `--etcd-servers=${flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers")}; ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
+        names: [wanted, other.program, String(other.pid), addressOf(flagOf(etcd, "--listen-client-urls") ?? "")] }
+    },
+    cause: "kube-apiserver keeps everything in another etcd: on $1, where $2 (pid $3) listens; the one that is looked at is on $4", remedy: "--etcd-servers=http://$4, and stop the other: kill $3", look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver" },
+  { id: "open-to-everybody", component: "kube-apiserver", sign: said(/expected \[ 401, 403 \] to include (2\d\d)/),
+    cause: "kube-apiserver answers with $1 whoever calls without showing who it is", remedy: "Leave --anonymous-auth=true out, and take away what binds the group system:unauthenticated to a role.", look: "kubectl get clusterrolebindings -o wide | grep unauthenticated" },
   { id: "etcd-unreachable", component: "kube-apiserver",
     sign: (seen) => {
       const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
