@@ -40,7 +40,8 @@ export class ScriptCluster implements Subject {
   readonly #hasImages: boolean
   readonly #witnesses: Witnesses
   #running: Promise<void> = Promise.resolve()
-  #isCordoned: boolean | undefined
+  /** undefined: not known, on a machine that was used before. */
+  #isCordoned: boolean | undefined = false
 
   private constructor(machine: Machine, folder: Folder, equipment: Equipment, patience: number, genuine: Genuine, witnesses: Witnesses) {
     this.machine = machine
@@ -70,6 +71,7 @@ export class ScriptCluster implements Subject {
   async #takeOver(): Promise<void> {
     const before = await this.machine.read(STATE).catch(() => undefined) // A new machine has none.
     if (before === undefined) return
+    this.#isCordoned = undefined
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.components) component.see(processes)

@@ -167,7 +167,7 @@ export class ScriptComponent implements Part {
       else if (seen !== undefined) throw await this.#error(ComponentExitedError, `${this.name} ended after ${seconds()}`)
       else if (spawned === undefined && run?.exit !== undefined) {
         this.#logPath = run.log
-        if (run.exit.code !== 0) throw await this.#error(ComponentExitedError, `${run.name} ${howEnded(run.exit)}, and no ${this.name} runs`)
+        if (run.exit.code !== 0 && run.exit.code !== null) throw await this.#error(ComponentExitedError, `${run.name} ${howEnded(run.exit)}, and no ${this.name} runs`)
         scriptEnded ??= elapsed()
         if (elapsed() - scriptEnded > SETTLE) throw await this.#error(ComponentExitedError, `${run.name} has ended, and no ${this.name} runs`)
       }

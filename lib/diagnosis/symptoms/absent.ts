@@ -8,8 +8,8 @@ export const absent: readonly Symptom[] = [
     cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`, remedy: "Stop that one: kill $2", look: "ss -tlnp",
   })),
   ...(["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"] as const).flatMap((name) => [
-    { id: "script-ended", component: name, sign: script(name, /(\S+\.sh) ((?:exited|was ended|has ended).*?), and no/),
-      cause: `$1 $2 before any ${name} ran`, remedy: `Mend the script: ${name} must run when it ends, in the background at least.`, look: "cat $3" },
+    { id: "script-ended", component: name, sign: script(name, /(\S+\.sh) ((?:exited|has ended).*?), and no/),
+      cause: `$1 $2 before any ${name} ran`, remedy: `Mend the script, or add one for ${name}: it must run when the last of them ends, in the background at least.`, look: "cat $3" },
     { id: "script-without-effect", component: name, sign: script(name, /(No) \S+ (runs after .*)/),
       cause: `no script has started any ${name} so far, though one still runs`, remedy: `Start ${name} in it: what stands before must come to an end, or be in the background.`, look: "ps -ef --forest; cat $3" },
   ]),

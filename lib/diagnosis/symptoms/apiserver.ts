@@ -63,7 +63,7 @@ export const apiserver: readonly Symptom[] = [
         names: [wanted, other.program, String(other.pid), addressOf(flagOf(etcd, "--listen-client-urls") ?? "")] }
     },
     cause: "kube-apiserver keeps everything in another etcd: on $1, where $2 (pid $3) listens; the one that is looked at is on $4", remedy: "--etcd-servers=http://$4, and stop the other: kill $3", look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver" },
-  { id: "open-to-everybody", component: "kube-apiserver", sign: said(/expected \[ 401, 403 \] to include (2\d\d)/),
+  { id: "open-to-everybody", component: "kube-apiserver", sign: said(/expected \[ '?401'?, '?403'? \] to include '?(2\d\d)/),
     cause: "kube-apiserver answers with $1 whoever calls without showing who it is", remedy: "Leave --anonymous-auth=true out, and take away what binds the group system:unauthenticated to a role.", look: "kubectl get clusterrolebindings -o wide | grep unauthenticated" },
   { id: "etcd-unreachable", component: "kube-apiserver",
     sign: (seen) => {

@@ -7,6 +7,13 @@ import { containerdConfig } from "./containerd.ts"
 
 /** What becomes of Pods, Deployments and Services, most specific first. */
 export const pods: readonly Symptom[] = [
+  { id: "pod-never-ran", component: "kubelet",
+    sign: (seen) => object("pods", (pod) => {
+      const { data } = running.safeParse(pod)
+      const hasKubelet = seen.api?.leases.some(({ metadata: { name, namespace } }) => namespace === "kube-node-lease" && name === data?.spec.nodeName)
+      return seen.complaint === "" || data === undefined || hasKubelet !== false ? undefined : `Pod ${pod.metadata.name}: Running on Node ${data.spec.nodeName}; there is no lease ${data.spec.nodeName} in kube-node-lease`
+    })(seen),
+    cause: "Pod $1 is said to run, on a Node that no kubelet has ever stood for: somebody else wrote its status", remedy: "Leave a Pod's status to the kubelet; find out who wrote it by its managed fields.", look: "kubectl get pod $1 -o yaml --show-managed-fields; kubectl get leases -n kube-node-lease" },
   { id: "not-ready-taint", component: "kubelet",
     sign: (seen) => first(seen.api?.nodes ?? [], (node) => {
       const { taints, ready } = nodeOf(node)
@@ -93,6 +100,7 @@ export const pods: readonly Symptom[] = [
 ]
 
 const clusterIp = z.object({ spec: z.object({ clusterIP: z.string().min(1) }) })
+const running = z.object({ spec: z.object({ nodeName: z.string() }), status: z.object({ phase: z.literal("Running") }) })
 const observed = z.object({ status: z.object({ observedGeneration: z.number() }) })
 const finished = z.object({
   spec: z.object({ restartPolicy: z.string() }),
