@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["lib/**/*.test.ts"],
     testTimeout: 120_000, // Some build or boot what they test.
     hookTimeout: 120_000,
+    maxConcurrency: 2, // Where tests of a file run at the same time they start clusters, each of which wants a core.
     // Tests kill processes at any moment on a machine that others use too: the pipeline gives each a second try, and tells.
     retry: process.env["CI"] === "true" ? 1 : 0,
   },
