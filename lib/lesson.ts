@@ -81,6 +81,9 @@ type Outcome = (title: string, options: OutcomeOptions, body: (kit: Kit) => Prom
 
 const settings = readSettings()
 
+// Where vitest is killed nobody tells this process, its worker, to end; what it has open would keep it alive.
+process.once("disconnect", () => process.exit(1))
+
 /** One machine and one cluster for all lessons: vitest runs the files one after another in this process. */
 // oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern which other fixtures this one needs: none.
 const room = vitestTest.extend("classroom", { scope: "worker" }, async ({}, { onCleanup }) => {

@@ -10,6 +10,8 @@ import { prove, unbroken, type Proof } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
 
 const LAST_LESSON = 7
+/** Sabotages for each core: most of the time they wait for what will not come. */
+const AT_A_TIME = 2
 
 const program = new Command("sabotage")
   .description("Breaks the cluster in every known way, one at a time, and checks that the lessons notice, say why, and notice nothing else.")
@@ -38,8 +40,8 @@ async function tryAll(chosen: readonly Sabotage[], isAll: boolean, isWhole: bool
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) await tryThis(...next)
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
-  // Two at a time may have been in each other's way: what went wrong then must go right alone.
+  await Promise.all(Array.from({ length: AT_A_TIME * availableParallelism() }, worker))
+  // Several at a time may have been in each other's way: what went wrong then must go right alone.
   const again = [...proofs.entries()].filter(([, { mistakes }]) => mistakes.length > 0)
   if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
   for (const [at, { sabotage }] of again) await tryThis(at, sabotage)

@@ -75,23 +75,37 @@ export class ScriptCluster implements Subject {
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.components) component.see(processes)
+    if (this.#answers) await this.#tidy() // While it can be done: whatever stands on a component that ends hangs for a while.
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
         this.#runs.set(script.name, { run: { name: script.name, log: logFor(script), exit: undefined }, script })
-      } else for (const component of own) await component.discard()
+      } else for (const component of own) await this.#discard(component)
     }
-    if (this.apiserver.isRunning) await this.#tidy()
+  }
+
+  /** Whether the API may be expected to. */
+  get #answers(): boolean {
+    return this.etcd.isRunning && this.apiserver.isRunning
+  }
+
+  async #discard(component: ScriptComponent): Promise<void> {
+    await component.discard()
+    const access = component === this.kubelet && this.#answers ? await this.access().catch(() => undefined) : undefined
+    // Its Node would pass for one that the next kubelet has registered.
+    if (access !== undefined) await this.machine.run(["kubectl", "--kubeconfig", access.kubeconfig, "--request-timeout=5s", "delete", "node", "--all"])
   }
 
   /** What a lesson that ended half-way has left in the cluster. */
   async #tidy(): Promise<void> {
     const access = await this.access().catch(() => undefined)
     if (access === undefined) return // Nobody lets us in: the lessons will tell.
-    const env = { KUBECONFIG: access.kubeconfig }
-    await this.machine.run(["kubectl", "delete", "pods,configmaps,secrets", "--all", "--force", "--grace-period=0", "--wait=false"], { env })
-    await this.machine.run(["kubectl", "delete", "node/paper", "--ignore-not-found"], { env })
-    await this.machine.run(["kubectl", "delete", "lease/kube-scheduler", "--namespace=kube-system", "--ignore-not-found"], { env })
+    const kubectl = (...words: string[]) => this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
+    await Promise.all([
+      kubectl("delete", "pods,configmaps,secrets", "--all", "--force", "--grace-period=0", "--wait=false"),
+      kubectl("delete", "node/paper", "--ignore-not-found"),
+      kubectl("delete", "lease/kube-scheduler", "--namespace=kube-system", "--ignore-not-found"),
+    ])
   }
 
   get components() {
@@ -109,9 +123,9 @@ export class ScriptCluster implements Subject {
     for (const component of this.components) {
       if (component.lesson > lesson) break
       if (component.failure !== undefined) throw new BlockedError(component.lesson, component.failure)
-      await component.start()
+      if (!component.isUp) await component.start()
     }
-    if (this.kubelet.isRunning && this.apiserver.isRunning) await this.#cordon(WITHOUT_NODE.includes(lesson))
+    if (this.kubelet.isRunning && this.#answers) await this.#cordon(WITHOUT_NODE.includes(lesson))
   }
 
   /** One script may have started everything at once: then the Node is there too early, and takes no Pod until it is due. */
@@ -134,7 +148,9 @@ export class ScriptCluster implements Subject {
   /** One after another: two components of one lesson must not run its scripts twice. */
   #runScripts(lesson: number): Promise<void> {
     this.#running = this.#running.catch(() => undefined).then(async () => {
-      if (this.machine.privileged && this.#hasImages) await this.#reference.serveImages()
+      // On a machine that was used before they are served already.
+      const areServed = (await findProcesses(this.machine)).some(({ name }) => name === "registry")
+      if (this.machine.privileged && this.#hasImages && !areServed) await this.#reference.serveImages()
       for (const script of this.#folder.scripts) if (script.lesson <= lesson && !this.#runs.has(script.name)) await this.#run(script)
     })
     return this.#running

@@ -69,6 +69,11 @@ export class ScriptComponent implements Part {
     return this.#process !== undefined
   }
 
+  /** Whether there is nothing to be done for it to be there. */
+  get isUp(): boolean {
+    return this.isRunning && this.#isMeantToBe
+  }
+
   get failure(): Error | undefined {
     return this.#failure
   }
@@ -103,7 +108,7 @@ export class ScriptComponent implements Part {
 
   async #start(changes: FlagChanges): Promise<void> {
     this.see(await findProcesses(this.#around.machine))
-    if (this.isRunning && this.#isMeantToBe) return
+    if (this.isUp) return
     this.#failure = undefined
     this.#isMeantToBe = true
     try {
