@@ -22,6 +22,17 @@ import { readFolder } from "./subject/folder.ts"
 import { UsageError } from "./errors.ts"
 import { ScriptCluster } from "./subject/script-cluster.ts"
 
+/** How long whatever is asked may take, at the most, before it counts as hanging (milliseconds). */
+const LONGEST_COMMAND = 60_000
+
+interface Furniture {
+  readonly machine: Machine
+  readonly subject: Subject
+  readonly saboteur: Saboteur | undefined
+  readonly isKept: boolean
+  readonly limit: number
+}
+
 /** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
 export class Classroom implements AsyncDisposable {
   readonly machine: Machine
@@ -38,21 +49,23 @@ export class Classroom implements AsyncDisposable {
   /** In names and values, so that no answer can have been written beforehand. */
   readonly nonce = randomBytes(4).toString("hex")
   readonly #isKept: boolean
+  readonly #limit: number
   #access: Access | undefined
   #forward: Forward | undefined
   #socket = ""
 
-  private constructor(machine: Machine, subject: Subject, saboteur: Saboteur | undefined, isKept: boolean) {
+  private constructor({ machine, subject, saboteur, isKept, limit }: Furniture) {
     this.machine = machine
     this.#isKept = isKept
+    this.#limit = limit
     this.subject = subject
     this.saboteur = saboteur
     const environment = () => this.environment()
-    this.kubectl = command(machine, "kubectl", environment)
-    this.etcdctl = command(machine, "etcdctl", environment)
-    this.etcdutl = command(machine, "etcdutl", environment)
-    this.ctr = command(machine, "ctr", environment)
-    const shell = command(machine, "sh", environment)
+    this.kubectl = command(machine, "kubectl", limit, environment)
+    this.etcdctl = command(machine, "etcdctl", limit, environment)
+    this.etcdutl = command(machine, "etcdutl", limit, environment)
+    this.ctr = command(machine, "ctr", limit, environment)
+    const shell = command(machine, "sh", limit, environment)
     this.sh = (line, options) => shell(`-ec '${line.replaceAll("'", `'"'"'`)}'`, options)
   }
 
@@ -66,9 +79,10 @@ export class Classroom implements AsyncDisposable {
     const { machine, isKept } = await machineFor(equipment, settings)
     const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
     await saboteur?.atStart()
-    if (folder !== undefined) return new Classroom(machine, await ScriptCluster.open(machine, folder, equipment, patience), saboteur, isKept)
+    const limit = Math.min(LONGEST_COMMAND, patience)
+    if (folder !== undefined) return new Classroom({ machine, subject: await ScriptCluster.open(machine, folder, equipment, patience), saboteur, isKept, limit })
     const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })
-    const classroom = new Classroom(machine, cluster, saboteur, isKept)
+    const classroom = new Classroom({ machine, subject: cluster, saboteur, isKept, limit })
     // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
     if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined) cluster.startRuntime().catch(() => undefined)
     return classroom
@@ -139,7 +153,7 @@ export class Classroom implements AsyncDisposable {
   async kubernetes(): Promise<Kubernetes> {
     const { host, port } = this.apiserverAddress
     this.#forward ??= await this.machine.forward(port, host)
-    return kubernetes(await this.access(), this.#forward.address)
+    return kubernetes(await this.access(), this.#forward.address, this.#limit)
   }
 
   /** Removes the machine and all in it, unless it was there before. */

@@ -16,7 +16,7 @@ import type { Subject } from "./cluster/subject.ts"
 import type { Access } from "./discovery/access.ts"
 import type { Address, EtcdAddress, KubeletAddress } from "./discovery/addresses.ts"
 import { settingOf } from "./discovery/process.ts"
-import { MachineError } from "./machine/agent-machine.ts"
+import { CommandTimeoutError, MachineError } from "./machine/agent-machine.ts"
 import type { Machine } from "./machine/machine.ts"
 import { expectation, type Card } from "./report/card.ts"
 import { packageRoot, readSettings } from "./settings.ts"
@@ -103,6 +103,9 @@ async function open(): Promise<Classroom> {
 /** The lesson in which the machine was not to be had, or not to be trusted, any more: whatever comes later is blocked by it. */
 let closedSince: number | undefined
 
+/** Tests in which a command did not end. */
+let hung = 0
+
 /** The lessons of whose components it has been said why they did not come up: once is enough. */
 const told = new Set<number>()
 
@@ -171,6 +174,8 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
     })
   } catch (error) {
     if (error instanceof MachineError && error.code === "EPIPE") closedSince = number // It has ended.
+    // What stands on a cluster that hangs, hangs too: two of its tests are enough to wait for.
+    if (error instanceof CommandTimeoutError && ++hung > 1) closedSince = number
     if (error instanceof ComponentError) told.add(number).add(lessonOf(classroom, error) ?? number)
     meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)

@@ -14,17 +14,15 @@ export class CommandFailedError extends RemediedError {
 /** Types a line after the tool's name; resolves to what it printed, without the last line break. */
 export type Command = (line: string, options?: RunOptions) => Promise<string>
 
-/** How long a typed command may take before it counts as hanging (milliseconds). */
-const TIMEOUT = 60_000
-
 /**
  * A tool as a person uses it on the machine.
+ * @param timeout how long a command may take before it counts as hanging (milliseconds)
  * @param environment variables that tell it where to look, asked for at each call
  * @throws CommandFailedError with what it printed to standard error
  */
-export function command(machine: Machine, tool: string, environment: () => Readonly<Record<string, string>> = () => ({})): Command {
+export function command(machine: Machine, tool: string, timeout: number, environment: () => Readonly<Record<string, string>> = () => ({})): Command {
   return async (line, options) => {
-    const { stdout, stderr, exitCode, command: typed } = await machine.run([tool, ...words(line)], { timeout: TIMEOUT, ...options, env: { ...environment(), ...options?.env } })
+    const { stdout, stderr, exitCode, command: typed } = await machine.run([tool, ...words(line)], { timeout, ...options, env: { ...environment(), ...options?.env } })
     if (exitCode === 0) return stdout.trimEnd()
     throw new CommandFailedError(`${typed} ended with status ${exitCode}: ${stderr.trim() || stdout.trim() || "it printed nothing"}.`,
       "Type it yourself in: npx byhand shell", exitCode)

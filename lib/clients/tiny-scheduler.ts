@@ -16,5 +16,7 @@ export function tinyScheduler({ core }: Kubernetes, schedulerName: string): Asyn
       await sleep(50)
     }
   })()
-  return { [Symbol.asyncDispose]: async () => { stopped = true; await scheduling } }
+  // Where it fails, Pods stay unbound: that is what whoever waits for them tells.
+  const ended = scheduling.catch(() => undefined)
+  return { [Symbol.asyncDispose]: async () => { stopped = true; await ended } }
 }
