@@ -21,13 +21,13 @@ export class ComponentError extends RemediedError {
   /** The component in its own words. */
   readonly unwell: Unwell
 
-  constructor(component: ComponentName, problem: string, finding: Finding | undefined, log: readonly string[]) {
+  constructor(component: ComponentName, problem: string, finding: Finding | undefined, log: readonly string[], logPath = logOf(component)) {
     super(finding === undefined ? `${problem}.` : `${problem}: ${finding.cause}.`,
-      [finding?.remedy ?? `Nothing known fits; its log (${logOf(component)}) ends:`, ...log.map((line) => `    ${line}`)].join("\n"))
+      [finding?.remedy ?? `Nothing known fits; its log (${logPath}) ends:`, ...log.map((line) => `    ${line}`)].join("\n"))
     this.component = component
     this.problem = problem
     this.finding = finding
-    this.unwell = { name: component, state: problem.replace(`${component} `, ""), logPath: logOf(component), lastLines: log }
+    this.unwell = { name: component, state: problem.startsWith(`${component} `) ? problem.slice(component.length + 1) : `does not run: ${problem}`, logPath, lastLines: log }
   }
 }
 

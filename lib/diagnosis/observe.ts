@@ -2,7 +2,9 @@ import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../cluster/http-get.ts"
 import { logOf, type ComponentName } from "../components/component.ts"
+import { apiserverAddress, etcdAddress, kubeletAddress, registryAddress, schedulerAddress } from "../discovery/addresses.ts"
 import { findProcesses, PROGRAMS } from "../discovery/process.ts"
+import { containerdSocket } from "../discovery/readiness.ts"
 import { messageOf } from "../errors.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machine/machine.ts"
@@ -104,18 +106,17 @@ function pathsIn(text: string): string[] {
 
 /** Asks a component where it tells whether it is well. */
 async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer | undefined> {
-  const portOf = (flag: string, fallback: number) => Number(/(\d+)\/?$/.exec(flagOf(component, flag)?.split(",")[0] ?? "")?.[1] ?? fallback)
   switch (component.name) {
     case "etcd": {
-      if (flagOf(component, "--listen-client-urls")?.startsWith("https") === true) return undefined // It asks for a client's certificate.
-      return get(machine, { port: portOf("--listen-client-urls", 2379), path: "/health" })
+      const { port, isTls } = etcdAddress(component)
+      return isTls ? undefined : get(machine, { port, path: "/health" }) // Over TLS it asks for a client's certificate.
     }
-    case "kube-apiserver": return get(machine, { port: portOf("--secure-port", 6443), path: "/readyz", ...accessOf(seen) })
-    case "kube-scheduler": return get(machine, { port: portOf("--secure-port", 10259), path: "/readyz", pin: pinOf(component, seen) })
-    case "registry": return get(machine, { port: portOf("--address", 5000), path: "/v2/" })
-    case "kubelet": return get(machine, { port: Number(/healthzPort: (\d+)/.exec(seen.files.get(flagOf(component, "--config") ?? "") ?? "")?.[1] ?? 10248), path: "/healthz" })
+    case "kube-apiserver": return get(machine, { port: apiserverAddress(component).port, path: "/readyz", ...accessOf(seen) })
+    case "kube-scheduler": return get(machine, { port: schedulerAddress(component).port, path: "/readyz", pin: pinOf(component, seen) })
+    case "registry": return get(machine, { port: registryAddress(component).port, path: "/v2/" })
+    case "kubelet": return get(machine, { port: kubeletAddress(component, seen.files.get(flagOf(component, "--config") ?? "") ?? "").healthz, path: "/healthz" })
     case "containerd": {
-      const { exitCode, stderr } = await machine.run(["ctr", "--timeout", "3s", "version"], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
+      const { exitCode, stderr } = await machine.run(["ctr", "--address", await containerdSocket(machine, component), "--timeout", "3s", "version"], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
       return { isWell: exitCode === 0, text: `ctr version: ${exitCode === 0 ? "it answers" : stderr.trim()}` }
     }
   }
@@ -152,7 +153,7 @@ const list = z.object({ items: z.array(object).nullish().transform((items) => it
 async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
   const apiserver = componentOf(seen, "kube-apiserver")
   if (apiserver?.state !== "running") return undefined
-  const options = { port: Number(flagOf(apiserver, "--secure-port") ?? 6443), timeout: LOOK_WITHIN, ...accessOf(seen) }
+  const options = { port: apiserverAddress(apiserver).port, timeout: LOOK_WITHIN, ...accessOf(seen) }
   const { token, ...rest } = options
   const ask = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
   const items = async (path: string): Promise<readonly ApiObject[]> => {

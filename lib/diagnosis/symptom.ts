@@ -1,4 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
+import { settingOf } from "../discovery/process.ts"
 import type { ApiObject, Observation, ObservedComponent } from "./observation.ts"
 
 /** Something known that can go wrong. A row of the catalogue. */
@@ -34,12 +35,9 @@ export function componentOf({ components }: Observation, name: ComponentName): O
   return components.find((component) => component.name === name)
 }
 
-/** The value of a flag on a component's command line, written --flag=value or --flag value; undefined where it is not there. */
+/** What a flag on a component's command line is set to; undefined where it is not there. */
 export function flagOf(component: ObservedComponent | undefined, flag: string): string | undefined {
-  const at = component?.argv.findIndex((word) => word === flag || word.startsWith(`${flag}=`)) ?? -1
-  if (component === undefined || at < 0) return undefined
-  const word = component.argv[at] ?? ""
-  return word === flag ? component.argv[at + 1] ?? "" : word.slice(flag.length + 1)
+  return component === undefined ? undefined : settingOf(component, flag)
 }
 
 /** A line in the log of a component that is not well. A line of one that is well is history. */

@@ -4,7 +4,7 @@ import type { Machine } from "../machine/machine.ts"
 import { findAccess } from "./access.ts"
 import { apiserverAddress, etcdAddress, kubeletAddress, registryAddress, schedulerAddress, type Address } from "./addresses.ts"
 import { etcdctlEnvironment } from "./etcd-access.ts"
-import { settingOf, type FoundProcess } from "./process.ts"
+import { settingOf, type FoundProcess, type Started } from "./process.ts"
 
 const ANSWER_WITHIN = 5_000
 
@@ -27,7 +27,7 @@ export async function configOf(machine: Machine, kubelet: FoundProcess): Promise
 }
 
 /** containerd's socket, as its command line or its configuration says. */
-export async function containerdSocket(machine: Machine, containerd: FoundProcess | undefined): Promise<string> {
+export async function containerdSocket(machine: Machine, containerd: Started | undefined): Promise<string> {
   const fallback = "/run/containerd/containerd.sock"
   if (containerd === undefined) return fallback
   const named = settingOf(containerd, "--address") ?? settingOf(containerd, "--a")
@@ -36,14 +36,14 @@ export async function containerdSocket(machine: Machine, containerd: FoundProces
 }
 
 /** Where containerd looks for the network of the Pods, as its configuration says. */
-export async function cniFolder(machine: Machine, containerd: FoundProcess | undefined): Promise<string> {
+export async function cniFolder(machine: Machine, containerd: Started | undefined): Promise<string> {
   const text = containerd === undefined ? "" : await containerdConfig(machine, containerd)
   return /^\s*conf_dir\s*=\s*["']([^"']+)/m.exec(text)?.[1] ?? "/etc/cni/net.d"
 }
 
-async function containerdConfig(machine: Machine, containerd: FoundProcess): Promise<string> {
+async function containerdConfig(machine: Machine, containerd: Started): Promise<string> {
   const path = settingOf(containerd, "--config") ?? settingOf(containerd, "--c") ?? "/etc/containerd/config.toml"
-  return (await machine.read(path.startsWith("/") ? path : `${containerd.cwd}/${path}`).catch(() => Buffer.alloc(0))).toString()
+  return (await machine.read(path.startsWith("/") ? path : `${containerd.cwd ?? "/"}/${path}`).catch(() => Buffer.alloc(0))).toString()
 }
 
 /** Whether a component answers as one that is ready, asked as a person would ask it. */

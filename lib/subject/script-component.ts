@@ -216,7 +216,7 @@ export class ScriptComponent implements Part {
     const log = (await machine.read(this.#logPath).catch(() => Buffer.alloc(0))).toString().trimEnd().split("\n").slice(-LOG_LINES) // It has not written any.
     // That it does not run is what is to be explained, not the explanation.
     const complaint = problem.startsWith(this.name) ? problem : `${this.name} was not started: ${problem}`
-    return new kind(this.name, problem, finding ?? diagnose(await observe(machine, known(), complaint))[0], log)
+    return new kind(this.name, problem, finding ?? diagnose(await observe(machine, known(), complaint))[0], log, this.#logPath)
   }
 
   async stop(): Promise<void> {
