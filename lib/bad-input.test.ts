@@ -28,6 +28,10 @@ beforeAll(async () => {
   await writeFile(join(here, "none/etcd"), "", { mode: 0o755 })
   // The header of a program for s390, which is nobody's workplace.
   await writeFile(join(here, "foreign/etcd"), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 22, 0, 0, 0, 1]), { mode: 0o755 })
+  for (const folder of ["leading-out", "leading-round", "large"]) await mkdir(join(here, folder))
+  await symlink(join(here, "file"), join(here, "leading-out/01-etcd.sh"))
+  await symlink(join(here, "leading-round"), join(here, "leading-round/round"))
+  await writeFile(join(here, "large/01-etcd.sh"), Buffer.alloc(17 * 2 ** 20))
   await chmod(join(here, "closed"), 0o000)
   await chmod(join(here, "fixed"), 0o555)
 })
@@ -73,6 +77,15 @@ const OF_BYHAND: readonly Try[] = [
   ["grade abc", {}, /^There is no lesson abc, and no such folder\. There are 01, /],
   ["grade 01 -1", {}, /^There is no lesson -1\. /],
   ["grade 01.5", {}, /^There is no lesson 01\.5\. /],
+  // A learner's folder.
+  ["grade HERE/empty", {}, /\/empty holds no start script, such as 01-etcd\.sh\. Lay one out with: npx byhand new FOLDER$/],
+  ["grade HERE/leading-out", {}, /\/leading-out\/01-etcd\.sh is a link to a file outside of the folder\. Put what it leads to in its place\.$/],
+  ["grade HERE/leading-round", {}, /\/leading-round\/round is a link to something that is no file\. /],
+  ["grade HERE/large", {}, /\/large holds 17 MiB, more than 16\. /],
+  ["watch HERE/empty", {}, /\/empty holds no start script, /],
+  ["watch HERE/nowhere", {}, /\/nowhere is not there\. Lay one out with: npx byhand new FOLDER$/],
+  ["watch HERE/file", {}, /\/file is not a folder\. /],
+  ["grade 01", { SUBJECT: `${HERE}/nowhere` }, /\/nowhere is not there\. Lay one out with: /],
   ["grade 01 --strict --except nothing", {}, /^BYHAND_EXCEPT names nothing, which is neither a lesson nor the title of a test\. Did you mean /],
   // Settings: names, then values.
   ["transcript", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
@@ -157,7 +170,7 @@ async function expectRefusal(program: readonly string[], [words, settings, line]
   const runs = join(here, randomUUID())
   const given = Object.entries({ RUNS: runs, CACHE: join(here, "cache"), ...settings }).map(([name, value]) => [`BYHAND_${name}`, value.replace(HERE, here)])
   const inherited = Object.keys(process.env).filter((name) => name.startsWith("BYHAND_")).map((name) => [name, undefined])
-  const [file = "", ...args] = [...before, process.execPath, ...program, ...words.split(" ").filter((word) => word !== "")]
+  const [file = "", ...args] = [...before, process.execPath, ...program, ...words.replace(HERE, here).split(" ").filter((word) => word !== "")]
   const { exitCode, stdout, stderr } = await execa(file, args, {
     cwd: packageRoot, reject: false, stdin: "ignore", timeout: 60_000, env: { ...Object.fromEntries(inherited), ...Object.fromEntries(given), NO_COLOR: "1" },
   })

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
-import { lstat, readdir, readFile, stat } from "node:fs/promises"
+import { readFileSync, type Stats } from "node:fs"
+import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { UsageError } from "../errors.ts"
 import type { Machine } from "../machine/machine.ts"
@@ -56,11 +56,21 @@ function fingerprintOf(script: string, root: string, files: readonly string[]): 
 async function filesIn(root: string, folder: string): Promise<{ name: string; mode: number; size: number }[]> {
   const found = await Promise.all((await readdir(join(root, folder))).filter((entry) => entry !== ".git" && entry !== "node_modules").map(async (entry) => {
     const name = join(folder, entry)
-    const about = await lstat(join(root, name))
-    if (about.isDirectory()) return filesIn(root, name)
-    return about.isFile() ? [{ name, mode: about.mode & 0o777, size: about.size }] : [] // A link could lead anywhere on the host.
+    const link = await lstat(join(root, name))
+    if (link.isDirectory()) return filesIn(root, name)
+    const about = link.isSymbolicLink() ? await throughLink(root, name) : link
+    return about?.isFile() === true ? [{ name, mode: about.mode & 0o777, size: about.size }] : []
   }))
   return found.flat()
+}
+
+/** What a link leads to, within the folder: elsewhere it could lead anywhere on the host. undefined where it leads nowhere, as those of editors do. */
+async function throughLink(root: string, name: string): Promise<Stats | undefined> {
+  const target = await realpath(join(root, name)).catch(() => undefined)
+  if (target === undefined) return undefined
+  const about = await stat(target)
+  if (about.isFile() && target.startsWith(`${await realpath(root)}/`)) return about
+  throw new UsageError(`${join(root, name)} is a link to ${about.isFile() ? "a file outside of the folder" : "something that is no file"}.`, "Put what it leads to in its place.")
 }
 
 /** Copies the folder to the machine. */
