@@ -91,7 +91,7 @@ export class ScriptComponent implements Part {
   }
 
   get known(): Known {
-    return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe, logPath: this.#logPath }
+    return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe || this.isRunning, logPath: this.#logPath }
   }
 
   /** Takes in which processes there are now; of several of its kind the one that was known before, or else the oldest. */
