@@ -43,8 +43,10 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
     const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
-    const process = processes.find((one) => one.name === name)
     const memory = known.find((one) => one.name === name)
+    const own = processes.filter((one) => one.name === name)
+    // Of several the one that was started so; another one is a stranger.
+    const process = own.find(({ argv }) => argv.join(" ") === memory?.argv.join(" ")) ?? own[0]
     const logPath = memory?.logPath ?? logOf(name)
     return {
       name, logPath, state: process?.state ?? "absent", pid: process?.pid ?? 0, argv: process?.argv ?? memory?.argv ?? [],
