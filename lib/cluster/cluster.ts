@@ -122,6 +122,8 @@ export class Cluster implements Subject {
 
   async #writeFiles(): Promise<void> {
     const { exitCode, stderr } = await this.machine.run(["sh", "-ec", pkiScript(this.machine.name)])
+    const isFull = exitCode !== 0 && /\n *0$/.test((await this.machine.run(["df", "--output=avail", "/etc"])).stdout.trimEnd()) // openssl does not always say so.
+    if (isFull) throw new PkiError("The disk is full: there is no room for certificates.", "Make room on the disk that holds this run's folder, or name another in BYHAND_RUNS.")
     if (exitCode !== 0) throw new PkiError(`openssl could not make the certificates: ${stderr.trim() || `exit status ${exitCode}`}.`, "Check that openssl 3 is there: openssl version")
     await this.machine.write(KUBECONFIG_FILE,
       kubeconfig({ server: `https://127.0.0.1:${PORTS.apiserver}`, ca: { file: pki.ca.certificate }, token: this.token }), 0o600)
