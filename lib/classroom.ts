@@ -95,8 +95,9 @@ export class Classroom implements AsyncDisposable {
 
   /** Finds out anew where things are, once they run; what nobody lets us know stays unknown, and fails the test that needs it. */
   async look(): Promise<void> {
-    const { apiserver, containerd } = this.subject
-    if (apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
+    const { etcd, apiserver, containerd } = this.subject
+    // Without etcd it answers after seconds, if at all.
+    if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
     if (containerd.isRunning && this.#socket === "") this.#socket = await containerdSocket(this.machine, (await findProcesses(this.machine)).find(({ name }) => name === "containerd"))
   }
 
