@@ -8,7 +8,7 @@ import type { Subject } from "./cluster/subject.ts"
 import type { Access } from "./discovery/access.ts"
 import { apiserverAddress, etcdAddress, kubeletAddress, type Address, type EtcdAddress, type KubeletAddress } from "./discovery/addresses.ts"
 import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts"
-import { findProcesses } from "./discovery/process.ts"
+import { findProcesses, type FoundProcess } from "./discovery/process.ts"
 import { cniFolder, configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
 import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
@@ -98,7 +98,7 @@ export class Classroom implements AsyncDisposable {
     const { etcd, apiserver, containerd } = this.subject
     // Without etcd it answers after seconds, if at all.
     if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
-    if (containerd.isRunning && this.#socket === "") this.#socket = await containerdSocket(this.machine, (await findProcesses(this.machine)).find(({ name }) => name === "containerd"))
+    if (containerd.isRunning && this.#socket === "") this.#socket = await containerdSocket(this.machine, await this.#containerd())
   }
 
   /** What kubectl, etcdctl and ctr have to be told so that they find this cluster. */
@@ -132,7 +132,11 @@ export class Classroom implements AsyncDisposable {
 
   /** Where containerd looks for the network of the Pods. */
   async cniFolder(): Promise<string> {
-    return cniFolder(this.machine, (await findProcesses(this.machine)).find(({ name }) => name === "containerd"))
+    return cniFolder(this.machine, await this.#containerd())
+  }
+
+  async #containerd(): Promise<FoundProcess | undefined> {
+    return (await findProcesses(this.machine)).find(({ name }) => name === "containerd")
   }
 
   /** etcd's own API, through a forwarded port; both end with `close`. */

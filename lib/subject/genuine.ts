@@ -10,7 +10,6 @@ import type { Machine } from "../machine/machine.ts"
 export class Genuine {
   readonly #machine: Machine
   readonly #equipment: Equipment
-  readonly #digests = new Map<string, Promise<string>>()
 
   constructor(machine: Machine, equipment: Equipment) {
     this.#machine = machine
@@ -26,8 +25,7 @@ export class Genuine {
     if (seen.stdout.trim() === `${dev}:${ino}`) return undefined // The very file, seen through a mount.
     const program = await this.#machine.read(`/proc/${pid}/exe`).catch(() => undefined)
     if (program === undefined) return undefined
-    if (!this.#digests.has(given)) this.#digests.set(given, digest(given))
-    const [wanted, found] = [await this.#digests.get(given) ?? "", createHash("sha256").update(program).digest("hex")]
+    const [wanted, found] = [await digest(given), createHash("sha256").update(program).digest("hex")]
     return found === wanted ? undefined : `/proc/${pid}/exe: sha256 ${found.slice(0, 16)}…, not ${wanted.slice(0, 16)}…`
   }
 }

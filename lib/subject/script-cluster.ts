@@ -148,12 +148,16 @@ export class ScriptCluster implements Subject {
   /** One after another: two components of one lesson must not run its scripts twice. */
   #runScripts(lesson: number): Promise<void> {
     this.#running = this.#running.catch(() => undefined).then(async () => {
-      // On a machine that was used before they are served already.
-      const areServed = (await findProcesses(this.machine)).some(({ name }) => name === "registry")
-      if (this.machine.privileged && this.#hasImages && !areServed) await this.#reference.serveImages()
+      if (this.machine.privileged && this.#hasImages) await this.#serveImages()
       for (const script of this.#folder.scripts) if (script.lesson <= lesson && !this.#runs.has(script.name)) await this.#run(script)
     })
     return this.#running
+  }
+
+  /** On a machine that was used before they are served already. */
+  async #serveImages(): Promise<void> {
+    if ((await findProcesses(this.machine)).some(({ name }) => name === "registry")) return
+    await this.#reference.serveImages()
   }
 
   async #run(script: Script): Promise<void> {

@@ -1,10 +1,12 @@
 import type { ComponentName } from "../../components/component.ts"
-import { componentOf, flagOf, type Sign, type Symptom } from "../symptom.ts"
+import { apiserverAddress, etcdAddress, type Address } from "../../discovery/addresses.ts"
+import type { Started } from "../../discovery/process.ts"
+import { componentOf, type Sign, type Symptom } from "../symptom.ts"
 
 /** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
 export const absent: readonly Symptom[] = [
-  ...([["etcd", "--listen-client-urls", "2379"], ["kube-apiserver", "--secure-port", "6443"]] as const).map(([name, flag, usual]) => ({
-    id: "port-taken", component: name, sign: another(name, flag, usual),
+  ...([["etcd", etcdAddress], ["kube-apiserver", apiserverAddress]] as const).map(([name, addressOf]) => ({
+    id: "port-taken", component: name, sign: another(name, addressOf),
     cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`, remedy: "Stop that one: kill $2", look: "ss -tlnp",
   })),
   ...(["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"] as const).flatMap((name) => [
@@ -26,12 +28,13 @@ export const absent: readonly Symptom[] = [
   })),
 ]
 
-function another(name: ComponentName, flag: string, usual: string): Sign {
+function another(name: ComponentName, addressOf: (started: Started) => Address): Sign {
   return (seen) => {
     const one = componentOf(seen, name)
-    const port = /(\d+)\/?$/.exec(flagOf(one, flag)?.split(",")[0] ?? usual)?.[1] ?? usual
+    if (one?.state !== "absent") return undefined
+    const { port } = addressOf(one)
     const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
-    return one?.state !== "absent" || other === undefined ? undefined : { evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`, names: [other.program, String(other.pid), other.local] }
+    return other === undefined ? undefined : { evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`, names: [other.program, String(other.pid), other.local] }
   }
 }
 
