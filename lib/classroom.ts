@@ -11,7 +11,9 @@ import { etcdctlEnvironment, etcdTls, readTls } from "./discovery/etcd-access.ts
 import { findProcesses, type FoundProcess } from "./discovery/process.ts"
 import { cniFolder, configOf, containerdSocket } from "./discovery/readiness.ts"
 import type { Forward, Machine } from "./machine/machine.ts"
-import { attachSandbox, LIMITS_OF_SCRIPTS, startSandbox, type Limits } from "./machine/sandbox.ts"
+import { attachMachine } from "./machine/attach.ts"
+import { LIMITS_OF_SCRIPTS, type Limits } from "./machine/limits.ts"
+import { startMachine } from "./machine/start.ts"
 import { diagnose, unwell, type Unwell } from "./diagnosis/diagnose.ts"
 import type { Finding } from "./diagnosis/finding.ts"
 import { nothing, observe } from "./diagnosis/observe.ts"
@@ -171,8 +173,8 @@ export class Classroom implements AsyncDisposable {
 async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
   // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
   const limits: Limits = settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil(15 * settings.patience / 1000) }
-  if (settings.machine === undefined) return { machine: (await startSandbox({ name: "byhand", binds, settings, limits })).machine, isKept: false }
-  const found = await attachSandbox(settings, settings.machine)
-  if (found === undefined) throw new UsageError(`BYHAND_MACHINE=${settings.machine} is no machine that runs.`, "Unset it for a new one.")
+  if (settings.run === undefined) return { machine: (await startMachine({ name: "byhand", binds, settings, limits })).machine, isKept: false }
+  const found = await attachMachine(settings, settings.run)
+  if (found === undefined) throw new UsageError(`BYHAND_RUN=${settings.run} is no machine that runs.`, "Unset it for a new one.")
   return { machine: found.machine, isKept: true }
 }

@@ -127,7 +127,7 @@ async function enter(open: () => Promise<Classroom>, number: number, skip: Skip)
     closedSince = number
     throw withoutStack(error)
   })
-  if (!classroom.canRun(number)) skip("cannot check here: needs root")
+  if (!classroom.canRun(number)) skip(`cannot check here: ${classroom.machine.lacks ?? ""}`)
   return classroom
 }
 

@@ -41,14 +41,18 @@ const schema = z.strictObject({
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that strict does not count. */
   BYHAND_EXCEPT: list.default([]),
-  /** How a machine may be made: as root, through sudo, in a user namespace; auto takes the first that works. */
-  BYHAND_PRIVILEGE: z.enum(["auto", "root", "sudo", "user"], "must be auto, root, sudo or user").default("auto"),
+  /** What a machine is made of: Linux namespaces of this host, or a container of a Docker engine; auto takes the first that works. */
+  BYHAND_MACHINE: z.enum(["auto", "sandbox", "container"], "must be auto, sandbox or container").default("auto"),
+  /** How a machine may be made: as root, through sudo, in a user namespace; auto takes the first that works. A container alone can be privileged. */
+  BYHAND_PRIVILEGE: z.enum(["auto", "root", "sudo", "user", "privileged"], "must be auto, root, sudo, user or privileged").default("auto"),
+  /** The image of a machine that is a container, in place of our own. */
+  BYHAND_IMAGE: z.string().regex(/^[a-z0-9][\w.:/@-]*$/i, "must be the name of an image, such as example.org/course:1").optional(),
   /** Breaks this on purpose, to see what the lessons say of it; `npm run sabotage -- --list` names them. */
   BYHAND_SABOTAGE: z.string().optional(),
   /** The folder of start scripts that is graded, instead of our own cluster; SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
   /** The run's folder of a machine that is there already, and stays; `byhand watch` sets it. */
-  BYHAND_MACHINE: z.string().regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS").optional(),
+  BYHAND_RUN: z.string().regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS").optional(),
 })
 
 /** The names of all settings, as they are given. */
@@ -65,12 +69,15 @@ export interface Settings {
   readonly patience: number
   readonly strict: boolean
   readonly except: readonly string[]
-  readonly privilege: "auto" | "root" | "sudo" | "user"
+  readonly machine: "auto" | "sandbox" | "container"
+  readonly privilege: "auto" | "root" | "sudo" | "user" | "privileged"
+  /** Of a machine that is a container; undefined for our own. */
+  readonly image: string | undefined
   readonly sabotage: string | undefined
   /** A learner's folder; undefined for our own cluster. */
   readonly subject: string | undefined
   /** Name of a run's folder whose machine is used instead of a new one. */
-  readonly machine: string | undefined
+  readonly run: string | undefined
 }
 
 /** The folder that holds package.json, whether this runs from lib/ or from dist/. */
@@ -95,10 +102,12 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     patience: values.BYHAND_PATIENCE * 1000,
     strict: values.BYHAND_STRICT,
     except: values.BYHAND_EXCEPT,
+    machine: values.BYHAND_MACHINE,
     privilege: values.BYHAND_PRIVILEGE,
+    image: values.BYHAND_IMAGE,
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
     subject: values.BYHAND_SUBJECT,
-    machine: values.BYHAND_MACHINE,
+    run: values.BYHAND_RUN,
   }
 }
 

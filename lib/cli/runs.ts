@@ -6,7 +6,7 @@ import { PORTS } from "../cluster/cluster.ts"
 import { TOKENS_FILE } from "../components/apiserver.ts"
 import { UsageError } from "../errors.ts"
 import type { Machine } from "../machine/machine.ts"
-import { attachSandbox } from "../machine/sandbox.ts"
+import { attachMachine } from "../machine/attach.ts"
 import { pki } from "../pki/pki.ts"
 import type { Settings } from "../settings.ts"
 import { typed } from "./options.ts"
@@ -38,7 +38,7 @@ export interface Run {
 
 /** The running cluster of this name. */
 export async function findRun(settings: Settings, name: string): Promise<Run | undefined> {
-  const found = await attachSandbox(settings, idOf(name))
+  const found = await attachMachine(settings, idOf(name))
   return found && { name, ...found, since: (await stat(join(found.folder, "supervisor"))).mtime }
 }
 

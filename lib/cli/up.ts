@@ -14,7 +14,7 @@ import { RemediedError, UsageError } from "../errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machine/identity.ts"
 import { choosePrivilege } from "../machine/privilege.ts"
-import { socketOf, startSandbox, type Sandbox } from "../machine/sandbox.ts"
+import { chooseKind, prepareMachine, startMachine } from "../machine/start.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { sabotageOf } from "../sabotage/all.ts"
 import { Saboteur } from "../sabotage/saboteur.ts"
@@ -51,27 +51,29 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
 
   const milliseconds: Milestones = {}
   const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
-  const withContainers = await choosePrivilege(settings.privilege) !== "user"
-  const equipment = await equip(withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1, settings, terminalProgress())
+  const progress = terminalProgress()
+  await prepareMachine(settings, progress)
+  const withContainers = await chooseKind(settings) === "container" || await choosePrivilege(settings.privilege) !== "user"
+  const equipment = await equip(withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1, settings, progress)
   reached("equipped")
-  const sandbox = await startSandbox({ name, id: idOf(name), binds: equipment.binds, settings })
+  const started = await startMachine({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
-  const saboteur = sabotage && new Saboteur(sabotage, sandbox.machine, settings)
+  const saboteur = sabotage && new Saboteur(sabotage, started.machine, settings)
   try {
     if (options.empty !== true) {
-      const cluster = new Cluster({ machine: sandbox.machine, images: equipment.images, patience: settings.patience, alter: saboteur?.alter })
-      await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, sandbox)])
+      const cluster = new Cluster({ machine: started.machine, images: equipment.images, patience: settings.patience, alter: saboteur?.alter })
+      await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }
-    await sandbox.detach()
+    await started.detach()
   } catch (error) {
-    await sandbox.machine.close()
+    await started.machine.close()
     throw error
   }
   return {
     text: `${name} is up after ${(performance.now() / 1000).toFixed(1)} s${options.empty === true ? ", with nothing running in it" : `: Kubernetes ${settings.kubernetes}`}.\n`
-      + (sandbox.machine.privileged || options.empty === true ? "" : "It has no Node: containers need root, or sudo.\n")
-      + await howToUse(name, sandbox.folder),
-    data: { name, folder: sandbox.folder, kubeconfig: options.empty === true ? null : kubeconfigOf(sandbox.folder), kubernetes: settings.kubernetes, milliseconds },
+      + (started.machine.privileged || options.empty === true ? "" : `It has no Node: ${started.machine.lacks ?? ""}.\n`)
+      + await howToUse(name, started.folder),
+    data: { name, folder: started.folder, kubeconfig: options.empty === true ? null : kubeconfigOf(started.folder), kubernetes: settings.kubernetes, milliseconds },
   }
 }
 
@@ -126,8 +128,8 @@ function isReadyNode(body: string): boolean {
 }
 
 /** A port of the host that leads to the apiserver for as long as the machine lives, and a kubeconfig that names it. */
-async function openToHost(cluster: Cluster, { folder }: Sandbox): Promise<void> {
-  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), socketOf(folder), String(PORTS.apiserver)],
+async function openToHost(cluster: Cluster, folder: string): Promise<void> {
+  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), folder, String(PORTS.apiserver)],
     { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] })
   relay.unref()
   const address: unknown[] = await Promise.race([once(relay.stdout, "data"), once(relay, "exit").then(() => [])])

@@ -8,7 +8,8 @@ import { equip } from "../cluster/equipment.ts"
 import { admit } from "../door.ts"
 import { messageOf } from "../errors.ts"
 import { allLessons } from "../lessons.ts"
-import { LIMITS_OF_SCRIPTS, startSandbox } from "../machine/sandbox.ts"
+import { LIMITS_OF_SCRIPTS } from "../machine/limits.ts"
+import { prepareMachine, startMachine } from "../machine/start.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import { packageRoot } from "../settings.ts"
 import { readFolder, type Folder } from "../subject/folder.ts"
@@ -28,8 +29,10 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   await admit(settings, id)
   let folder = await readFolder(resolve(given))
   const lessons = allLessons().map(({ number }) => number)
-  const { binds } = await equip(Number(lessons.at(-1)), settings, terminalProgress())
-  const { machine } = await startSandbox({ name: "byhand", id, binds, settings, limits: LIMITS_OF_SCRIPTS })
+  const progress = terminalProgress()
+  await prepareMachine(settings, progress)
+  const { binds } = await equip(Number(lessons.at(-1)), settings, progress)
+  const { machine } = await startMachine({ name: "byhand", id, binds, settings, limits: LIMITS_OF_SCRIPTS })
   const interrupted = once(process, "SIGINT")
 
   const loop = async (): Promise<never> => {
@@ -57,7 +60,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
 
 async function passes(folder: string, lesson: string, machine: string): Promise<boolean> {
   const { exitCode } = await execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson],
-    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_MACHINE: machine } })
+    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_RUN: machine } })
   return exitCode === 0
 }
 

@@ -4,6 +4,7 @@ import { readdir, readFile, statfs } from "node:fs/promises"
 import { release } from "node:os"
 import { dirname } from "node:path"
 import { mayLowerOomScore } from "../machine/capabilities.ts"
+import { tried, triedWithin, type Trial } from "../machine/namespaces.ts"
 import type { Privilege } from "../machine/privilege.ts"
 import type { Settings } from "../settings.ts"
 
@@ -102,18 +103,9 @@ export const checks: readonly Check[] = [
     } },
 ]
 
-/** Whether a command succeeds, and what it complains of where not. */
-async function tried(argv: readonly string[]): Promise<{ ok: boolean; found: string }> {
-  const [file = "", ...args] = argv
-  const result = await execa(file, args, { reject: false, stdin: "ignore" })
-  if (!result.failed) return { ok: true, found: "" }
-  return { ok: false, found: result.code === "ENOENT" ? `${file} is not found` : result.stderr.trim().split("\n").at(-1) ?? "" }
-}
-
-/** Tries a script in namespaces such as a machine gets; they end with it, and all that it made. */
-async function within({ privilege }: Host, script: string, works: string): Promise<{ ok: boolean; found: string }> {
-  const { ok, found } = await tried([...(privilege === "sudo" ? ["sudo", "-n"] : []), "unshare", ...(privilege === "user" ? ["--user", "--map-root-user"] : []),
-    "--pid", "--fork", "--kill-child", "--mount", "--net", "--uts", "--ipc", "sh", "-c", script])
+/** Tries a script in namespaces such as a machine gets. */
+async function within({ privilege }: Host, script: string, works: string): Promise<Trial> {
+  const { ok, found } = await triedWithin(privilege, script)
   return { ok, found: ok ? works : found }
 }
 

@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { createServer, type AddressInfo, type Socket } from "node:net"
 import { constants } from "node:os"
 import type { Duplex } from "node:stream"
 import { deferred } from "../deferred.ts"
@@ -27,24 +27,40 @@ export const ENVIRONMENT = {
   LANG: "C.UTF-8",
 } as const
 
-/** A machine that is reached through its agent's unix socket; how it was made and how it ends is its maker's. */
+/** What a machine is made known by. */
+export interface AgentMachineOptions {
+  readonly name: string
+  readonly address: string
+  /** What it would take for it to be privileged; nothing where it is. */
+  readonly lacks?: string | undefined
+  /** Opens a connection to its agent. */
+  readonly dial: () => Socket
+  readonly end: () => Promise<void>
+  /** Why it has ended, where its maker knows a reason. */
+  readonly whyEnded?: () => string | undefined
+}
+
+/** A machine that is reached through its agent; how it was made, where the agent is and how it ends is its maker's. */
 export class AgentMachine implements Machine {
   readonly name: string
-  readonly privileged: boolean
   readonly address: string
-  readonly #socketPath: string
+  readonly lacks: string | undefined
+  readonly #dial: () => Socket
   readonly #end: () => Promise<void>
   readonly #whyEnded: () => string | undefined
   readonly #forwards = new Set<Forward>()
 
-  /** @param options.whyEnded why the machine has ended, where its maker knows a reason */
-  constructor(options: { name: string; privileged: boolean; address: string; socketPath: string; end: () => Promise<void>; whyEnded?: () => string | undefined }) {
-    this.name = options.name
-    this.privileged = options.privileged
-    this.address = options.address
-    this.#socketPath = options.socketPath
-    this.#end = options.end
-    this.#whyEnded = options.whyEnded ?? (() => undefined)
+  constructor({ name, address, lacks, dial, end, whyEnded = () => undefined }: AgentMachineOptions) {
+    this.name = name
+    this.address = address
+    this.lacks = lacks
+    this.#dial = dial
+    this.#end = end
+    this.#whyEnded = whyEnded
+  }
+
+  get privileged(): boolean {
+    return this.lacks === undefined
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
@@ -113,9 +129,9 @@ export class AgentMachine implements Machine {
 
   connect(port: number, host = "127.0.0.1"): Promise<Duplex> {
     const { promise, resolve, reject } = deferred<Duplex>()
-    const socket = this.#ask({ op: "connect", port, host }, () => undefined, (reply) => {
+    this.#ask({ op: "connect", port, host }, () => undefined, (reply, release) => {
       if (reply.is === "failed") reject(failure(`${host}:${port}: ${reply.message}.`, reply))
-      else resolve(socket.removeAllListeners().on("error", () => socket.destroy()))
+      else resolve(release())
     }, reject)
     return promise
   }
@@ -155,31 +171,35 @@ export class AgentMachine implements Machine {
     return this.close()
   }
 
-  /** Opens a connection with a request; hands on what comes back, and `onLost` when it ends before an answer. */
-  #ask(request: Request, onData: (channel: number, payload: Buffer) => void, onReply: (reply: Reply) => void, onLost: (error: Error) => void): Socket {
-    const socket = connect(this.#socketPath)
+  /**
+   * Opens a connection with a request; hands on what comes back, and `onLost` when it ends before an answer.
+   * @param onReply is given what hands the connection over to the caller
+   */
+  #ask(request: Request, onData: (channel: number, payload: Buffer) => void, onReply: (reply: Reply, release: () => Socket) => void, onLost: (error: Error) => void): Socket {
+    const socket = this.#dial()
     const read = frameReader((channel, payload) => {
-      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply) // Our own agent's word.
+      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // Our own agent's word.
       else onData(channel, payload)
       return request.op === "connect" // What follows the answer is the connection itself.
     })
-    socket.on("data", (chunk: Buffer) => {
+    const arrived = (chunk: Buffer) => {
       const rest = read(chunk)
       if (rest !== undefined) socket.pause().unshift(rest)
-    })
+    }
     const lost = () => {
       const reason = this.#whyEnded()
       onLost(new MachineError(`The machine ${this.name} has ended${reason === undefined ? "" : `: ${reason}`}.`, "Start it again.", "EPIPE"))
     }
-    socket.on("error", lost).on("close", lost)
+    const release = () => socket.off("data", arrived).off("error", lost).off("close", lost).on("error", () => socket.destroy())
+    socket.on("data", arrived).on("error", lost).on("close", lost)
     writeFrame(socket, Channel.control, JSON.stringify(request))
     return socket
   }
 }
 
-/** Asks the agent behind a socket to end, and its machine with it. */
-export function shutdown(socketPath: string): void {
-  const socket = connect(socketPath).on("error", () => undefined) // It has ended already.
+/** Asks an agent to end, and its machine with it. */
+export function shutdown(dial: () => Socket): void {
+  const socket = dial().on("error", () => undefined) // It has ended already.
   writeFrame(socket, Channel.control, JSON.stringify({ op: "shutdown" } satisfies Request))
 }
 

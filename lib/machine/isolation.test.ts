@@ -10,7 +10,8 @@ import { packageRoot } from "../settings.ts"
 import { waysOut, type Host, type WayOut } from "../testing/ways-out.ts"
 import { workplace, type Workplace } from "../testing/workplace.ts"
 import type { Machine } from "./machine.ts"
-import { startSandbox, type Limits, type Sandbox } from "./sandbox.ts"
+import type { Limits } from "./limits.ts"
+import { startSandbox, type Sandbox } from "./sandbox.ts"
 
 const isRoot = process.getuid?.() === 0
 const hasV2 = existsSync("/sys/fs/cgroup/cgroup.controllers")

@@ -43,8 +43,10 @@ export interface Forward extends AsyncDisposable {
 /** A place where processes run: the only thing that touches an operating system. */
 export interface Machine extends AsyncDisposable {
   readonly name: string
-  /** Whether it may make cgroups and mounts as containers need: false in a user namespace. */
+  /** Whether it may make cgroups and mounts as containers need. */
   readonly privileged: boolean
+  /** What it would take for that, as the end of "cannot check here: "; undefined where it is privileged. */
+  readonly lacks: string | undefined
   /** Its address that is not loopback: the Node's. */
   readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>

@@ -16,6 +16,7 @@ export class PrivilegeError extends RemediedError {}
  */
 export async function choosePrivilege(wanted: Settings["privilege"], mayAsk = true): Promise<Privilege> {
   const isRoot = process.getuid?.() === 0
+  if (wanted === "privileged") throw new PrivilegeError("BYHAND_PRIVILEGE=privileged is for containers.", "Set BYHAND_MACHINE=container too, or unset it.")
   if (wanted === "user") return "user"
   if (isRoot && wanted !== "sudo") return "root"
   if (wanted === "root") throw new PrivilegeError("BYHAND_PRIVILEGE=root, but this is not root.", "Use sudo or user instead, or unset it.")

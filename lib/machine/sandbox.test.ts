@@ -10,7 +10,9 @@ import { UsageError } from "../errors.ts"
 import { packageRoot } from "../settings.ts"
 import type { Census } from "../testing/census.ts"
 import { equipment, workplace, type Workplace } from "../testing/workplace.ts"
-import { MachineStartError, attachSandbox, startSandbox } from "./sandbox.ts"
+import { attachMachine } from "./attach.ts"
+import { MachineStartError } from "./run-folder.ts"
+import { startSandbox } from "./sandbox.ts"
 
 const isRoot = process.getuid?.() === 0
 
@@ -28,7 +30,7 @@ const start = (id?: string) => startSandbox({ name: place.name, binds: [], setti
 function another(program: string, options: { settings?: object; wrap?: readonly string[]; env?: Record<string, string>; root?: string } = {}) {
   const root = options.root ?? packageRoot
   const [file, ...args] = [...(options.wrap ?? []), process.execPath, "--input-type=module", "--eval", `
-    import { attachSandbox, startSandbox } from ${JSON.stringify(join(root, "dist/machine/sandbox.js"))}
+    import { startSandbox } from ${JSON.stringify(join(root, "dist/machine/sandbox.js"))}
     import { Cluster } from ${JSON.stringify(join(root, "dist/cluster/cluster.js"))}
     import { readSettings } from ${JSON.stringify(join(root, "dist/settings.js"))}
     const settings = readSettings(), name = ${JSON.stringify(place.name)}
@@ -172,7 +174,7 @@ describe("nothing is left on the host", () => {
     const sandbox = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
     await sandbox.detach()
     const { folder } = sandbox
-    const attached = await attachSandbox(place.settings, place.name)
+    const attached = await attachMachine(place.settings, place.name)
     const supervisor = Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
     process.kill(supervisor, "SIGSTOP")
     const end = expect(attached?.machine.close()).rejects.toThrow(/was killed before it had removed .* The next machine to start does\./)
@@ -220,14 +222,14 @@ describe("nothing is left on the host", () => {
       process.exit()`)
     expect(maker.stderr).toBe("")
     const during = await place.census()
-    const attached = await attachSandbox(place.settings, place.name)
+    const attached = await attachMachine(place.settings, place.name)
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
     expect(attached?.machine.name).toBe(place.name)
     await (await start()).machine.close() // Its sweep leaves alone what lives.
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
     await attached?.machine.close()
     expect(await place.census(during.namespaces)).toEqual(before)
-    expect(await attachSandbox(place.settings, place.name)).toBeUndefined()
+    expect(await attachMachine(place.settings, place.name)).toBeUndefined()
   })
 })
 

@@ -1,6 +1,7 @@
 import type { Reporter, TestSpecification } from "vitest/node"
 import { equip } from "../cluster/equipment.ts"
 import { messageOf } from "../errors.ts"
+import { prepareMachine } from "../machine/start.ts"
 import { terminalProgress } from "../progress-terminal.ts"
 import type { Settings } from "../settings.ts"
 
@@ -20,7 +21,8 @@ export class Preparation implements Reporter {
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
     // A learner's scripts may use whatever is there to be used, whichever lessons are graded.
     const last = this.#settings.subject === undefined ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId))) : Number.MAX_SAFE_INTEGER
-    const preparation = await equip(last, this.#settings, terminalProgress()).then(
+    const progress = terminalProgress()
+    const preparation = await prepareMachine(this.#settings, progress).then(() => equip(last, this.#settings, progress)).then(
       (equipment) => ({ equipment }), (error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)
   }

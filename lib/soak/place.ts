@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { attachSandbox } from "../machine/sandbox.ts"
+import { attachMachine } from "../machine/attach.ts"
 import { packageRoot, readSettings, type Settings } from "../settings.ts"
 import { Disk } from "./disk.ts"
 import { STRUCK } from "./targets.ts"
@@ -79,7 +79,7 @@ export class Place implements AsyncDisposable {
 
   /** What that cluster holds, and which processes it consists of. */
   async kept(): Promise<string> {
-    const attached = await attachSandbox(readSettings(this.#environment(false)), `up-${KEPT}`)
+    const attached = await attachMachine(readSettings(this.#environment(false)), `up-${KEPT}`)
     if (attached === undefined) return "It is not up."
     const { stdout, stderr } = await attached.machine.run(["sh", "-c", "etcdctl get /kept; kubectl get --raw /readyz; echo; ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|crane|containerd|kubelet)$'"])
     return stdout + stderr
