@@ -2,7 +2,7 @@ import { accessSync, constants, mkdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { checkNamedFolder } from "./binaries/folder.ts"
 import { releaseFor } from "./binaries/versions.ts"
-import { messageOf, UsageError } from "./errors.ts"
+import { messageOf, problemOf, UsageError } from "./errors.ts"
 import { checkExcept } from "./except.ts"
 import { choosePrivilege, PrivilegeError } from "./machine/privilege.ts"
 import { socketOf } from "./machine/sandbox.ts"
@@ -28,7 +28,7 @@ export async function admit(settings: Settings, run: string): Promise<void> {
   releaseFor(settings.kubernetes)
   checkExcept(settings.except)
   checkRunsDir(settings.runsDir, run)
-  await checkPrivilege(settings.privilege)
+  await checkPrivilege(settings)
   const cache = cacheOf(settings)
   for (const place of [runsOf(settings), cache]) usable(place, () => checkWritable(place.folder))
   await checkNamedFolder(settings)
@@ -59,10 +59,13 @@ function checkRunsDir(runsDir: string, run: string): void {
   throw new UsageError(`BYHAND_RUNS=${runsDir} is too long: a machine's socket lies in it, whose path the kernel limits.`, `Choose a folder of up to ${rest} bytes.`)
 }
 
-async function checkPrivilege(privilege: Settings["privilege"]): Promise<void> {
-  if (privilege === "auto") return // Something can be had always.
+async function checkPrivilege({ machine, privilege, image }: Settings): Promise<void> {
+  if (machine === "sandbox" && image !== undefined) throw new UsageError("BYHAND_IMAGE is for containers, and BYHAND_MACHINE=sandbox asks for none.", "Unset one of them.")
+  if (machine === "container" && privilege === "sudo") throw new UsageError("BYHAND_PRIVILEGE=sudo is for a sandbox: an engine makes containers as whom it runs itself.", "Unset it.")
+  if (machine === "container" || privilege === "auto") return // Something can be had always; an engine is asked for the rest.
+  if (privilege === "privileged" && machine === "auto") return
   await choosePrivilege(privilege).catch((error: unknown) => {
-    throw error instanceof PrivilegeError ? new UsageError(error.message.slice(0, -error.remedy.length - 1), error.remedy) : error
+    throw error instanceof PrivilegeError ? new UsageError(problemOf(error), error.remedy) : error
   })
 }
 

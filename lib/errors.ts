@@ -29,3 +29,9 @@ function visible(text: string): string {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
+
+/** What an error says, without what to do. */
+export function problemOf(thrown: unknown): string {
+  const message = messageOf(thrown)
+  return thrown instanceof RemediedError ? message.slice(0, message.length - thrown.remedy.length).trim() : message
+}

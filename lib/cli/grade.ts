@@ -35,6 +35,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   nameOf({ ...options, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
+  if (options.machine !== undefined) process.env["BYHAND_MACHINE"] = options.machine
   if (options.strict === true) process.env["BYHAND_STRICT"] = "1"
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except
   const settings = settingsOf({ ...options, json: false }) // Wrong settings are wrong use, before anything runs.

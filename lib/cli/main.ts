@@ -12,9 +12,11 @@ const program = strict(new Command("byhand"))
   .addHelpText("after", "\nExit status: 0 fine, 1 something failed, 2 wrong use. Settings are read from BYHAND_* too; flags win.")
   .enablePositionalOptions()
 
+const MACHINE = ["--machine <kind>", "what a new machine is made of: sandbox (namespaces of this host) or container (default: the first that works)", once("--machine")] as const
+
 // What a command is made of is imported when it is called: nobody waits for what is not used.
 command("up", "bring up a cluster to play with: what lessons 01 to 06 bring up, all at once")
-  .option("--empty", "only the machine with the tools in it, to type the workshop yourself")
+  .option(...MACHINE).option("--empty", "only the machine with the tools in it, to type the workshop yourself")
   .action(async (options: CommonOptions & { empty?: boolean }) => show(options, await (await import("./up.ts")).up(options)))
 command("shell [command...]", "a shell inside the cluster's machine, or one command, whose exit status is passed on")
   .passThroughOptions()
@@ -24,8 +26,10 @@ command("status", "the clusters that run and each component of them; exit status
 command("down", "end a cluster and all that is in it")
   .action(async (options: CommonOptions) => show(options, await (await import("./down.ts")).down(options)))
 command("doctor", "what this host can run, what is wrong with each cluster that is up (--name: with that one), and why;\nexit status 1 where lessons 01 to 04 cannot run in full, or a cluster is not well")
+  .option(...MACHINE)
   .action(async (options: CommonOptions) => show(options, await (await import("./doctor.ts")).doctor(options)))
 command("watch <folder>", "grade a folder of start scripts while you write them: each time one is saved, the lesson at hand;\nwhat need not restart keeps running, and what passes moves on to the next")
+  .option(...MACHINE)
   .action(async (folder: string, options: CommonOptions) => { process.exitCode = await (await import("./watch.ts")).watch(folder, options) })
 command("hint <lesson> [step]", "help with a lesson, or with one script such as 05-kubelet, in three steps: 1 a nudge, 2 the direction, 3 the answer")
   .action(async (lesson: string, step: string | undefined, options: CommonOptions) => show(options, await (await import("./hint.ts")).hint(lesson, step)))
@@ -35,6 +39,7 @@ command("new <folder>", "lay out a folder for start scripts of your own, to be g
   .option("--suite <spec>", "what its package.json names as this suite (default: this version, or this checkout's path)", once("--suite"))
   .action(async (folder: string, options: CommonOptions & { suite?: string }) => show(options, await (await import("./new.ts")).newFolder(folder, options)))
 command("grade [targets...]", "all lessons, or those with these numbers, on our own cluster or on that of a folder's start scripts:\nbyhand grade my-cluster 03; the same run as `npx vitest run`", "--json [file]", "for programs to read: to a file besides, or instead of what people read")
+  .option(...MACHINE)
   .option("--strict", "count what cannot be checked here as failed")
   .option("--except <list>", "lessons or titles of tests, comma-separated, that --strict does not count", once("--except"))
   .action(async (targets: string[], options: GradeOptions) => (await import("./grade.ts")).grade(targets, options))

@@ -7,6 +7,8 @@ export interface CommonOptions {
   readonly kubernetes?: string
   readonly name?: string
   readonly json?: boolean
+  /** What a new machine is made of. */
+  readonly machine?: string
 }
 
 /** What a command says, and how it ended: 0 fine, 1 something failed. */
@@ -21,8 +23,8 @@ export interface Outcome {
 const DEFAULT_NAME = "byhand"
 
 /** The settings of the environment, with what the command line says over them. @throws UsageError, for a version that nobody serves too */
-export function settingsOf({ kubernetes }: CommonOptions): Settings {
-  const settings = readSettings({ ...process.env, ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }) })
+export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
+  const settings = readSettings({ ...process.env, ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }), ...(machine === undefined ? {} : { BYHAND_MACHINE: machine }) })
   releaseFor(settings.kubernetes)
   return settings
 }

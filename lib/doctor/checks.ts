@@ -3,9 +3,15 @@ import { existsSync } from "node:fs"
 import { readdir, readFile, statfs } from "node:fs/promises"
 import { release } from "node:os"
 import { dirname } from "node:path"
+import { architecture } from "../binaries/architecture.ts"
+import { problemOf } from "../errors.ts"
 import { mayLowerOomScore } from "../machine/capabilities.ts"
+import { refusedBy } from "../machine/container/capabilities.ts"
+import type { Engine } from "../machine/container/engine.ts"
+import { has, imageOf } from "../machine/container/image.ts"
 import { tried, triedWithin, type Trial } from "../machine/namespaces.ts"
 import type { Privilege } from "../machine/privilege.ts"
+import type { Kind } from "../machine/start.ts"
 import type { Settings } from "../settings.ts"
 
 /** Where a check looks. */
@@ -13,6 +19,8 @@ export interface Host {
   readonly settings: Settings
   /** The strongest privilege that can be had without asking anybody. */
   readonly privilege: Privilege
+  /** Only where a machine is to be made there. */
+  readonly engine: Promise<Engine>
 }
 
 /** Something that a host needs, as data with a remedy. */
@@ -21,6 +29,8 @@ export interface Check {
   readonly title: string
   /** The lessons that cannot run in full without it; none where it only helps. */
   readonly lessons: readonly number[]
+  /** The kind of machine that it counts for; any by default. */
+  readonly only?: Kind
   /** What to do where it is not there. */
   readonly remedy: string
   /** Whether it is as it should be (undefined: that cannot be told) and what was found, for people. */
@@ -33,40 +43,61 @@ export const WITHOUT_ROOT: readonly number[] = [1, 2, 3, 4]
 const WITH_CONTAINERS: readonly number[] = [5, 6, 7]
 const GIB = 2 ** 30
 
+const NO_ENGINE = { ok: undefined, found: "there is no engine to ask" }
+
 export const checks: readonly Check[] = [
   { id: "node", title: "Node.js", lessons: ALL_LESSONS, remedy: "Install Node.js 20.19 or newer.",
     look: () => Promise.resolve({ ok: process.versions.node.localeCompare("20.19.0", "en", { numeric: true }) >= 0, found: process.version }) },
-  { id: "privilege", title: "privilege", lessons: WITH_CONTAINERS, remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
+  { id: "privilege", only: "sandbox", title: "privilege", lessons: WITH_CONTAINERS, remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
     look: ({ privilege }) => Promise.resolve({ ok: privilege !== "user", found: privilege === "user" ? "neither root nor sudo: a user namespace" : privilege }) },
-  { id: "user-namespaces", title: "user namespaces", lessons: [], remedy: "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
+  { id: "user-namespaces", only: "sandbox", title: "user namespaces", lessons: [], remedy: "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
     look: async () => {
       const works = await tried(["unshare", "--user", "--map-root-user", "mount", "--version"])
       return { ok: works.ok, found: works.ok ? "can be made" : `cannot be made: ${works.found}${await limitsOnUserNamespaces()}` }
     } },
-  { id: "namespaces", title: "namespaces", lessons: ALL_LESSONS, remedy: "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
+  { id: "namespaces", only: "sandbox", title: "namespaces", lessons: ALL_LESSONS, remedy: "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
     look: async (host) => within(host, "mount -t tmpfs tmpfs /tmp", "pid, mount, net, uts, ipc: can be made") },
-  { id: "overlay", title: "overlay file system", lessons: ALL_LESSONS, remedy: "Load it: modprobe overlay",
+  { id: "overlay", only: "sandbox", title: "overlay file system", lessons: ALL_LESSONS, remedy: "Load it: modprobe overlay",
     look: async (host) => host.privilege === "user"
       ? { ok: true, found: "not needed without root" }
       : within(host, "mount -t tmpfs tmpfs /tmp && cd /tmp && mkdir lower upper work all && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work all", "can be mounted") },
-  { id: "veth", title: "veth links", lessons: ALL_LESSONS, remedy: "Load it: modprobe veth",
+  { id: "veth", only: "sandbox", title: "veth links", lessons: ALL_LESSONS, remedy: "Load it: modprobe veth",
     look: async (host) => within(host, "ip link add left type veth peer name right", "can be made") },
-  { id: "bridge", title: "bridge links", lessons: WITH_CONTAINERS, remedy: "Load it: modprobe bridge",
+  { id: "bridge", only: "sandbox", title: "bridge links", lessons: WITH_CONTAINERS, remedy: "Load it: modprobe bridge",
     look: async (host) => within(host, "ip link add bridge0 type bridge", "can be made") },
-  { id: "cgroups", title: "cgroups", lessons: WITH_CONTAINERS, remedy: "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
+  { id: "cgroups", only: "sandbox", title: "cgroups", lessons: WITH_CONTAINERS, remedy: "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
     look: cgroups },
-  { id: "cap-sys-resource", title: "CAP_SYS_RESOURCE", lessons: [], remedy: "",
+  { id: "cap-sys-resource", only: "sandbox", title: "CAP_SYS_RESOURCE", lessons: [], remedy: "",
     look: async ({ privilege }) => {
       if (privilege === "user") return { ok: true, found: "not needed without root" }
       const status = privilege === "sudo" ? (await execa("sudo", ["-n", "cat", "/proc/self/status"])).stdout : await readFile("/proc/self/status", "utf8")
       return { ok: true, found: mayLowerOomScore(status) === true ? "there" : "not there: containerd is told to restrict_oom_score_adj" }
     } },
-  { id: "tools", title: "tools", lessons: ALL_LESSONS, remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
+  { id: "tools", only: "sandbox", title: "tools", lessons: ALL_LESSONS, remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
     look: () => onPath(["unshare", "nsenter", "setpriv", "setsid", "mount", "pivot_root", "ip", "ss", "find", "grep", "hostname"]) },
-  { id: "openssl", title: "openssl", lessons: ALL_LESSONS, remedy: "Install OpenSSL 3; on Debian: apt-get install openssl",
+  { id: "openssl", only: "sandbox", title: "openssl", lessons: ALL_LESSONS, remedy: "Install OpenSSL 3; on Debian: apt-get install openssl",
     look: async () => {
       const { stdout, failed } = await execa("openssl", ["version"], { reject: false })
       return failed ? { ok: false, found: "not found" } : { ok: Number(/\d+/.exec(stdout)?.[0]) >= 3, found: stdout.split(" (")[0] ?? "" }
+    } },
+  { id: "engine-beside", only: "sandbox", title: "container engine", lessons: [], remedy: "Only needed where no sandbox can be made, or for --machine container.",
+    look: async ({ engine }) => engine.then(({ description }) => ({ ok: true, found: description }), (error: unknown) => ({ ok: true, found: `none: ${problemOf(error)}` })) },
+  { id: "engine", only: "container", title: "container engine", lessons: ALL_LESSONS, remedy: "Start Docker, Docker Desktop or Podman, or name one in DOCKER_HOST.",
+    look: async ({ engine }) => engine.then(({ description }) => ({ ok: true, found: description }), (error: unknown) => ({ ok: false, found: problemOf(error) })) },
+  { id: "engine-binaries", only: "container", title: "its architecture", lessons: ALL_LESSONS, remedy: `Use an engine for ${architecture}: binaries are found or built for this host's.`,
+    look: async ({ engine: found }) => {
+      const engine = await found.catch(() => undefined)
+      return engine === undefined ? NO_ENGINE : { ok: engine.architecture === architecture, found: engine.architecture }
+    } },
+  { id: "engine-grants", only: "container", title: "what it grants", lessons: WITH_CONTAINERS, remedy: "Use an engine that runs as root and grants them: containers inside of the machine need to mount and to make networks.",
+    look: async ({ engine: found, settings }) => {
+      const engine = await found.catch(() => undefined)
+      if (engine === undefined) return NO_ENGINE
+      if (engine.isRootless) return { ok: false, found: "it is rootless" }
+      const image = await imageOf(settings)
+      if (!await has(engine, image)) return { ok: undefined, found: "to be seen once the machine's image is made, by the first run" }
+      const refused = await refusedBy(engine, image, {})
+      return { ok: refused.length === 0, found: refused.length === 0 ? "every capability that is asked for" : `refused: ${refused.join(", ")}` }
     } },
   { id: "curl", title: "curl", lessons: [], remedy: "Only byhand transcript needs it; on Debian: apt-get install curl",
     look: () => onPath(["curl"]) },

@@ -1,4 +1,6 @@
 import { messageOf } from "../errors.ts"
+import { findEngine } from "../machine/container/engine.ts"
+import { chooseKind, type Kind } from "../machine/start.ts"
 import { choosePrivilege, type Privilege } from "../machine/privilege.ts"
 import type { Settings } from "../settings.ts"
 import { ALL_LESSONS, checks, WITHOUT_ROOT, type Check } from "./checks.ts"
@@ -30,8 +32,11 @@ export interface Examination {
 /** Looks at this host; changes nothing, asks for no password and takes nothing of what is found for granted where it can be tried. */
 export async function examine(settings: Settings): Promise<Examination> {
   const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // What is asked for is not to be had.
-  const host = { settings, privilege }
-  const examined = await Promise.all(checks.map(async (check): Promise<Examined> => {
+  const engine = findEngine()
+  engine.catch(() => undefined) // Whoever asks for it is told.
+  const kind = await chooseKind(settings).catch((): Kind => "sandbox") // Neither is to be had: what a sandbox lacks is told.
+  const host = { settings, privilege, engine }
+  const examined = await Promise.all(checks.filter(({ only }) => only === undefined || only === kind).map(async (check): Promise<Examined> => {
     const { ok, found } = await check.look(host).catch((error: unknown) => ({ ok: undefined, found: messageOf(error).split("\n")[0] ?? "" }))
     return { id: check.id, title: check.title, verdict: verdictOf(check, ok), found, lessons: check.lessons, remedy: check.remedy }
   }))

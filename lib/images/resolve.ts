@@ -5,7 +5,7 @@ import { architecture } from "../binaries/architecture.ts"
 import { forget, keep, lookAt } from "../binaries/kept.ts"
 import { withLock } from "../binaries/lock.ts"
 import type { Binaries } from "../binaries/resolve.ts"
-import { messageOf, RemediedError } from "../errors.ts"
+import { problemOf, RemediedError } from "../errors.ts"
 import type { Progress } from "../progress.ts"
 import { packageRoot, type Settings } from "../settings.ts"
 import { assemble } from "./assemble.ts"
@@ -104,12 +104,6 @@ async function get(reference: string, recipe: Recipe, crane: string, work: strin
   }
   throw new NoImageError(`There is no image ${reference} to be had here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
     "Let this host reach the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.")
-}
-
-/** What an error says, without what to do. */
-function problemOf(error: unknown): string {
-  const message = messageOf(error)
-  return error instanceof RemediedError ? message.slice(0, -error.remedy.length).trim() : message
 }
 
 /** Changes whenever what images are made with does. */

@@ -16,7 +16,7 @@ export type Kind = "sandbox" | "container"
  */
 export async function chooseKind(settings: Settings): Promise<Kind> {
   if (settings.machine !== "auto") return settings.machine
-  if (settings.privilege === "privileged") return "container"
+  if (settings.privilege === "privileged" || settings.image !== undefined) return "container" // What only containers have.
   const why = await whyNoSandbox(settings)
   if (why === undefined) return "sandbox"
   const { findEngine } = await import("./container/engine.ts")

@@ -32,10 +32,10 @@ const REGISTRY_LABEL = "byhand.registry"
  * @throws MachineImageError with all that was tried
  */
 export async function ensureImage(engine: Engine, settings: Settings, progress: Progress): Promise<string> {
-  if (settings.image !== undefined) return ensureNamed(engine, settings.image, progress)
-  const digest = await digestOfRecipe()
-  const name = `byhand-machine:${digest}`
+  const name = await imageOf(settings)
   if (await has(engine, name)) return name
+  if (settings.image !== undefined) return pulled(name, progress)
+  const digest = await digestOfRecipe()
   return withLock(join(settings.cacheDir, "container", "image.lock"), (taken) => progress.task("Waiting for another run, which makes the machine's image", () => taken), async () => {
     if (await has(engine, name)) return name // Another run was quicker.
     const tried: string[] = []
@@ -53,21 +53,26 @@ export async function ensureImage(engine: Engine, settings: Settings, progress: 
   })
 }
 
-/** A course's own image. */
-async function ensureNamed({ docker }: Engine, name: string, progress: Progress): Promise<string> {
-  const { getContainerRuntimeClient, ImageName } = await import("testcontainers")
-  if (await docker.getImage(name).inspect().then(() => true, () => false)) return name
-  await progress.task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name))).catch((error: unknown) => {
-    throw new MachineImageError(`BYHAND_IMAGE=${name} is not on the engine, and cannot be pulled: ${oneLine(error)}.`, "Correct the name, or bring it there: docker load, docker pull.")
-  })
-  return name
+/** The name of a machine's image, whether it is there or not: a course's own, or ours, by its recipe. */
+export async function imageOf({ image }: Settings): Promise<string> {
+  return image ?? `byhand-machine:${await digestOfRecipe()}`
 }
 
-async function has({ docker }: Engine, name: string): Promise<boolean> {
+/** Whether an engine has an image. */
+export async function has({ docker }: Engine, name: string): Promise<boolean> {
   return docker.getImage(name).inspect().then(() => true, (error: unknown) => {
     if (error instanceof Error && "statusCode" in error && error.statusCode === 404) return false
     throw error
   })
+}
+
+/** A course's own image. */
+async function pulled(name: string, progress: Progress): Promise<string> {
+  const { getContainerRuntimeClient, ImageName } = await import("testcontainers")
+  await progress.task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name))).catch((error: unknown) => {
+    throw new MachineImageError(`BYHAND_IMAGE=${name} is not on the engine, and cannot be pulled: ${oneLine(error)}.`, "Correct the name, or bring it there: docker load, docker pull.")
+  })
+  return name
 }
 
 /** By the Dockerfile. Not through testcontainers, which does not say why a build failed. */

@@ -20,12 +20,13 @@ import { MachineStartError } from "../run-folder.ts"
 import { agentFolder, scriptsFolder } from "../sandbox.ts"
 import { ADDRESS } from "../started.ts"
 import type { Order } from "./container.ts"
+import { CAPABILITIES, refusedBy } from "./capabilities.ts"
 import { DOOR_FILE, type Door } from "./door.ts"
 import { findEngine, type Engine } from "./engine.ts"
 import { ensureImage, isFromRegistry } from "./image.ts"
 import { keepLogs } from "./kept-logs.ts"
 import { dialLine, PORT } from "./line.mts"
-import { CAPABILITIES, LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
+import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
 import { ORDER_FILE, removeRun, sweep } from "./sweep.ts"
 
 /** How long a container may take to end by itself, and the engine to remove it (milliseconds). */
@@ -44,6 +45,7 @@ const [folder = ""] = process.argv.slice(2)
 const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // Our own word.
 const { settings, name } = order
 const identity = identify(process.pid)
+const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
 for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process; its end is what counts here.
 
 /** Standard input is read from the first moment on: the test process may end while the container starts. */
@@ -81,7 +83,7 @@ async function start(on: Engine): Promise<Running> {
   try {
     return await run(on, image, CAPABILITIES, undefined)
   } catch (error) {
-    const refused = await refusedBy(on, image)
+    const refused = await refusedBy(on, image, labels)
     if (refused.length === 0) throw error
     if (settings.privilege === "root") throw new MachineStartError(`The engine does not grant ${refused.join(", ")}.`, "Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.")
     return run(on, image, [], `the engine does not grant ${refused.join(", ")}`)
@@ -102,7 +104,7 @@ async function run(on: Engine, image: string, capabilities: readonly string[] | 
   const limits = on.isRootless ? {} : order.limits // Whoever is not root may limit nobody.
   const description = new MachineContainer({
     image, name, capabilities, limits, isLocal: on.isLocal, isOnLoopback: host === "localhost" || host === "127.0.0.1",
-    labels: { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() },
+    labels,
     given: given.map(({ source, inside }) => ({ source, target: inside })),
     command: ["sh", "/byhand/scripts/entry.sh", name, lacks === undefined ? "root" : "user", ADDRESS],
     wait: new WaitFor(ready.promise),
@@ -164,21 +166,6 @@ async function reached(hosts: readonly string[], port: number, key: string): Pro
     }
   }
   throw new Error(`port ${port} of ${hosts.join(" and ")}, where the engine publishes the machine's port, does not answer here`)
-}
-
-/** Which capabilities the engine refuses; it says only that it refuses some. */
-async function refusedBy({ docker }: Engine, image: string): Promise<string[]> {
-  const refused: string[] = []
-  for (const capability of CAPABILITIES) {
-    try {
-      const container = await docker.createContainer({ Image: image, Entrypoint: ["true"], Labels: { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() },
-        HostConfig: { CapDrop: ["ALL"], CapAdd: [capability], NetworkMode: "none" } })
-      await container.start().finally(() => container.remove({ force: true }))
-    } catch {
-      refused.push(`CAP_${capability}`)
-    }
-  }
-  return refused
 }
 
 /** Ryuk removes what is labelled when this process is gone; where its image is not there, and cannot be pulled, we do without. */

@@ -5,13 +5,6 @@ import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from "
 import type { Limits } from "../limits.ts"
 import { PORT } from "./line.mts"
 
-/**
- * What root may do in a container that is to hold a machine: what drop-capabilities.sh leaves, but for CAP_SYS_RESOURCE,
- * without which it works, and which engines inside of other machines do not have themselves.
- */
-export const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "SETFCAP", "NET_BIND_SERVICE",
-  "NET_ADMIN", "NET_RAW", "SYS_CHROOT", "SYS_PTRACE", "SYS_ADMIN", "MKNOD", "AUDIT_WRITE"] as const
-
 /** Labels of whatever is a run's on an engine. */
 export const LABELS = {
   /** The run's folder. */
