@@ -7,11 +7,13 @@ import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { packageRoot } from "../settings.ts"
+import { useEngine, type OwnEngine } from "../testing/engine.ts"
 import { waysOut, type Host, type WayOut } from "../testing/ways-out.ts"
 import { workplace, type Workplace } from "../testing/workplace.ts"
 import type { Machine } from "./machine.ts"
 import type { Limits } from "./limits.ts"
-import { startSandbox, type Sandbox } from "./sandbox.ts"
+import { startMachine, type Kind } from "./start.ts"
+import type { Started } from "./started.ts"
 
 const isRoot = process.getuid?.() === 0
 const hasV2 = existsSync("/sys/fs/cgroup/cgroup.controllers")
@@ -65,8 +67,8 @@ async function look() {
 /** Limits that are soon met. */
 const SMALL = { memory: 256 * MIB, processes: 100, disk: 32 * MIB } as const satisfies Limits
 
-async function start(limits: Limits): Promise<Sandbox> {
-  return startSandbox({ name: place.name, binds: [{ source: host.given, target: "/usr/local/bin/given" }], settings: place.settings, limits })
+async function start(limits: Limits, machine: Kind = "sandbox"): Promise<Started> {
+  return startMachine({ name: place.name, binds: [{ source: host.given, target: "/usr/local/bin/given" }], settings: { ...place.settings, machine }, limits })
 }
 
 async function output(machine: Machine, line: string): Promise<string> {
@@ -76,10 +78,18 @@ async function output(machine: Machine, line: string): Promise<string> {
 
 const closedTo = (kind: WayOut["closed"][number]) => ({ closed }: WayOut) => closed.includes(kind)
 
-describe.skipIf(!isRoot)("a machine made by root", () => {
-  let sandbox: Sandbox
-  beforeAll(async () => { sandbox = await start(SMALL) })
-  afterAll(() => sandbox.machine.close())
+const kinds: readonly Kind[] = ["sandbox", "container"]
+describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => {
+  let engine: OwnEngine | undefined
+  let started: Started
+  beforeAll(async () => {
+    engine = kind === "container" ? await useEngine() : undefined
+    started = await start(SMALL, kind)
+  })
+  afterAll(async () => {
+    await started.machine.close()
+    await engine?.[Symbol.asyncDispose]()
+  })
 
   // The names are needed before there is a host to speak of.
   const unknown: Host = { file: "", given: "", pid: 0, word: "", port: 0, abstract: "", address: "", disk: "" }
@@ -87,44 +97,44 @@ describe.skipIf(!isRoot)("a machine made by root", () => {
   test.each(ways.map(({ what }) => what))("its root tries and does not get: %s", async (what) => {
     const way = waysOut({ ...host, given: "/usr/local/bin/given" }).find((each) => each.what === what)
     const before = await look()
-    expect(await output(sandbox.machine, way?.line ?? "")).toMatch(way?.meets ?? /never/)
+    expect(await output(started.machine, way?.line ?? "")).toMatch(way?.meets ?? /never/)
     expect(await look()).toEqual(before)
   })
 
   test("leaves its root no power but those that components and containers need", async () => {
-    const { stdout } = await sandbox.machine.run(["setpriv", "--dump"])
+    const { stdout } = await started.machine.run(["setpriv", "--dump"])
     const bounds = /Capability bounding set: (.*)/.exec(stdout)?.[1]?.split(",") ?? []
     const kept = ["chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service", "net_admin", "net_raw",
       "sys_chroot", "sys_ptrace", "sys_admin", "sys_resource", "mknod", "audit_write", "setfcap"]
     expect(bounds.filter((power) => !kept.includes(power))).toEqual([])
     expect(bounds).toContain("sys_admin") // What containers cannot do without, and what keeps a machine from being a prison.
-    expect(await output(sandbox.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n") // None in there has others to take over.
+    expect(await output(started.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n") // None in there has others to take over.
   })
 
   test("has no more processes than its limit, which nobody in there can raise", async () => {
     const swarm = `for i in $(seq ${2 * SMALL.processes}); do sleep 5 & done`
-    expect(await output(sandbox.machine, swarm)).toMatch(/Cannot fork|Resource temporarily unavailable/)
-    await output(sandbox.machine, "pkill sleep; for limit in $(find /sys/fs/cgroup -name pids.max); do echo max >$limit; done")
-    expect(await output(sandbox.machine, swarm)).toMatch(/Cannot fork|Resource temporarily unavailable/)
-    await output(sandbox.machine, "pkill sleep")
+    expect(await output(started.machine, swarm)).toMatch(/Cannot fork|Resource temporarily unavailable/)
+    await output(started.machine, "pkill sleep; for limit in $(find /sys/fs/cgroup -name pids.max); do echo max >$limit; done")
+    expect(await output(started.machine, swarm)).toMatch(/Cannot fork|Resource temporarily unavailable/)
+    await output(started.machine, "pkill sleep")
   })
 
   test("has no more memory than its limit, which nobody in there can raise", async () => {
     const hog = `head -c ${2 * SMALL.memory} /dev/zero | tail -c ${2 * SMALL.memory} | wc -c`
-    expect(await output(sandbox.machine, hog)).toMatch(/^0\n[^]*Killed/)
-    await output(sandbox.machine, "for limit in $(find /sys/fs/cgroup -name memory.max -o -name memory.limit_in_bytes); do echo -1 >$limit || echo max >$limit; done")
-    expect(await output(sandbox.machine, hog)).toMatch(/^0\n[^]*Killed/)
+    expect(await output(started.machine, hog)).toMatch(/^0\n[^]*Killed/)
+    await output(started.machine, "for limit in $(find /sys/fs/cgroup -name memory.max -o -name memory.limit_in_bytes); do echo -1 >$limit || echo max >$limit; done")
+    expect(await output(started.machine, hog)).toMatch(/^0\n[^]*Killed/)
   })
 
   test("writes no more than its limit, in whichever folder", async () => {
     for (const folder of ["/tmp", "/usr/local/bin", "/root", "/var/log/byhand", "/etc", "/var/lib"]) {
       const line = `mkdir -p ${folder}; head -c ${2 * SMALL.disk} /dev/zero >${folder}/much; rm ${folder}/much`
-      expect(await output(sandbox.machine, line)).toMatch(/No space left on device/)
+      expect(await output(started.machine, line)).toMatch(/No space left on device/)
     }
   })
 
   test("keeps its logs and leaves no mount where what it writes lies in memory", async () => {
-    const { machine, logs, folder } = await start(SMALL)
+    const { machine, logs, folder } = await start(SMALL, kind)
     await (await machine.spawn(["echo", "hello"], { log: "/var/log/byhand/etcd.log" })).exit
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(folder)
     await machine.close()

@@ -25,7 +25,7 @@ export interface Census {
   readonly files: readonly string[]
   /** What lies in the other folders of its own. */
   readonly temporary: readonly string[]
-  /** The host's mounts that name the run, and all of its network links and nftables. */
+  /** The host's mounts that name the run, and its network links and nftables. */
   readonly mounts: readonly string[]
   readonly links: string
   readonly tables: string
@@ -55,7 +55,7 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
     const belongs = [command, cgroup, read(`/proc/${pid}/environ`), read(`/proc/${pid}/mountinfo`)].some(ours)
     if (belongs) processes.set(Number(pid), command)
     // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
-    else if (cgroup.includes("/byhand-") || command.includes("/machine/supervisor.sh")) for (const namespace of namespaces) if (!own.has(namespace)) others.add(namespace)
+    else if (cgroup.includes("/byhand-") || command.includes("/machine/supervisor.sh") || command.startsWith("dockerd ") || command.includes("/engine-")) for (const namespace of namespaces) if (!own.has(namespace)) others.add(namespace)
     for (const namespace of namespaces) if ((belongs && !own.has(namespace)) || known.includes(namespace)) held.add(namespace)
   }
   return {
@@ -66,10 +66,16 @@ export async function census({ runsDir, names, folders = [] }: Suspect, known: r
     files: existsSync(runsDir) ? readdirSync(runsDir) : [],
     temporary: folders.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file))),
     mounts: read("/proc/self/mountinfo").split("\n").filter(ours),
-    links: (await execa("ip", ["-brief", "link"])).stdout,
+    links: await networkLinks(),
     tables: (await execa("nft", ["list", "tables"], { reject: false })).stdout ?? "",
     settings: KUBELET_SETTINGS.map((key) => `${key} ${read(`/proc/sys/${key}`).trim()}`),
   }
+}
+
+/** All but the bridges of engines of our own, which other tests start and end meanwhile, and what is plugged into them. */
+async function networkLinks(): Promise<string> {
+  const { stdout } = await execa("ip", ["-oneline", "link"])
+  return stdout.split("\n").filter((line) => !/^\d+: (byh\d+x\d+|veth[0-9a-f]{7})[:@]/.test(line)).map((line) => line.replace(/^\d+: /, "")).join("\n")
 }
 
 /** Without a process that holds it there is no socket, except for a moment while others start or end. */

@@ -8,9 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { unpackDebianPackages } from "../binaries/debian.ts"
 import { withLock } from "../binaries/lock.ts"
 import { RemediedError } from "../errors.ts"
+import { findEngine } from "../machine/container/engine.ts"
+import { ensureImage } from "../machine/container/image.ts"
 import { identify } from "../machine/identity.ts"
+import { silentProgress } from "../progress-silent.ts"
 import type { Progress } from "../progress.ts"
-import type { Settings } from "../settings.ts"
+import { readSettings, type Settings } from "../settings.ts"
 
 /** An engine of our own did not start. */
 class OwnEngineError extends RemediedError {}
@@ -79,6 +82,15 @@ export async function startEngine(settings: Settings, progress: Progress, { flag
     throw new OwnEngineError(`A Docker engine of our own did not start: ${words}`, "It takes root, and a kernel with overlay and bridge.")
   }
   return { environment: { DOCKER_HOST: `unix://${socket}`, TESTCONTAINERS_HOST_OVERRIDE: "127.0.0.1" }, pid: child.pid ?? 0, folder, log, [Symbol.asyncDispose]: end }
+}
+
+/** An engine of our own that has the machine's image, and that this process finds from now on. */
+export async function useEngine(options?: OwnEngineOptions): Promise<OwnEngine> {
+  const settings = readSettings() // The project's own cache: what it has is not made again.
+  const engine = await startEngine(settings, silentProgress, options)
+  Object.assign(process.env, engine.environment)
+  await ensureImage(await findEngine(), settings, silentProgress)
+  return engine
 }
 
 async function answers(socket: string): Promise<boolean> {

@@ -7,6 +7,9 @@ import type { Engine } from "./engine.ts"
 export const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "SETFCAP", "NET_BIND_SERVICE",
   "NET_ADMIN", "NET_RAW", "SYS_CHROOT", "SYS_PTRACE", "SYS_ADMIN", "MKNOD", "AUDIT_WRITE"] as const
 
+/** What is left where the machine is to be in a user namespace: whoever has not got this one may not be root in there (man 7 user_namespaces). */
+export const CAPABILITIES_OF_USER = ["SETFCAP"] as const
+
 /**
  * Which of them an engine refuses, such as CAP_SYS_ADMIN; an engine says only that it refuses some, so each is tried.
  * @param image one that it has

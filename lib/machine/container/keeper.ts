@@ -20,7 +20,7 @@ import { MachineStartError } from "../run-folder.ts"
 import { agentFolder, scriptsFolder } from "../sandbox.ts"
 import { ADDRESS } from "../started.ts"
 import type { Order } from "./container.ts"
-import { CAPABILITIES, refusedBy } from "./capabilities.ts"
+import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
 import { DOOR_FILE, type Door } from "./door.ts"
 import { findEngine, type Engine } from "./engine.ts"
 import { ensureImage, isFromRegistry } from "./image.ts"
@@ -78,19 +78,19 @@ process.exit()
 async function start(on: Engine): Promise<Running> {
   const image = await ensureImage(on, settings, silentProgress)
   if (settings.privilege === "privileged") return run(on, image, "privileged", undefined)
-  if (settings.privilege === "user") return run(on, image, [], "needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
-  if (on.isRootless) return run(on, image, [], "needs an engine that is not rootless")
+  if (settings.privilege === "user") return run(on, image, CAPABILITIES_OF_USER, "needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
+  if (on.isRootless) return run(on, image, CAPABILITIES_OF_USER, "needs an engine that is not rootless")
   try {
     return await run(on, image, CAPABILITIES, undefined)
   } catch (error) {
     const refused = await refusedBy(on, image, labels)
     if (refused.length === 0) throw error
     if (settings.privilege === "root") throw new MachineStartError(`The engine does not grant ${refused.join(", ")}.`, "Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.")
-    return run(on, image, [], `the engine does not grant ${refused.join(", ")}`)
+    return run(on, image, CAPABILITIES_OF_USER, `the engine does not grant ${refused.join(", ")}`)
   }
 }
 
-/** @param capabilities none: the machine is in a user namespace of its own, and lacks what is said */
+/** @param lacks what a machine in a user namespace of its own lacks, where it is to be one */
 async function run(on: Engine, image: string, capabilities: readonly string[] | "privileged", lacks: string | undefined): Promise<Running> {
   const { getContainerRuntimeClient } = await import("testcontainers")
   const { host } = (await getContainerRuntimeClient()).info.containerRuntime
