@@ -1,5 +1,7 @@
-// The cluster and the lessons against the same job in plain shell (by-hand.sh), alternating in one run; medians and ratios.
-// usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons]      (root; needs the build in dist)
+// The cluster and the lessons against the same job in plain shell (by-hand.sh), and in a container against the sandbox,
+// alternating in one run; medians and ratios.
+// usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons] [--no-container]      (root; needs the build in dist)
+// Containers are made on the engine that DOCKER_HOST names, or else on one of our own.
 // Both clocks start inside a machine that is there: by-hand.sh's after its own unshare, ours after the sandbox's start, which has a row of its own.
 import { execa } from "execa"
 import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
@@ -10,11 +12,13 @@ import { parseArgs } from "node:util"
 import { Cluster, PORTS } from "../dist/cluster/cluster.js"
 import { equip } from "../dist/cluster/equipment.js"
 import { httpGet } from "../dist/cluster/http-get.js"
-import { startSandbox } from "../dist/machine/sandbox.js"
+import { findEngine } from "../dist/machine/container/engine.js"
+import { prepareMachine, startMachine } from "../dist/machine/start.js"
 import { terminalProgress } from "../dist/progress-terminal.js"
 import { packageRoot, readSettings } from "../dist/settings.js"
+import { startEngine } from "../dist/testing/engine.js"
 
-const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" }, "no-lessons": { type: "boolean" } } })
+const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" }, "no-lessons": { type: "boolean" }, "no-container": { type: "boolean" } } })
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error("--rounds must be a whole number from 1 on.")
@@ -27,21 +31,36 @@ const folder = await mkdtemp(join(tmpdir(), "byhand-bench-"))
 /** Seconds by what was measured, one number for each round. */
 const ours = {}
 const byHand = {}
+const inContainer = {}
 const note = (table, name, seconds) => (table[name] ??= []).push(seconds)
 
+const engine = flags["no-container"] ? undefined : await engineForContainers()
 try {
   await layOutBinaries()
   for (let round = 1; round <= rounds; round++) {
     if (process.stderr.isTTY) process.stderr.write(`round ${round} of ${rounds}\n`)
     await runByHand()
-    await runCluster()
+    await runCluster("sandbox", ours)
+    if (engine !== undefined) await runCluster("container", inContainer)
     await runUp()
-    if (!flags["no-lessons"]) await runLessons()
+    if (flags["no-lessons"]) continue
+    await runLessons("sandbox", ours)
+    if (engine !== undefined) await runLessons("container", inContainer)
   }
 } finally {
+  await engine?.[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 }
 report()
+
+/** An engine that has the machine's image already; that of the environment stays. */
+async function engineForContainers() {
+  const own = process.env.DOCKER_HOST === undefined ? await startEngine(settings, terminalProgress()) : { environment: {}, [Symbol.asyncDispose]: async () => {} }
+  Object.assign(process.env, own.environment)
+  await prepareMachine({ ...settings, machine: "container" }, terminalProgress())
+  if (process.stderr.isTTY) process.stderr.write(`containers: ${(await findEngine()).description}\n`)
+  return own
+}
 
 /** by-hand.sh wants all tools in one folder, and the CNI plugins in its cni. */
 async function layOutBinaries() {
@@ -69,15 +88,15 @@ async function runByHand() {
 }
 
 /** The lessons' order, one after another, with the runtime prepared ahead. */
-async function runCluster() {
+async function runCluster(kind, table) {
   const before = performance.now()
-  const { machine } = await startSandbox({ name: "bench", binds: equipment.binds, settings })
+  const { machine } = await startMachine({ name: "bench", binds: equipment.binds, settings: { ...settings, machine: kind } })
   let last = performance.now()
   const zero = last
-  note(ours, "machine", (zero - before) / 1000)
+  note(table, "machine", (zero - before) / 1000)
   const lap = (name) => {
     const now = performance.now()
-    note(ours, name, (now - last) / 1000)
+    note(table, name, (now - last) / 1000)
     last = now
   }
   try {
@@ -102,7 +121,7 @@ async function runCluster() {
     const pod = await get(cluster, "/api/v1/namespaces/default/pods/hello", ({ status }) => status.phase === "Running" && status.podIP)
     while (await httpGet(machine, { port: 80, host: pod.status.podIP, path: "/" }).then(({ status }) => status !== 200, () => true)) await sleep(20)
     lap("Pod")
-    note(ours, "serving", (last - zero) / 1000)
+    note(table, "serving", (last - zero) / 1000)
   } finally {
     await machine.close()
   }
@@ -133,14 +152,18 @@ async function runUp() {
   }
 }
 
-async function runLessons() {
+async function runLessons(kind, table) {
   const started = performance.now()
-  await execa("npx", ["vitest", "run"], { cwd: packageRoot })
-  note(ours, "total", (performance.now() - started) / 1000)
+  await execa("npx", ["vitest", "run"], { cwd: packageRoot, env: { BYHAND_MACHINE: kind } })
+  note(table, "total", (performance.now() - started) / 1000)
 }
 
 function report() {
   const median = (numbers) => numbers?.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+  const containerRows = [["the machine itself", "machine"], ["etcd to nginx serving", "serving"], ["all seven lessons, whole command", "total"]].flatMap(([title, name]) => {
+    const [container, sandbox] = [median(inContainer[name]), median(ours[name])]
+    return container === undefined ? [] : [{ title, container, sandbox, ratio: container / sandbox }]
+  })
   const rows = [
     ["etcd to nginx serving", "serving", 0.9],
     ["byhand up to the default namespace", "namespace", 0.7],
@@ -158,7 +181,7 @@ function report() {
     const [mine, shell] = [median(ours[name]), median(byHand[name])]
     return mine === undefined ? [] : [{ title, ours: mine, byHand: shell, ratio: shell === undefined ? undefined : mine / shell, aim }]
   })
-  if (flags.json) return console.log(JSON.stringify({ rounds, rows: rows.map((row) => ({ ...row, title: row.title.trim() })), measured: { ours, byHand } }, undefined, 2))
+  if (flags.json) return console.log(JSON.stringify({ rounds, rows: rows.map((row) => ({ ...row, title: row.title.trim() })), container: containerRows, measured: { ours, byHand, inContainer } }, undefined, 2))
   const seconds = (number) => (number === undefined ? "" : `${number.toFixed(2)} s`)
   const width = Math.max(...rows.map(({ title }) => title.length))
   const line = (title, ...cells) => console.log(`${title.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd())
@@ -166,4 +189,8 @@ function report() {
   for (const { title, ours, byHand, ratio, aim } of rows) {
     line(title, seconds(ours), seconds(byHand), ratio?.toFixed(2) ?? "", aim === undefined ? "" : `${ratio <= aim ? "ok" : "MISSED"} ${aim}`)
   }
+  if (containerRows.length === 0) return
+  console.log("")
+  line("", "container", "sandbox", "ratio")
+  for (const { title, container, sandbox, ratio } of containerRows) line(title, seconds(container), seconds(sandbox), ratio.toFixed(2))
 }

@@ -8,7 +8,7 @@ import { packageRoot, readSettings, settingNames } from "./settings.ts"
 
 test("defaults", () => {
   const { cacheDir, runsDir, ...rest } = readSettings({})
-  expect(rest).toEqual({ kubernetes: "1.37.2", binDir: undefined, mirror: undefined, patience: 120_000, strict: false, except: [], privilege: "auto" })
+  expect(rest).toEqual({ kubernetes: "1.37.2", binDir: undefined, mirror: undefined, patience: 120_000, strict: false, except: [], machine: "auto", privilege: "auto" })
   expect(cacheDir).toBe(join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "byhand"))
   expect(runsDir).toMatch(/^\/.*byhand-\d+$/)
 })
@@ -16,10 +16,10 @@ test("defaults", () => {
 test("values are read as people write them", () => {
   expect(readSettings({
     BYHAND_KUBERNETES: "v1.36.3", BYHAND_BIN_DIR: "lib", BYHAND_CACHE: "relative", BYHAND_RUNS: "/r", BYHAND_MIRROR: "http://mirror.example/",
-    BYHAND_PATIENCE: "1.5", BYHAND_STRICT: "1", BYHAND_EXCEPT: "05, a title ,", BYHAND_PRIVILEGE: "user", PATH: "/bin",
+    BYHAND_PATIENCE: "1.5", BYHAND_STRICT: "1", BYHAND_EXCEPT: "05, a title ,", BYHAND_MACHINE: "container", BYHAND_PRIVILEGE: "user", BYHAND_IMAGE: "example.org/course:1", PATH: "/bin",
   })).toEqual({
     kubernetes: "1.36.3", binDir: join(process.cwd(), "lib"), cacheDir: join(process.cwd(), "relative"), runsDir: "/r", mirror: "http://mirror.example",
-    patience: 1_500, strict: true, except: ["05", "a title"], privilege: "user",
+    patience: 1_500, strict: true, except: ["05", "a title"], machine: "container", privilege: "user", image: "example.org/course:1",
   })
   expect(readSettings({ BYHAND_STRICT: "0" }).strict).toBe(false)
 })
@@ -34,7 +34,9 @@ describe("what is wrong is named, with what to do", () => {
     ["BYHAND_CACHE", "", "BYHAND_CACHE= is empty. Correct it, or unset it for the default."],
     ["BYHAND_MIRROR", "ftp://x", "BYHAND_MIRROR=ftp://x must be an http or https address. Correct it, or unset it for the default."],
     ["BYHAND_STRICT", "yes", "BYHAND_STRICT=yes must be 1 or 0. Correct it, or unset it for the default."],
-    ["BYHAND_PRIVILEGE", "admin", "BYHAND_PRIVILEGE=admin must be auto, root, sudo or user. Correct it, or unset it for the default."],
+    ["BYHAND_MACHINE", "podman", "BYHAND_MACHINE=podman must be auto, sandbox or container. Correct it, or unset it for the default."],
+    ["BYHAND_IMAGE", "a b", "BYHAND_IMAGE=a b must be the name of an image, such as example.org/course:1. Correct it, or unset it for the default."],
+    ["BYHAND_PRIVILEGE", "admin", "BYHAND_PRIVILEGE=admin must be auto, root, sudo, user or privileged. Correct it, or unset it for the default."],
   ])("%s=%s", (name, value, message) => {
     expect(() => readSettings({ [name]: value })).toThrow(new UsageError(...split(message)))
   })
