@@ -17,8 +17,8 @@ export const PROGRAMS: Readonly<Record<ComponentName, string>> = {
   "etcd": "etcd", "kube-apiserver": "kube-apiserver", "kube-scheduler": "kube-scheduler", "registry": "crane", "containerd": "containerd", "kubelet": "kubelet",
 }
 
-/** Milliseconds; whatever hangs must not make whoever looks hang. */
-const LOOK_WITHIN = 5_000
+/** Milliseconds; whatever hangs must not make whoever looks hang. All processes are looked at at once, and each look at a container is a handshake: a slow host takes seconds for them. */
+const LOOK_WITHIN = 30_000
 
 /** Every component that has a process, oldest first; of one that has several, such as a second scheduler, each. */
 export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
