@@ -63,7 +63,7 @@ export class MachineContainer extends GenericContainer {
       CgroupnsMode: "private",
       // A /proc that is masked forbids a user namespace inside to mount one of its own; init.sh masks what is not to be seen.
       MaskedPaths: [], ReadonlyPaths: [],
-      ...(limits.memory === undefined ? {} : { Memory: limits.memory }),
+      ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
       ...(limits.processes === undefined ? {} : { PidsLimit: limits.processes }),
       Mounts: [
         // Overlays do not stack: what lies on this one is the file system of the machine, and containerd's own.
