@@ -28,10 +28,12 @@ export function connectionsTo(machine: Machine, port: number): Promise<TcpSocket
 export async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
   const { stdout } = await machine.run(["ss", "--tcp", "--numeric", "--processes", "--no-header", ...filter])
   return stdout.split("\n").flatMap((line) => {
-    const holder = /users:\(\("([^"]*)",pid=(\d+)/.exec(line)
+    const holders = [...line.matchAll(/\("([^"]*)",pid=(\d+)/g)].map(([, program = "", pid]) => ({ program, pid: Number(pid) }))
+    // Whoever starts a program is two processes for a moment, of which the later one is listed first.
+    const holder = holders.filter(({ program }) => program === holders[0]?.program).toSorted((a, b) => a.pid - b.pid)[0]
     const fields = line.trim().split(/\s+/)
     const [local, peer] = fields.slice(3, 5)
-    if (holder === null || local === undefined || peer === undefined) return []
-    return [{ local, peer, program: holder[1] ?? "", pid: Number(holder[2]) }]
+    if (holder === undefined || local === undefined || peer === undefined) return []
+    return [{ local, peer, ...holder }]
   })
 }
