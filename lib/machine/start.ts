@@ -36,9 +36,9 @@ async function whyNoSandbox(settings: Settings): Promise<string | undefined> {
 /** Sees to it that a machine can be started: what takes long, and is told, before anything starts. @throws EngineError, MachineImageError, MachineStartError */
 export async function prepareMachine(settings: Settings, progress: Progress): Promise<void> {
   if (await chooseKind(settings) === "sandbox") return
-  const [{ findEngine }, { ensureImage }] = await Promise.all([import("./container/engine.ts"), import("./container/image.ts")])
+  const [{ findEngine, nameToTestcontainers }, { ensureImage }] = await Promise.all([import("./container/engine.ts"), import("./container/image.ts")])
   const engine = await findEngine()
-  process.env["DOCKER_HOST"] = engine.url // For testcontainers, which looks in fewer places.
+  nameToTestcontainers(engine.url)
   await ensureImage(engine, settings, progress)
 }
 

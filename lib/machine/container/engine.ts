@@ -2,6 +2,8 @@ import Docker from "dockerode"
 import { existsSync, readFileSync } from "node:fs"
 import { homedir, userInfo } from "node:os"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { createSecureContext } from "node:tls"
 import { z } from "zod"
 import { messageOf, RemediedError } from "../../errors.ts"
 
@@ -67,7 +69,7 @@ export async function findEngine(): Promise<Engine> {
 /** The engine at an address, as DOCKER_HOST has it, if it answers. @throws EngineError */
 export async function engineAt(url: string): Promise<Engine> {
   const docker = new Docker({ ...connectionOf(url), timeout: PATIENCE })
-  const answers = await Promise.all([docker.info(), docker.version()]).catch((error: unknown) => { throw explained(url, error) })
+  const answers = await within(PATIENCE, Promise.all([docker.info(), docker.version()])).catch((error: unknown) => { throw explained(url, error) })
   const [info, version] = [Info.safeParse(answers[0]), Version.safeParse(answers[1])]
   if (!info.success) throw new EngineError(`What answers at ${url} is no container engine.`, "Correct DOCKER_HOST.")
   const { ServerVersion, OSType, Architecture, CgroupVersion, SecurityOptions } = info.data
@@ -85,38 +87,81 @@ export async function engineAt(url: string): Promise<Engine> {
 function connectionOf(url: string): Docker.DockerOptions {
   const wrong = (why: string) => new EngineError(`DOCKER_HOST=${url} ${why}.`, "Write unix:///path/of/docker.sock or tcp://host:port; with TLS, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH too.")
   const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "", port: "" }
-  if (protocol === "unix:" || protocol === "npipe:") return { socketPath: pathOf(url) }
+  if (/^(unix|npipe):\/\/\/./.test(url)) return { socketPath: pathOf(url) }
   if (protocol === "ssh:") throw wrong("names an engine behind ssh, whose published ports cannot be reached")
   if (!["tcp:", "http:", "https:"].includes(protocol) || hostname === "") throw wrong("is not the address of an engine")
-  const usesTls = process.env["DOCKER_TLS_VERIFY"] === "1" || protocol === "https:"
-  if (!usesTls) return { host: hostname, port: port || "2375", protocol: "http" }
-  const folder = process.env["DOCKER_CERT_PATH"] ?? join(homedir(), ".docker")
+  if (!usesTls(url)) return { host: hostname, port: port || "2375", protocol: "http" }
+  const folder = certificateFolder()
+  const remedy = "Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH."
   const read = (file: string) => {
     try {
       return readFileSync(join(folder, file))
     } catch (error) {
-      throw new EngineError(`DOCKER_TLS_VERIFY=1, but ${join(folder, file)} cannot be read: ${messageOf(error)}.`, "Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH.")
+      throw new EngineError(`DOCKER_TLS_VERIFY=1, but ${file} cannot be read: ${messageOf(error)}.`, remedy, { cause: error })
     }
   }
-  return { host: hostname, port: port || "2376", protocol: "https", ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") }
+  const files = { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") }
+  try {
+    createSecureContext(files)
+  } catch (error) {
+    throw new EngineError(`DOCKER_TLS_VERIFY=1, but what is in ${folder} is no certificate with its key: ${reasonOf(error)}.`, remedy, { cause: error })
+  }
+  return { host: hostname, port: port || "2376", protocol: "https", ...files }
+}
+
+function usesTls(url: string): boolean {
+  return url.startsWith("https:") || (process.env["DOCKER_TLS_VERIFY"] === "1" && !/^(unix|npipe):/.test(url))
+}
+
+function certificateFolder(): string {
+  return process.env["DOCKER_CERT_PATH"] || join(homedir(), ".docker")
+}
+
+/** Names an engine to testcontainers, which looks in fewer places, and takes nothing for granted that DOCKER_HOST leaves out. */
+export function nameToTestcontainers(url: string): void {
+  const { host, port } = connectionOf(url)
+  process.env["DOCKER_HOST"] = host === undefined ? url : `tcp://${host}:${port}`
+  process.env["DOCKER_TLS_VERIFY"] = usesTls(url) ? "1" : ""
+  process.env["DOCKER_CERT_PATH"] = certificateFolder()
 }
 
 function pathOf(url: string): string {
   return url.replace(/^(unix|npipe):\/\//, "")
 }
 
+/** For an answer that does not come: the client says only that the connection was closed, since it closed it. */
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  const timer = new AbortController()
+  const late = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => { throw new Error("timed out") })
+  late.catch(() => undefined) // It was quicker.
+  return Promise.race([answer, late]).finally(() => timer.abort())
+}
+
+/** Of OpenSSL's words, which are numbers and places in its source, those that say something. */
+function reasonOf(error: unknown): string {
+  const line = messageOf(error).trim().split("\n")[0] ?? ""
+  return /error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]+)/i.exec(line)?.[1] ?? line.replace(/[.:]$/, "")
+}
+
 function explained(url: string, error: unknown): EngineError {
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 0
-  const message = messageOf(error).split("\n")[0] ?? ""
+  const reason = reasonOf(error)
   const said = (problem: string, remedy: string) => new EngineError(problem, remedy, { cause: error })
+  const withTls = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem"
+  if (reason === "timed out") return said(`The engine at ${url} does not answer within ${PATIENCE / 1000} s.`, "Check that it is well, and that nothing between keeps it from answering.")
   if (code === "EACCES") return said(`This user may not use the engine at ${url}.`, "Join the group that its socket belongs to (on most hosts: sudo usermod -aG docker \"$USER\", then log in again), or use a rootless engine.")
   if (code === "ENOENT") return said(`There is no engine at ${url}: there is no such socket.`, "Start it, or correct DOCKER_HOST.")
   if (code === "ECONNREFUSED") return said(`There is no engine at ${url}: nobody listens there.`, "Start it, or correct DOCKER_HOST.")
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return said(`There is no engine at ${url}: its host has no address.`, "Correct DOCKER_HOST.")
-  if (code === "ECONNRESET" || /HTTP request to an HTTPS server/i.test(message)) return said(`The engine at ${url} wants TLS.`, "Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.")
-  if (/certificate|SSL|TLS|EPROTO/i.test(`${code} ${message}`)) return said(`TLS with the engine at ${url} fails: ${message}.`, "Check the files in DOCKER_CERT_PATH, and that DOCKER_HOST has the name that the engine's certificate is for.")
-  if (/timed? ?out/i.test(`${code} ${message}`)) return said(`The engine at ${url} does not answer within ${PATIENCE / 1000} s.`, "Check that it is well, and that nothing between keeps it from answering.")
-  if (status === 401 || status === 403) return said(`The engine at ${url} refuses: ${message}.`, "Use an account that may use it.")
-  return said(`What answers at ${url} is no container engine: ${message}.`, "Correct DOCKER_HOST.")
+  if (["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"].includes(code)) return said(`There is no engine at ${url}: its host cannot be reached.`, "Correct DOCKER_HOST, or the network.")
+  if (/HTTP request to an HTTPS server/i.test(reason)) return said(`The engine at ${url} wants TLS.`, `S${withTls.slice(1)}.`)
+  if (/wrong version number|packet length too long|http request/i.test(reason)) return said(`What answers at ${url} speaks no TLS.`, "Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.")
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") return said(`TLS with the engine at ${url} fails: ${reason}.`, "Give the engine a certificate that is valid now, or correct the clock.")
+  if (/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) return said(`TLS with the engine at ${url} fails: its certificate is not signed by the ca.pem in ${certificateFolder()}.`, "Name the folder with this engine's files in DOCKER_CERT_PATH.")
+  if (/alert/i.test(reason)) return said(`TLS with the engine at ${url} fails: it does not take the cert.pem in ${certificateFolder()}: ${reason}.`, "Name the folder with this engine's files in DOCKER_CERT_PATH.")
+  if (/ALTNAME|EPROTO|CERT|SSL|TLS/.test(code)) return said(`TLS with the engine at ${url} fails: ${reason}.`, "Check the files in DOCKER_CERT_PATH, and that DOCKER_HOST has the name that the engine's certificate is for.")
+  if (code === "ECONNRESET" || code === "EPIPE") return said(`What answers at ${url} closes the connection.`, usesTls(url) || url.startsWith("unix:") ? "Check that the engine is well, or correct DOCKER_HOST." : `Correct DOCKER_HOST, or, where it wants TLS, ${withTls}.`)
+  if (status === 401 || status === 403) return said(`The engine at ${url} refuses: ${reason}.`, "Use an account that may use it.")
+  return said(`What answers at ${url} is no container engine: ${reason}.`, "Correct DOCKER_HOST.")
 }

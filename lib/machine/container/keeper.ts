@@ -22,7 +22,7 @@ import { ADDRESS } from "../started.ts"
 import type { Order } from "./container.ts"
 import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
 import { DOOR_FILE, type Door } from "./door.ts"
-import { findEngine, type Engine } from "./engine.ts"
+import { findEngine, nameToTestcontainers, type Engine } from "./engine.ts"
 import { ensureImage, isFromRegistry } from "./image.ts"
 import { keepLogs } from "./kept-logs.ts"
 import { dialLine, PORT } from "./line.mts"
@@ -57,7 +57,7 @@ await writeFile(join(folder, "supervisor"), identity)
 let engine: Engine | undefined
 try {
   engine = await findEngine()
-  process.env["DOCKER_HOST"] = engine.url // For testcontainers, which looks in fewer places.
+  nameToTestcontainers(engine.url)
   await sweep(engine, settings)
   const running = await start(engine)
   await writeFile(join(folder, DOOR_FILE), JSON.stringify(running.door), { mode: 0o600 })
