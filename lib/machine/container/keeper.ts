@@ -92,6 +92,18 @@ async function start(on: Engine): Promise<Running> {
 
 /** @param lacks what a machine in a user namespace of its own lacks, where it is to be one */
 async function run(on: Engine, image: string, capabilities: readonly string[] | "privileged", lacks: string | undefined): Promise<Running> {
+  if (!on.isLocal) return runWith("copied", on, image, capabilities, lacks)
+  try {
+    return await runWith("mounted", on, image, capabilities, lacks)
+  } catch (error) {
+    // Its socket is here, but its files may be another host's, as where a socket is handed on to a container: it names one that it does not find.
+    if (![folder, ...order.binds.map(({ source }) => source)].some((path) => messageOf(error).includes(path))) throw error
+    return runWith("copied", on, image, capabilities, lacks)
+  }
+}
+
+/** @param files how those of this host that the machine is given come into its container */
+async function runWith(files: "mounted" | "copied", on: Engine, image: string, capabilities: readonly string[] | "privileged", lacks: string | undefined): Promise<Running> {
   const { getContainerRuntimeClient } = await import("testcontainers")
   const { host } = (await getContainerRuntimeClient()).info.containerRuntime
   const key = randomBytes(32).toString("hex")
@@ -103,7 +115,7 @@ async function run(on: Engine, image: string, capabilities: readonly string[] | 
   const given = order.binds.map(({ source, target }, at) => ({ source, target, inside: `/byhand/given/${at}-${target.slice(target.lastIndexOf("/") + 1)}` }))
   const limits = on.isRootless ? {} : order.limits // Whoever is not root may limit nobody.
   const description = new MachineContainer({
-    image, name, capabilities, limits, isLocal: on.isLocal, isOnLoopback: host === "localhost" || host === "127.0.0.1",
+    image, name, capabilities, limits, isMounted: files === "mounted", witness: join(folder, ORDER_FILE), isOnLoopback: host === "localhost" || host === "127.0.0.1",
     labels,
     given: given.map(({ source, inside }) => ({ source, target: inside })),
     command: ["sh", "/byhand/scripts/entry.sh", name, lacks === undefined ? "root" : "user", ADDRESS],

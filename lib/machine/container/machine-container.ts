@@ -32,8 +32,10 @@ export interface MachineContainerOptions {
   readonly limits: Limits
   /** Files of this host, read-only, by where they are found inside. */
   readonly given: readonly { readonly source: string; readonly target: string }[]
-  /** Whether the engine sees this host's files; copied otherwise. */
-  readonly isLocal: boolean
+  /** Whether they are mounted, which takes an engine that sees this host's files; copied otherwise. */
+  readonly isMounted: boolean
+  /** A file of this run alone: an engine of another host has none of that name, whatever else it has where this host has it. */
+  readonly witness: string
   readonly command: readonly string[]
   /** Whether the engine's port can be reached on loopback alone. */
   readonly isOnLoopback: boolean
@@ -46,7 +48,7 @@ export interface MachineContainerOptions {
 export class MachineContainer extends GenericContainer {
   readonly #onStreams: MachineContainerOptions["onStreams"]
 
-  constructor({ image, name, labels, capabilities, limits, given, isLocal, command, isOnLoopback, wait, onStreams }: MachineContainerOptions) {
+  constructor({ image, name, labels, capabilities, limits, given, isMounted, witness, command, isOnLoopback, wait, onStreams }: MachineContainerOptions) {
     super(image)
     this.#onStreams = onStreams
     this.withHostname(name).withLabels({ ...labels }).withEntrypoint([...command]).withCommand([]).withExposedPorts(PORT).withWaitStrategy(wait)
@@ -54,7 +56,7 @@ export class MachineContainer extends GenericContainer {
     else this.withDroppedCapabilities("ALL").withAddedCapabilities(...capabilities)
     // The engine's own profiles forbid mounts and pivot_root, without which there are no containers inside.
     this.withSecurityOpt("seccomp=unconfined", "apparmor=unconfined", "label=disable")
-    if (!isLocal) this.withCopyFilesToContainer(given.map(({ source, target }) => ({ source, target, mode: 0o755 })))
+    if (!isMounted) this.withCopyFilesToContainer(given.map(({ source, target }) => ({ source, target, mode: 0o755 })))
 
     // When whoever holds its streams is gone, its input ends, and with it the machine; the engine then removes what is left.
     Object.assign(this.createOpts, { OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true })
@@ -68,7 +70,7 @@ export class MachineContainer extends GenericContainer {
       Mounts: [
         // Overlays do not stack: what lies on this one is the file system of the machine, and containerd's own.
         { Type: "volume", Source: "", Target: "/byhand/runs", VolumeOptions: { Labels: { ...labels }, NoCopy: false, DriverConfig: { Name: "local", Options: {} } } },
-        ...(isLocal ? given.map(({ source, target }) => ({ Type: "bind" as const, Source: source, Target: target, ReadOnly: true })) : []),
+        ...(isMounted ? [...given, { source: witness, target: "/byhand/order" }].map(({ source, target }) => ({ Type: "bind" as const, Source: source, Target: target, ReadOnly: true })) : []),
       ],
     })
     if (isOnLoopback) this.hostConfig.PortBindings = { [`${PORT}/tcp`]: [{ HostIp: "127.0.0.1", HostPort: "0" }] }
