@@ -54,7 +54,8 @@ while read -r folder; do
   [ "$processes" = 0 ] || limit pids.max "$processes"
   if [ -e "$folder/devices.deny" ]; then
     echo a >"$folder/devices.deny"
-    echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow"; done
+    # Who runs this in a container may not have all of them to give: Podman leaves the console out.
+    echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow" || true; done 2>/dev/null
   fi
   if [ -e "$folder/cgroup.controllers" ]; then
     for controller in $(cat "$folder/cgroup.controllers"); do echo "+$controller" >"$folder/cgroup.subtree_control" || true; done

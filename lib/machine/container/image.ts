@@ -99,22 +99,24 @@ async function imported({ docker }: Engine, name: string, digest: string, settin
       await progress.task("Making the machine's image of Debian's packages", () => makeRoot(archive, settings))
     }
     await progress.task("Importing the machine's image", async () => {
-      const [repo, tag] = name.split(":")
-      const output = await docker.importImage(createReadStream(archive), { repo, tag, changes: `LABEL ${RECIPE_LABEL}=${digest}` })
-      await finished(docker, output)
+      const output = await docker.importImage(createReadStream(archive), { changes: `LABEL ${RECIPE_LABEL}=${digest}` })
+      const [repo = "", tag = ""] = name.split(":")
+      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // Not at once: Podman's import takes no tag.
     })
   } catch (error) {
     throw new Error(`of Debian's packages: ${oneLine(error)}`, { cause: error })
   }
 }
 
-const Events = z.array(z.object({ error: z.string().optional() }))
+const Events = z.array(z.object({ error: z.string().optional(), status: z.string().optional() }))
 
-/** Waits for the end of what an engine does; it tells what went wrong among its progress. */
-async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promise<void> {
+/** Waits for the end of what an engine does; it tells what went wrong among its progress. @returns its last word: of an import, the image's id */
+async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promise<string> {
   const events = await new Promise<unknown>((done, fail) => modem.followProgress(output, (error, all) => { if (error === null) done(all); else fail(error) }))
-  const wrong = Events.parse(events).find(({ error }) => error !== undefined)?.error
+  const said = Events.parse(events)
+  const wrong = said.find(({ error }) => error !== undefined)?.error
   if (wrong !== undefined) throw new Error(wrong)
+  return said.at(-1)?.status ?? ""
 }
 
 async function makeRoot(archive: string, settings: Settings): Promise<void> {
