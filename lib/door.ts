@@ -8,6 +8,9 @@ import { choosePrivilege, PrivilegeError } from "./machine/privilege.ts"
 import { socketOf } from "./machine/sandbox.ts"
 import type { Settings } from "./settings.ts"
 
+/** Elsewhere machines are containers, and nothing of theirs runs on this host. */
+const isLinux = process.platform === "linux"
+
 /** What the kernel has room for in a socket's address, in bytes (man 7 unix), without the 0 at its end. */
 const LONGEST_SOCKET = 107
 
@@ -27,11 +30,11 @@ interface Place {
 export async function admit(settings: Settings, run: string): Promise<void> {
   releaseFor(settings.kubernetes)
   checkExcept(settings.except)
-  checkRunsDir(settings.runsDir, run)
+  if (isLinux) checkRunsDir(settings.runsDir, run)
   await checkPrivilege(settings)
   const cache = cacheOf(settings)
   for (const place of [runsOf(settings), cache]) usable(place, () => checkWritable(place.folder))
-  await checkNamedFolder(settings)
+  if (isLinux) await checkNamedFolder(settings) // Elsewhere its programs cannot be asked.
   usable(cache, () => makeFolder(cache.folder, cache.mode))
 }
 

@@ -33,6 +33,7 @@ export function archivePath(reference: string): string {
  * @throws NoBinaryError, NoImageError or UsageError, each with what was tried and what to do
  */
 export async function equip(lesson: number, settings: Settings, progress: Progress): Promise<Equipment> {
+  if (process.platform !== "linux") return (await import("./equip-in-container.ts")).equipInContainer(lesson, settings, progress)
   const withContainers = lesson >= FIRST_LESSON_WITH_CONTAINERS
   const names = TOOLS.flatMap((row) => (row.lesson <= lesson ? row.tools : []))
   const imageTools: readonly ToolName[] = withContainers ? ["catatonit"] : []

@@ -7,10 +7,11 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { packageRoot, type Settings } from "../../settings.ts"
+import { equipInContainer } from "../../cluster/equip-in-container.ts"
+import { packageRoot, readSettings, type Settings } from "../../settings.ts"
 import { useEngine, type OwnEngine } from "../../testing/engine.ts"
 import type { Census } from "../../testing/census.ts"
-import { workplace, type Workplace } from "../../testing/workplace.ts"
+import { equipment, workplace, type Workplace } from "../../testing/workplace.ts"
 import { silentProgress } from "../../progress-silent.ts"
 import { attachMachine } from "../attach.ts"
 import { CAPABILITIES } from "./capabilities.ts"
@@ -223,6 +224,15 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     }
     await expectNothingLeft()
   })
+})
+
+test.skipIf(process.getuid?.() !== 0)("what the lessons run is got ready in a container as it is here, for hosts that are not Linux", async () => {
+  await using _ = await useEngine()
+  const settings = readSettings()
+  expect(await equipInContainer(7, settings, silentProgress)).toEqual(await equipment(7))
+  await expect(equipInContainer(7, { ...settings, kubernetes: "1.1.1" }, silentProgress)).rejects.toThrow("What the lessons run could not be got ready in a container. What it said above tells why.")
+  const { docker } = await findEngine()
+  await expect.poll(() => docker.listContainers({ all: true }), { timeout: 30_000 }).toEqual([])
 })
 
 describe.skipIf(process.getuid?.() !== 0)("the machine's image", () => {
