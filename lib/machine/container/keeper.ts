@@ -47,6 +47,7 @@ const { settings, name } = order
 const identity = identify(process.pid)
 const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
 for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process; its end is what counts here.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // Nobody may be there any more to be told.
 
 /** Standard input is read from the first moment on: the test process may end while the container starts. */
 const owner = text(process.stdin).then(async (said) => {
