@@ -19,6 +19,8 @@ export interface Engine {
   readonly isLocal: boolean
   /** Whether it runs as an ordinary user: then what is root in a container is not root on its host. */
   readonly isRootless: boolean
+  /** Podman, which speaks as Docker does, but for some words. */
+  readonly isPodman: boolean
   /** As Go calls it: amd64, arm64. */
   readonly architecture: string
   /** In a few words, for people. */
@@ -34,6 +36,8 @@ const Info = z.object({
   Architecture: z.string(),
   CgroupVersion: z.string().default("1"),
   SecurityOptions: z.array(z.string()).nullish().transform((options) => options ?? []),
+  /** Podman's word for what Docker has among its security options. */
+  Rootless: z.boolean().default(false),
 })
 const Version = z.object({ Components: z.array(z.object({ Name: z.string() })).nullish() })
 
@@ -72,13 +76,13 @@ export async function engineAt(url: string): Promise<Engine> {
   const answers = await within(PATIENCE, Promise.all([docker.info(), docker.version()])).catch((error: unknown) => { throw explained(url, error) })
   const [info, version] = [Info.safeParse(answers[0]), Version.safeParse(answers[1])]
   if (!info.success) throw new EngineError(`What answers at ${url} is no container engine.`, "Correct DOCKER_HOST.")
-  const { ServerVersion, OSType, Architecture, CgroupVersion, SecurityOptions } = info.data
+  const { ServerVersion, OSType, Architecture, CgroupVersion, SecurityOptions, Rootless } = info.data
   if (OSType !== "linux") throw new EngineError(`The engine at ${url} runs containers of ${OSType}.`, "Switch it to Linux containers.")
-  const isRootless = SecurityOptions.some((option) => option.includes("rootless"))
+  const isRootless = Rootless || SecurityOptions.some((option) => option.includes("rootless"))
   const isPodman = version.data?.Components?.some(({ Name }) => Name.startsWith("Podman")) === true
   const names: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" }
   return {
-    url, docker: new Docker(connectionOf(url)), isRootless, isLocal: /^(unix|npipe):/.test(url), architecture: names[Architecture] ?? Architecture,
+    url, docker: new Docker(connectionOf(url)), isRootless, isPodman, isLocal: /^(unix|npipe):/.test(url), architecture: names[Architecture] ?? Architecture,
     description: `${isPodman ? "Podman" : "Docker"} ${ServerVersion} at ${url}${isRootless ? ", rootless" : ""}, cgroup v${CgroupVersion}`,
   }
 }

@@ -157,6 +157,7 @@ async function digestOfRecipe(): Promise<string> {
   return hash.digest("hex").slice(0, 12)
 }
 
-function oneLine(error: unknown): string {
+/** What an engine or a program said, which may be many lines, for within a sentence. */
+export function oneLine(error: unknown): string {
   return messageOf(error).trim().replaceAll(/\s*\n\s*/g, " ").replace(/\.$/, "")
 }

@@ -23,7 +23,7 @@ import type { Order } from "./container.ts"
 import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
 import { DOOR_FILE, type Door } from "./door.ts"
 import { findEngine, nameToTestcontainers, type Engine } from "./engine.ts"
-import { ensureImage, isFromRegistry } from "./image.ts"
+import { ensureImage, isFromRegistry, oneLine } from "./image.ts"
 import { keepLogs } from "./kept-logs.ts"
 import { dialLine, PORT } from "./line.mts"
 import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
@@ -116,7 +116,7 @@ async function runWith(files: "mounted" | "copied", on: Engine, image: string, c
   const given = order.binds.map(({ source, target }, at) => ({ source, target, inside: `/byhand/given/${at}-${target.slice(target.lastIndexOf("/") + 1)}` }))
   const limits = on.isRootless ? {} : order.limits // Whoever is not root may limit nobody.
   const description = new MachineContainer({
-    image, name, capabilities, limits, isMounted: files === "mounted", witness: join(folder, ORDER_FILE), isOnLoopback: host === "localhost" || host === "127.0.0.1",
+    image, name, capabilities, limits, isPodman: on.isPodman, isMounted: files === "mounted", witness: join(folder, ORDER_FILE), isOnLoopback: host === "localhost" || host === "127.0.0.1",
     labels,
     given: given.map(({ source, inside }) => ({ source, target: inside })),
     command: ["sh", "/byhand/scripts/entry.sh", name, lacks === undefined ? "root" : "user", ADDRESS],
@@ -152,7 +152,7 @@ async function runWith(files: "mounted" | "copied", on: Engine, image: string, c
     opened.streams?.destroy()
     complaints.end()
     await removeRun(on, folder)
-    throw new MachineStartError(`The machine's container could not be started on ${on.description}: ${(await complaint).trim() || messageOf(error).trim()}.`,
+    throw new MachineStartError(`The machine's container could not be started on ${on.description}: ${oneLine((await complaint).trim() || messageOf(error))}.`,
       "npx byhand doctor says what this engine can run.")
   }
 }

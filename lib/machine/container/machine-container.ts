@@ -30,6 +30,7 @@ export interface MachineContainerOptions {
   readonly labels: Readonly<Record<string, string>>
   readonly capabilities: readonly string[] | "privileged"
   readonly limits: Limits
+  readonly isPodman: boolean
   /** Files of this host, read-only, by where they are found inside. */
   readonly given: readonly { readonly source: string; readonly target: string }[]
   /** Whether they are mounted, which takes an engine that sees this host's files; copied otherwise. */
@@ -48,14 +49,14 @@ export interface MachineContainerOptions {
 export class MachineContainer extends GenericContainer {
   readonly #onStreams: MachineContainerOptions["onStreams"]
 
-  constructor({ image, name, labels, capabilities, limits, given, isMounted, witness, command, isOnLoopback, wait, onStreams }: MachineContainerOptions) {
+  constructor({ image, name, labels, capabilities, limits, isPodman, given, isMounted, witness, command, isOnLoopback, wait, onStreams }: MachineContainerOptions) {
     super(image)
     this.#onStreams = onStreams
     this.withHostname(name).withLabels({ ...labels }).withEntrypoint([...command]).withCommand([]).withExposedPorts(PORT).withWaitStrategy(wait)
     if (capabilities === "privileged") this.withPrivilegedMode()
     else this.withDroppedCapabilities("ALL").withAddedCapabilities(...capabilities)
     // The engine's own profiles forbid mounts and pivot_root, without which there are no containers inside.
-    this.withSecurityOpt("seccomp=unconfined", "apparmor=unconfined", "label=disable")
+    this.withSecurityOpt("seccomp=unconfined", "apparmor=unconfined", "label=disable", ...(isPodman ? ["unmask=all"] : [])) // Podman does not read MaskedPaths.
     if (!isMounted) this.withCopyFilesToContainer(given.map(({ source, target }) => ({ source, target, mode: 0o755 })))
 
     // When whoever holds its streams is gone, its input ends, and with it the machine; the engine then removes what is left.
