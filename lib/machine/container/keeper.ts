@@ -142,6 +142,7 @@ async function runWith(files: "mounted" | "copied", on: Engine, image: string, c
       ...["inside.mjs", "line.mjs"].map((file) => ({ source: join(import.meta.dirname, file), target: `/byhand/inside/${file}` })),
     ])
     .withAutoCleanup(await hasRyuk(on, image))
+  const timer = setTimeout(() => ready.reject(new Error(`it was not ready after ${settings.patience / 1000} s`)), settings.patience)
   try {
     const container = await description.start()
     const { streams, ended } = opened
@@ -154,6 +155,8 @@ async function runWith(files: "mounted" | "copied", on: Engine, image: string, c
     await removeRun(on, folder)
     throw new MachineStartError(`The machine's container could not be started on ${on.description}: ${oneLine((await complaint).trim() || messageOf(error))}.`,
       "npx byhand doctor says what this engine can run.")
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -186,7 +189,10 @@ async function hasRyuk({ docker }: Engine, image: string): Promise<boolean> {
   if (process.env["TESTCONTAINERS_RYUK_DISABLED"] === "true") return false
   const named = process.env["RYUK_CONTAINER_IMAGE"]
   const there = await docker.listImages(named === undefined ? {} : { filters: { reference: [named] } })
-  return there.some(({ RepoTags }) => RepoTags?.some((tag) => tag === named || tag.startsWith("testcontainers/ryuk:")) === true) || await isFromRegistry(docker, image)
+  const mayBeHad = there.some(({ RepoTags }) => RepoTags?.some((tag) => tag === named || tag.startsWith("testcontainers/ryuk:")) === true) || await isFromRegistry(docker, image)
+  if (!mayBeHad) return false
+  const { getContainerRuntimeClient, getReaper } = await import("testcontainers")
+  return getContainerRuntimeClient().then(getReaper).then(() => true, () => false)
 }
 
 async function filesIn(where: string, ending: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { Settings } from "../../settings.ts"
 import { isAlive } from "../identity.ts"
 import type { Engine } from "./engine.ts"
@@ -27,11 +28,18 @@ export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<
   }
 }
 
-/** Removes a run's container and volumes, whatever became of them. */
+/** How often it is asked whether a container that is being removed is gone, and how many milliseconds lie between. */
+const TRIES = 200
+const INTERVAL = 50
+
+/** Removes a run's container and volumes, whatever became of them; resolves when they are gone. */
 export async function removeRun({ docker }: Engine, folder: string): Promise<void> {
   const ours = { label: [`${LABELS.run}=${folder}`] }
-  for (const { Id } of await docker.listContainers({ all: true, filters: ours })) {
-    await docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined) // The engine removes it at this moment.
+  for (let tries = 0; tries < TRIES; tries++) {
+    const containers = await docker.listContainers({ all: true, filters: ours })
+    if (containers.length === 0) break
+    for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined) // The engine removes it at this moment.
+    await sleep(INTERVAL)
   }
   const { Volumes: volumes } = await docker.listVolumes({ filters: ours })
   for (const { Name } of volumes) await docker.getVolume(Name).remove().catch(() => undefined)
