@@ -6,6 +6,8 @@ import { text } from "node:stream/consumers"
 import { RemediedError } from "../errors.ts"
 import { findEngine, nameToTestcontainers } from "../machine/container/engine.ts"
 import { ensureImage } from "../machine/container/image.ts"
+import { LABELS, thisHost } from "../machine/container/machine-container.ts"
+import { identify } from "../machine/identity.ts"
 import type { Progress } from "../progress.ts"
 import { packageRoot, type Settings } from "../settings.ts"
 import type { Equipment } from "./equipment.ts"
@@ -37,6 +39,7 @@ export async function equipInContainer(lesson: number, settings: Settings, progr
   }
   const program = join(packageRoot, "dist", "cluster", "equip-main.js").replace(projectRoot(), INSIDE.project).replaceAll("\\", "/")
   const container = await engine.docker.createContainer({
+    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // For the next start's sweep, should it never be started.
     Image: image, Entrypoint: ["node", program, String(lesson)], Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     // Its input ends when this process does, and then so does it.
     OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,

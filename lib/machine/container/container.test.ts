@@ -254,7 +254,7 @@ describe.skipIf(process.getuid?.() !== 0)("the machine's image", () => {
     }
     await old("old")
     await docker.getImage(name).remove()
-    await ensureImage(await findEngine(), { ...place.settings, cacheDir: join(process.env["HOME"] ?? "", ".cache/byhand") }, silentProgress)
+    await ensureImage(await findEngine(), readSettings(), silentProgress)
     const there = (await docker.listImages()).flatMap(({ RepoTags }) => RepoTags ?? [])
     expect(there).toEqual([name])
   })
