@@ -29,7 +29,8 @@ const source = join(packageRoot, "lib", "machine", "container")
  * @throws MachineStartError with what the engine said
  */
 export async function startContainer({ name, binds, settings, id = `${name}-${randomBytes(3).toString("hex")}`, limits: given }: MachineOptions): Promise<Started> {
-  for (const file of ["keeper", "inside"]) checkIsBuilt(join(built, file === "keeper" ? "keeper.js" : "inside.mjs"), join(source, file === "keeper" ? "keeper.ts" : "inside.mts"))
+  checkIsBuilt(join(built, "keeper.js"), join(source, "keeper.ts"))
+  checkIsBuilt(join(built, "inside.mjs"), join(source, "inside.mts"))
   const limits = { ...ORDINARY_LIMITS, ...given }
   const order: Order = { id, name, binds, limits, settings }
   const { folder, logs } = await makeRunFolder(settings, id, { name, [ORDER_FILE]: JSON.stringify(order) })
