@@ -9,16 +9,23 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { Cluster, PORTS } from "../dist/cluster/cluster.js"
-import { equip } from "../dist/cluster/equipment.js"
-import { httpGet } from "../dist/cluster/http-get.js"
-import { findEngine } from "../dist/machine/container/engine.js"
-import { prepareMachine, startMachine } from "../dist/machine/start.js"
-import { terminalProgress } from "../dist/progress-terminal.js"
-import { packageRoot, readSettings } from "../dist/settings.js"
-import { startEngine } from "../dist/testing/engine.js"
+import { Cluster, PORTS } from "../dist/clusters/cluster.js"
+import { equip } from "../dist/clusters/equipment.js"
+import { httpGet } from "../dist/clients/http-get.js"
+import { findEngine } from "../dist/machines/container/engine.js"
+import { prepareMachine, startMachine } from "../dist/machines/start.js"
+import { terminalProgress } from "../dist/base/progress-terminal.js"
+import { packageRoot, readSettings } from "../dist/base/settings.js"
+import { startEngine } from "../dist/proof/testing/engine.js"
 
-const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" }, "no-lessons": { type: "boolean" }, "no-container": { type: "boolean" } } })
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    json: { type: "boolean" },
+    "no-lessons": { type: "boolean" },
+    "no-container": { type: "boolean" },
+  },
+})
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error("--rounds must be a whole number from 1 on.")
@@ -55,7 +62,10 @@ report()
 
 /** An engine that has the machine's image already; that of the environment stays. */
 async function engineForContainers() {
-  const own = process.env.DOCKER_HOST === undefined ? await startEngine(settings, terminalProgress()) : { environment: {}, [Symbol.asyncDispose]: async () => {} }
+  const own =
+    process.env.DOCKER_HOST === undefined
+      ? await startEngine(settings, terminalProgress())
+      : { environment: {}, [Symbol.asyncDispose]: async () => {} }
   Object.assign(process.env, own.environment)
   await prepareMachine({ ...settings, machine: "container" }, terminalProgress())
   if (process.stderr.isTTY) process.stderr.write(`containers: ${(await findEngine()).description}\n`)
@@ -74,9 +84,16 @@ async function layOutBinaries() {
 
 async function runByHand() {
   const started = performance.now()
-  const { stdout } = await execa("bash", [join(packageRoot, "bench", "by-hand.sh"), join(folder, "bin"), equipment.images.pause.archive, equipment.images.nginx.archive])
+  const { stdout } = await execa("bash", [
+    join(packageRoot, "bench", "by-hand.sh"),
+    join(folder, "bin"),
+    equipment.images.pause.archive,
+    equipment.images.nginx.archive,
+  ])
   note(byHand, "total", (performance.now() - started) / 1000)
-  const at = Object.fromEntries([...stdout.matchAll(/^ *([\d.]+) (.+)$/gm)].map(([, seconds, milestone]) => [milestone, Number(seconds)]))
+  const at = Object.fromEntries(
+    [...stdout.matchAll(/^ *([\d.]+) (.+)$/gm)].map(([, seconds, milestone]) => [milestone, Number(seconds)]),
+  )
   note(byHand, "etcd", at["1 etcd answers"])
   note(byHand, "kube-apiserver", at["2 apiserver ready"] - at["1 etcd answers"])
   note(byHand, "namespace", at["2 apiserver ready"])
@@ -90,7 +107,11 @@ async function runByHand() {
 /** The lessons' order, one after another, with the runtime prepared ahead. */
 async function runCluster(kind, table) {
   const before = performance.now()
-  const { machine } = await startMachine({ name: "bench", binds: equipment.binds, settings: { ...settings, machine: kind } })
+  const { machine } = await startMachine({
+    name: "bench",
+    binds: equipment.binds,
+    settings: { ...settings, machine: kind },
+  })
   let last = performance.now()
   const zero = last
   note(table, "machine", (zero - before) / 1000)
@@ -108,18 +129,33 @@ async function runCluster(kind, table) {
     await cluster.apiserver.start()
     await run(machine, "kubectl get namespace default")
     lap("kube-apiserver")
-    await run(machine, "kubectl create configmap demo --from-literal=k=v && etcdctl get /registry/configmaps/default/demo | grep -q '\"k\":\"v\"'")
+    await run(
+      machine,
+      'kubectl create configmap demo --from-literal=k=v && etcdctl get /registry/configmaps/default/demo | grep -q \'"k":"v"\'',
+    )
     lap("ConfigMap")
     await cluster.scheduler.start()
     lap("kube-scheduler")
     await runtime
     lap("containerd")
     await cluster.kubelet.start()
-    await get(cluster, "/api/v1/nodes/bench", ({ status }) => status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+    await get(cluster, "/api/v1/nodes/bench", ({ status }) =>
+      status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+    )
     lap("Node")
     await run(machine, "kubectl run hello --image=nginx")
-    const pod = await get(cluster, "/api/v1/namespaces/default/pods/hello", ({ status }) => status.phase === "Running" && status.podIP)
-    while (await httpGet(machine, { port: 80, host: pod.status.podIP, path: "/" }).then(({ status }) => status !== 200, () => true)) await sleep(20)
+    const pod = await get(
+      cluster,
+      "/api/v1/namespaces/default/pods/hello",
+      ({ status }) => status.phase === "Running" && status.podIP,
+    )
+    while (
+      await httpGet(machine, { port: 80, host: pod.status.podIP, path: "/" }).then(
+        ({ status }) => status !== 200,
+        () => true,
+      )
+    )
+      await sleep(20)
     lap("Pod")
     note(table, "serving", (last - zero) / 1000)
   } finally {
@@ -134,7 +170,12 @@ async function run(machine, line) {
 
 async function get(cluster, path, isThere) {
   for (const deadline = performance.now() + settings.patience; performance.now() < deadline; await sleep(20)) {
-    const { status, body } = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca: await cluster.ca(), token: cluster.token })
+    const { status, body } = await httpGet(cluster.machine, {
+      port: PORTS.apiserver,
+      path,
+      ca: await cluster.ca(),
+      token: cluster.token,
+    })
     const object = JSON.parse(body)
     if (status === 200 && isThere(object)) return object
   }
@@ -142,7 +183,8 @@ async function get(cluster, path, isThere) {
 }
 
 async function runUp() {
-  const byhand = (...args) => execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args, "--name", "bench-up", "--json"])
+  const byhand = (...args) =>
+    execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args, "--name", "bench-up", "--json"])
   try {
     const { milliseconds } = JSON.parse((await byhand("up")).stdout)
     note(ours, "namespace", (milliseconds.namespace - milliseconds.machine) / 1000)
@@ -160,7 +202,11 @@ async function runLessons(kind, table) {
 
 function report() {
   const median = (numbers) => numbers?.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
-  const containerRows = [["the machine itself", "machine"], ["etcd to nginx serving", "serving"], ["all seven lessons, whole command", "total"]].flatMap(([title, name]) => {
+  const containerRows = [
+    ["the machine itself", "machine"],
+    ["etcd to nginx serving", "serving"],
+    ["all seven lessons, whole command", "total"],
+  ].flatMap(([title, name]) => {
     const [container, sandbox] = [median(inContainer[name]), median(ours[name])]
     return container === undefined ? [] : [{ title, container, sandbox, ratio: container / sandbox }]
   })
@@ -179,18 +225,40 @@ function report() {
     ["byhand up, from typing to the default namespace", "typed"],
   ].flatMap(([title, name, aim]) => {
     const [mine, shell] = [median(ours[name]), median(byHand[name])]
-    return mine === undefined ? [] : [{ title, ours: mine, byHand: shell, ratio: shell === undefined ? undefined : mine / shell, aim }]
+    return mine === undefined
+      ? []
+      : [{ title, ours: mine, byHand: shell, ratio: shell === undefined ? undefined : mine / shell, aim }]
   })
-  if (flags.json) return console.log(JSON.stringify({ rounds, rows: rows.map((row) => ({ ...row, title: row.title.trim() })), container: containerRows, measured: { ours, byHand, inContainer } }, undefined, 2))
+  if (flags.json)
+    return console.log(
+      JSON.stringify(
+        {
+          rounds,
+          rows: rows.map((row) => ({ ...row, title: row.title.trim() })),
+          container: containerRows,
+          measured: { ours, byHand, inContainer },
+        },
+        undefined,
+        2,
+      ),
+    )
   const seconds = (number) => (number === undefined ? "" : `${number.toFixed(2)} s`)
   const width = Math.max(...rows.map(({ title }) => title.length))
-  const line = (title, ...cells) => console.log(`${title.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd())
+  const line = (title, ...cells) =>
+    console.log(`${title.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd())
   line(`median of ${rounds}`, "ours", "by hand", "ratio", "aim")
   for (const { title, ours, byHand, ratio, aim } of rows) {
-    line(title, seconds(ours), seconds(byHand), ratio?.toFixed(2) ?? "", aim === undefined ? "" : `${ratio <= aim ? "ok" : "MISSED"} ${aim}`)
+    line(
+      title,
+      seconds(ours),
+      seconds(byHand),
+      ratio?.toFixed(2) ?? "",
+      aim === undefined ? "" : `${ratio <= aim ? "ok" : "MISSED"} ${aim}`,
+    )
   }
   if (containerRows.length === 0) return
   console.log("")
   line("", "container", "sandbox", "ratio")
-  for (const { title, container, sandbox, ratio } of containerRows) line(title, seconds(container), seconds(sandbox), ratio.toFixed(2))
+  for (const { title, container, sandbox, ratio } of containerRows)
+    line(title, seconds(container), seconds(sandbox), ratio.toFixed(2))
 }

@@ -6,7 +6,7 @@ import { appendFile, cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { packageRoot } from "../dist/settings.js"
+import { packageRoot } from "../dist/base/settings.js"
 
 /** Seconds in which a verdict should be there, where only that step's component is started again. */
 const AIM = 3
@@ -14,7 +14,9 @@ const AIM = 3
 const HANGING = 300_000
 const SCRIPTS = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"]
 
-const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" } } })
+const { values: flags } = parseArgs({
+  options: { rounds: { type: "string", default: "3" }, json: { type: "boolean" } },
+})
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error("--rounds must be a whole number from 1 on.")
@@ -29,8 +31,15 @@ const rows = SCRIPTS.map((script) => ({ script, watch: [], fresh: [] }))
 let said = ""
 
 await cp(join(packageRoot, "fixtures", "solution"), subject, { recursive: true })
-const watching = execa(process.execPath, [cli, "watch", subject], { env: environment, reject: false, all: true, buffer: false })
-watching.all.on("data", (chunk) => { said += chunk })
+const watching = execa(process.execPath, [cli, "watch", subject], {
+  env: environment,
+  reject: false,
+  all: true,
+  buffer: false,
+})
+watching.all.on("data", (chunk) => {
+  said += chunk
+})
 try {
   await until(/Every lesson passes/)
   for (let round = 1; round <= rounds; round++) {
@@ -56,18 +65,32 @@ try {
 }
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
-const table = rows.map(({ script, watch, fresh }) => ({ script, watch: median(watch), fresh: median(fresh), ratio: median(watch) / median(fresh) }))
+const table = rows.map(({ script, watch, fresh }) => ({
+  script,
+  watch: median(watch),
+  fresh: median(fresh),
+  ratio: median(watch) / median(fresh),
+}))
 if (flags.json) console.log(JSON.stringify({ rounds, aim: AIM, rows: table, measured: rows }, undefined, 2))
 else {
-  const line = (title, ...cells) => console.log(`${title.padEnd(18)}${cells.map((cell) => cell.padStart(12)).join("")}`.trimEnd())
+  const line = (title, ...cells) =>
+    console.log(`${title.padEnd(18)}${cells.map((cell) => cell.padStart(12)).join("")}`.trimEnd())
   line(`median of ${rounds}`, "watch", "from nothing", "ratio", "aim")
-  for (const { script, watch, fresh, ratio } of table) line(script, `${watch.toFixed(2)} s`, `${fresh.toFixed(2)} s`, ratio.toFixed(2), `${watch <= AIM ? "ok" : "MISSED"} ${AIM} s`)
+  for (const { script, watch, fresh, ratio } of table)
+    line(
+      script,
+      `${watch.toFixed(2)} s`,
+      `${fresh.toFixed(2)} s`,
+      ratio.toFixed(2),
+      `${watch <= AIM ? "ok" : "MISSED"} ${AIM} s`,
+    )
 }
 
 /** Waits until the watch has said something since the last save. */
 async function until(words) {
-  for (const deadline = performance.now() + HANGING; ; ) {
-    if (performance.now() > deadline) throw new Error(`byhand watch has not come to ${words} within ${HANGING / 1000} s: ${said.slice(-2_000)}`)
+  for (const deadline = performance.now() + HANGING; ;) {
+    if (performance.now() > deadline)
+      throw new Error(`byhand watch has not come to ${words} within ${HANGING / 1000} s: ${said.slice(-2_000)}`)
     const found = words.exec(said)
     if (found !== null) return found
     if (watching.exitCode !== null && watching.exitCode !== undefined) throw new Error(`byhand watch ended: ${said}`)

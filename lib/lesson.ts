@@ -1,34 +1,34 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, inject, test as vitestTest, type TaskMeta, type TestContext } from "vitest"
-import { Classroom } from "./classroom.ts"
+import { Classroom } from "./curriculum/classroom.ts"
 import { answers as answersWithin } from "./clients/answers.ts"
 import type { Command } from "./clients/command.ts"
 import type { EtcdClient } from "./clients/etcd.ts"
 import type { Kubernetes } from "./clients/kubernetes.ts"
 import { decode } from "./clients/stored.ts"
-import { BlockedError } from "./cluster/cluster.ts"
-import { ComponentError } from "./cluster/errors.ts"
-import { messageOf } from "./errors.ts"
-import { httpGet } from "./cluster/http-get.ts"
-import type { Part } from "./cluster/part.ts"
-import type { Subject } from "./cluster/subject.ts"
-import type { Access } from "./discovery/access.ts"
-import type { Address, EtcdAddress, KubeletAddress } from "./discovery/addresses.ts"
-import { settingOf } from "./discovery/process.ts"
-import { CommandTimeoutError, MachineError } from "./machine/agent-machine.ts"
-import type { Machine } from "./machine/machine.ts"
+import { BlockedError } from "./clusters/cluster.ts"
+import { ComponentError } from "./clusters/errors.ts"
+import { messageOf } from "./base/errors.ts"
+import { httpGet } from "./clients/http-get.ts"
+import type { Part } from "./clusters/part.ts"
+import type { Subject } from "./subjects/subject.ts"
+import type { Access } from "./components/discovery/access.ts"
+import type { Address, EtcdAddress, KubeletAddress } from "./components/discovery/addresses.ts"
+import { settingOf } from "./components/discovery/process.ts"
+import { CommandTimeoutError, MachineError } from "./machines/agent-machine.ts"
+import type { Machine } from "./machines/machine.ts"
 import { expectation, type Card } from "./report/card.ts"
-import { packageRoot, readSettings } from "./settings.ts"
+import { packageRoot, readSettings } from "./base/settings.ts"
 
 export { expect } from "vitest"
 export { connectionsOf, connectionsTo, listeners } from "./clients/sockets.ts"
 export { containerPid } from "./clients/container.ts"
 export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
-export { httpGet } from "./cluster/http-get.ts"
+export { httpGet } from "./clients/http-get.ts"
 export { decode, encodingOf } from "./clients/stored.ts"
-export { settingOf } from "./discovery/process.ts"
+export { settingOf } from "./components/discovery/process.ts"
 
 /** What a test works with. */
 export interface Kit {
@@ -41,7 +41,11 @@ export interface Kit {
   readonly containerd: Part
   readonly kubelet: Part
   /** Where they listen, as they were told themselves. */
-  readonly at: { readonly etcd: EtcdAddress; readonly apiserver: Address; readonly kubelet: () => Promise<KubeletAddress> }
+  readonly at: {
+    readonly etcd: EtcdAddress
+    readonly apiserver: Address
+    readonly kubelet: () => Promise<KubeletAddress>
+  }
   /** The folder of the Pods' network configuration, as containerd was told. */
   readonly cniFolder: () => Promise<string>
   /** The name of the Node that this machine is; until a kubelet runs, the one that it would have by itself. */
@@ -112,11 +116,15 @@ const told = new Set<number>()
 /** A lesson: its number, its title, and its documented outcomes in order. */
 export function lesson(number: number, title: string, define: (tools: { test: Outcome }) => void): void {
   const test: Outcome = (outcome, { see, disturbs = false, upTo = number }, body) => {
-    room(outcome, { tags: [disturbs ? "disturbing" : "observing"], meta: { see } }, async ({ classroom: open, skip, task }) => {
-      const classroom = await enter(open, number, skip)
-      await bringUp(classroom, number, upTo, task.meta, skip)
-      await run(classroom, number, outcome, task.meta, body)
-    })
+    room(
+      outcome,
+      { tags: [disturbs ? "disturbing" : "observing"], meta: { see } },
+      async ({ classroom: open, skip, task }) => {
+        const classroom = await enter(open, number, skip)
+        await bringUp(classroom, number, upTo, task.meta, skip)
+        await run(classroom, number, outcome, task.meta, body)
+      },
+    )
   }
   describe(`${twoDigits(number)} ${title}`, () => define({ test }))
 }
@@ -137,7 +145,7 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, meta:
     await classroom.subject.upTo(upTo)
   } catch (error) {
     const failure = error instanceof BlockedError ? error.cause : error
-    const culprit = error instanceof BlockedError ? error.lesson : lessonOf(classroom, error) ?? number
+    const culprit = error instanceof BlockedError ? error.lesson : (lessonOf(classroom, error) ?? number)
     if (!(failure instanceof ComponentError)) closedSince = culprit
     const isNews = !told.has(culprit)
     told.add(culprit)
@@ -148,7 +156,13 @@ async function bringUp(classroom: Classroom, number: number, upTo: number, meta:
   }
 }
 
-async function run(classroom: Classroom, number: number, outcome: string, meta: TaskMeta, body: (kit: Kit) => Promise<void>): Promise<void> {
+async function run(
+  classroom: Classroom,
+  number: number,
+  outcome: string,
+  meta: TaskMeta,
+  body: (kit: Kit) => Promise<void>,
+): Promise<void> {
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
   const { etcd, apiserver, scheduler, containerd, kubelet } = subject
   await classroom.look()
@@ -156,21 +170,46 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
   try {
     await classroom.saboteur?.before(`${twoDigits(number)} ${outcome}`)
     await body({
-      machine, subject, etcd, apiserver, scheduler, containerd, kubelet, kubectl, etcdctl, etcdutl, ctr, sh, store, nonce,
-      at: { get etcd() { return classroom.etcdAddress }, get apiserver() { return classroom.apiserverAddress }, kubelet: () => classroom.kubeletAddress() },
+      machine,
+      subject,
+      etcd,
+      apiserver,
+      scheduler,
+      containerd,
+      kubelet,
+      kubectl,
+      etcdctl,
+      etcdutl,
+      ctr,
+      sh,
+      store,
+      nonce,
+      at: {
+        get etcd() {
+          return classroom.etcdAddress
+        },
+        get apiserver() {
+          return classroom.apiserverAddress
+        },
+        kubelet: () => classroom.kubeletAddress(),
+      },
       node: () => settingOf(kubelet, "--hostname-override") ?? machine.name,
       cniFolder: () => classroom.cniFolder(),
       kubernetes: () => classroom.kubernetes(),
       access: () => classroom.access(),
       ask: async (path, token) => {
         const { ca } = await classroom.access()
-        return (await httpGet(machine, { ...classroom.apiserverAddress, path, ca, ...(token === undefined ? {} : { token }) })).status
+        return (
+          await httpGet(machine, { ...classroom.apiserverAddress, path, ca, ...(token === undefined ? {} : { token }) })
+        ).status
       },
       stored: async (key) => {
         const state = await store.get(key)
         return state && decode(state.bytes)
       },
-      evidence: (line) => { meta.evidence = line },
+      evidence: (line) => {
+        meta.evidence = line
+      },
     })
   } catch (error) {
     if (error instanceof MachineError && error.code === "EPIPE") closedSince = number // It has ended.
@@ -187,13 +226,20 @@ async function run(classroom: Classroom, number: number, outcome: string, meta: 
 /** What a learner is told; a component that did not come up has been looked into already. */
 async function cardOf(classroom: Classroom, error: unknown): Promise<Card> {
   const told = expectation(error)
-  if (error instanceof ComponentError) return { observed: error.problem, finding: error.finding, unwell: error.finding === undefined ? [error.unwell] : [] }
-  return { ...told, ...await classroom.explain(messageOf(error)) }
+  if (error instanceof ComponentError)
+    return {
+      observed: error.problem,
+      finding: error.finding,
+      unwell: error.finding === undefined ? [error.unwell] : [],
+    }
+  return { ...told, ...(await classroom.explain(messageOf(error))) }
 }
 
 /** The lesson that brings up the component that an error tells of. */
 function lessonOf({ subject }: Classroom, error: unknown): number | undefined {
-  return error instanceof ComponentError ? subject.components.find(({ name }) => name === error.component)?.lesson : undefined
+  return error instanceof ComponentError
+    ? subject.components.find(({ name }) => name === error.component)?.lesson
+    : undefined
 }
 
 function blockedBy(lesson: number): string {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { messageOf } from "../errors.ts"
+import { messageOf } from "../base/errors.ts"
 import { architecture } from "./architecture.ts"
 import { forget, keep, lookAt } from "./kept.ts"
 import { LockError, withLock } from "./lock.ts"
@@ -67,12 +67,15 @@ async function fill(folder: string, order: Order, makers: readonly Source[]): Pr
 async function look(folder: string, tools: readonly ToolName[]): Promise<Inventory> {
   const intact: Binary[] = []
   const corrupted: string[] = []
-  await Promise.all(tools.map(async (name) => {
-    const path = join(folder, name)
-    const kept = await lookAt(path)
-    if (kept === "corrupted") corrupted.push(path)
-    else if (kept !== "missing") intact.push({ name, path, version: kept["version"] ?? "", source: kept["source"] ?? "" })
-  }))
+  await Promise.all(
+    tools.map(async (name) => {
+      const path = join(folder, name)
+      const kept = await lookAt(path)
+      if (kept === "corrupted") corrupted.push(path)
+      else if (kept !== "missing")
+        intact.push({ name, path, version: kept["version"] ?? "", source: kept["source"] ?? "" })
+    }),
+  )
   return { intact, corrupted }
 }
 
@@ -88,8 +91,15 @@ async function store(folder: string, { path: from, ...binary }: Binary): Promise
 }
 
 function locked<T>(folder: string, { group, version, progress }: Order, work: () => Promise<T>): Promise<T> {
-  return withLock(`${folder}.lock`, (taken, owner) =>
-    progress.task(`Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${toolsIn(group).join(", ")} ${version}`, () => taken), work)
+  return withLock(
+    `${folder}.lock`,
+    (taken, owner) =>
+      progress.task(
+        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${toolsIn(group).join(", ")} ${version}`,
+        () => taken,
+      ),
+    work,
+  )
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {

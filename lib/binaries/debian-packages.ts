@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs"
 import { mkdtemp } from "node:fs/promises"
 import { join } from "node:path"
-import { RemediedError } from "../errors.ts"
+import { RemediedError } from "../base/errors.ts"
 import { unpackDebianPackages } from "./debian.ts"
 import { inspect } from "./inspect.ts"
 import type { Source } from "./source.ts"
 import type { GroupName, ToolName } from "./versions.ts"
 
 /** The package of a group, where Debian's is new enough, and the folders that its programs may lie in. */
-const packages: Partial<Record<GroupName, { readonly name: string, readonly folders: readonly string[] }>> = {
+const packages: Partial<Record<GroupName, { readonly name: string; readonly folders: readonly string[] }>> = {
   runc: { name: "runc", folders: ["usr/sbin", "usr/bin"] },
   catatonit: { name: "catatonit", folders: ["usr/bin"] },
   "cni-plugins": { name: "containernetworking-plugins", folders: ["usr/lib/cni"] },
@@ -20,10 +20,13 @@ const source = "Debian packages"
 export const debianPackages: Source = {
   async find(order, into) {
     const wanted = packages[order.group]
-    if (wanted === undefined) return { found: [], misses: [{ source, why: `Debian's ${order.group} is too old or none` }] }
+    if (wanted === undefined)
+      return { found: [], misses: [{ source, why: `Debian's ${order.group} is too old or none` }] }
     const root = await mkdtemp(join(into, "debian-"))
     try {
-      await order.progress.task(`Fetching Debian's package ${wanted.name}`, () => unpackDebianPackages([wanted.name], root, order.settings))
+      await order.progress.task(`Fetching Debian's package ${wanted.name}`, () =>
+        unpackDebianPackages([wanted.name], root, order.settings),
+      )
     } catch (error) {
       if (!(error instanceof RemediedError)) throw error
       return { found: [], misses: [{ source, why: error.message.replace(/\.$/, "") }] }

@@ -3,14 +3,16 @@ import { mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { readSettings } from "../settings.ts"
+import { readSettings } from "../base/settings.ts"
 import { DebianPackageError, unpackDebianPackages } from "./debian.ts"
 
 const hostLists = "/var/lib/apt/lists"
 
 describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
   let folder: string
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "byhand-debian-")) })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "byhand-debian-"))
+  })
   afterEach(async () => {
     vi.unstubAllEnvs()
     await rm(folder, { recursive: true, force: true })
@@ -29,7 +31,9 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
   })
 
   test("that do not exist are named", async () => {
-    await expect(unpack(["catatonit", "byhand-no-such-package"], "out")).rejects.toThrow(/there is no package byhand-no-such-package/)
+    await expect(unpack(["catatonit", "byhand-no-such-package"], "out")).rejects.toThrow(
+      /there is no package byhand-no-such-package/,
+    )
   })
 
   test("behind a network that refuses say so at once", async () => {

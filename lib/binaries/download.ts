@@ -1,7 +1,7 @@
 import { open, rm, stat } from "node:fs/promises"
 import pRetry from "p-retry"
-import { messageOf } from "../errors.ts"
-import type { Report } from "../progress.ts"
+import { messageOf } from "../base/errors.ts"
+import type { Report } from "../base/progress.ts"
 import { digestOf } from "./digest.ts"
 
 /** Milliseconds of silence after which a host is given up on, or a download counts as cut off. */
@@ -19,7 +19,7 @@ export class ChecksumError extends Error {}
  * @throws ChecksumError where it is not what it should be, and then it is gone; Error with the reason, at once where the answer is no
  */
 export async function download(url: string, path: string, digest: string, report: Report): Promise<void> {
-  const resumed = await sizeOf(path) > 0
+  const resumed = (await sizeOf(path)) > 0
   await retry(() => transfer(url, path, report))
   const actual = await digestOf(path, digest.length === 128 ? "sha512" : "sha256")
   if (actual === digest) return
@@ -35,7 +35,9 @@ export async function readText(url: string): Promise<string> {
     const silence = watchSilence()
     try {
       const response = await ask(url, {}, silence.signal)
-      return await response.text().catch((error: unknown) => { throw cutOff(url, error) })
+      return await response.text().catch((error: unknown) => {
+        throw cutOff(url, error)
+      })
     } finally {
       silence.end()
     }
@@ -47,7 +49,8 @@ async function transfer(url: string, path: string, report: Report): Promise<void
   const silence = watchSilence()
   try {
     const response = await ask(url, have > 0 ? { range: `bytes=${have}-` } : {}, silence.signal)
-    if (response.status === 416) { // More is here than there.
+    if (response.status === 416) {
+      // More is here than there.
       await rm(path)
       throw new TransientError(`${url} cannot be resumed`)
     }
@@ -59,7 +62,7 @@ async function transfer(url: string, path: string, report: Report): Promise<void
       for await (const chunk of chunksOf(response, url)) {
         silence.broken()
         await file.writeFile(chunk)
-        report(done += chunk.length, Number.isNaN(length) ? 0 : start + length, "bytes")
+        report((done += chunk.length), Number.isNaN(length) ? 0 : start + length, "bytes")
       }
     } finally {
       await file.close()
@@ -86,16 +89,25 @@ async function ask(url: string, headers: Record<string, string>, signal: AbortSi
   const { host } = new URL(url)
   const known = hosts.get(host)
   if (known) await known
-  const asked = fetch(url, { headers: { ...headers, "accept-encoding": "identity" }, signal }).catch((error: unknown) => {
-    const reason = causeOf(error)
-    if (/reset|closed|socket/i.test(reason)) throw new TransientError(`${host} broke off: ${reason}`, { cause: error })
-    throw new Error(`${host} cannot be reached: ${reason}`, { cause: error })
-  })
+  const asked = fetch(url, { headers: { ...headers, "accept-encoding": "identity" }, signal }).catch(
+    (error: unknown) => {
+      const reason = causeOf(error)
+      if (/reset|closed|socket/i.test(reason))
+        throw new TransientError(`${host} broke off: ${reason}`, { cause: error })
+      throw new Error(`${host} cannot be reached: ${reason}`, { cause: error })
+    },
+  )
   if (!known) {
-    hosts.set(host, asked.then(() => undefined, (error: unknown) => {
-      if (error instanceof TransientError) hosts.delete(host)
-      else throw error
-    }))
+    hosts.set(
+      host,
+      asked.then(
+        () => undefined,
+        (error: unknown) => {
+          if (error instanceof TransientError) hosts.delete(host)
+          else throw error
+        },
+      ),
+    )
     hosts.get(host)?.catch(() => undefined) // Whoever asked hears of it.
   }
   const response = await asked
@@ -116,8 +128,18 @@ function cutOff(url: string, error: unknown): TransientError {
 /** Aborts when nothing has come for too long. */
 function watchSilence() {
   const controller = new AbortController()
-  const timer = setTimeout(() => { controller.abort(new Error(`silent for ${standstill / 1000} s`)) }, standstill)
-  return { signal: controller.signal, broken: () => { timer.refresh() }, end: () => { clearTimeout(timer) } }
+  const timer = setTimeout(() => {
+    controller.abort(new Error(`silent for ${standstill / 1000} s`))
+  }, standstill)
+  return {
+    signal: controller.signal,
+    broken: () => {
+      timer.refresh()
+    },
+    end: () => {
+      clearTimeout(timer)
+    },
+  }
 }
 
 /** fetch only says "fetch failed"; the reason is the error's cause, or the first of several. */
@@ -127,5 +149,8 @@ function causeOf(error: unknown): string {
 }
 
 async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(({ size }) => size, () => 0)
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
 }

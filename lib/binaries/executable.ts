@@ -12,8 +12,11 @@ export async function whyNotRunnable(path: string): Promise<string | undefined> 
     const [header, own] = await Promise.all([headerOf(path), headerOf(process.execPath)])
     if (header.length === 0) return "is empty"
     if (header.toString("latin1", 0, 2) === "#!") return undefined
-    if (header.toString("latin1", 0, 4) !== "\x7fELF") return "is neither a program nor a script that names its interpreter"
-    return header.subarray(MACHINE.from, MACHINE.to).equals(own.subarray(MACHINE.from, MACHINE.to)) ? undefined : "is for another architecture than this host's"
+    if (header.toString("latin1", 0, 4) !== "\x7fELF")
+      return "is neither a program nor a script that names its interpreter"
+    return header.subarray(MACHINE.from, MACHINE.to).equals(own.subarray(MACHINE.from, MACHINE.to))
+      ? undefined
+      : "is for another architecture than this host's"
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
     if (code === "ENOENT") return "is a link that leads nowhere"

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 import { mkdir, mkdtemp } from "node:fs/promises"
 import { homedir } from "node:os"
 import { basename, join } from "node:path"
-import { packageRoot, type Settings } from "../settings.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { inspect } from "./inspect.ts"
 import { leashed } from "./leash.ts"
@@ -35,9 +35,19 @@ const modules: Partial<Record<GroupName, Module>> = {
     stamp(version, time) {
       const [major = "", minor = ""] = version.split(".")
       // Modules do not tell the commit that they were cut from.
-      const told = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitTreeState: "clean", gitCommit: "unknown", buildDate: time }
-      return Object.fromEntries(["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((place) =>
-        Object.entries(told).map(([name, value]) => [`${place}.${name}`, value])))
+      const told = {
+        gitVersion: `v${version}`,
+        gitMajor: major,
+        gitMinor: minor,
+        gitTreeState: "clean",
+        gitCommit: "unknown",
+        buildDate: time,
+      }
+      return Object.fromEntries(
+        ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((place) =>
+          Object.entries(told).map(([name, value]) => [`${place}.${name}`, value]),
+        ),
+      )
     },
   },
   containerd: {
@@ -47,7 +57,8 @@ const modules: Partial<Record<GroupName, Module>> = {
   },
   "cni-plugins": {
     module: cni,
-    packageOf: (tool) => `${cni}/plugins/${tool === "host-local" ? "ipam" : tool === "portmap" ? "meta" : "main"}/${tool}`,
+    packageOf: (tool) =>
+      `${cni}/plugins/${tool === "host-local" ? "ipam" : tool === "portmap" ? "meta" : "main"}/${tool}`,
     stamp: (version) => ({ [`${cni}/pkg/utils/buildversion.BuildVersion`]: `v${version}` }),
   },
   crane: {
@@ -66,13 +77,21 @@ export const goModules: Source = {
     const pins = join(packageRoot, "fixtures", "binaries", `${order.group}-v${order.version}`)
     const miss = (why: string): Answer => ({ found: [], misses: [{ source, why }] })
     if (module === undefined) return miss(`${order.tools.join(", ")} cannot be built without a C compiler`)
-    if (!existsSync(pins)) return miss(`there is no go.mod for ${order.group} ${order.version}; Kubernetes has one in ${knownVersions.join(", ")}`)
+    if (!existsSync(pins))
+      return miss(
+        `there is no go.mod for ${order.group} ${order.version}; Kubernetes has one in ${knownVersions.join(", ")}`,
+      )
     const work = await mkdtemp(join(into, "go-"))
     const env = await environment(order.settings, work)
     if ((await execa("go", ["version"], { env, reject: false })).failed) return miss("there is no go on PATH")
     const failure = await oneAtATime(() => build(order, module, { cwd: pins, env }, work))
     if (failure !== undefined) return miss(failure)
-    return inspect(order, source, new Map(order.tools.map((tool) => [tool, join(work, binaryName(module.packageOf(tool)))])), "")
+    return inspect(
+      order,
+      source,
+      new Map(order.tools.map((tool) => [tool, join(work, binaryName(module.packageOf(tool)))])),
+      "",
+    )
   },
 }
 
@@ -86,28 +105,50 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Builds into the work folder; returns what went wrong, where something did. */
-async function build(order: Order, module: Module, place: Pick<Options, "cwd" | "env">, work: string): Promise<string | undefined> {
+async function build(
+  order: Order,
+  module: Module,
+  place: Pick<Options, "cwd" | "env">,
+  work: string,
+): Promise<string | undefined> {
   const packages = order.tools.map(module.packageOf)
   const title = `${order.tools.join(", ")} ${order.version}`
   const options = { ...place, reject: false, lines: true } satisfies Options
 
   const time = await order.progress.task(`Fetching the Go modules of ${title}`, async (report) => {
-    const fetching = leashed(["go", "list", "-deps", "-f", `{{with .Module}}{{if eq .Path "${module.module}"}}{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}{{end}}{{end}}`, ...packages], options)
+    const fetching = leashed(
+      [
+        "go",
+        "list",
+        "-deps",
+        "-f",
+        `{{with .Module}}{{if eq .Path "${module.module}"}}{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}{{end}}{{end}}`,
+        ...packages,
+      ],
+      options,
+    )
     let count = 0
-    for await (const line of fetching.iterable({ from: "stderr" })) if (line.startsWith("go: downloading ")) report(++count, 0, "modules")
+    for await (const line of fetching.iterable({ from: "stderr" }))
+      if (line.startsWith("go: downloading ")) report(++count, 0, "modules")
     return fetching
   })
   if (time.failed) return complaint(time)
 
-  const stamp = Object.entries(module.stamp(order.version, time.stdout[0] ?? "")).map(([name, value]) => ` -X ${name}=${value}`).join("")
+  const stamp = Object.entries(module.stamp(order.version, time.stdout[0] ?? ""))
+    .map(([name, value]) => ` -X ${name}=${value}`)
+    .join("")
   const flags = ["-trimpath", "-ldflags", `-s -w${stamp}`]
   const built = await order.progress.task(`Building ${title} from Go modules`, async (report) => {
-    const stale = await leashed(["go", "list", "-deps", ...flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ...packages], options)
+    const stale = await leashed(
+      ["go", "list", "-deps", ...flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ...packages],
+      options,
+    )
     if (stale.failed) return stale
     const waiting = new Set(stale.stdout)
     const total = waiting.size
     const building = leashed(["go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
-    for await (const line of building.iterable({ from: "stderr" })) if (waiting.delete(line)) report(total - waiting.size, total, "packages")
+    for await (const line of building.iterable({ from: "stderr" }))
+      if (waiting.delete(line)) report(total - waiting.size, total, "packages")
     return building
   })
   return built.failed ? complaint(built) : undefined
@@ -141,7 +182,13 @@ function binaryName(path: string): string {
 }
 
 /** What go said, without the names of packages and modules that it went through. */
-function complaint({ stderr, shortMessage }: { readonly stderr: readonly string[], readonly shortMessage?: string | undefined }): string {
+function complaint({
+  stderr,
+  shortMessage,
+}: {
+  readonly stderr: readonly string[]
+  readonly shortMessage?: string | undefined
+}): string {
   const said = stderr.filter((line) => line.includes(" ") && !line.startsWith("go: downloading "))
   return said.slice(0, 3).join("; ") || stderr.at(-1) || (shortMessage ?? "go failed")
 }

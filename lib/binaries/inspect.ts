@@ -1,5 +1,5 @@
 import { execa } from "execa"
-import { messageOf } from "../errors.ts"
+import { messageOf } from "../base/errors.ts"
 import type { Answer, Binary, Miss, Order } from "./source.ts"
 import { demand, fits, type ToolName } from "./versions.ts"
 
@@ -22,15 +22,24 @@ const patience = 10_000
  */
 export async function versionOf(tool: ToolName, path: string): Promise<string> {
   // With CNI_COMMAND a plugin would act instead of saying what it is.
-  const { stdout, stderr, ...result } = await execa(path, arguments_[tool] ?? ["--version"],
-    { reject: false, stdin: "ignore", timeout: patience, cwd: "/", env: { CNI_COMMAND: undefined } })
+  const { stdout, stderr, ...result } = await execa(path, arguments_[tool] ?? ["--version"], {
+    reject: false,
+    stdin: "ignore",
+    timeout: patience,
+    cwd: "/",
+    env: { CNI_COMMAND: undefined },
+  })
   if (result.timedOut) throw new Error(`does not say its version within ${patience / 1000} s`)
-  if (result.failed) throw new Error(`cannot be run: ${(stderr.trim() || result.originalMessage || result.shortMessage || "it fails").split("\n")[0] ?? ""}`)
+  if (result.failed)
+    throw new Error(
+      `cannot be run: ${(stderr.trim() || result.originalMessage || result.shortMessage || "it fails").split("\n")[0] ?? ""}`,
+    )
   const said = `${stdout}\n${stderr}`
   // Debian's CNI plugins say "version unknown", but which protocols they speak; those have come with the versions of the same number.
   if (/plugin version unknown[^]*\b1\.0\.0\b/.test(said)) return "1.0.0-or-newer"
   const version = said.match(/(?<![\w.])v?(\d+\.\d+\.\d+[^\s,_]*)/)?.[1]
-  if (version === undefined) throw new Error(`does not say its version but "${`${stdout}${stderr}`.trim().split("\n")[0] ?? ""}"`)
+  if (version === undefined)
+    throw new Error(`does not say its version but "${`${stdout}${stderr}`.trim().split("\n")[0] ?? ""}"`)
   return version
 }
 
@@ -39,18 +48,25 @@ export async function versionOf(tool: ToolName, path: string): Promise<string> {
  * @param candidates path of each tool that the source has
  * @param rest why it does not have the others
  */
-export async function inspect(order: Order, source: string, candidates: ReadonlyMap<ToolName, string>, rest: string): Promise<Answer> {
+export async function inspect(
+  order: Order,
+  source: string,
+  candidates: ReadonlyMap<ToolName, string>,
+  rest: string,
+): Promise<Answer> {
   const found: Binary[] = []
   const misses: Miss[] = []
-  await Promise.all([...candidates].map(async ([name, path]) => {
-    try {
-      const version = await versionOf(name, path)
-      if (fits(order.group, order.version, version)) found.push({ name, path, version, source })
-      else misses.push({ source, why: `${path} is version ${version}, not ${demand(order.group, order.version)}` })
-    } catch (error) {
-      misses.push({ source, why: `${path} ${messageOf(error)}` })
-    }
-  }))
+  await Promise.all(
+    [...candidates].map(async ([name, path]) => {
+      try {
+        const version = await versionOf(name, path)
+        if (fits(order.group, order.version, version)) found.push({ name, path, version, source })
+        else misses.push({ source, why: `${path} is version ${version}, not ${demand(order.group, order.version)}` })
+      } catch (error) {
+        misses.push({ source, why: `${path} ${messageOf(error)}` })
+      }
+    }),
+  )
   const missing = order.tools.filter((tool) => !candidates.has(tool))
   if (missing.length > 0) misses.push({ source, why: `${missing.join(", ")}: ${rest}` })
   return { found, misses }

@@ -8,7 +8,10 @@ import { digestOf } from "./digest.ts"
 const Note = z.union([
   z.object({ sha256: z.string(), about: z.record(z.string(), z.string()) }),
   // As binaries were noted at first; what took ten minutes to build is not built again for that.
-  z.object({ sha256: z.string() }).catchall(z.string()).transform(({ sha256, ...about }) => ({ sha256, about })),
+  z
+    .object({ sha256: z.string() })
+    .catchall(z.string())
+    .transform(({ sha256, ...about }) => ({ sha256, about })),
 ])
 
 /** What became of a file that was kept: missing, not what was put there, or intact, with what was noted about it. */
@@ -24,7 +27,7 @@ export async function keep(from: string, path: string, about: Readonly<Record<st
   await forget(path)
   await rename(from, path)
   await writeWhole(beside(path, "json"), JSON.stringify({ sha256, about }))
-  await writeWhole(beside(path, "verified"), markOf(await stateOf(path) ?? "", sha256))
+  await writeWhole(beside(path, "verified"), markOf((await stateOf(path)) ?? "", sha256))
 }
 
 /** Removes a file that was kept, its note first: what has no note is not there. */
@@ -43,8 +46,8 @@ export async function lookAt(path: string): Promise<Kept> {
   const state = await stateOf(path)
   if (note === undefined || state === undefined) return "missing"
   const mark = markOf(state, note.sha256)
-  if (await readFile(beside(path, "verified"), "utf8").catch(() => "") === mark) return note.about
-  if (await digestOf(path) !== note.sha256) return "corrupted"
+  if ((await readFile(beside(path, "verified"), "utf8").catch(() => "")) === mark) return note.about
+  if ((await digestOf(path)) !== note.sha256) return "corrupted"
   await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // A cache that cannot be written to is only slower.
   return note.about
 }

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { execa } from "execa"
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
-import type { Progress } from "../progress.ts"
-import { silentProgress } from "../progress-silent.ts"
-import { readSettings } from "../settings.ts"
+import type { Progress } from "../base/progress.ts"
+import { silentProgress } from "../base/progress-silent.ts"
+import { readSettings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { officialRelease } from "./official-release.ts"
 import { resolveBinaries } from "./resolve.ts"
@@ -49,28 +49,44 @@ describe("the official release, from a mirror", () => {
   })
 
   beforeEach(async () => {
-    await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve)
+    })
     mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // It listens on TCP.
     folder = await mkdtemp(join(tmpdir(), "byhand-release-"))
     files = new Map([
-      [cniPath, cni], [`${cniPath}.sha512`, Buffer.from(`${digest(cni, "sha512")}  ${cniFile}\n`)],
-      [kubectlPath, kubectl], [`${kubectlPath}.sha256`, Buffer.from(digest(kubectl, "sha256"))], // The .sha512 is not there.
+      [cniPath, cni],
+      [`${cniPath}.sha512`, Buffer.from(`${digest(cni, "sha512")}  ${cniFile}\n`)],
+      [kubectlPath, kubectl],
+      [`${kubectlPath}.sha256`, Buffer.from(digest(kubectl, "sha256"))], // The .sha512 is not there.
     ])
     requests = []
     notes = []
     reports = []
-    progress = { task: (_, work) => work((...report) => { reports.push(report) }), note: (sentence) => { notes.push(sentence) } }
+    progress = {
+      task: (_, work) =>
+        work((...report) => {
+          reports.push(report)
+        }),
+      note: (sentence) => {
+        notes.push(sentence)
+      },
+    }
   })
   afterEach(async () => {
     vi.unstubAllEnvs()
     vi.restoreAllMocks()
     server.closeAllConnections()
-    await new Promise((resolve) => { server.close(resolve) })
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
     await rm(folder, { recursive: true })
   })
 
   const order = (tool: "kubectl" | "loopback"): Order => ({
-    ...(tool === "kubectl" ? { group: "kubernetes", version: "1.37.2" } : { group: "cni-plugins", version: "1.9.1" }), tools: [tool], progress,
+    ...(tool === "kubectl" ? { group: "kubernetes", version: "1.37.2" } : { group: "cni-plugins", version: "1.9.1" }),
+    tools: [tool],
+    progress,
     settings: readSettings({ BYHAND_CACHE: folder, BYHAND_MIRROR: `${mirror}/` }),
   })
   const find = async (tool: "kubectl" | "loopback") => {
@@ -119,7 +135,13 @@ describe("the official release, from a mirror", () => {
     expect((await find("kubectl")).binary?.version).toBe("1.37.2")
     await writeFile(part, Buffer.concat([kubectl, kubectl]))
     expect((await find("kubectl")).binary?.version).toBe("1.37.2")
-    expect(downloads().map((request) => request.split(" ")[1])).toEqual(["bytes=1000-", "bytes=7-", undefined, `bytes=${kubectl.length * 2}-`, undefined])
+    expect(downloads().map((request) => request.split(" ")[1])).toEqual([
+      "bytes=1000-",
+      "bytes=7-",
+      undefined,
+      `bytes=${kubectl.length * 2}-`,
+      undefined,
+    ])
   })
 
   test("that is not what its checksum says is thrown away and named", async () => {
@@ -138,9 +160,15 @@ describe("the official release, from a mirror", () => {
   })
 
   test("that is refused is asked for once, and the next source has it", async () => {
-    files.set(`${cniPath}.sha512`, (_, response) => { response.writeHead(403).end() })
+    files.set(`${cniPath}.sha512`, (_, response) => {
+      response.writeHead(403).end()
+    })
     files.delete(cniPath)
-    const found = await resolveBinaries(["loopback"], { ...order("loopback").settings, cacheDir: await warmGo(folder) }, progress)
+    const found = await resolveBinaries(
+      ["loopback"],
+      { ...order("loopback").settings, cacheDir: await warmGo(folder) },
+      progress,
+    )
     expect(found.get("loopback")).toMatchObject({ version: "1.9.1", source: "Go modules" })
     expect(requests).toEqual([`${cniPath}.sha512`, `${cniPath}.sha256`])
   })
@@ -157,20 +185,39 @@ describe("the official release, from a mirror", () => {
   test("on a host that cannot be reached: the host is asked once, not once a tool", async () => {
     const asked = vi.spyOn(globalThis, "fetch")
     const { settings } = order("kubectl")
-    const answers = await Promise.all((["kubectl", "loopback"] as const).map((tool) =>
-      officialRelease.find({ ...order(tool), settings: { ...settings, mirror: "http://byhand.invalid" } }, folder)))
-    expect(answers.map(({ misses }) => misses)).toEqual(Array(2).fill([
-      { source: "the official release", why: expect.stringMatching(/^byhand\.invalid cannot be reached: .*(ENOTFOUND|EAI_AGAIN)/) as string }]))
+    const answers = await Promise.all(
+      (["kubectl", "loopback"] as const).map((tool) =>
+        officialRelease.find({ ...order(tool), settings: { ...settings, mirror: "http://byhand.invalid" } }, folder),
+      ),
+    )
+    expect(answers.map(({ misses }) => misses)).toEqual(
+      Array(2).fill([
+        {
+          source: "the official release",
+          why: expect.stringMatching(/^byhand\.invalid cannot be reached: .*(ENOTFOUND|EAI_AGAIN)/) as string,
+        },
+      ]),
+    )
     expect(asked).toHaveBeenCalledTimes(1)
   })
 
-  function serve(file: Buffer | undefined, request: IncomingMessage, response: ServerResponse, cutAfter?: number): void {
+  function serve(
+    file: Buffer | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+    cutAfter?: number,
+  ): void {
     if (file === undefined) return void response.writeHead(404).end()
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0)
     if (start >= file.length) return void response.writeHead(416).end()
     response.writeHead(start > 0 ? 206 : 200, { "content-length": file.length - start })
     if (cutAfter === undefined) response.end(file.subarray(start))
-    else response.write(file.subarray(start, start + cutAfter), () => setTimeout(() => { response.destroy() }, 100))
+    else
+      response.write(file.subarray(start, start + cutAfter), () =>
+        setTimeout(() => {
+          response.destroy()
+        }, 100),
+      )
   }
 })
 

@@ -1,7 +1,7 @@
 import { execa } from "execa"
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { messageOf } from "../errors.ts"
+import { messageOf } from "../base/errors.ts"
 import { architecture } from "./architecture.ts"
 import { ChecksumError, download, readText } from "./download.ts"
 import { inspect } from "./inspect.ts"
@@ -17,35 +17,48 @@ interface Asset {
   readonly tool?: ToolName
 }
 
-const onGithub = (repository: string, version: string, file: string) => `https://github.com/${repository}/releases/download/v${version}/${file}`
+const onGithub = (repository: string, version: string, file: string) =>
+  `https://github.com/${repository}/releases/download/v${version}/${file}`
 
 /** Where the projects publish a version. */
 const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolName[]) => Asset[]>> = {
-  kubernetes: (version, tools) => tools.map((tool) => {
-    const url = `https://dl.k8s.io/release/v${version}/bin/linux/${architecture}/${tool}`
-    return { url, checksums: [`${url}.sha512`, `${url}.sha256`], tool }
-  }),
-  etcd: (version) => [{
-    url: onGithub("etcd-io/etcd", version, `etcd-v${version}-linux-${architecture}.tar.gz`),
-    checksums: [onGithub("etcd-io/etcd", version, "SHA256SUMS")],
-  }],
-  containerd: (version) => { // The static build needs no library of the host's.
+  kubernetes: (version, tools) =>
+    tools.map((tool) => {
+      const url = `https://dl.k8s.io/release/v${version}/bin/linux/${architecture}/${tool}`
+      return { url, checksums: [`${url}.sha512`, `${url}.sha256`], tool }
+    }),
+  etcd: (version) => [
+    {
+      url: onGithub("etcd-io/etcd", version, `etcd-v${version}-linux-${architecture}.tar.gz`),
+      checksums: [onGithub("etcd-io/etcd", version, "SHA256SUMS")],
+    },
+  ],
+  containerd: (version) => {
+    // The static build needs no library of the host's.
     const url = onGithub("containerd/containerd", version, `containerd-static-${version}-linux-${architecture}.tar.gz`)
     return [{ url, checksums: [`${url}.sha256sum`] }]
   },
-  runc: (version) => [{
-    url: onGithub("opencontainers/runc", version, `runc.${architecture}`),
-    checksums: [onGithub("opencontainers/runc", version, "runc.sha256sum")],
-    tool: "runc",
-  }],
+  runc: (version) => [
+    {
+      url: onGithub("opencontainers/runc", version, `runc.${architecture}`),
+      checksums: [onGithub("opencontainers/runc", version, "runc.sha256sum")],
+      tool: "runc",
+    },
+  ],
   "cni-plugins": (version) => {
     const url = onGithub("containernetworking/plugins", version, `cni-plugins-linux-${architecture}-v${version}.tgz`)
     return [{ url, checksums: [`${url}.sha512`, `${url}.sha256`] }]
   },
-  crane: (version) => [{
-    url: onGithub("google/go-containerregistry", version, `go-containerregistry_Linux_${architecture === "amd64" ? "x86_64" : architecture}.tar.gz`),
-    checksums: [onGithub("google/go-containerregistry", version, "checksums.txt")],
-  }],
+  crane: (version) => [
+    {
+      url: onGithub(
+        "google/go-containerregistry",
+        version,
+        `go-containerregistry_Linux_${architecture === "amd64" ? "x86_64" : architecture}.tar.gz`,
+      ),
+      checksums: [onGithub("google/go-containerregistry", version, "checksums.txt")],
+    },
+  ],
 }
 
 const source = "the official release"
@@ -54,19 +67,27 @@ const source = "the official release"
 export const officialRelease: Source = {
   async find(order, into) {
     const published = assets[order.group]?.(order.version, order.tools)
-    if (published === undefined) return { found: [], misses: [{ source, why: `${order.group} is published without checksums` }] }
+    if (published === undefined)
+      return { found: [], misses: [{ source, why: `${order.group} is published without checksums` }] }
     const candidates = new Map<ToolName, string>()
     const misses: Miss[] = []
-    await Promise.all(published.map(async (asset) => {
-      try {
-        for (const [tool, path] of await get(asset, order, into)) candidates.set(tool, path)
-      } catch (error) {
-        // That somebody serves something else than was published is not to be passed over.
-        if (error instanceof ChecksumError) order.progress.note(`${error.message}. It was thrown away.`)
-        misses.push({ source, why: messageOf(error) })
-      }
-    }))
-    const answer = await inspect({ ...order, tools: misses.length > 0 ? [] : order.tools }, source, candidates, "not in the release")
+    await Promise.all(
+      published.map(async (asset) => {
+        try {
+          for (const [tool, path] of await get(asset, order, into)) candidates.set(tool, path)
+        } catch (error) {
+          // That somebody serves something else than was published is not to be passed over.
+          if (error instanceof ChecksumError) order.progress.note(`${error.message}. It was thrown away.`)
+          misses.push({ source, why: messageOf(error) })
+        }
+      }),
+    )
+    const answer = await inspect(
+      { ...order, tools: misses.length > 0 ? [] : order.tools },
+      source,
+      candidates,
+      "not in the release",
+    )
     return { found: answer.found, misses: [...misses, ...answer.misses] }
   },
 }
@@ -79,8 +100,10 @@ async function get(asset: Asset, order: Order, into: string): Promise<[ToolName,
 
   const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // Kept for the next run if this one is killed.
   await mkdir(join(cacheDir, "downloads"), { recursive: true })
-  await order.progress.task(`Downloading ${asset.tool ?? order.tools.join(", ")} ${order.version} from ${new URL(url).host}`,
-    (report) => download(url, part, digest, report))
+  await order.progress.task(
+    `Downloading ${asset.tool ?? order.tools.join(", ")} ${order.version} from ${new URL(url).host}`,
+    (report) => download(url, part, digest, report),
+  )
 
   const folder = await mkdtemp(join(into, "release-"))
   if (asset.tool !== undefined) {
@@ -89,7 +112,10 @@ async function get(asset: Asset, order: Order, into: string): Promise<[ToolName,
     await chmod(path, 0o755)
     return [[asset.tool, path]]
   }
-  const { failed, stderr, shortMessage } = await execa("tar", ["-xzf", part, "-C", folder, "--no-same-owner"], { reject: false, stdin: "ignore" })
+  const { failed, stderr, shortMessage } = await execa("tar", ["-xzf", part, "-C", folder, "--no-same-owner"], {
+    reject: false,
+    stdin: "ignore",
+  })
   if (failed) throw new Error(`${url} cannot be unpacked: ${stderr.split("\n")[0] || (shortMessage ?? "tar failed")}`)
   await rm(part)
   const files = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -108,7 +134,8 @@ async function publishedDigest({ url, checksums }: Asset, mirror: string | undef
       const text = await readText(mirrored(address, mirror))
       // One digest alone, or lines of a digest and the name of a file.
       const lines = text.split("\n").map((line) => line.trim().split(/\s+\*?/))
-      const [digest = ""] = lines.find(([, name]) => name === undefined || name.slice(name.lastIndexOf("/") + 1) === file) ?? []
+      const [digest = ""] =
+        lines.find(([, name]) => name === undefined || name.slice(name.lastIndexOf("/") + 1) === file) ?? []
       if (/^([0-9a-f]{64}|[0-9a-f]{128})$/.test(digest)) return digest
       throw new Error(`${mirrored(address, mirror)} has no digest of ${file}`)
     } catch (error) {

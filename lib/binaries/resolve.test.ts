@@ -1,12 +1,24 @@
 import { execa } from "execa"
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { UsageError } from "../errors.ts"
-import type { Progress } from "../progress.ts"
-import { silentProgress } from "../progress-silent.ts"
-import { packageRoot, readSettings, type Settings } from "../settings.ts"
+import { UsageError } from "../base/errors.ts"
+import type { Progress } from "../base/progress.ts"
+import { silentProgress } from "../base/progress-silent.ts"
+import { packageRoot, readSettings, type Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { digestOf } from "./digest.ts"
 import { NoBinaryError, resolveBinaries } from "./resolve.ts"
@@ -29,7 +41,12 @@ beforeEach(async () => {
   await mkdir(cache)
   await symlink(go, join(cache, "go"))
   notes = []
-  progress = { ...silentProgress, note: (sentence) => { notes.push(sentence) } }
+  progress = {
+    ...silentProgress,
+    note: (sentence) => {
+      notes.push(sentence)
+    },
+  }
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
@@ -57,12 +74,20 @@ async function wrapGo(before: string): Promise<void> {
 /** Another process that resolves loopback and prints its path. Needs the build in dist. */
 function another(variables: Record<string, string> = {}) {
   const library = join(packageRoot, "dist")
-  return execa(process.execPath, ["--input-type=module", "--eval", `
+  return execa(
+    process.execPath,
+    [
+      "--input-type=module",
+      "--eval",
+      `
     import { resolveBinaries } from "${library}/binaries/resolve.js"
     import { readSettings } from "${library}/settings.js"
     import { terminalProgress } from "${library}/progress-terminal.js"
     console.log((await resolveBinaries(["loopback"], readSettings(), terminalProgress())).get("loopback").path)
-  `], { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: nobody, ...variables }, reject: false })
+  `,
+    ],
+    { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: nobody, ...variables }, reject: false },
+  )
 }
 
 /** Waits until something is there; the test's own limit ends the wait. */
@@ -79,7 +104,12 @@ describe("the folder that the user names", () => {
     await program("mine/kubectl", 'echo "Client Version: v1.30.1"')
     const binDir = join(folder, "mine")
     const found = await resolveBinaries(["kubectl"], { ...settings, binDir }, progress)
-    expect(found.get("kubectl")).toEqual({ name: "kubectl", path: join(binDir, "kubectl"), version: "1.30.1", source: `BYHAND_BIN_DIR=${binDir}` })
+    expect(found.get("kubectl")).toEqual({
+      name: "kubectl",
+      path: join(binDir, "kubectl"),
+      version: "1.30.1",
+      source: `BYHAND_BIN_DIR=${binDir}`,
+    })
   })
 
   test("with a program that cannot be run is wrong use", async () => {
@@ -87,17 +117,26 @@ describe("the folder that the user names", () => {
     await chmod(path, 0o644)
     const resolving = resolveBinaries(["kubectl"], { ...settings, binDir: join(folder, "mine") }, progress)
     await expect(resolving).rejects.toThrow(UsageError)
-    await expect(resolving).rejects.toThrow(/mine\/kubectl, in the folder that BYHAND_BIN_DIR names, may not be run by this user/)
+    await expect(resolving).rejects.toThrow(
+      /mine\/kubectl, in the folder that BYHAND_BIN_DIR names, may not be run by this user/,
+    )
   })
 })
 
 describe("PATH", () => {
-  const search = (path: string) => { vi.stubEnv("PATH", `${join(folder, path)}${delimiter}${process.env["PATH"] ?? ""}`) }
+  const search = (path: string) => {
+    vi.stubEnv("PATH", `${join(folder, path)}${delimiter}${process.env["PATH"] ?? ""}`)
+  }
 
   test("counts where the version fits", async () => {
     const path = await program("bin/kubectl", 'echo "Client Version: v1.37.0"')
     search("bin")
-    expect((await resolveBinaries(["kubectl"], settings, progress)).get("kubectl")).toEqual({ name: "kubectl", path, version: "1.37.0", source: "PATH" })
+    expect((await resolveBinaries(["kubectl"], settings, progress)).get("kubectl")).toEqual({
+      name: "kubectl",
+      path,
+      version: "1.37.0",
+      source: "PATH",
+    })
   })
 
   test("is passed over where the version does not fit or the link leads to a program of another name, and never has a CNI plugin", async () => {
@@ -107,7 +146,9 @@ describe("PATH", () => {
     await symlink(join(folder, "elsewhere/snap"), join(folder, "bin/etcd"))
     search("bin")
     await withoutMakers()
-    const failure = await resolveBinaries(["kubectl", "loopback", "etcd"], settings, progress).catch((error: unknown) => error)
+    const failure = await resolveBinaries(["kubectl", "loopback", "etcd"], settings, progress).catch(
+      (error: unknown) => error,
+    )
     expect(String(failure)).toContain(`PATH: ${join(folder, "bin/kubectl")} is version 1.36.3, not 1.37.x`)
     expect(String(failure)).toContain("PATH: etcd: not there")
     expect(String(failure)).toContain("/opt/cni/bin: loopback: not there")
@@ -120,7 +161,11 @@ describe("the cache", () => {
     const runs = await Promise.all([another(), another(), another()])
     expect(runs.map(({ stdout, stderr }) => [stdout, stderr])).toEqual(Array(3).fill([cached("loopback"), ""]))
     expect((await readFile(join(folder, "builds"), "utf8")).trim().split("\n")).toHaveLength(1)
-    expect((await readdir(dirname(cached("loopback")))).toSorted()).toEqual([".loopback.json", ".loopback.verified", "loopback"])
+    expect((await readdir(dirname(cached("loopback")))).toSorted()).toEqual([
+      ".loopback.json",
+      ".loopback.verified",
+      "loopback",
+    ])
   })
 
   test("whose maker is killed leaves no process, and the one that waited for it makes what is missing", async () => {
@@ -128,7 +173,7 @@ describe("the cache", () => {
     const first = another()
     await until(() => stat(join(folder, "builds")))
     const second = another({ CI: "1" })
-    await until(async () => (await processes("flock", dirname(cached("")))).length > 0 ? true : undefined)
+    await until(async () => ((await processes("flock", dirname(cached("")))).length > 0 ? true : undefined))
     expect(await processes(folder, "build")).not.toEqual([])
     await writeFile(join(folder, "go-on"), "")
     first.kill("SIGKILL")
@@ -143,11 +188,19 @@ describe("the cache", () => {
     const first = another()
     await until(() => stat(join(folder, "builds")))
     const titles: string[] = []
-    const waiting = resolveBinaries(["loopback"], settings, { ...progress, task: (title, work) => { titles.push(title); return work(() => undefined) } })
+    const waiting = resolveBinaries(["loopback"], settings, {
+      ...progress,
+      task: (title, work) => {
+        titles.push(title)
+        return work(() => undefined)
+      },
+    })
     await until(async () => titles[0])
     await writeFile(join(folder, "go-on"), "")
     await waiting
-    expect(titles).toEqual([`Waiting for process ${String(first.pid)}, which gets bridge, host-local, loopback, portmap 1.9.1`])
+    expect(titles).toEqual([
+      `Waiting for process ${String(first.pid)}, which gets bridge, host-local, loopback, portmap 1.9.1`,
+    ])
     await first
   })
 
@@ -168,8 +221,10 @@ describe("the cache", () => {
 
   test("takes a binary as the first versions noted it, and builds nothing for that", async () => {
     const made = await resolveBinaries(["loopback"], settings, progress)
-    await writeFile(join(dirname(cached("loopback")), ".loopback.json"),
-      JSON.stringify({ sha256: await digestOf(cached("loopback")), version: "1.9.1", source: "Go modules" }))
+    await writeFile(
+      join(dirname(cached("loopback")), ".loopback.json"),
+      JSON.stringify({ sha256: await digestOf(cached("loopback")), version: "1.9.1", source: "Go modules" }),
+    )
     await wrapGo("exit 1")
     expect(await resolveBinaries(["loopback"], settings, progress)).toEqual(made)
     expect(notes).toEqual([])
@@ -201,9 +256,17 @@ describe("Go modules", () => {
     vi.stubEnv("XDG_CONFIG_HOME", undefined)
     vi.stubEnv("GOFLAGS", "-mod=vendor")
     const reports: [number, number][] = []
-    const found = await resolveBinaries(["loopback"], { ...settings, cacheDir }, {
-      ...progress, task: (_, work) => work((done, total, unit) => { if (unit === "packages") reports.push([done, total]) }),
-    })
+    const found = await resolveBinaries(
+      ["loopback"],
+      { ...settings, cacheDir },
+      {
+        ...progress,
+        task: (_, work) =>
+          work((done, total, unit) => {
+            if (unit === "packages") reports.push([done, total])
+          }),
+      },
+    )
     const total = reports[0]?.[1] ?? 0
     expect(total).toBeGreaterThan(50)
     expect(reports).toEqual(Array.from({ length: total }, (_, index) => [index + 1, total]))
@@ -217,20 +280,37 @@ describe("where nothing serves", () => {
   test("one message tells every source that was tried and what to do", async () => {
     await withoutMakers()
     await mkdir(join(folder, "mine"))
-    const failure = await resolveBinaries(["kubelet", "runc", "loopback"], { ...settings, binDir: join(folder, "mine") }, progress).catch((error: unknown) => error)
+    const failure = await resolveBinaries(
+      ["kubelet", "runc", "loopback"],
+      { ...settings, binDir: join(folder, "mine") },
+      progress,
+    ).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(NoBinaryError)
     const lines = String(failure).split("\n")
-    expect(lines[0]).toBe("NoBinaryError: There is no kubelet 1.37.2, no runc 1.5.2, no loopback 1.9.1 to be had here. Tried:")
+    expect(lines[0]).toBe(
+      "NoBinaryError: There is no kubelet 1.37.2, no runc 1.5.2, no loopback 1.9.1 to be had here. Tried:",
+    )
     for (const line of [
-      `BYHAND_BIN_DIR=${join(folder, "mine")}: has no kubelet`, "PATH: kubelet: not there", "the cache: ", "the official release: 127.0.0.1:9 cannot be reached: ",
-      "Go modules: there is no go on PATH", "Go modules: runc cannot be built without a C compiler", "Debian packages: ", "Put the programs into a folder",
-    ]) expect(lines.filter((said) => said.trim().startsWith(line)), line).not.toEqual([])
+      `BYHAND_BIN_DIR=${join(folder, "mine")}: has no kubelet`,
+      "PATH: kubelet: not there",
+      "the cache: ",
+      "the official release: 127.0.0.1:9 cannot be reached: ",
+      "Go modules: there is no go on PATH",
+      "Go modules: runc cannot be built without a C compiler",
+      "Debian packages: ",
+      "Put the programs into a folder",
+    ])
+      expect(
+        lines.filter((said) => said.trim().startsWith(line)),
+        line,
+      ).not.toEqual([])
   })
 
   test("a version without pins is told as such", async () => {
     await withoutMakers()
     await expect(resolveBinaries(["kubelet"], { ...settings, kubernetes: "1.37.99" }, progress)).rejects.toThrow(
-      "Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in 1.36.3, 1.37.2")
+      "Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in 1.36.3, 1.37.2",
+    )
   })
 })
 
@@ -246,15 +326,19 @@ async function withoutMakers(): Promise<void> {
 /** Command lines of the processes that have all these parts in theirs. */
 async function processes(...parts: string[]): Promise<string[]> {
   const lines = await Promise.all((await pids()).map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")))
-  return lines.map((line) => line.replaceAll("\0", " ").trim()).filter((line) => parts.every((part) => line.includes(part)))
+  return lines
+    .map((line) => line.replaceAll("\0", " ").trim())
+    .filter((line) => parts.every((part) => line.includes(part)))
 }
 
 /** Files in the folder that some process has open. */
 async function openFiles(within: string): Promise<string[]> {
-  const files = await Promise.all((await pids()).map(async (pid) => {
-    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
-    return Promise.all(descriptors.map((descriptor) => readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => "")))
-  }))
+  const files = await Promise.all(
+    (await pids()).map(async (pid) => {
+      const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
+      return Promise.all(descriptors.map((descriptor) => readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => "")))
+    }),
+  )
   return files.flat().filter((file) => file.startsWith(within))
 }
 

@@ -1,6 +1,6 @@
-import { RemediedError } from "../errors.ts"
-import type { Progress } from "../progress.ts"
-import type { Settings } from "../settings.ts"
+import { RemediedError } from "../base/errors.ts"
+import type { Progress } from "../base/progress.ts"
+import type { Settings } from "../base/settings.ts"
 import { cache } from "./cache.ts"
 import { debianPackages } from "./debian-packages.ts"
 import { namedFolder } from "./folder.ts"
@@ -17,9 +17,11 @@ export type Binaries = ReadonlyMap<ToolName, Binary>
 export class NoBinaryError extends RemediedError {
   constructor(tools: readonly string[], misses: readonly Miss[]) {
     const tried = misses.map(({ source, why }) => `\n  ${source}: ${why}`)
-    super(`There is no ${tools.join(", no ")} to be had here. Tried:${[...new Set(tried)].join("")}\n`,
-      "Put the programs into a folder and name it in BYHAND_BIN_DIR, or name a mirror of the release hosts in BYHAND_MIRROR, "
-      + `or install Go and let it reach its module proxy. Kubernetes versions with everything pinned: ${knownVersions.join(", ")}.`)
+    super(
+      `There is no ${tools.join(", no ")} to be had here. Tried:${[...new Set(tried)].join("")}\n`,
+      "Put the programs into a folder and name it in BYHAND_BIN_DIR, or name a mirror of the release hosts in BYHAND_MIRROR, " +
+        `or install Go and let it reach its module proxy. Kubernetes versions with everything pinned: ${knownVersions.join(", ")}.`,
+    )
   }
 }
 
@@ -30,14 +32,24 @@ const sources = [namedFolder, searchPath, cache([officialRelease, goModules, deb
  * release, Go modules, Debian packages. What is downloaded or built is kept in the cache.
  * @throws NoBinaryError with every source that was tried, UsageError for an unknown version or a program of the user's that cannot be run
  */
-export async function resolveBinaries(names: readonly ToolName[], settings: Settings, progress: Progress): Promise<Binaries> {
+export async function resolveBinaries(
+  names: readonly ToolName[],
+  settings: Settings,
+  progress: Progress,
+): Promise<Binaries> {
   const release = releaseFor(settings.kubernetes)
   const wanted = [...new Set(names)]
-  const answers = await Promise.allSettled([...new Set(wanted.map(groupOf))].map(async (group) => {
-    const tools = wanted.filter((name) => groupOf(name) === group)
-    const { found, misses } = await inOrder(sources, { group, version: release[group], tools, settings, progress }, "")
-    return { found, misses: found.length < tools.length ? misses : [] }
-  }))
+  const answers = await Promise.allSettled(
+    [...new Set(wanted.map(groupOf))].map(async (group) => {
+      const tools = wanted.filter((name) => groupOf(name) === group)
+      const { found, misses } = await inOrder(
+        sources,
+        { group, version: release[group], tools, settings, progress },
+        "",
+      )
+      return { found, misses: found.length < tools.length ? misses : [] }
+    }),
+  )
 
   const binaries = new Map<ToolName, Binary>()
   const misses: Miss[] = []
@@ -47,6 +59,10 @@ export async function resolveBinaries(names: readonly ToolName[], settings: Sett
     misses.push(...answer.value.misses)
   }
   const missing = wanted.filter((name) => !binaries.has(name))
-  if (missing.length > 0) throw new NoBinaryError(missing.map((name) => `${name} ${release[groupOf(name)]}`), misses)
+  if (missing.length > 0)
+    throw new NoBinaryError(
+      missing.map((name) => `${name} ${release[groupOf(name)]}`),
+      misses,
+    )
   return binaries
 }

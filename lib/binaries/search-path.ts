@@ -11,10 +11,12 @@ export const searchPath: Source = {
     const isCni = order.group === "cni-plugins"
     const folders = isCni ? ["/opt/cni/bin"] : (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute)
     const candidates = new Map<ToolName, string>()
-    await Promise.all(order.tools.map(async (tool) => {
-      const path = await locate(tool, folders)
-      if (path !== undefined) candidates.set(tool, path)
-    }))
+    await Promise.all(
+      order.tools.map(async (tool) => {
+        const path = await locate(tool, folders)
+        if (path !== undefined) candidates.set(tool, path)
+      }),
+    )
     return inspect(order, isCni ? "/opt/cni/bin" : "PATH", candidates, "not there")
   },
 }

@@ -1,5 +1,5 @@
-import type { Progress } from "../progress.ts"
-import type { Settings } from "../settings.ts"
+import type { Progress } from "../base/progress.ts"
+import type { Settings } from "../base/settings.ts"
 import type { GroupName, ToolName } from "./versions.ts"
 
 /** A program that was found or made. */

@@ -1,18 +1,21 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
-import { UsageError } from "../errors.ts"
-import { packageRoot, readSettings } from "../settings.ts"
+import { UsageError } from "../base/errors.ts"
+import { packageRoot, readSettings } from "../base/settings.ts"
 import { fits, groupOf, knownVersions, releaseFor } from "./versions.ts"
 
 describe("versions", () => {
-  test.each(knownVersions)("everything that Kubernetes %s needs and Go can build has its go.mod and go.sum", (version) => {
-    const release = releaseFor(version)
-    for (const group of ["kubernetes", "etcd", "containerd", "cni-plugins", "crane"] as const) {
-      const pins = join(packageRoot, "fixtures", "binaries", `${group}-v${release[group]}`)
-      expect(existsSync(join(pins, "go.mod")) && existsSync(join(pins, "go.sum")), pins).toBe(true)
-    }
-  })
+  test.each(knownVersions)(
+    "everything that Kubernetes %s needs and Go can build has its go.mod and go.sum",
+    (version) => {
+      const release = releaseFor(version)
+      for (const group of ["kubernetes", "etcd", "containerd", "cni-plugins", "crane"] as const) {
+        const pins = join(packageRoot, "fixtures", "binaries", `${group}-v${release[group]}`)
+        expect(existsSync(join(pins, "go.mod")) && existsSync(join(pins, "go.sum")), pins).toBe(true)
+      }
+    },
+  )
 
   test("the default is a known one", () => {
     expect(knownVersions).toContain(readSettings({}).kubernetes)
@@ -37,7 +40,9 @@ describe("versions", () => {
   })
 
   test("every tool has its group", () => {
-    expect(["etcdutl", "kubeadm", "ctr", "bridge", "catatonit"].map((tool) => groupOf(tool as "ctr"))).toEqual( // a list widens to string
-      ["etcd", "kubernetes", "containerd", "cni-plugins", "catatonit"])
+    expect(["etcdutl", "kubeadm", "ctr", "bridge", "catatonit"].map((tool) => groupOf(tool as "ctr"))).toEqual(
+      // a list widens to string
+      ["etcd", "kubernetes", "containerd", "cni-plugins", "catatonit"],
+    )
   })
 })

@@ -1,9 +1,17 @@
-import { UsageError } from "../errors.ts"
+import { UsageError } from "../base/errors.ts"
 
 /** Tools by the release that they come in. */
 const toolsOf = {
   etcd: ["etcd", "etcdctl", "etcdutl"],
-  kubernetes: ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl", "kubeadm"],
+  kubernetes: [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubectl",
+    "kubeadm",
+  ],
   containerd: ["containerd", "containerd-shim-runc-v2", "ctr"],
   runc: ["runc"],
   "cni-plugins": ["bridge", "host-local", "loopback", "portmap"],
@@ -39,7 +47,10 @@ const oldest: Partial<Release> = { runc: "1.1.0", "cni-plugins": "1.0.0", crane:
 export function releaseFor(kubernetes: string): Release {
   const others = releases[minor(kubernetes)]
   if (others === undefined) {
-    throw new UsageError(`Kubernetes ${kubernetes} is not among the versions that are known here.`, `Choose one of ${knownVersions.join(", ")}.`)
+    throw new UsageError(
+      `Kubernetes ${kubernetes} is not among the versions that are known here.`,
+      `Choose one of ${knownVersions.join(", ")}.`,
+    )
   }
   return { kubernetes, ...others }
 }
@@ -61,7 +72,9 @@ export function toolsIn(group: GroupName): readonly ToolName[] {
 /** Whether a tool of this version can stand in for the wanted one: the same minor version, or new enough where that is all it takes. */
 export function fits(group: GroupName, wanted: string, version: string): boolean {
   const least = oldest[group]
-  return least === undefined ? minor(version) === minor(wanted) : version.localeCompare(least, "en", { numeric: true }) >= 0
+  return least === undefined
+    ? minor(version) === minor(wanted)
+    : version.localeCompare(least, "en", { numeric: true }) >= 0
 }
 
 /** What `fits` asks for, in words. */

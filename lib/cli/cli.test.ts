@@ -5,15 +5,19 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, expect, test } from "vitest"
 import { resolveBinaries } from "../binaries/resolve.ts"
-import { isAlive } from "../machine/identity.ts"
-import { silentProgress } from "../progress-silent.ts"
-import { packageRoot, readSettings } from "../settings.ts"
+import { isAlive } from "../machines/identity.ts"
+import { silentProgress } from "../base/progress-silent.ts"
+import { packageRoot, readSettings } from "../base/settings.ts"
 
 const runs = mkdtempSync(join(tmpdir(), "byhand-cli-"))
 const program = join(packageRoot, "dist", "cli", "main.js")
 
 function byhand(line: string, options: { input?: string } = {}) {
-  return execa(process.execPath, [program, ...line.split(" ")], { env: { BYHAND_RUNS: runs, NO_COLOR: "1" }, reject: false, ...options })
+  return execa(process.execPath, [program, ...line.split(" ")], {
+    env: { BYHAND_RUNS: runs, NO_COLOR: "1" },
+    reject: false,
+    ...options,
+  })
 }
 
 const folderOf = (name: string) => join(runs, `up-${name}`)
@@ -26,17 +30,24 @@ afterAll(() => rm(runs, { recursive: true, force: true }))
 test("a cluster that is up is used from the host and from inside, and is gone when it is down", async () => {
   const up = await byhand("up --json --name one")
   expect(up.stderr).toBe("")
-  const { kubeconfig, milliseconds } = JSON.parse(up.stdout) as { kubeconfig: string; milliseconds: Record<string, number> } // What was just printed.
+  const { kubeconfig, milliseconds } = JSON.parse(up.stdout) as {
+    kubeconfig: string
+    milliseconds: Record<string, number>
+  } // What was just printed.
   expect(Object.keys(milliseconds)).toEqual(expect.arrayContaining(["equipped", "machine", "namespace"]))
   expect(statSync(kubeconfig).mode & 0o777).toBe(0o600)
 
   const settings = readSettings()
   const kubectl = (await resolveBinaries(["kubectl"], settings, silentProgress)).get("kubectl")?.path ?? ""
-  const fromHost = await execa(kubectl, ["get", "namespace", "default", "-o", "name"], { env: { KUBECONFIG: kubeconfig } })
+  const fromHost = await execa(kubectl, ["get", "namespace", "default", "-o", "name"], {
+    env: { KUBECONFIG: kubeconfig },
+  })
   expect(fromHost.stdout).toBe("namespace/default")
 
   const status = await byhand("status --json --name one")
-  const [{ kubernetes, components }] = JSON.parse(status.stdout) as [{ kubernetes: string; components: { name: string; ready: boolean; pid: number }[] }]
+  const [{ kubernetes, components }] = JSON.parse(status.stdout) as [
+    { kubernetes: string; components: { name: string; ready: boolean; pid: number }[] },
+  ]
   expect(kubernetes).toBe(settings.kubernetes)
   expect(components.filter(({ ready }) => !ready)).toEqual([])
 
@@ -52,15 +63,27 @@ test("a cluster that is up is used from the host and from inside, and is gone wh
   expect(without.stdout).toMatch(/kube-scheduler +not running\n/)
   expect(without.exitCode).toBe(1)
 
-  const [relay, init] = await Promise.all(["relay", "init"].map((file) => readFile(join(folderOf("one"), file), "utf8")))
+  const [relay, init] = await Promise.all(
+    ["relay", "init"].map((file) => readFile(join(folderOf("one"), file), "utf8")),
+  )
   expect(await byhand("down --name one")).toMatchObject({ exitCode: 0, stdout: "one is down; nothing of it is left." })
-  expect({ relay: isAlive(relay ?? ""), init: isAlive(init ?? ""), folders: readdirSync(runs) }).toEqual({ relay: false, init: false, folders: [] })
+  expect({ relay: isAlive(relay ?? ""), init: isAlive(init ?? ""), folders: readdirSync(runs) }).toEqual({
+    relay: false,
+    init: false,
+    folders: [],
+  })
 })
 
 test.each(["SIGINT", "SIGKILL"] as const)("up that gets %s while it boots leaves nothing", async (signal) => {
   const up = byhand("up --name killed")
-  const relay = await Promise.race([appears(join(folderOf("killed"), "relay")), up.then(({ stderr }) => expect.unreachable(stderr))])
-  expect(await byhand("up --name killed")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("killed is being started already, by process") as string })
+  const relay = await Promise.race([
+    appears(join(folderOf("killed"), "relay")),
+    up.then(({ stderr }) => expect.unreachable(stderr)),
+  ])
+  expect(await byhand("up --name killed")).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("killed is being started already, by process") as string,
+  })
   up.kill(signal)
   expect((await up).signal).toBe(signal)
   await expect.poll(() => readdirSync(runs), { timeout: 20_000 }).toEqual([])
@@ -87,7 +110,11 @@ test("the doctor finds what a host lacks, and says what to do", async () => {
   const { stdout } = await byhand("doctor --json")
   const { checks } = JSON.parse(stdout) as { checks: { id: string; verdict: string }[] }
   expect(checks.find(({ id }) => id === "openssl")).toMatchObject({ verdict: "ok" })
-  const without = await execa(process.execPath, [program, "doctor"], { env: { PATH: runs, BYHAND_RUNS: runs }, extendEnv: false, reject: false })
+  const without = await execa(process.execPath, [program, "doctor"], {
+    env: { PATH: runs, BYHAND_RUNS: runs },
+    extendEnv: false,
+    reject: false,
+  })
   expect(without.stdout).toMatch(/^missing +openssl +not found\n +needed by lessons 01, .*: Install OpenSSL 3/m)
   expect(without.stdout).toContain("This host can run no lesson yet.")
   expect(without.exitCode).toBe(1)

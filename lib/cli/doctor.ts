@@ -1,18 +1,21 @@
 import { EOL } from "node:os"
-import { Cluster } from "../cluster/cluster.ts"
-import { FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
-import { paint } from "../colour.ts"
+import { Cluster } from "../clusters/cluster.ts"
+import { FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
+import { paint } from "../base/colour.ts"
 import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { observe } from "../diagnosis/observe.ts"
-import { examine, type Examined } from "../doctor/doctor.ts"
+import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
-import type { Settings } from "../settings.ts"
+import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, theRun, type Run } from "./runs.ts"
 import { table } from "./table.ts"
 
-const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray" } as const satisfies Record<Examined["verdict"], string>
+const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray" } as const satisfies Record<
+  Examined["verdict"],
+  string
+>
 
 /** What is wrong with a cluster that is up. */
 interface Diagnosis {
@@ -30,7 +33,13 @@ export async function doctor(options: CommonOptions): Promise<Outcome> {
   const diagnoses = await Promise.all(runs.map((run) => examineCluster(run, settings)))
   return {
     text: [host.text, ...diagnoses.map(describe)].filter((text) => text !== "").join(EOL),
-    data: { ...host.data, findings: diagnoses.flatMap(({ cluster, findings }) => findings.map((finding) => ({ cluster, ...finding }))), unwell: diagnoses.flatMap(({ cluster, unwell: components }) => components.map((component) => ({ cluster, ...component }))) },
+    data: {
+      ...host.data,
+      findings: diagnoses.flatMap(({ cluster, findings }) => findings.map((finding) => ({ cluster, ...finding }))),
+      unwell: diagnoses.flatMap(({ cluster, unwell: components }) =>
+        components.map((component) => ({ cluster, ...component })),
+      ),
+    },
     exitCode: host.exitCode !== 0 || diagnoses.some((one) => !isWell(one)) ? 1 : 0,
   }
 }
@@ -41,29 +50,50 @@ function isWell({ findings, unwell: components }: Diagnosis): boolean {
 
 /** The same looks and findings as those of a lesson that fails; whatever `byhand up` starts should be there. */
 async function examineCluster({ name, machine }: Run, { patience }: Settings): Promise<Diagnosis> {
-  const known = new Cluster({ machine, images: undefined, patience }).components
-    .map(({ known: one, component }) => ({ ...one, isMeantToBe: machine.privileged || component.lesson < FIRST_LESSON_WITH_CONTAINERS }))
+  const known = new Cluster({ machine, images: undefined, patience }).components.map(({ known: one, component }) => ({
+    ...one,
+    isMeantToBe: machine.privileged || component.lesson < FIRST_LESSON_WITH_CONTAINERS,
+  }))
   const seen = await observe(machine, known)
   const findings = diagnose(seen)
-  return { cluster: name, findings, unwell: unwell(seen).filter(({ name: component }) => findings.every((finding) => finding.component !== component)) }
+  return {
+    cluster: name,
+    findings,
+    unwell: unwell(seen).filter(({ name: component }) => findings.every((finding) => finding.component !== component)),
+  }
 }
 
 function describe(diagnosis: Diagnosis): string {
   const { cluster, findings, unwell: components } = diagnosis
   if (isWell(diagnosis)) return `${cluster} is well: nothing known to go wrong is found in it.${EOL}`
   const cards = findings.flatMap((finding) => [`${finding.component}`, ...findingLines(finding), ""])
-  return [`${cluster} is not well; look closer in: ${typed("shell", cluster)}`, "", ...cards, ...(components.length === 0 ? [] : [...unwellLines(components), ""])].join(EOL)
+  return [
+    `${cluster} is not well; look closer in: ${typed("shell", cluster)}`,
+    "",
+    ...cards,
+    ...(components.length === 0 ? [] : [...unwellLines(components), ""]),
+  ].join(EOL)
 }
 
 async function examineHost(settings: Settings): Promise<Outcome & { data: object; exitCode: number }> {
   const { checks, summary, canBegin } = await examine(settings)
-  const rows = table(checks.map(({ verdict, title, found }) => [verdict, title, found])).split("\n").slice(0, -1)
+  const rows = table(checks.map(({ verdict, title, found }) => [verdict, title, found]))
+    .split("\n")
+    .slice(0, -1)
   const lines = rows.flatMap((row, index) => {
     const { verdict, lessons, remedy } = checks[index] ?? { verdict: "unknown" as const, lessons: [], remedy: "" }
     return [
       `${paint(COLOUR[verdict], verdict)}${row.slice(verdict.length)}`,
-      ...(verdict === "ok" || remedy === "" ? [] : [`         ${lessons.length === 0 ? "" : `needed by lessons ${lessons.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`]),
+      ...(verdict === "ok" || remedy === ""
+        ? []
+        : [
+            `         ${lessons.length === 0 ? "" : `needed by lessons ${lessons.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`,
+          ]),
     ]
   })
-  return { text: [...lines, "", summary, ""].join(EOL), data: { canBegin, summary, checks }, exitCode: canBegin ? 0 : 1 }
+  return {
+    text: [...lines, "", summary, ""].join(EOL),
+    data: { canBegin, summary, checks },
+    exitCode: canBegin ? 0 : 1,
+  }
 }

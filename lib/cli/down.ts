@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
-import { isAlive } from "../machine/identity.ts"
+import { isAlive } from "../machines/identity.ts"
 import { nameOf, settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { relayOf, theRun } from "./runs.ts"
 

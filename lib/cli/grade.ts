@@ -1,11 +1,11 @@
 import { statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { Reporter, TestModule } from "vitest/node"
-import { messageOf, UsageError } from "../errors.ts"
-import { allLessons, type LessonFile } from "../lessons.ts"
+import { messageOf, UsageError } from "../base/errors.ts"
+import { allLessons, type LessonFile } from "../curriculum/lessons.ts"
 import { documentOf } from "../report/grade-document.ts"
-import { packageRoot, type Settings } from "../settings.ts"
-import { readFolder } from "../subject/folder.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
+import { readFolder } from "../subjects/folder.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 
 /** What grade takes besides what every command does. */
@@ -28,10 +28,15 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   const words = [...targets, ...(numbered ? [String(options.json)] : [])]
   const json = numbered ? true : options.json
   const [first = ""] = words
-  const isFolder = first !== "" && !/^\d+$/.test(first) && statSync(first, { throwIfNoEntry: false })?.isDirectory() === true
+  const isFolder =
+    first !== "" && !/^\d+$/.test(first) && statSync(first, { throwIfNoEntry: false })?.isDirectory() === true
   const lessons = isFolder ? words.slice(1) : words
   const unknown = lessons.find((lesson) => !all.some(isCalled(lesson)))
-  if (unknown !== undefined) throw new UsageError(`There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`, `There are ${all.map(({ number }) => number).join(", ")}.`)
+  if (unknown !== undefined)
+    throw new UsageError(
+      `There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`,
+      `There are ${all.map(({ number }) => number).join(", ")}.`,
+    )
   nameOf({ ...options, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
@@ -44,7 +49,9 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   if (typeof json === "string") checkFile(json)
 
   const { startVitest } = await import("vitest/node")
-  const filters = all.filter((lesson) => lessons.length === 0 || lessons.some((given) => isCalled(given)(lesson))).map(({ path }) => path)
+  const filters = all
+    .filter((lesson) => lessons.length === 0 || lessons.some((given) => isCalled(given)(lesson)))
+    .map(({ path }) => path)
   const config = join(packageRoot, "vitest.config.ts")
   const { Admission } = await import("../report/admission.ts")
   const { Preparation } = await import("../report/preparation.ts")
@@ -53,10 +60,26 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   const { gitHubReporters } = await import("../report/github.ts")
   // Reporters that are named here take the place of the config's; without the preparation there is nothing to test.
   const forPeople = json === true ? [] : [new TypedLines(), new LessonTable(settings), ...gitHubReporters(settings)]
-  const reporters = json === undefined ? {} : {
-    reporters: [new Admission(settings), new Preparation(settings), ...forPeople, new JsonDocument(settings, typeof json === "string" ? json : undefined)] }
+  const reporters =
+    json === undefined
+      ? {}
+      : {
+          reporters: [
+            new Admission(settings),
+            new Preparation(settings),
+            ...forPeople,
+            new JsonDocument(settings, typeof json === "string" ? json : undefined),
+          ],
+        }
   // The other loaders write beside the dependencies, where an ordinary user may not.
-  await startVitest("test", filters, { root: packageRoot, config, watch: false, run: true, configLoader: "runner", ...reporters })
+  await startVitest("test", filters, {
+    root: packageRoot,
+    config,
+    watch: false,
+    run: true,
+    configLoader: "runner",
+    ...reporters,
+  })
 }
 
 /** A lesson's number may lack the zero before it. */
@@ -80,7 +103,8 @@ class JsonDocument implements Reporter {
     const text = `${JSON.stringify(document, undefined, 2)}\n`
     if (this.#file === undefined) process.stdout.write(text)
     else writeFileSync(this.#file, text)
-    if (document.errors.length > 0 || document.lessons.some(({ tests }) => tests.some(({ counts }) => counts))) process.exitCode = 1
+    if (document.errors.length > 0 || document.lessons.some(({ tests }) => tests.some(({ counts }) => counts)))
+      process.exitCode = 1
   }
 }
 
@@ -89,6 +113,10 @@ function checkFile(file: string): void {
   try {
     writeFileSync(file, "")
   } catch (error) {
-    throw new UsageError(`--json ${file} cannot be written: ${messageOf(error)}.`, "Name a file in a folder that is there, and that you may write to.", { cause: error })
+    throw new UsageError(
+      `--json ${file} cannot be written: ${messageOf(error)}.`,
+      "Name a file in a folder that is there, and that you may write to.",
+      { cause: error },
+    )
   }
 }

@@ -1,9 +1,12 @@
-import { layOut } from "../scaffold/scaffold.ts"
-import { quote } from "../shell.ts"
+import { layOut } from "../curriculum/scaffold/scaffold.ts"
+import { quote } from "../base/shell.ts"
 import type { CommonOptions, Outcome } from "./options.ts"
 
 /** Lays out a learner's folder and says what to do next. @throws UsageError */
-export async function newFolder(given: string, { suite }: CommonOptions & { readonly suite?: string }): Promise<Outcome> {
+export async function newFolder(
+  given: string,
+  { suite }: CommonOptions & { readonly suite?: string },
+): Promise<Outcome> {
   const laidOut = await layOut(given, suite)
   const scripts = laidOut.files.filter((file) => file.endsWith(".sh"))
   const [first = ""] = scripts
@@ -17,7 +20,10 @@ export async function newFolder(given: string, { suite }: CommonOptions & { read
       "  npx byhand watch .      # the same, whenever you save a script",
       "  npx byhand hint 01      # help with it",
       ...(laidOut.suite.startsWith("file:")
-        ? ["", `Its package.json names this suite by its path, ${laidOut.suite}, which CI cannot reach: name what it can install with --suite.`]
+        ? [
+            "",
+            `Its package.json names this suite by its path, ${laidOut.suite}, which CI cannot reach: name what it can install with --suite.`,
+          ]
         : []),
       "",
     ].join("\n"),

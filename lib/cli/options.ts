@@ -1,6 +1,6 @@
 import { releaseFor } from "../binaries/versions.ts"
-import { UsageError } from "../errors.ts"
-import { readSettings, type Settings } from "../settings.ts"
+import { UsageError } from "../base/errors.ts"
+import { readSettings, type Settings } from "../base/settings.ts"
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -24,7 +24,11 @@ const DEFAULT_NAME = "byhand"
 
 /** The settings of the environment, with what the command line says over them. @throws UsageError, for a version that nobody serves too */
 export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
-  const settings = readSettings({ ...process.env, ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }), ...(machine === undefined ? {} : { BYHAND_MACHINE: machine }) })
+  const settings = readSettings({
+    ...process.env,
+    ...(kubernetes === undefined ? {} : { BYHAND_KUBERNETES: kubernetes }),
+    ...(machine === undefined ? {} : { BYHAND_MACHINE: machine }),
+  })
   releaseFor(settings.kubernetes)
   return settings
 }
@@ -32,7 +36,10 @@ export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
 /** The cluster's name, which is its machine's host name too. @throws UsageError where it cannot be one */
 export function nameOf({ name = DEFAULT_NAME }: CommonOptions): string {
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
-    throw new UsageError(`--name ${name} cannot be a host name.`, "Use up to 32 small letters, digits and hyphens, and begin and end with a letter or digit.")
+    throw new UsageError(
+      `--name ${name} cannot be a host name.`,
+      "Use up to 32 small letters, digits and hyphens, and begin and end with a letter or digit.",
+    )
   }
   return name
 }

@@ -1,14 +1,14 @@
 import { readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
-import { httpGet } from "../cluster/http-get.ts"
-import { PORTS } from "../cluster/cluster.ts"
+import { httpGet } from "../clients/http-get.ts"
+import { PORTS } from "../clusters/cluster.ts"
 import { TOKENS_FILE } from "../components/apiserver.ts"
-import { UsageError } from "../errors.ts"
-import type { Machine } from "../machine/machine.ts"
-import { attachMachine } from "../machine/attach.ts"
+import { UsageError } from "../base/errors.ts"
+import type { Machine } from "../machines/machine.ts"
+import { attachMachine } from "../machines/attach.ts"
 import { pki } from "../pki/pki.ts"
-import type { Settings } from "../settings.ts"
+import type { Settings } from "../base/settings.ts"
 import { typed } from "./options.ts"
 
 const PREFIX = "up-"
@@ -45,8 +45,12 @@ export async function findRun(settings: Settings, name: string): Promise<Run | u
 /** All that run, by name. */
 export async function allRuns(settings: Settings): Promise<Run[]> {
   const folders = await readdir(settings.runsDir).catch(() => [])
-  const found = await Promise.all(folders.filter((folder) => folder.startsWith(PREFIX)).sort()
-    .map((folder) => findRun(settings, folder.slice(PREFIX.length))))
+  const found = await Promise.all(
+    folders
+      .filter((folder) => folder.startsWith(PREFIX))
+      .sort()
+      .map((folder) => findRun(settings, folder.slice(PREFIX.length))),
+  )
   return found.filter((run) => run !== undefined)
 }
 
@@ -55,8 +59,12 @@ export async function theRun(settings: Settings, name: string): Promise<Run> {
   const run = await findRun(settings, name)
   if (run !== undefined) return run
   const others = (await allRuns(settings)).map((other) => other.name)
-  throw new UsageError(`No cluster named ${name} is up.`,
-    others.length > 0 ? `Those that are: ${others.join(", ")}; choose one with --name.` : `Start it with: ${typed("up", name)}`)
+  throw new UsageError(
+    `No cluster named ${name} is up.`,
+    others.length > 0
+      ? `Those that are: ${others.join(", ")}; choose one with --name.`
+      : `Start it with: ${typed("up", name)}`,
+  )
 }
 
 /** How to speak with a cluster's apiserver, read from its machine. */
@@ -88,5 +96,8 @@ export async function kubernetesOf(machine: Machine, access: Access | undefined)
 
 /** The address that the host's clients are told, from the kubeconfig that they are given. */
 export async function hasKubeconfig(folder: string): Promise<boolean> {
-  return readFile(kubeconfigOf(folder)).then(() => true, () => false)
+  return readFile(kubeconfigOf(folder)).then(
+    () => true,
+    () => false,
+  )
 }

@@ -1,4 +1,4 @@
-import { enter } from "../machine/enter.ts"
+import { enter } from "../machines/enter.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 import { theRun } from "./runs.ts"
 
@@ -10,5 +10,9 @@ export async function shell(words: readonly string[], options: CommonOptions): P
   const { machine, folder } = await theRun(settingsOf(options), nameOf(options))
   const ignore = () => undefined
   process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for what runs in there.
-  return enter(machine, folder, words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"])
+  return enter(
+    machine,
+    folder,
+    words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"],
+  )
 }

@@ -1,4 +1,4 @@
-import { transcript as render } from "../transcript/transcript.ts"
+import { transcript as render } from "../curriculum/transcript/transcript.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 
 /** The whole workshop as a script for bash. */

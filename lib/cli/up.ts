@@ -6,20 +6,20 @@ import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { Cluster, PORTS } from "../cluster/cluster.ts"
-import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../cluster/equipment.ts"
-import { httpGet } from "../cluster/http-get.ts"
-import { admit, makeRunsDir } from "../door.ts"
-import { RemediedError, UsageError } from "../errors.ts"
+import { Cluster, PORTS } from "../clusters/cluster.ts"
+import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
+import { httpGet } from "../clients/http-get.ts"
+import { admit, makeRunsDir } from "../machines/admission.ts"
+import { RemediedError, UsageError } from "../base/errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
-import { identify, isAlive } from "../machine/identity.ts"
-import { choosePrivilege } from "../machine/privilege.ts"
-import { chooseKind, prepareMachine, startMachine } from "../machine/start.ts"
-import { terminalProgress } from "../progress-terminal.ts"
-import { sabotageOf } from "../sabotage/all.ts"
-import { Saboteur } from "../sabotage/saboteur.ts"
-import { packageRoot, type Settings } from "../settings.ts"
-import { quote } from "../shell.ts"
+import { identify, isAlive } from "../machines/identity.ts"
+import { choosePrivilege } from "../machines/privilege.ts"
+import { chooseKind, prepareMachine, startMachine } from "../machines/start.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import { sabotageOf } from "../proof/sabotage/all.ts"
+import { Saboteur } from "../proof/sabotage/saboteur.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
+import { quote } from "../base/shell.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { accessOf, findRun, hasKubeconfig, idOf, kubeconfigOf, kubernetesOf, relayOf, type Run } from "./runs.ts"
 
@@ -40,7 +40,11 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   const name = nameOf(options)
   const folder = join(settings.runsDir, idOf(name))
   const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // Nobody has made it yet.
-  if (isAlive(owner)) throw new UsageError(`${name} is being started already, by process ${owner.split(" ")[0]}.`, "Wait for it, or give the new one another --name.")
+  if (isAlive(owner))
+    throw new UsageError(
+      `${name} is being started already, by process ${owner.split(" ")[0]}.`,
+      "Wait for it, or give the new one another --name.",
+    )
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
   const sabotage = settings.sabotage === undefined ? undefined : sabotageOf(settings.sabotage)
@@ -50,18 +54,30 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
 
   const milliseconds: Milestones = {}
-  const reached = (milestone: string) => { milliseconds[milestone] = Math.round(performance.now()) }
+  const reached = (milestone: string) => {
+    milliseconds[milestone] = Math.round(performance.now())
+  }
   const progress = terminalProgress()
   await prepareMachine(settings, progress)
-  const withContainers = await chooseKind(settings) === "container" || await choosePrivilege(settings.privilege) !== "user"
-  const equipment = await equip(withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1, settings, progress)
+  const withContainers =
+    (await chooseKind(settings)) === "container" || (await choosePrivilege(settings.privilege)) !== "user"
+  const equipment = await equip(
+    withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1,
+    settings,
+    progress,
+  )
   reached("equipped")
   const started = await startMachine({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
   const saboteur = sabotage && new Saboteur(sabotage, started.machine, settings)
   try {
     if (options.empty !== true) {
-      const cluster = new Cluster({ machine: started.machine, images: equipment.images, patience: settings.patience, alter: saboteur?.alter })
+      const cluster = new Cluster({
+        machine: started.machine,
+        images: equipment.images,
+        patience: settings.patience,
+        alter: saboteur?.alter,
+      })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }
     await started.detach()
@@ -70,37 +86,59 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
     throw error
   }
   return {
-    text: `${name} is up after ${(performance.now() / 1000).toFixed(1)} s${options.empty === true ? ", with nothing running in it" : `: Kubernetes ${settings.kubernetes}`}.\n`
-      + (started.machine.privileged || options.empty === true ? "" : `It has no Node: ${started.machine.lacks ?? ""}.\n`)
-      + await howToUse(name, started.folder),
-    data: { name, folder: started.folder, kubeconfig: options.empty === true ? null : kubeconfigOf(started.folder), kubernetes: settings.kubernetes, milliseconds },
+    text:
+      `${name} is up after ${(performance.now() / 1000).toFixed(1)} s${options.empty === true ? ", with nothing running in it" : `: Kubernetes ${settings.kubernetes}`}.\n` +
+      (started.machine.privileged || options.empty === true
+        ? ""
+        : `It has no Node: ${started.machine.lacks ?? ""}.\n`) +
+      (await howToUse(name, started.folder)),
+    data: {
+      name,
+      folder: started.folder,
+      kubeconfig: options.empty === true ? null : kubeconfigOf(started.folder),
+      kubernetes: settings.kubernetes,
+      milliseconds,
+    },
   }
 }
 
 async function alreadyUp({ name, machine, folder, since }: Run, options: CommonOptions): Promise<Outcome> {
   const kubernetes = await kubernetesOf(machine, await accessOf(machine))
   if (options.kubernetes !== undefined && kubernetes !== undefined && kubernetes !== settingsOf(options).kubernetes) {
-    throw new UsageError(`${name} is up already, with Kubernetes ${kubernetes}.`, `End it first with ${typed("down", name)}, or give the new one another --name.`)
+    throw new UsageError(
+      `${name} is up already, with Kubernetes ${kubernetes}.`,
+      `End it first with ${typed("down", name)}, or give the new one another --name.`,
+    )
   }
   return {
     text: `${name} is up already, since ${since.toLocaleString("sv")}.\n${await howToUse(name, folder)}`,
-    data: { name, folder, kubeconfig: await hasKubeconfig(folder) ? kubeconfigOf(folder) : null, kubernetes: kubernetes ?? null, since },
+    data: {
+      name,
+      folder,
+      kubeconfig: (await hasKubeconfig(folder)) ? kubeconfigOf(folder) : null,
+      kubernetes: kubernetes ?? null,
+      since,
+    },
   }
 }
 
 async function howToUse(name: string, folder: string): Promise<string> {
   return [
-    ...(await hasKubeconfig(folder) ? [`export KUBECONFIG=${quote([kubeconfigOf(folder)])}`] : []),
+    ...((await hasKubeconfig(folder)) ? [`export KUBECONFIG=${quote([kubeconfigOf(folder)])}`] : []),
     `A shell inside, with kubectl, etcdctl and ctr: ${typed("shell", name)}`,
     `What runs:                                     ${typed("status", name)}`,
     `The end of it:                                 ${typed("down", name)}`,
-  ].map((line) => `${line}\n`).join("")
+  ]
+    .map((line) => `${line}\n`)
+    .join("")
 }
 
 /** The API first and alone, since a person can work with it before there is a Node; the rest as soon as it answers. */
 async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
   const { machine } = cluster
-  const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() => reached("namespace"))
+  const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() =>
+    reached("namespace"),
+  )
   const runtime = machine.privileged ? namespace.then(() => cluster.startRuntime()) : undefined
   await Promise.all([cluster.etcd.start(), cluster.apiserver.start(), runtime])
   await cluster.up()
@@ -111,30 +149,58 @@ async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone
 }
 
 /** Waits for what comes by itself once the components run. */
-async function until(what: string, cluster: Cluster, settings: Settings, path: string, isReady: (body: string) => boolean): Promise<void> {
+async function until(
+  what: string,
+  cluster: Cluster,
+  settings: Settings,
+  path: string,
+  isReady: (body: string) => boolean,
+): Promise<void> {
   const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
   for (;;) {
-    const answer = await httpGet(cluster.machine, { port: PORTS.apiserver, path, ca: await cluster.ca(), token: cluster.token }).catch(() => undefined)
+    const answer = await httpGet(cluster.machine, {
+      port: PORTS.apiserver,
+      path,
+      ca: await cluster.ca(),
+      token: cluster.token,
+    }).catch(() => undefined)
     if (answer?.status === 200 && isReady(answer.body)) return
-    if (performance.now() > deadline) throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS.")
+    if (performance.now() > deadline)
+      throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS.")
     await sleep(POLL_INTERVAL)
   }
 }
 
-const node = z.object({ status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }) })
+const node = z.object({
+  status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
+})
 
 function isReadyNode(body: string): boolean {
-  return node.parse(JSON.parse(body)).status.conditions.some(({ type, status }) => type === "Ready" && status === "True")
+  return node
+    .parse(JSON.parse(body))
+    .status.conditions.some(({ type, status }) => type === "Ready" && status === "True")
 }
 
 /** A port of the host that leads to the apiserver for as long as the machine lives, and a kubeconfig that names it. */
 async function openToHost(cluster: Cluster, folder: string): Promise<void> {
-  const relay = spawn(process.execPath, [join(packageRoot, "dist", "cli", "relay.js"), folder, String(PORTS.apiserver)],
-    { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] })
+  const relay = spawn(
+    process.execPath,
+    [join(packageRoot, "dist", "cli", "relay.js"), folder, String(PORTS.apiserver)],
+    { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] },
+  )
   relay.unref()
   const address: unknown[] = await Promise.race([once(relay.stdout, "data"), once(relay, "exit").then(() => [])])
-  if (relay.pid === undefined || address.length === 0) throw new RelayError("The process that forwards a port to the machine has ended.", "Try again.")
+  if (relay.pid === undefined || address.length === 0)
+    throw new RelayError("The process that forwards a port to the machine has ended.", "Try again.")
   relay.stdout.destroy()
   await writeFile(relayOf(folder), identify(relay.pid))
-  await writeFile(kubeconfigOf(folder), kubeconfig({ server: `https://${String(address[0]).trim()}`, ca: { pem: await cluster.ca() }, token: cluster.token }), { mode: 0o600 })
+  await writeFile(
+    kubeconfigOf(folder),
+    kubeconfig({
+      server: `https://${String(address[0]).trim()}`,
+      ca: { pem: await cluster.ca() },
+      token: cluster.token,
+    }),
+    { mode: 0o600 },
+  )
 }

@@ -4,15 +4,15 @@ import { once } from "node:events"
 import { watch as watchFolder } from "node:fs"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { equip } from "../cluster/equipment.ts"
-import { admit } from "../door.ts"
-import { messageOf } from "../errors.ts"
-import { allLessons } from "../lessons.ts"
-import { LIMITS_OF_SCRIPTS } from "../machine/limits.ts"
-import { prepareMachine, startMachine } from "../machine/start.ts"
-import { terminalProgress } from "../progress-terminal.ts"
-import { packageRoot } from "../settings.ts"
-import { readFolder, type Folder } from "../subject/folder.ts"
+import { equip } from "../clusters/equipment.ts"
+import { admit } from "../machines/admission.ts"
+import { messageOf } from "../base/errors.ts"
+import { allLessons } from "../curriculum/lessons.ts"
+import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
+import { prepareMachine, startMachine } from "../machines/start.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import { packageRoot } from "../base/settings.ts"
+import { readFolder, type Folder } from "../subjects/folder.ts"
 import { settingsOf, type CommonOptions } from "./options.ts"
 
 /** An editor writes a file in several steps (milliseconds). */
@@ -38,11 +38,13 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   const loop = async (): Promise<never> => {
     let lesson = lessons[0]
     for (;;) {
-      if (lesson !== undefined && await passes(folder.path, lesson, id)) {
+      if (lesson !== undefined && (await passes(folder.path, lesson, id))) {
         lesson = lessons[lessons.indexOf(lesson) + 1]
         if (lesson !== undefined) continue
       }
-      process.stdout.write(`\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; Ctrl-C ends it.\n`)
+      process.stdout.write(
+        `\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; Ctrl-C ends it.\n`,
+      )
       const changed = await nextChange(folder)
       folder = changed.folder
       // What stands below the lesson at hand is graded again where it is that which has changed.
@@ -59,8 +61,11 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
 }
 
 async function passes(folder: string, lesson: string, machine: string): Promise<boolean> {
-  const { exitCode } = await execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson],
-    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_RUN: machine } })
+  const { exitCode } = await execa(
+    process.execPath,
+    [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson],
+    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_RUN: machine } },
+  )
   return exitCode === 0
 }
 
@@ -70,9 +75,15 @@ async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: st
   try {
     for (;;) {
       // First of all what was saved while the lesson ran.
-      const folder = await readFolder(before.path).catch((error: unknown) => { process.stderr.write(`${messageOf(error)}\n`) })
-      const changed = folder?.scripts.filter(({ name, fingerprint }) => before.scripts.find((script) => script.name === name)?.fingerprint !== fingerprint) ?? []
-      if (folder !== undefined && changed.length > 0) return { folder, lessons: changed.map(({ lesson }) => String(lesson).padStart(2, "0")) }
+      const folder = await readFolder(before.path).catch((error: unknown) => {
+        process.stderr.write(`${messageOf(error)}\n`)
+      })
+      const changed =
+        folder?.scripts.filter(
+          ({ name, fingerprint }) => before.scripts.find((script) => script.name === name)?.fingerprint !== fingerprint,
+        ) ?? []
+      if (folder !== undefined && changed.length > 0)
+        return { folder, lessons: changed.map(({ lesson }) => String(lesson).padStart(2, "0")) }
       await once(watcher, "change")
       await sleep(SETTLE)
     }

@@ -1,6 +1,6 @@
 import type { Command, CommanderError } from "commander"
-import { UsageError } from "../errors.ts"
-import { nearest } from "../nearest.ts"
+import { UsageError } from "../base/errors.ts"
+import { nearest } from "../base/nearest.ts"
 
 /** What is wrong with the words on a command line, in a line, with the nearest right one. @param command the one that was being read */
 export function wrongUse({ code, message }: CommanderError, command: Command): UsageError {
@@ -8,11 +8,20 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
   const names = (command.parent ?? command).commands.map((each) => each.name())
   switch (code) {
     case "commander.unknownCommand":
-      return new UsageError(`There is no command ${given}.`, `Did you mean ${nearest(given, names)}? There are ${names.join(", ")}.`)
+      return new UsageError(
+        `There is no command ${given}.`,
+        `Did you mean ${nearest(given, names)}? There are ${names.join(", ")}.`,
+      )
     case "commander.help":
-      return new UsageError("A command is missing, or there is none of that name.", `There are ${names.join(", ")}; npx byhand --help tells what each does.`)
+      return new UsageError(
+        "A command is missing, or there is none of that name.",
+        `There are ${names.join(", ")}; npx byhand --help tells what each does.`,
+      )
     case "commander.unknownOption":
-      return new UsageError(`There is no flag ${given} ${command.parent === null ? "before a command" : `of byhand ${command.name()}`}.`, flagsOf(command, given))
+      return new UsageError(
+        `There is no flag ${given} ${command.parent === null ? "before a command" : `of byhand ${command.name()}`}.`,
+        flagsOf(command, given),
+      )
     case "commander.excessArguments":
       return new UsageError(`byhand ${command.name()} takes fewer words.`, usageOf(command))
     case "commander.missingArgument":
@@ -20,7 +29,10 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     case "commander.optionMissingArgument":
       return new UsageError(`${given.split(" ")[0] ?? ""} lacks its value.`, `Write it after a space: ${given}`)
     default:
-      return new UsageError(`${message.replace(/^error: /, "").replaceAll("\n", " ")}.`, "npx byhand --help tells what there is.")
+      return new UsageError(
+        `${message.replace(/^error: /, "").replaceAll("\n", " ")}.`,
+        "npx byhand --help tells what there is.",
+      )
   }
 }
 
@@ -38,7 +50,8 @@ function flagsOf(command: Command, given?: string): string {
 export function once(flag: string): (value: string, earlier: string | undefined) => string {
   return (value, earlier) => {
     if (value === "") throw new UsageError(`${flag} is empty.`, "Give it a value, or leave it out.")
-    if (earlier !== undefined) throw new UsageError(`${flag} is given twice, as ${earlier} and as ${value}.`, "Give it once.")
+    if (earlier !== undefined)
+      throw new UsageError(`${flag} is given twice, as ${earlier} and as ${value}.`, "Give it once.")
     return value
   }
 }

@@ -1,6 +1,6 @@
 import waitOn from "wait-on"
-import { RemediedError } from "../errors.ts"
-import type { Machine } from "../machine/machine.ts"
+import { RemediedError } from "../base/errors.ts"
+import type { Machine } from "../machines/machine.ts"
 
 /** Nobody answered with 200 in the time that was given. */
 export class NoAnswerError extends RemediedError {}
@@ -14,6 +14,10 @@ export async function answers(machine: Machine, host: string, port: number, time
   try {
     await waitOn({ resources: [`http-get://${forward.address}/`], interval: 50, timeout })
   } catch (error) {
-    throw new NoAnswerError(`http://${host}:${port}/ did not answer with 200 within ${timeout} ms.`, `Try it on the machine: curl -i http://${host}:${port}/`, { cause: error })
+    throw new NoAnswerError(
+      `http://${host}:${port}/ did not answer with 200 within ${timeout} ms.`,
+      `Try it on the machine: curl -i http://${host}:${port}/`,
+      { cause: error },
+    )
   }
 }

@@ -1,4 +1,4 @@
-import { RemediedError } from "../errors.ts"
+import { RemediedError } from "../base/errors.ts"
 import type { Command } from "./command.ts"
 
 /** A Pod's status names a container that does not run. */
@@ -10,7 +10,14 @@ export class UnknownContainerError extends RemediedError {}
  */
 export async function containerPid({ ctr }: { ctr: Command }, containerId: string): Promise<number> {
   const id = containerId.replace("containerd://", "")
-  const row = (await ctr("--namespace k8s.io tasks ls")).split("\n").map((line) => line.split(/\s+/)).find(([name]) => name === id)
-  if (row === undefined) throw new UnknownContainerError(`containerd runs no container ${id === "" ? "for the Pod" : id}.`, "Compare: ctr --namespace k8s.io tasks ls; kubectl get pods -o yaml")
+  const row = (await ctr("--namespace k8s.io tasks ls"))
+    .split("\n")
+    .map((line) => line.split(/\s+/))
+    .find(([name]) => name === id)
+  if (row === undefined)
+    throw new UnknownContainerError(
+      `containerd runs no container ${id === "" ? "for the Pod" : id}.`,
+      "Compare: ctr --namespace k8s.io tasks ls; kubectl get pods -o yaml",
+    )
   return Number(row[1])
 }

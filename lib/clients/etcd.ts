@@ -23,10 +23,16 @@ export class EtcdClient implements Disposable {
   readonly #client: Etcd3
 
   constructor(address: string, tls?: ClientTls) {
-    const identity = tls?.certificate === undefined || tls.key === undefined ? {} : { certChain: tls.certificate, privateKey: tls.key }
+    const identity =
+      tls?.certificate === undefined || tls.key === undefined ? {} : { certChain: tls.certificate, privateKey: tls.key }
     this.#client = new Etcd3({
       hosts: `${tls === undefined ? "http" : "https"}://${address}`,
-      ...(tls === undefined ? {} : { credentials: { rootCertificate: tls.ca, ...identity }, grpcOptions: { "grpc.ssl_target_name_override": tls.host } }),
+      ...(tls === undefined
+        ? {}
+        : {
+            credentials: { rootCertificate: tls.ca, ...identity },
+            grpcOptions: { "grpc.ssl_target_name_override": tls.host },
+          }),
       defaultCallOptions: () => ({ deadline: Date.now() + 10_000 }),
     })
   }

@@ -1,5 +1,5 @@
 import type { CoordinationV1Api, CoreV1Api } from "@kubernetes/client-node"
-import type { Access } from "../discovery/access.ts"
+import type { Access } from "../components/discovery/access.ts"
 
 /** The Kubernetes API, typed. */
 export interface Kubernetes {
@@ -24,13 +24,15 @@ export async function kubernetes({ portable }: Access, address: string, limit: n
     baseServer: new k8s.ServerConfiguration(`https://${address}`, {}),
     authMethods: { default: config },
     // By itself it waits for an answer as long as the operating system does.
-    promiseMiddleware: [{
-      pre: (request) => {
-        request.setSignal(AbortSignal.timeout(limit))
-        return Promise.resolve(request)
+    promiseMiddleware: [
+      {
+        pre: (request) => {
+          request.setSignal(AbortSignal.timeout(limit))
+          return Promise.resolve(request)
+        },
+        post: (response) => Promise.resolve(response),
       },
-      post: (response) => Promise.resolve(response),
-    }],
+    ],
   })
   return { core: new k8s.CoreV1Api(configuration), coordination: new k8s.CoordinationV1Api(configuration) }
 }

@@ -1,4 +1,4 @@
-import type { Machine } from "../machine/machine.ts"
+import type { Machine } from "../machines/machine.ts"
 
 /** A TCP socket of the machine, and the process that holds it. */
 export interface TcpSocket {
@@ -28,7 +28,10 @@ export function connectionsTo(machine: Machine, port: number): Promise<TcpSocket
 export async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
   const { stdout } = await machine.run(["ss", "--tcp", "--numeric", "--processes", "--no-header", ...filter])
   return stdout.split("\n").flatMap((line) => {
-    const holders = [...line.matchAll(/\("([^"]*)",pid=(\d+)/g)].map(([, program = "", pid]) => ({ program, pid: Number(pid) }))
+    const holders = [...line.matchAll(/\("([^"]*)",pid=(\d+)/g)].map(([, program = "", pid]) => ({
+      program,
+      pid: Number(pid),
+    }))
     // Whoever starts a program is two processes for a moment, of which the later one is listed first.
     const holder = holders.filter(({ program }) => program === holders[0]?.program).toSorted((a, b) => a.pid - b.pid)[0]
     const fields = line.trim().split(/\s+/)

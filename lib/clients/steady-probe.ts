@@ -7,7 +7,9 @@ export interface Tally {
 }
 
 /** Asks again and again, one request after another, until it is stopped. */
-export function steadyProbe(ask: () => Promise<{ status: number }>): AsyncDisposable & { tally: Tally; stop: () => Promise<Tally> } {
+export function steadyProbe(
+  ask: () => Promise<{ status: number }>,
+): AsyncDisposable & { tally: Tally; stop: () => Promise<Tally> } {
   const PAUSE = 10 // Milliseconds.
   const tally = { answered: 0, lost: 0 }
   let stopped = false
@@ -18,6 +20,16 @@ export function steadyProbe(ask: () => Promise<{ status: number }>): AsyncDispos
       await sleep(PAUSE)
     }
   })()
-  const stop = async () => { stopped = true; await asking; return tally }
-  return { tally, stop, [Symbol.asyncDispose]: async () => { await stop() } }
+  const stop = async () => {
+    stopped = true
+    await asking
+    return tally
+  }
+  return {
+    tally,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop()
+    },
+  }
 }

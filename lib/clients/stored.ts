@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import protobuf from "protobufjs"
-import { RemediedError } from "../errors.ts"
-import { packageRoot } from "../settings.ts"
+import { RemediedError } from "../base/errors.ts"
+import { packageRoot } from "../base/settings.ts"
 
 /** What lies at a key is no object of Kubernetes. */
 export class NotStoredError extends RemediedError {}
@@ -24,13 +24,20 @@ export function encodingOf(bytes: Buffer): "json" | "protobuf" | undefined {
 export async function decode(bytes: Buffer): Promise<unknown> {
   const encoding = encodingOf(bytes)
   if (encoding === "json") return JSON.parse(bytes.toString())
-  if (encoding === undefined) throw new NotStoredError(`What etcd holds there is neither JSON nor protobuf: ${JSON.stringify(bytes.subarray(0, 40).toString())}.`, "Look at it: etcdctl get KEY --print-value-only | head -c 100")
+  if (encoding === undefined)
+    throw new NotStoredError(
+      `What etcd holds there is neither JSON nor protobuf: ${JSON.stringify(bytes.subarray(0, 40).toString())}.`,
+      "Look at it: etcdctl get KEY --print-value-only | head -c 100",
+    )
   const root = await (known ??= protobuf.load(join(packageRoot, "fixtures", "stored.proto")))
   const plain = (type: string, raw: Uint8Array) => {
     const message = root.lookupType(type)
     return message.toObject(message.decode(raw), { bytes: String })
   }
-  const unknown = plain("Unknown", bytes.subarray(MAGIC.length)) as { typeMeta?: { kind?: string; apiVersion?: string }; raw?: string } // As the message is declared.
+  const unknown = plain("Unknown", bytes.subarray(MAGIC.length)) as {
+    typeMeta?: { kind?: string; apiVersion?: string }
+    raw?: string
+  } // As the message is declared.
   const kind = unknown.typeMeta?.kind ?? "Object"
   const type = root.get(kind) === null ? "Object" : kind
   return { ...unknown.typeMeta, ...plain(type, Buffer.from(unknown.raw ?? "", "base64")) }

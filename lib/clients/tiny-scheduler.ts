@@ -7,7 +7,9 @@ export function tinyScheduler({ core }: Kubernetes, schedulerName: string): Asyn
   const scheduling = (async () => {
     while (!stopped) {
       const [node] = (await core.listNode()).items
-      const pods = (await core.listPodForAllNamespaces({ fieldSelector: `spec.schedulerName=${schedulerName},spec.nodeName=` })).items
+      const pods = (
+        await core.listPodForAllNamespaces({ fieldSelector: `spec.schedulerName=${schedulerName},spec.nodeName=` })
+      ).items
       for (const { metadata } of node === undefined ? [] : pods) {
         const [name = "", namespace = ""] = [metadata?.name, metadata?.namespace]
         const target = { apiVersion: "v1", kind: "Node", name: node?.metadata?.name ?? "" }
@@ -18,5 +20,10 @@ export function tinyScheduler({ core }: Kubernetes, schedulerName: string): Asyn
   })()
   // Where it fails, Pods stay unbound: that is what whoever waits for them tells.
   const ended = scheduling.catch(() => undefined)
-  return { [Symbol.asyncDispose]: async () => { stopped = true; await ended } }
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stopped = true
+      await ended
+    },
+  }
 }

@@ -14,7 +14,11 @@ export const TOKENS_FILE = "/etc/kubernetes/tokens.csv"
 
 /** kube-apiserver as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ */
 export function apiserver({ etcdPort, port, token, storage }: ApiserverOptions): Component {
-  const json: Flag = { flag: "--storage-media-type", value: "application/json", why: "objects can be read in etcd; the default is protobuf" }
+  const json: Flag = {
+    flag: "--storage-media-type",
+    value: "application/json",
+    why: "objects can be read in etcd; the default is protobuf",
+  }
   return {
     name: "kube-apiserver",
     binary: "kube-apiserver",
@@ -27,16 +31,35 @@ export function apiserver({ etcdPort, port, token, storage }: ApiserverOptions):
       { flag: "--authorization-mode", value: "AlwaysAllow" },
       { flag: "--service-account-issuer", value: "https://kubernetes.default.svc", why: "demanded since 1.20" },
       { flag: "--service-account-key-file", value: pki.serviceAccount.public, why: "demanded with the issuer" },
-      { flag: "--service-account-signing-key-file", value: pki.serviceAccount.private, why: "demanded with the issuer" },
-      { flag: "--tls-cert-file", value: pki.apiserver.certificate, why: "signed by a CA that clients can verify, instead of by itself" },
+      {
+        flag: "--service-account-signing-key-file",
+        value: pki.serviceAccount.private,
+        why: "demanded with the issuer",
+      },
+      {
+        flag: "--tls-cert-file",
+        value: pki.apiserver.certificate,
+        why: "signed by a CA that clients can verify, instead of by itself",
+      },
       { flag: "--tls-private-key-file", value: pki.apiserver.key, why: "goes with the certificate" },
-      { flag: "--kubelet-certificate-authority", value: pki.ca.certificate, why: "kubectl logs and exec: the kubelet is who it says" },
-      { flag: "--kubelet-client-certificate", value: pki.kubeletClient.certificate, why: "kubectl logs and exec: the kubelet refuses strangers" },
+      {
+        flag: "--kubelet-certificate-authority",
+        value: pki.ca.certificate,
+        why: "kubectl logs and exec: the kubelet is who it says",
+      },
+      {
+        flag: "--kubelet-client-certificate",
+        value: pki.kubeletClient.certificate,
+        why: "kubectl logs and exec: the kubelet refuses strangers",
+      },
       { flag: "--kubelet-client-key", value: pki.kubeletClient.key, why: "goes with the certificate" },
       { flag: "--advertise-address", value: "127.0.0.1", why: "it listens there and nowhere else" },
       { flag: "--endpoint-reconciler-type", value: "none", why: "an Endpoints object may not hold a loopback address" },
-      { flag: "--disable-admission-plugins", value: "ServiceAccount,TaintNodesByCondition",
-        why: "no controller-manager runs that would make ServiceAccounts and lift the not-ready taint" },
+      {
+        flag: "--disable-admission-plugins",
+        value: "ServiceAccount,TaintNodesByCondition",
+        why: "no controller-manager runs that would make ServiceAccounts and lift the not-ready taint",
+      },
       ...(storage === "json" ? [json] : []),
     ],
     files: [{ path: TOKENS_FILE, content: `${token},admin,admin,"system:masters"\n`, mode: 0o600 }],

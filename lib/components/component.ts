@@ -39,8 +39,11 @@ export interface Component {
 
 /** The command line as words. */
 export function argvOf(component: Component): string[] {
-  return [component.binary, ...(component.subcommand ?? []),
-    ...component.flags.map(({ flag, value }) => (value === undefined ? flag : `${flag}=${value}`))]
+  return [
+    component.binary,
+    ...(component.subcommand ?? []),
+    ...component.flags.map(({ flag, value }) => (value === undefined ? flag : `${flag}=${value}`)),
+  ]
 }
 
 /** Where a component's output goes on its machine. */

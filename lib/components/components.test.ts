@@ -9,21 +9,43 @@ import { scheduler } from "./scheduler.ts"
 
 const api = { etcdPort: 2379, port: 6443, token: "t0ken", storage: "json" } as const
 const all = [
-  etcd({ dataDir: "/var/lib/etcd", port: 2379 }), apiserver(api), scheduler({ port: 10259 }),
-  registry({ port: 5000 }), kubelet({ port: 10250, nodeIp: "10.77.0.2" }),
+  etcd({ dataDir: "/var/lib/etcd", port: 2379 }),
+  apiserver(api),
+  scheduler({ port: 10259 }),
+  registry({ port: 5000 }),
+  kubelet({ port: 10250, nodeIp: "10.77.0.2" }),
   containerd({ pauseImage: "registry.k8s.io/pause:3.10", registryPort: 5000, mayAdjustOomScore: false }),
 ]
 /** The flags that the workshop itself types: those that need no reason. */
-const workshop = (component: Component) => argvOf({ ...component, flags: component.flags.filter(({ why }) => why === undefined) })
+const workshop = (component: Component) =>
+  argvOf({ ...component, flags: component.flags.filter(({ why }) => why === undefined) })
 
 test("the workshop's flags, exactly", () => {
-  expect(workshop(etcd({ dataDir: "/var/lib/etcd", port: 2379 }))).toEqual(["etcd", "--data-dir=/var/lib/etcd",
-    "--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379"])
-  expect(workshop(apiserver({ ...api, storage: "protobuf" }))).toEqual(["kube-apiserver", "--etcd-servers=http://127.0.0.1:2379",
-    "--service-cluster-ip-range=10.0.0.0/24", "--bind-address=127.0.0.1", "--secure-port=6443",
-    "--token-auth-file=/etc/kubernetes/tokens.csv", "--authorization-mode=AlwaysAllow"])
-  expect(workshop(scheduler({ port: 10259 }))).toEqual(["kube-scheduler", "--kubeconfig=/root/.kube/config", "--secure-port=10259"])
-  expect(workshop(kubelet({ port: 10250, nodeIp: "10.77.0.2" }))).toEqual(["kubelet", "--kubeconfig=/root/.kube/config", "--config=/etc/kubernetes/kubelet.yaml"])
+  expect(workshop(etcd({ dataDir: "/var/lib/etcd", port: 2379 }))).toEqual([
+    "etcd",
+    "--data-dir=/var/lib/etcd",
+    "--listen-client-urls=http://127.0.0.1:2379",
+    "--advertise-client-urls=http://127.0.0.1:2379",
+  ])
+  expect(workshop(apiserver({ ...api, storage: "protobuf" }))).toEqual([
+    "kube-apiserver",
+    "--etcd-servers=http://127.0.0.1:2379",
+    "--service-cluster-ip-range=10.0.0.0/24",
+    "--bind-address=127.0.0.1",
+    "--secure-port=6443",
+    "--token-auth-file=/etc/kubernetes/tokens.csv",
+    "--authorization-mode=AlwaysAllow",
+  ])
+  expect(workshop(scheduler({ port: 10259 }))).toEqual([
+    "kube-scheduler",
+    "--kubeconfig=/root/.kube/config",
+    "--secure-port=10259",
+  ])
+  expect(workshop(kubelet({ port: 10250, nodeIp: "10.77.0.2" }))).toEqual([
+    "kubelet",
+    "--kubeconfig=/root/.kube/config",
+    "--config=/etc/kubernetes/kubelet.yaml",
+  ])
   expect(argvOf(registry({ port: 5000 }))).toEqual(["crane", "registry", "serve", "--address=127.0.0.1:5000"])
 })
 
@@ -41,7 +63,9 @@ test("nothing skips verification, takes strangers, or listens beyond loopback", 
 
 test("the token is in a file for its owner alone, and on no command line", () => {
   const component = apiserver(api)
-  expect(component.files).toEqual([{ path: "/etc/kubernetes/tokens.csv", content: 't0ken,admin,admin,"system:masters"\n', mode: 0o600 }])
+  expect(component.files).toEqual([
+    { path: "/etc/kubernetes/tokens.csv", content: 't0ken,admin,admin,"system:masters"\n', mode: 0o600 },
+  ])
   expect(argvOf(component).join(" ")).not.toContain("t0ken")
 })
 
@@ -51,7 +75,8 @@ test("a reason is a clause, every component has a log of its own name", () => {
 })
 
 test("containerd may adjust OOM scores only where the machine may", () => {
-  const content = (mayAdjustOomScore: boolean) => containerd({ pauseImage: "p", registryPort: 1, mayAdjustOomScore }).files[0]?.content
+  const content = (mayAdjustOomScore: boolean) =>
+    containerd({ pauseImage: "p", registryPort: 1, mayAdjustOomScore }).files[0]?.content
   expect(content(false)).toContain("restrict_oom_score_adj = true")
   expect(content(true)).toContain("restrict_oom_score_adj = false")
 })

@@ -53,7 +53,10 @@ state = "/run/containerd"
 
 /** Images of a public registry come from the one on loopback. https://github.com/containerd/containerd/blob/main/docs/hosts.md */
 function mirror(host: string, port: number): ComponentFile {
-  return { path: `${CERTS}/${host}/hosts.toml`, content: `[host."http://127.0.0.1:${port}"]\n  capabilities = ["pull", "resolve"]\n` }
+  return {
+    path: `${CERTS}/${host}/hosts.toml`,
+    content: `[host."http://127.0.0.1:${port}"]\n  capabilities = ["pull", "resolve"]\n`,
+  }
 }
 
 /** A bridge on this Node, with addresses handed out by host-local. https://www.cni.dev/plugins/current/main/bridge/ */

@@ -17,7 +17,11 @@ export function etcd({ dataDir, port }: EtcdOptions): Component {
       { flag: "--listen-client-urls", value: client },
       { flag: "--advertise-client-urls", value: client },
       { flag: "--heartbeat-interval", value: "10", why: "a single member hears nobody: it may elect itself at once" },
-      { flag: "--election-timeout", value: "100", why: "at most a tenth of a second until it does; ten heartbeats are the least that etcd takes" },
+      {
+        flag: "--election-timeout",
+        value: "100",
+        why: "at most a tenth of a second until it does; ten heartbeats are the least that etcd takes",
+      },
     ],
     files: [],
     port,

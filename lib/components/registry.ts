@@ -6,9 +6,7 @@ export function registry({ port }: { readonly port: number }): Component {
     name: "registry",
     binary: "crane",
     subcommand: ["registry", "serve"],
-    flags: [
-      { flag: "--address", value: `127.0.0.1:${port}` },
-    ],
+    flags: [{ flag: "--address", value: `127.0.0.1:${port}` }],
     files: [],
     port,
     ready: { by: "http", port, path: "/v2/", tls: false },

@@ -17,13 +17,20 @@ interface Judged {
 }
 
 /** What a component shows does not hold: names $1 its file, $2 and $3 what is told. */
-export function certificate(name: ComponentName, tell: (judged: Judged) => readonly [evidence: string, ...names: string[]] | undefined): Sign {
+export function certificate(
+  name: ComponentName,
+  tell: (judged: Judged) => readonly [evidence: string, ...names: string[]] | undefined,
+): Sign {
   return (seen): Shown | undefined => {
     const component = componentOf(seen, name)
-    const isInQuestion = component !== undefined && (isUnwell(component) || seen.complaint.includes(name) || /certificate|x509|status 60/.test(seen.complaint))
+    const isInQuestion =
+      component !== undefined &&
+      (isUnwell(component) || seen.complaint.includes(name) || /certificate|x509|status 60/.test(seen.complaint))
     const judged = isInQuestion ? judge(seen, name) : undefined
     const told = judged === undefined ? undefined : tell(judged)
-    return judged === undefined || told === undefined ? undefined : { evidence: told[0], names: [judged.path, ...told.slice(1)] }
+    return judged === undefined || told === undefined
+      ? undefined
+      : { evidence: told[0], names: [judged.path, ...told.slice(1)] }
   }
 }
 
@@ -33,8 +40,16 @@ function judge(seen: Observation, name: ComponentName): Judged | undefined {
   const caPath = /certificate-authority: *(\S+)/.exec(kubeconfig)?.[1] ?? ""
   const shown = parse(seen.files.get(path))
   if (shown === undefined) return undefined
-  const host = name === "kube-apiserver" ? /server: *"?https:\/\/([^:/\s"]+)/.exec(kubeconfig)?.[1] ?? "127.0.0.1" : "127.0.0.1"
-  return { path, certificate: shown, caPath, ca: parse(seen.files.get(caPath)), host, now: new Date(seen.looks.get("date -u") ?? Date.now()) }
+  const host =
+    name === "kube-apiserver" ? (/server: *"?https:\/\/([^:/\s"]+)/.exec(kubeconfig)?.[1] ?? "127.0.0.1") : "127.0.0.1"
+  return {
+    path,
+    certificate: shown,
+    caPath,
+    ca: parse(seen.files.get(caPath)),
+    host,
+    now: new Date(seen.looks.get("date -u") ?? Date.now()),
+  }
 }
 
 function parse(pem: string | undefined): X509Certificate | undefined {
@@ -46,16 +61,27 @@ function parse(pem: string | undefined): X509Certificate | undefined {
 }
 
 export const otherCa = ({ certificate: shown, ca, caPath }: Judged) =>
-  ca === undefined || shown.verify(ca.publicKey) ? undefined : [`issuer of the certificate: ${oneLine(shown.issuer)}; subject of ${caPath}: ${oneLine(ca.subject)}`, caPath] as const
+  ca === undefined || shown.verify(ca.publicKey)
+    ? undefined
+    : ([
+        `issuer of the certificate: ${oneLine(shown.issuer)}; subject of ${caPath}: ${oneLine(ca.subject)}`,
+        caPath,
+      ] as const)
 
 export const expired = ({ certificate: shown, now }: Judged) =>
-  new Date(shown.validTo) >= now ? undefined : [`notAfter=${shown.validTo}`, shown.validTo, now.toUTCString()] as const
+  new Date(shown.validTo) >= now
+    ? undefined
+    : ([`notAfter=${shown.validTo}`, shown.validTo, now.toUTCString()] as const)
 
 export const notYetValid = ({ certificate: shown, now }: Judged) =>
-  new Date(shown.validFrom) <= now ? undefined : [`notBefore=${shown.validFrom}`, shown.validFrom, now.toUTCString()] as const
+  new Date(shown.validFrom) <= now
+    ? undefined
+    : ([`notBefore=${shown.validFrom}`, shown.validFrom, now.toUTCString()] as const)
 
 export const otherName = ({ certificate: shown, host }: Judged) =>
-  (shown.checkIP(host) ?? shown.checkHost(host)) !== undefined ? undefined : [`subjectAltName: ${shown.subjectAltName ?? "none"}`, host, shown.subjectAltName ?? "none"] as const
+  (shown.checkIP(host) ?? shown.checkHost(host)) !== undefined
+    ? undefined
+    : ([`subjectAltName: ${shown.subjectAltName ?? "none"}`, host, shown.subjectAltName ?? "none"] as const)
 
 function oneLine(name: string): string {
   return name.replaceAll("\n", ", ")

@@ -3,19 +3,25 @@ import type { ApiObject, Observation } from "./observation.ts"
 import { matched, type Shown, type Sign } from "./symptom.ts"
 
 const ended = z.object({ exitCode: z.number(), reason: z.string().default(""), message: z.string().default("") })
-const state = z.object({
-  running: z.object({ startedAt: z.string().default("") }).optional(),
-  waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).optional(),
-  terminated: ended.optional(),
-}).default({})
+const state = z
+  .object({
+    running: z.object({ startedAt: z.string().default("") }).optional(),
+    waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).optional(),
+    terminated: ended.optional(),
+  })
+  .default({})
 const pod = z.object({
   spec: z.object({
     nodeName: z.string().default(""),
-    containers: z.array(z.object({ name: z.string(), image: z.string().default(""), command: z.array(z.string()).default([]) })),
+    containers: z.array(
+      z.object({ name: z.string(), image: z.string().default(""), command: z.array(z.string()).default([]) }),
+    ),
   }),
   status: z.object({
     phase: z.string().default(""),
-    containerStatuses: z.array(z.object({ name: z.string(), restartCount: z.number().default(0), state, lastState: state })).default([]),
+    containerStatuses: z
+      .array(z.object({ name: z.string(), restartCount: z.number().default(0), state, lastState: state }))
+      .default([]),
   }),
 })
 
@@ -46,8 +52,16 @@ export function containers({ api }: Observation): Container[] {
     return data.spec.containers.map(({ name, image, command }) => {
       const status = data.status.containerStatuses.find((one) => one.name === name)
       return {
-        pod: object.metadata.name, namespace: object.metadata.namespace ?? "default", name, image, command, restarts: status?.restartCount ?? 0,
-        isRunning: status?.state.running !== undefined, isNew: Date.now() - Date.parse(status?.state.running?.startedAt ?? "") < MOMENT, waiting: status?.state.waiting, ended: status?.state.terminated ?? status?.lastState.terminated,
+        pod: object.metadata.name,
+        namespace: object.metadata.namespace ?? "default",
+        name,
+        image,
+        command,
+        restarts: status?.restartCount ?? 0,
+        isRunning: status?.state.running !== undefined,
+        isNew: Date.now() - Date.parse(status?.state.running?.startedAt ?? "") < MOMENT,
+        waiting: status?.state.waiting,
+        ended: status?.state.terminated ?? status?.lastState.terminated,
       }
     })
   })
@@ -55,31 +69,47 @@ export function containers({ api }: Observation): Container[] {
 
 /** What a container that does not run waits for, as "REASON: MESSAGE"; $1 is its Pod, and the pattern's groups follow. */
 export function waits(words: RegExp): Sign {
-  return (seen) => first(containers(seen), ({ pod, waiting }) => {
-    const shown = waiting === undefined ? undefined : matched([`${waiting.reason}: ${waiting.message}`], words)
-    return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
-  })
+  return (seen) =>
+    first(containers(seen), ({ pod, waiting }) => {
+      const shown = waiting === undefined ? undefined : matched([`${waiting.reason}: ${waiting.message}`], words)
+      return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
+    })
 }
 
 /** The newest event about a Pod whose containers do not run, as "REASON: MESSAGE"; an event of one that runs by now is history. $1 is the Pod. */
 export function stuck(words: RegExp): Sign {
-  return (seen) => first(containers(seen).filter(({ isRunning }) => !isRunning), ({ pod }) => {
-    const shown = matched(eventsOf(seen, pod).map(({ text }) => text), words)
-    return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
-  })
+  return (seen) =>
+    first(
+      containers(seen).filter(({ isRunning }) => !isRunning),
+      ({ pod }) => {
+        const shown = matched(
+          eventsOf(seen, pod).map(({ text }) => text),
+          words,
+        )
+        return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
+      },
+    )
 }
 
 const event = z.object({
-  involvedObject: z.object({ name: z.string().default(""), uid: z.string().default("") }).default({ name: "", uid: "" }),
-  reason: z.string().nullish(), message: z.string().nullish(), lastTimestamp: z.string().nullish(),
+  involvedObject: z
+    .object({ name: z.string().default(""), uid: z.string().default("") })
+    .default({ name: "", uid: "" }),
+  reason: z.string().nullish(),
+  message: z.string().nullish(),
+  lastTimestamp: z.string().nullish(),
 })
 
 /** The events about an object of this name, the newest first. */
 export function eventsOf({ api }: Observation, name: string): { text: string; uid: string }[] {
-  return (api?.events ?? []).flatMap((object) => event.safeParse(object).data ?? [])
+  return (api?.events ?? [])
+    .flatMap((object) => event.safeParse(object).data ?? [])
     .filter(({ involvedObject }) => involvedObject.name === name)
     .toSorted((one, other) => (other.lastTimestamp ?? "").localeCompare(one.lastTimestamp ?? ""))
-    .map(({ reason, message, involvedObject }) => ({ text: `${reason ?? ""}: ${message ?? ""}`, uid: involvedObject.uid }))
+    .map(({ reason, message, involvedObject }) => ({
+      text: `${reason ?? ""}: ${message ?? ""}`,
+      uid: involvedObject.uid,
+    }))
 }
 
 const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
@@ -88,8 +118,20 @@ const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
 export function lastWords({ looks }: Observation, { pod, namespace, name }: Container): string {
   const text = looks.get(LOGS) ?? ""
   // "==> /var/log/pods/NAMESPACE_POD_UID/CONTAINER/START.log <==", then lines of "TIME STREAM F TEXT".
-  const sections = text.split(/^==> /m).filter((section) => section.startsWith(`/var/log/pods/${namespace}_${pod}_`) && section.includes(`/${name}/`))
-  return sections.map((section) => section.split("\n").slice(1).flatMap((line) => /^\S+ std\w+ [FP] (.+)$/.exec(line)?.[1] ?? []).join(" | ")).findLast((words) => words !== "") ?? ""
+  const sections = text
+    .split(/^==> /m)
+    .filter((section) => section.startsWith(`/var/log/pods/${namespace}_${pod}_`) && section.includes(`/${name}/`))
+  return (
+    sections
+      .map((section) =>
+        section
+          .split("\n")
+          .slice(1)
+          .flatMap((line) => /^\S+ std\w+ [FP] (.+)$/.exec(line)?.[1] ?? [])
+          .join(" | "),
+      )
+      .findLast((words) => words !== "") ?? ""
+  )
 }
 
 /** The first thing of which something is to be shown. */
@@ -102,12 +144,26 @@ export function first<T>(things: readonly T[], show: (thing: T) => Shown | undef
 }
 
 const node = z.object({
-  spec: z.object({ taints: z.array(z.object({ key: z.string(), effect: z.string() })).default([]) }).default({ taints: [] }),
-  status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string().default("") })).default([]) }).default({ conditions: [] }),
+  spec: z
+    .object({ taints: z.array(z.object({ key: z.string(), effect: z.string() })).default([]) })
+    .default({ taints: [] }),
+  status: z
+    .object({
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), message: z.string().default("") }))
+        .default([]),
+    })
+    .default({ conditions: [] }),
 })
 
 /** What the API tells of a Node: its taints, and what its kubelet says of itself. */
-export function nodeOf(object: ApiObject): { readonly taints: readonly string[]; readonly ready: { readonly status: string; readonly message: string } | undefined } {
+export function nodeOf(object: ApiObject): {
+  readonly taints: readonly string[]
+  readonly ready: { readonly status: string; readonly message: string } | undefined
+} {
   const { data } = node.safeParse(object)
-  return { taints: data?.spec.taints.map(({ key, effect }) => `${key}:${effect}`) ?? [], ready: data?.status.conditions.find(({ type }) => type === "Ready") }
+  return {
+    taints: data?.spec.taints.map(({ key, effect }) => `${key}:${effect}`) ?? [],
+    ready: data?.status.conditions.find(({ type }) => type === "Ready"),
+  }
 }

@@ -15,7 +15,20 @@ import { scheduler } from "./symptoms/scheduler.ts"
 import { strangers } from "./symptoms/strangers.ts"
 
 /** Whatever is known to go wrong. What stands below, by the order of the lessons, explains what stands upon it; a bare absence explains least. */
-const catalogue: readonly Symptom[] = [machine, etcd, apiserver, access, scheduler, containerd, kubelet, network, images, pods, strangers, absent].flat()
+const catalogue: readonly Symptom[] = [
+  machine,
+  etcd,
+  apiserver,
+  access,
+  scheduler,
+  containerd,
+  kubelet,
+  network,
+  images,
+  pods,
+  strangers,
+  absent,
+].flat()
 
 /** Characters of a line that was logged; the rest tells a person no more. */
 const LONGEST_EVIDENCE = 300
@@ -33,10 +46,25 @@ export function diagnose(seen: Observation): Finding[] {
   return [...findings.values()]
 }
 
-function findingOf({ id, component, cause, remedy, look }: Symptom, { evidence, names = [] }: Shown, seen: Observation): Finding {
-  const fill = (text: string) => withoutSecrets(text.replaceAll(/\$(\d)/g, (_, at: string) => names[Number(at) - 1] ?? ""), seen)
+function findingOf(
+  { id, component, cause, remedy, look }: Symptom,
+  { evidence, names = [] }: Shown,
+  seen: Observation,
+): Finding {
+  const fill = (text: string) =>
+    withoutSecrets(
+      text.replaceAll(/\$(\d)/g, (_, at: string) => names[Number(at) - 1] ?? ""),
+      seen,
+    )
   const line = withoutSecrets(evidence, seen)
-  return { id, component, cause: fill(cause), remedy: fill(remedy), look: fill(look), evidence: line.length > LONGEST_EVIDENCE ? `${line.slice(0, LONGEST_EVIDENCE - 1)}…` : line }
+  return {
+    id,
+    component,
+    cause: fill(cause),
+    remedy: fill(remedy),
+    look: fill(look),
+    evidence: line.length > LONGEST_EVIDENCE ? `${line.slice(0, LONGEST_EVIDENCE - 1)}…` : line,
+  }
 }
 
 /** A component that is not well, in its own words: what is left to say where nothing known fits. */
@@ -50,8 +78,15 @@ export interface Unwell {
 /** Every component that is not well. */
 export function unwell(seen: Observation): Unwell[] {
   return seen.components.filter(isUnwell).map(({ name, state, answer, logPath, log }) => ({
-    name, logPath, lastLines: log.slice(-LAST_LINES).map((line) => withoutSecrets(line, seen)),
-    state: state === "absent" ? "does not run" : state === "stopped" ? "is frozen (SIGSTOP)" : `is not well: ${withoutSecrets(answer?.text.split("\n")[0] ?? "", seen)}`,
+    name,
+    logPath,
+    lastLines: log.slice(-LAST_LINES).map((line) => withoutSecrets(line, seen)),
+    state:
+      state === "absent"
+        ? "does not run"
+        : state === "stopped"
+          ? "is frozen (SIGSTOP)"
+          : `is not well: ${withoutSecrets(answer?.text.split("\n")[0] ?? "", seen)}`,
   }))
 }
 
@@ -59,7 +94,9 @@ export function unwell(seen: Observation): Unwell[] {
 function withoutSecrets(text: string, { files }: Observation): string {
   let safe = text
   for (const [path, content] of files) {
-    const tokens = /token/i.test(path) ? content.split("\n").map((line) => line.split(",")[0] ?? "") : [...content.matchAll(/\btoken: *"?([^\s"]+)/g)].map(([, token = ""]) => token)
+    const tokens = /token/i.test(path)
+      ? content.split("\n").map((line) => line.split(",")[0] ?? "")
+      : [...content.matchAll(/\btoken: *"?([^\s"]+)/g)].map(([, token = ""]) => token)
     for (const token of tokens) if (token.length >= 8) safe = safe.replaceAll(token, "…")
   }
   return safe

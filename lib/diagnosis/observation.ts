@@ -28,7 +28,13 @@ export interface Answer {
 
 /** An object of the API, as it answers; what of it is read is checked where it is read. */
 export interface ApiObject {
-  readonly metadata: { readonly name: string; readonly namespace?: string | undefined; readonly creationTimestamp?: string | undefined; readonly deletionTimestamp?: string | undefined; readonly labels?: Readonly<Record<string, string>> | undefined }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string | undefined
+    readonly creationTimestamp?: string | undefined
+    readonly deletionTimestamp?: string | undefined
+    readonly labels?: Readonly<Record<string, string>> | undefined
+  }
   readonly [field: string]: unknown
 }
 

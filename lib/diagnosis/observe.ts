@@ -1,13 +1,19 @@
 import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
-import { httpGet } from "../cluster/http-get.ts"
+import { httpGet } from "../clients/http-get.ts"
 import { logOf, type ComponentName } from "../components/component.ts"
-import { apiserverAddress, etcdAddress, kubeletAddress, registryAddress, schedulerAddress } from "../discovery/addresses.ts"
-import { findProcesses, PROGRAMS } from "../discovery/process.ts"
-import { containerdSocket } from "../discovery/readiness.ts"
-import { messageOf } from "../errors.ts"
+import {
+  apiserverAddress,
+  etcdAddress,
+  kubeletAddress,
+  registryAddress,
+  schedulerAddress,
+} from "../components/discovery/addresses.ts"
+import { findProcesses, PROGRAMS } from "../components/discovery/process.ts"
+import { containerdSocket } from "../components/discovery/readiness.ts"
+import { messageOf } from "../base/errors.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
-import type { Machine } from "../machine/machine.ts"
+import type { Machine } from "../machines/machine.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { componentOf, flagOf } from "./symptom.ts"
@@ -28,9 +34,22 @@ const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
 
 /** What a person would type to see how the machine itself is. */
-const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /sys/fs/cgroup", "ls -l /opt/cni/bin", "ls -l /etc/cni/net.d", "date -u", "grep CapEff /proc/self/status",
-  "kubectl version --client", "wc -c </var/log/byhand/etcd.before.log",
-  "tail -v -n 3 /var/log/pods/*/*/*.log", "nft list ruleset", "ip route", "pidof kube-controller-manager", "pidof kube-proxy"]
+const LOOKS = [
+  "df -h /var/lib /var/log /tmp",
+  "cat /proc/swaps",
+  "stat -fc %T /sys/fs/cgroup",
+  "ls -l /opt/cni/bin",
+  "ls -l /etc/cni/net.d",
+  "date -u",
+  "grep CapEff /proc/self/status",
+  "kubectl version --client",
+  "wc -c </var/log/byhand/etcd.before.log",
+  "tail -v -n 3 /var/log/pods/*/*/*.log",
+  "nft list ruleset",
+  "ip route",
+  "pidof kube-controller-manager",
+  "pidof kube-proxy",
+]
 
 /**
  * Looks at everything on a machine at once; nothing that was remembered is taken for true, and nothing is changed.
@@ -38,27 +57,61 @@ const LOOKS = ["df -h /var/lib /var/log /tmp", "cat /proc/swaps", "stat -fc %T /
  * @param complaint what went wrong for whoever asks
  */
 export async function observe(machine: Machine, known: readonly Known[] = [], complaint = ""): Promise<Observation> {
-  const [processes, all, looks, agent] = await Promise.all([findProcesses(machine), sockets(machine, ["--all"]), looksAt(machine, LOOKS), machine.run(["sh", "-c", "echo $PPID"])])
+  const [processes, all, looks, agent] = await Promise.all([
+    findProcesses(machine),
+    sockets(machine, ["--all"]),
+    looksAt(machine, LOOKS),
+    machine.run(["sh", "-c", "echo $PPID"]),
+  ])
   const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // What the machine's agent holds, it holds for whoever looks.
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
-  const bare = await Promise.all(Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
-    const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
-    const memory = known.find((one) => one.name === name)
-    const own = processes.filter((one) => one.name === name)
-    // Of several the one that was started so; another one is a stranger.
-    const process = own.find(({ argv }) => argv.join(" ") === memory?.argv.join(" ")) ?? own[0]
-    const logPath = memory?.logPath ?? logOf(name)
-    return {
-      name, logPath, state: process?.state ?? "absent", pid: process?.pid ?? 0, argv: process?.argv ?? memory?.argv ?? [],
-      isMeantToBe: known.length === 0 || memory?.isMeantToBe === true, answer: undefined, log: await logLines(machine, logPath),
-    }
-  }))
+  const bare = await Promise.all(
+    Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
+      const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
+      const memory = known.find((one) => one.name === name)
+      const own = processes.filter((one) => one.name === name)
+      // Of several the one that was started so; another one is a stranger.
+      const process = own.find(({ argv }) => argv.join(" ") === memory?.argv.join(" ")) ?? own[0]
+      const logPath = memory?.logPath ?? logOf(name)
+      return {
+        name,
+        logPath,
+        state: process?.state ?? "absent",
+        pid: process?.pid ?? 0,
+        argv: process?.argv ?? memory?.argv ?? [],
+        isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
+        answer: undefined,
+        log: await logLines(machine, logPath),
+      }
+    }),
+  )
   // Whoever does not know a flag is asked which it knows.
-  const puzzled = bare.filter(({ log }) => log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)))
-  const [files, helps] = await Promise.all([filesOf(machine, bare), looksAt(machine, puzzled.map(({ name }) => `${PROGRAMS[name]} --help`))])
-  const seen = { hostname: machine.name, components: bare, listeners, connections: found.filter((socket) => !listeners.includes(socket)), api: undefined, files, looks: new Map([...looks, ...helps]), complaint }
+  const puzzled = bare.filter(({ log }) =>
+    log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)),
+  )
+  const [files, helps] = await Promise.all([
+    filesOf(machine, bare),
+    looksAt(
+      machine,
+      puzzled.map(({ name }) => `${PROGRAMS[name]} --help`),
+    ),
+  ])
+  const seen = {
+    hostname: machine.name,
+    components: bare,
+    listeners,
+    connections: found.filter((socket) => !listeners.includes(socket)),
+    api: undefined,
+    files,
+    looks: new Map([...looks, ...helps]),
+    complaint,
+  }
   const [components, api] = await Promise.all([
-    Promise.all(bare.map(async (component) => (component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component))),
+    Promise.all(
+      bare.map(async (component) =>
+        component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component,
+      ),
+    ),
     apiOf(machine, seen),
   ])
   return { ...seen, components, api }
@@ -66,7 +119,16 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
 
 /** What is left to go by where nothing can be looked at any more: what went wrong. */
 export function nothing(hostname: string, complaint: string): Observation {
-  return { hostname, components: [], listeners: [], connections: [], api: undefined, files: new Map(), looks: new Map(), complaint }
+  return {
+    hostname,
+    components: [],
+    listeners: [],
+    connections: [],
+    api: undefined,
+    files: new Map(),
+    looks: new Map(),
+    complaint,
+  }
 }
 
 async function logLines(machine: Machine, path: string): Promise<string[]> {
@@ -75,26 +137,41 @@ async function logLines(machine: Machine, path: string): Promise<string[]> {
 }
 
 async function looksAt(machine: Machine, commands: readonly string[]): Promise<Map<string, string>> {
-  const seen = await Promise.all(commands.map(async (look) => {
-    const { stdout, stderr } = await machine.run(["sh", "-c", look], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ stdout: "", stderr: messageOf(error) }))
-    return [look, `${stdout}${stderr}`.trim()] as const
-  }))
+  const seen = await Promise.all(
+    commands.map(async (look) => {
+      const { stdout, stderr } = await machine
+        .run(["sh", "-c", look], { timeout: LOOK_WITHIN })
+        .catch((error: unknown) => ({ stdout: "", stderr: messageOf(error) }))
+      return [look, `${stdout}${stderr}`.trim()] as const
+    }),
+  )
   return new Map(seen)
 }
 
 /** Every file that a command line names, those that such a file names, and those in the folders where components look by themselves. No private keys. */
 async function filesOf(machine: Machine, components: readonly ObservedComponent[]): Promise<Map<string, string>> {
   const files = new Map<string, string>()
-  const { stdout } = await machine.run(["sh", "-c", "ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml 2>/dev/null"], { timeout: LOOK_WITHIN })
-  const named = [KUBECONFIG_FILE, ...stdout.trim().split("\n"), ...components.flatMap(({ argv }) => argv.slice(1).flatMap(pathsIn))]
+  const { stdout } = await machine.run(
+    ["sh", "-c", "ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml 2>/dev/null"],
+    { timeout: LOOK_WITHIN },
+  )
+  const named = [
+    KUBECONFIG_FILE,
+    ...stdout.trim().split("\n"),
+    ...components.flatMap(({ argv }) => argv.slice(1).flatMap(pathsIn)),
+  ]
   const add = async (paths: readonly string[]) => {
     const fresh = [...new Set(paths)].filter((path) => path.startsWith("/") && !files.has(path))
     const sizes = await machine.run(["stat", "--format=%F %s %n", ...fresh, "/dev/null"], { timeout: LOOK_WITHIN })
-    const small = [...sizes.stdout.matchAll(/^regular (?:empty )?file (\d+) (.+)$/gm)].filter(([, size]) => Number(size) <= LONGEST_FILE).map(([, , path = ""]) => path)
-    await Promise.all(small.map(async (path) => {
-      const text = (await machine.read(path).catch(() => Buffer.alloc(0))).toString()
-      if (!text.includes("PRIVATE KEY")) files.set(path, text)
-    }))
+    const small = [...sizes.stdout.matchAll(/^regular (?:empty )?file (\d+) (.+)$/gm)]
+      .filter(([, size]) => Number(size) <= LONGEST_FILE)
+      .map(([, , path = ""]) => path)
+    await Promise.all(
+      small.map(async (path) => {
+        const text = (await machine.read(path).catch(() => Buffer.alloc(0))).toString()
+        if (!text.includes("PRIVATE KEY")) files.set(path, text)
+      }),
+    )
   }
   await add(named)
   await add([...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text))))
@@ -107,29 +184,58 @@ function pathsIn(text: string): string[] {
 }
 
 /** Asks a component where it tells whether it is well. */
-async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer | undefined> {
+async function answerOf(
+  machine: Machine,
+  component: ObservedComponent,
+  seen: Observation,
+): Promise<Answer | undefined> {
   switch (component.name) {
     case "etcd": {
       const { port, isTls } = etcdAddress(component)
       return isTls ? undefined : get(machine, { port, path: "/health" }) // Over TLS it asks for a client's certificate.
     }
-    case "kube-apiserver": return get(machine, { port: apiserverAddress(component).port, path: "/readyz", ...accessOf(seen) })
-    case "kube-scheduler": return get(machine, { port: schedulerAddress(component).port, path: "/readyz", pin: pinOf(component, seen) })
-    case "registry": return get(machine, { port: registryAddress(component).port, path: "/v2/" })
-    case "kubelet": return get(machine, { port: kubeletAddress(component, seen.files.get(flagOf(component, "--config") ?? "") ?? "").healthz, path: "/healthz" })
+    case "kube-apiserver":
+      return get(machine, { port: apiserverAddress(component).port, path: "/readyz", ...accessOf(seen) })
+    case "kube-scheduler":
+      return get(machine, { port: schedulerAddress(component).port, path: "/readyz", pin: pinOf(component, seen) })
+    case "registry":
+      return get(machine, { port: registryAddress(component).port, path: "/v2/" })
+    case "kubelet":
+      return get(machine, {
+        port: kubeletAddress(component, seen.files.get(flagOf(component, "--config") ?? "") ?? "").healthz,
+        path: "/healthz",
+      })
     case "containerd": {
-      const { exitCode, stderr } = await machine.run(["ctr", "--address", await containerdSocket(machine, component), "--timeout", "3s", "version"], { timeout: LOOK_WITHIN }).catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
+      const { exitCode, stderr } = await machine
+        .run(["ctr", "--address", await containerdSocket(machine, component), "--timeout", "3s", "version"], {
+          timeout: LOOK_WITHIN,
+        })
+        .catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
       return { isWell: exitCode === 0, text: `ctr version: ${exitCode === 0 ? "it answers" : stderr.trim()}` }
     }
   }
 }
 
-interface Target { readonly port: number; readonly path: string; readonly token?: string | undefined; readonly pin?: Buffer | undefined }
+interface Target {
+  readonly port: number
+  readonly path: string
+  readonly token?: string | undefined
+  readonly pin?: Buffer | undefined
+}
 
 async function get(machine: Machine, { port, path, token, pin }: Target): Promise<Answer> {
   try {
-    const { status, body } = await httpGet(machine, { port, path, timeout: LOOK_WITHIN, ...(pin === undefined ? {} : { pin }), ...(token === undefined ? {} : { token }) })
-    return { isWell: status === 200 && !body.includes('"health":"false"'), text: `GET ${path} on port ${port}: ${status} ${body.slice(0, 2_000)}` }
+    const { status, body } = await httpGet(machine, {
+      port,
+      path,
+      timeout: LOOK_WITHIN,
+      ...(pin === undefined ? {} : { pin }),
+      ...(token === undefined ? {} : { token }),
+    })
+    return {
+      isWell: status === 200 && !body.includes('"health":"false"'),
+      text: `GET ${path} on port ${port}: ${status} ${body.slice(0, 2_000)}`,
+    }
   } catch (error) {
     return { isWell: false, text: `GET ${path} on port ${port}: ${messageOf(error)}` }
   }
@@ -145,12 +251,26 @@ function accessOf(seen: Observation): { token: string | undefined; pin: Buffer }
 
 /** The very certificate that a component was told to show, and the CA's beside it: whoever shows it, and has its key, is the component. */
 function pinOf(component: ObservedComponent | undefined, { files }: Observation): Buffer {
-  const own = flagOf(component, "--tls-cert-file") ?? `${flagOf(component, "--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`
+  const own =
+    flagOf(component, "--tls-cert-file") ?? `${flagOf(component, "--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`
   return Buffer.from([own, pki.ca.certificate].map((path) => files.get(path) ?? "").join("\n"))
 }
 
-const object = z.looseObject({ metadata: z.looseObject({ name: z.string(), namespace: z.string().optional(), creationTimestamp: z.string().optional(), deletionTimestamp: z.string().optional(), labels: z.record(z.string(), z.string()).optional() }) })
-const list = z.object({ items: z.array(object).nullish().transform((items) => items ?? []) })
+const object = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string().optional(),
+    creationTimestamp: z.string().optional(),
+    deletionTimestamp: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+  }),
+})
+const list = z.object({
+  items: z
+    .array(object)
+    .nullish()
+    .transform((items) => items ?? []),
+})
 
 async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
   const apiserver = componentOf(seen, "kube-apiserver")
@@ -165,11 +285,24 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   const version = await ask("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
   if (version.status !== 200) return undefined
   const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
-    items("/api/v1/namespaces"), items("/api/v1/nodes"), items("/api/v1/pods"), items("/api/v1/events"), items("/api/v1/services"),
-    items("/apis/coordination.k8s.io/v1/leases"), items("/apis/apps/v1/deployments"), items("/apis/apps/v1/replicasets"),
+    items("/api/v1/namespaces"),
+    items("/api/v1/nodes"),
+    items("/api/v1/pods"),
+    items("/api/v1/events"),
+    items("/api/v1/services"),
+    items("/apis/coordination.k8s.io/v1/leases"),
+    items("/apis/apps/v1/deployments"),
+    items("/apis/apps/v1/replicasets"),
   ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
-    namespaces, nodes, pods, events, services, leases, deployments, replicaSets,
+    namespaces,
+    nodes,
+    pods,
+    events,
+    services,
+    leases,
+    deployments,
+    replicaSets,
   }
 }

@@ -7,14 +7,23 @@ interface Removed {
   readonly instead: string
 }
 
-const insecure = { since: "Kubernetes 1.24", instead: "It serves over TLS alone now: --secure-port and --bind-address." }
-const dockershim = { since: "Kubernetes 1.24, with the dockershim", instead: "The container runtime has the network now: its own configuration names the CNI folders." }
+const insecure = {
+  since: "Kubernetes 1.24",
+  instead: "It serves over TLS alone now: --secure-port and --bind-address.",
+}
+const dockershim = {
+  since: "Kubernetes 1.24, with the dockershim",
+  instead: "The container runtime has the network now: its own configuration names the CNI folders.",
+}
 const policy = { since: "Kubernetes 1.23", instead: "Write a KubeSchedulerConfiguration and name it with --config." }
-const feature = (gate: string): Removed => ({ since: "etcd 3.7", instead: `It is a feature gate now: --feature-gates=${gate}=true.` })
+const feature = (gate: string): Removed => ({
+  since: "etcd 3.7",
+  instead: `It is a feature gate now: --feature-gates=${gate}=true.`,
+})
 
 /** Flags that old instructions still name, by the component that had them. From the projects' changelogs; each was refused by the binaries of today. */
 const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Removed>>>>> = {
-  "etcd": {
+  etcd: {
     "--enable-v2": { since: "etcd 3.6", instead: "Leave it out: there is no v2 API any more." },
     "--proxy": { since: "etcd 3.6", instead: "Start etcd grpc-proxy, or etcd gateway, instead." },
     "--experimental-initial-corrupt-check": feature("InitialCorruptCheck"),
@@ -26,11 +35,23 @@ const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Remo
     "--insecure-bind-address": insecure,
     "--port": insecure,
     "--address": insecure,
-    "--cloud-provider": { since: "Kubernetes 1.33", instead: "Leave it out: a cloud's own controller-manager does that work." },
-    "--cloud-config": { since: "Kubernetes 1.33", instead: "Leave it out: a cloud's own controller-manager does that work." },
+    "--cloud-provider": {
+      since: "Kubernetes 1.33",
+      instead: "Leave it out: a cloud's own controller-manager does that work.",
+    },
+    "--cloud-config": {
+      since: "Kubernetes 1.33",
+      instead: "Leave it out: a cloud's own controller-manager does that work.",
+    },
     "--service-account-api-audiences": { since: "Kubernetes 1.25", instead: "Use --api-audiences." },
-    "--master-service-namespace": { since: "Kubernetes 1.27", instead: "Leave it out: the Service kubernetes is in the namespace default." },
-    "--basic-auth-file": { since: "Kubernetes 1.19", instead: "Use tokens (--token-auth-file) or client certificates (--client-ca-file)." },
+    "--master-service-namespace": {
+      since: "Kubernetes 1.27",
+      instead: "Leave it out: the Service kubernetes is in the namespace default.",
+    },
+    "--basic-auth-file": {
+      since: "Kubernetes 1.19",
+      instead: "Use tokens (--token-auth-file) or client certificates (--client-ca-file).",
+    },
   },
   "kube-scheduler": {
     "--port": insecure,
@@ -39,18 +60,33 @@ const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Remo
     "--policy-configmap": policy,
     "--use-legacy-policy-config": policy,
   },
-  "kubelet": {
-    "--pod-infra-container-image": { since: "Kubernetes 1.35", instead: "The container runtime's configuration names the sandbox's image now." },
+  kubelet: {
+    "--pod-infra-container-image": {
+      since: "Kubernetes 1.35",
+      instead: "The container runtime's configuration names the sandbox's image now.",
+    },
     "--register-schedulable": { since: "Kubernetes 1.34", instead: "Use --register-with-taints." },
-    "--cloud-config": { since: "Kubernetes 1.34", instead: "Leave it out: a cloud's own controller-manager does that work." },
+    "--cloud-config": {
+      since: "Kubernetes 1.34",
+      instead: "Leave it out: a cloud's own controller-manager does that work.",
+    },
     "--keep-terminated-pod-volumes": { since: "Kubernetes 1.31", instead: "Leave it out." },
-    "--container-runtime": { since: "Kubernetes 1.27", instead: "Leave it out, and name the runtime's socket: containerRuntimeEndpoint in the --config file." },
+    "--container-runtime": {
+      since: "Kubernetes 1.27",
+      instead: "Leave it out, and name the runtime's socket: containerRuntimeEndpoint in the --config file.",
+    },
     "--network-plugin": dockershim,
     "--cni-bin-dir": dockershim,
     "--cni-conf-dir": dockershim,
     "--docker-endpoint": dockershim,
-    "--allow-privileged": { since: "Kubernetes 1.15", instead: "Leave it out: kube-apiserver's --allow-privileged decides." },
-    "--cadvisor-port": { since: "Kubernetes 1.12", instead: "Leave it out: the kubelet's own port serves /metrics/cadvisor." },
+    "--allow-privileged": {
+      since: "Kubernetes 1.15",
+      instead: "Leave it out: kube-apiserver's --allow-privileged decides.",
+    },
+    "--cadvisor-port": {
+      since: "Kubernetes 1.12",
+      instead: "Leave it out: the kubelet's own port serves /metrics/cadvisor.",
+    },
   },
 }
 
@@ -58,5 +94,8 @@ const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Remo
 export function removed(name: ComponentName, flag: string): Removed | undefined {
   const known = flags[name]?.[flag]
   if (known !== undefined || name !== "etcd" || !flag.startsWith("--experimental-")) return known
-  return { since: "etcd 3.7", instead: `Use ${flag.replace("experimental-", "")}, or a feature gate of that name (--feature-gates).` }
+  return {
+    since: "etcd 3.7",
+    instead: `Use ${flag.replace("experimental-", "")}, or a feature gate of that name (--feature-gates).`,
+  }
 }

@@ -1,5 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
-import { nearest } from "../nearest.ts"
+import { nearest } from "../base/nearest.ts"
 import type { Observation } from "./observation.ts"
 import { removed } from "./removed-flags.ts"
 import { componentOf, flagOf, logged, type Shown, type Sign } from "./symptom.ts"
@@ -8,7 +8,9 @@ import { componentOf, flagOf, logged, type Shown, type Sign } from "./symptom.ts
 export function frozen(name: ComponentName): Sign {
   return (seen) => {
     const one = componentOf(seen, name)
-    return one?.state === "stopped" ? { evidence: `${name}, pid ${one.pid}, is in state T (stopped)`, names: [String(one.pid)] } : undefined
+    return one?.state === "stopped"
+      ? { evidence: `${name}, pid ${one.pid}, is in state T (stopped)`, names: [String(one.pid)] }
+      : undefined
   }
 }
 
@@ -18,7 +20,9 @@ export function goneFlag(name: ComponentName, line: RegExp): Sign {
     const shown = logged(name, line)(seen)
     const flag = `--${shown?.names?.[0]?.replace(/^-+/, "") ?? ""}`
     const row = removed(name, flag)
-    return shown === undefined || row === undefined ? undefined : { evidence: shown.evidence, names: [flag, row.since, row.instead] }
+    return shown === undefined || row === undefined
+      ? undefined
+      : { evidence: shown.evidence, names: [flag, row.since, row.instead] }
   }
 }
 
@@ -28,8 +32,13 @@ export function unknownFlag(name: ComponentName, line: RegExp): Sign {
     const shown = logged(name, line)(seen)
     if (shown === undefined) return undefined
     const flag = `--${shown.names?.[0]?.replace(/^-+/, "") ?? ""}`
-    const known = [...(seen.looks.get(`${name} --help`) ?? "").matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(([, one = ""]) => one)
-    return { evidence: shown.evidence, names: [flag, known.length === 0 ? "named by its --help" : nearest(flag, known)] }
+    const known = [...(seen.looks.get(`${name} --help`) ?? "").matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(
+      ([, one = ""]) => one,
+    )
+    return {
+      evidence: shown.evidence,
+      names: [flag, known.length === 0 ? "named by its --help" : nearest(flag, known)],
+    }
   }
 }
 
@@ -39,9 +48,20 @@ export function holderOf(name: ComponentName, line: RegExp): Sign {
     const shown = logged(name, line)(seen)
     const address = shown?.names?.[0]
     if (shown === undefined || address === undefined) return undefined
-    const holder = seen.listeners.find(({ local, pid }) => portOf(local) === portOf(address) && pid !== componentOf(seen, name)?.pid)
-    return { evidence: holder === undefined ? shown.evidence : `${shown.evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
-      names: [address, holder?.program ?? "one that has ended meanwhile", holder === undefined ? "gone" : String(holder.pid)] }
+    const holder = seen.listeners.find(
+      ({ local, pid }) => portOf(local) === portOf(address) && pid !== componentOf(seen, name)?.pid,
+    )
+    return {
+      evidence:
+        holder === undefined
+          ? shown.evidence
+          : `${shown.evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
+      names: [
+        address,
+        holder?.program ?? "one that has ended meanwhile",
+        holder === undefined ? "gone" : String(holder.pid),
+      ],
+    }
   }
 }
 
@@ -49,14 +69,27 @@ export function holderOf(name: ComponentName, line: RegExp): Sign {
 export function freshAfterLoss(seen: Observation): Shown | undefined {
   const one = componentOf(seen, "etcd")
   const began = one?.log.find((line) => /"msg":"starting local member"/.test(line))
-  if (one === undefined || began === undefined || !/^[1-9]/.test(seen.looks.get("wc -c </var/log/byhand/etcd.before.log") ?? "")) return undefined
-  return /expected '' to be '\/|NotFound|not found|expected undefined/.test(seen.complaint) ? { evidence: began, names: [flagOf(one, "--data-dir") ?? "default.etcd"] } : undefined
+  if (
+    one === undefined ||
+    began === undefined ||
+    !/^[1-9]/.test(seen.looks.get("wc -c </var/log/byhand/etcd.before.log") ?? "")
+  )
+    return undefined
+  return /expected '' to be '\/|NotFound|not found|expected undefined/.test(seen.complaint)
+    ? { evidence: began, names: [flagOf(one, "--data-dir") ?? "default.etcd"] }
+    : undefined
 }
 
 /** Whether somebody listens there, or on all addresses. @param address host:port */
 export function listens({ listeners }: Observation, address: string): boolean {
   const port = portOf(address)
-  return listeners.some(({ local }) => local === address.replace("localhost", "127.0.0.1") || local === `0.0.0.0:${port}` || local === `*:${port}` || local === `[::]:${port}`)
+  return listeners.some(
+    ({ local }) =>
+      local === address.replace("localhost", "127.0.0.1") ||
+      local === `0.0.0.0:${port}` ||
+      local === `*:${port}` ||
+      local === `[::]:${port}`,
+  )
 }
 
 /** host:port of the first of some URLs. */

@@ -13,9 +13,14 @@ export function apart(seen: Observation): Shown | undefined {
   const ours = seen.api?.version ?? versionIn(componentOf(seen, "kube-apiserver")?.log ?? [])
   if (ours === undefined) return undefined
   for (const { program, behind, ahead, words } of allowed) {
-    const theirs = versionIn(program === "kubectl" ? [seen.looks.get("kubectl version --client") ?? ""] : componentOf(seen, program)?.log ?? [])
+    const theirs = versionIn(
+      program === "kubectl"
+        ? [seen.looks.get("kubectl version --client") ?? ""]
+        : (componentOf(seen, program)?.log ?? []),
+    )
     const distance = theirs === undefined ? 0 : minor(theirs) - minor(ours)
-    if (theirs !== undefined && (distance > ahead || distance < -behind)) return { evidence: `${program} ${theirs}, kube-apiserver ${ours}`, names: [program, theirs, ours, words] }
+    if (theirs !== undefined && (distance > ahead || distance < -behind))
+      return { evidence: `${program} ${theirs}, kube-apiserver ${ours}`, names: [program, theirs, ours, words] }
   }
   return undefined
 }
@@ -23,7 +28,10 @@ export function apart(seen: Observation): Shown | undefined {
 /** The first version of Kubernetes that a program tells of itself. */
 function versionIn(lines: readonly string[]): string | undefined {
   for (const line of lines) {
-    const found = /(?:\] Version: |Client Version: |"Kubelet version" kubeletVersion="|GitVersion:")"?(v1\.\d+\.\d+)/.exec(line)?.[1]
+    const found =
+      /(?:\] Version: |Client Version: |"Kubelet version" kubeletVersion="|GitVersion:")"?(v1\.\d+\.\d+)/.exec(
+        line,
+      )?.[1]
     if (found !== undefined) return found
   }
   return undefined

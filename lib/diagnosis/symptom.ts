@@ -1,5 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
-import { settingOf } from "../discovery/process.ts"
+import { settingOf } from "../components/discovery/process.ts"
 import type { ApiObject, Observation, ObservedComponent } from "./observation.ts"
 
 /** Something known that can go wrong. A row of the catalogue. */
@@ -60,11 +60,18 @@ export function said(words: RegExp): Sign {
 
 /** An event that the API holds, as "REASON: MESSAGE". */
 export function event(words: RegExp): Sign {
-  return ({ api }) => matched((api?.events ?? []).map((object) => `${textOf(object["reason"])}: ${textOf(object["message"])}`).toReversed(), words)
+  return ({ api }) =>
+    matched(
+      (api?.events ?? []).map((object) => `${textOf(object["reason"])}: ${textOf(object["message"])}`).toReversed(),
+      words,
+    )
 }
 
 /** Objects of the API of which something is true; $1 is the name of the first. */
-export function object(kind: "nodes" | "pods" | "deployments" | "services" | "leases", tell: (object: ApiObject, seen: Observation) => string | undefined): Sign {
+export function object(
+  kind: "nodes" | "pods" | "deployments" | "services" | "leases",
+  tell: (object: ApiObject, seen: Observation) => string | undefined,
+): Sign {
   return (seen) => {
     for (const candidate of seen.api?.[kind] ?? []) {
       const evidence = tell(candidate, seen)

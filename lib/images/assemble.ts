@@ -1,9 +1,9 @@
 import { mkdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { leashed } from "../binaries/leash.ts"
-import { RemediedError } from "../errors.ts"
-import { choosePrivilege } from "../machine/privilege.ts"
-import { packageRoot, type Settings } from "../settings.ts"
+import { RemediedError } from "../base/errors.ts"
+import { choosePrivilege } from "../machines/privilege.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
 import type { Recipe } from "./recipes.ts"
 
 /** An image could not be put together here. */
@@ -21,15 +21,41 @@ const isolate = {
  * @param work an empty folder, to be removed by the caller
  * @throws AssembleError, ImagePartError, DebianPackageError
  */
-export async function assemble(recipe: Recipe, crane: string, reference: string, platform: string, work: string, archive: string, settings: Settings): Promise<void> {
+export async function assemble(
+  recipe: Recipe,
+  crane: string,
+  reference: string,
+  platform: string,
+  work: string,
+  archive: string,
+  settings: Settings,
+): Promise<void> {
   const root = join(work, "root")
   await mkdir(root)
   await recipe.layOut(root)
-  const made = await leashed([...isolate[await choosePrivilege(settings.privilege)], "--net", "--pid", "--fork", "--kill-child",
-    "sh", join(packageRoot, "lib", "images", "assemble.sh"), crane, reference, platform, root, work, ...recipe.config], { reject: false })
+  const made = await leashed(
+    [
+      ...isolate[await choosePrivilege(settings.privilege)],
+      "--net",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "sh",
+      join(packageRoot, "lib", "images", "assemble.sh"),
+      crane,
+      reference,
+      platform,
+      root,
+      work,
+      ...recipe.config,
+    ],
+    { reject: false },
+  )
   if (made.failed) {
-    throw new AssembleError(`${reference} could not be put together of ${recipe.parts}: ${made.stderr.trim().split("\n").at(-1) ?? ""}.`,
-      "It takes root, sudo or user namespaces: npx byhand doctor says what this host allows.")
+    throw new AssembleError(
+      `${reference} could not be put together of ${recipe.parts}: ${made.stderr.trim().split("\n").at(-1) ?? ""}.`,
+      "It takes root, sudo or user namespaces: npx byhand doctor says what this host allows.",
+    )
   }
   await rename(join(work, "image.tar"), archive)
 }

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises"
 import { z } from "zod"
 import { leashed } from "../binaries/leash.ts"
-import { RemediedError } from "../errors.ts"
-import type { Report } from "../progress.ts"
-import type { Settings } from "../settings.ts"
+import { RemediedError } from "../base/errors.ts"
+import type { Report } from "../base/progress.ts"
+import type { Settings } from "../base/settings.ts"
 
 /** An image could not be pulled. */
 export class PullError extends RemediedError {}
@@ -19,12 +19,22 @@ const standstill = 30_000
  * @returns where it was pulled from
  * @throws PullError at once where the registry refuses, after five seconds where it is silent
  */
-export async function pull(crane: string, reference: string, platform: string, archive: string, settings: Settings, report: Report): Promise<string> {
+export async function pull(
+  crane: string,
+  reference: string,
+  platform: string,
+  archive: string,
+  settings: Settings,
+  report: Report,
+): Promise<string> {
   const source = addressOf(reference, settings.mirror)
   const flags = ["--platform", platform, ...(settings.mirror?.startsWith("http:") ? ["--insecure"] : [])]
   const asked = await leashed([crane, "manifest", source, ...flags], { reject: false, timeout: firstAnswer })
   if (asked.failed) {
-    throw new PullError(`${source} cannot be pulled: ${asked.timedOut ? `no answer within ${firstAnswer / 1000} s` : complaint(asked.stderr)}.`, remedy)
+    throw new PullError(
+      `${source} cannot be pulled: ${asked.timedOut ? `no answer within ${firstAnswer / 1000} s` : complaint(asked.stderr)}.`,
+      remedy,
+    )
   }
   const total = sizeOf(asked.stdout)
 
@@ -32,16 +42,22 @@ export async function pull(crane: string, reference: string, platform: string, a
   let done = 0
   let grown = Date.now()
   const watch = setInterval(() => {
-    void stat(archive).then(({ size }) => {
-      if (size > done) grown = Date.now()
-      done = size
-      report(Math.min(done, total), total, "bytes")
-    }, () => undefined) // It is not there yet.
+    void stat(archive).then(
+      ({ size }) => {
+        if (size > done) grown = Date.now()
+        done = size
+        report(Math.min(done, total), total, "bytes")
+      },
+      () => undefined,
+    ) // It is not there yet.
     if (Date.now() - grown > standstill) pulling.kill()
   }, 500)
   const pulled = await pulling.finally(() => clearInterval(watch))
   if (pulled.failed) {
-    throw new PullError(`${source} cannot be pulled: ${pulled.isTerminated ? `nothing came for ${standstill / 1000} s` : complaint(pulled.stderr)}.`, remedy)
+    throw new PullError(
+      `${source} cannot be pulled: ${pulled.isTerminated ? `nothing came for ${standstill / 1000} s` : complaint(pulled.stderr)}.`,
+      remedy,
+    )
   }
   return source
 }
@@ -61,5 +77,11 @@ function sizeOf(manifest: string): number {
 }
 
 function complaint(stderr: string): string {
-  return stderr.trim().split("\n").at(-1)?.replace(/^Error: /, "") ?? ""
+  return (
+    stderr
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^Error: /, "") ?? ""
+  )
 }

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs"
 import { chmod, copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { unpackDebianPackages } from "../binaries/debian.ts"
-import { RemediedError } from "../errors.ts"
-import { packageRoot, type Settings } from "../settings.ts"
+import { RemediedError } from "../base/errors.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
 
 /** How a stand-in for an official image is made, of what is at hand. */
 export interface Recipe {
@@ -38,7 +38,8 @@ export function nginx(settings: Settings): Recipe {
         // Which of the two brings the program differs between releases of Debian and Ubuntu.
         await unpackDebianPackages(["nginx", "nginx-light", "busybox-static"], packages, settings)
         await cp(join(packageRoot, "fixtures", "images", "nginx"), root, { recursive: true })
-        for (const folder of ["run", "tmp", "var/lib/nginx", "var/log/nginx"]) await mkdir(join(root, folder), { recursive: true })
+        for (const folder of ["run", "tmp", "var/lib/nginx", "var/log/nginx"])
+          await mkdir(join(root, folder), { recursive: true })
         await addProgram(join(packages, "usr/sbin/nginx"), root, "usr/sbin/nginx")
         const busybox = ["usr/bin/busybox", "bin/busybox"].map((path) => join(packages, path)).find(existsSync)
         if (busybox !== undefined) await addBusybox(busybox, root)
@@ -46,7 +47,14 @@ export function nginx(settings: Settings): Recipe {
         await rm(packages, { recursive: true, force: true })
       }
     },
-    config: ["--cmd", "nginx,-g,daemon off;", "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--exposed-ports", "80/tcp"],
+    config: [
+      "--cmd",
+      "nginx,-g,daemon off;",
+      "--env",
+      "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+      "--exposed-ports",
+      "80/tcp",
+    ],
   }
 }
 
@@ -57,10 +65,15 @@ async function addProgram(program: string, root: string, target: string): Promis
   const { stdout } = await execa("ldd", [program], { reject: false, env: { LC_ALL: "C", LD_LIBRARY_PATH: undefined } })
   const missing = stdout.match(/(\S+) => not found/)
   if (missing) {
-    throw new ImagePartError(`${basename(program)} needs ${missing[1] ?? ""}, which this host does not have.`, "Install it, or name a mirror of the official images in BYHAND_MIRROR.")
+    throw new ImagePartError(
+      `${basename(program)} needs ${missing[1] ?? ""}, which this host does not have.`,
+      "Install it, or name a mirror of the official images in BYHAND_MIRROR.",
+    )
   }
-  for (const [, library] of stdout.matchAll(/=> (\/\S+)/g)) if (library !== undefined) await add(library, root, join("lib", basename(library)))
-  for (const [, loader] of stdout.matchAll(/^\s+(\/\S+) \(0x/gm)) if (loader !== undefined) await add(loader, root, loader)
+  for (const [, library] of stdout.matchAll(/=> (\/\S+)/g))
+    if (library !== undefined) await add(library, root, join("lib", basename(library)))
+  for (const [, loader] of stdout.matchAll(/^\s+(\/\S+) \(0x/gm))
+    if (loader !== undefined) await add(loader, root, loader)
 }
 
 async function addBusybox(busybox: string, root: string): Promise<void> {

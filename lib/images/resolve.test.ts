@@ -8,9 +8,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { architecture } from "../binaries/architecture.ts"
 import { digestOf } from "../binaries/digest.ts"
 import { resolveBinaries, type Binaries } from "../binaries/resolve.ts"
-import { silentProgress } from "../progress-silent.ts"
-import type { Progress } from "../progress.ts"
-import { readSettings, type Settings } from "../settings.ts"
+import { silentProgress } from "../base/progress-silent.ts"
+import type { Progress } from "../base/progress.ts"
+import { readSettings, type Settings } from "../base/settings.ts"
 import { pull, PullError } from "./pull.ts"
 import { NoImageError, resolveImages, type Image } from "./resolve.ts"
 
@@ -20,14 +20,17 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   let binaries: Binaries
   let crane: string
   let folder: string
-  const settings = (mirror: string, cache = "cache") => readSettings({ BYHAND_CACHE: join(folder, cache), BYHAND_MIRROR: mirror })
+  const settings = (mirror: string, cache = "cache") =>
+    readSettings({ BYHAND_CACHE: join(folder, cache), BYHAND_MIRROR: mirror })
   const resolve = (given: Settings, progress: Progress = silentProgress) => resolveImages(binaries, given, progress)
 
   beforeAll(async () => {
     binaries = await resolveBinaries(["crane", "catatonit"], readSettings(), silentProgress)
     crane = binaries.get("crane")?.path ?? ""
   }, 300_000)
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "byhand-images-")) })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "byhand-images-"))
+  })
   afterEach(async () => {
     vi.unstubAllEnvs()
     await rm(folder, { recursive: true, force: true })
@@ -36,37 +39,62 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   /** A registry on a port that the kernel chose, and its address; ends with the scope. */
   async function registry() {
     const serving = execa(crane, ["registry", "serve", "--address", "127.0.0.1:0"], { reject: false })
-    const port = await new Promise<string>((found) => serving.stderr.on("data", (line: Buffer) => {
-      const port = line.toString().match(/serving on port (\d+)/)?.[1]
-      if (port !== undefined) found(port)
-    }))
-    return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: async () => { serving.kill("SIGKILL"); await serving } }
+    const port = await new Promise<string>((found) =>
+      serving.stderr.on("data", (line: Buffer) => {
+        const port = line.toString().match(/serving on port (\d+)/)?.[1]
+        if (port !== undefined) found(port)
+      }),
+    )
+    return {
+      address: `127.0.0.1:${port}`,
+      [Symbol.asyncDispose]: async () => {
+        serving.kill("SIGKILL")
+        await serving
+      },
+    }
   }
-  const push = ({ archive, reference }: Image, address: string) => execa(crane, ["push", archive, `${address}/${reference}`, "--insecure"])
+  const push = ({ archive, reference }: Image, address: string) =>
+    execa(crane, ["push", archive, `${address}/${reference}`, "--insecure"])
 
   test("are put together here where the registry refuses, the same each time, and can be pushed", async () => {
     const first = await resolve(settings(nobody))
     const second = await resolve(settings(nobody, "cache2"))
     expect(first.pause).toMatchObject({ reference: "registry.k8s.io/pause:3.10.2", source: "made here of catatonit" })
-    expect(first.nginx).toMatchObject({ reference: "docker.io/library/nginx:latest", source: "made here of Debian's nginx and busybox-static" })
+    expect(first.nginx).toMatchObject({
+      reference: "docker.io/library/nginx:latest",
+      source: "made here of Debian's nginx and busybox-static",
+    })
     expect(await digestOf(first.nginx.archive)).toBe(await digestOf(second.nginx.archive))
     expect(await digestOf(first.pause.archive)).toBe(await digestOf(second.pause.archive))
 
     await using local = await registry()
     await push(first.pause, local.address)
     const { stdout } = await execa(crane, ["config", `${local.address}/${first.pause.reference}`, "--insecure"])
-    expect(JSON.parse(stdout)).toMatchObject({ architecture, os: "linux", config: { Entrypoint: ["/catatonit", "-P"] } })
+    expect(JSON.parse(stdout)).toMatchObject({
+      architecture,
+      os: "linux",
+      config: { Entrypoint: ["/catatonit", "-P"] },
+    })
   }, 60_000)
 
-  test.skipIf(process.getuid?.() !== 0)("run: nginx serves its page, logs to both outputs, and has a shell beside it", async () => {
-    const { nginx } = await resolve(settings(nobody))
-    const root = join(folder, "root")
-    await mkdir(root)
-    await using local = await registry()
-    await push(nginx, local.address)
-    await execa("sh", ["-c", `"$1" export --insecure "$2" - | (umask 077; tar -x -C "$3")`, "sh", crane, `${local.address}/${nginx.reference}`, root])
+  test.skipIf(process.getuid?.() !== 0)(
+    "run: nginx serves its page, logs to both outputs, and has a shell beside it",
+    async () => {
+      const { nginx } = await resolve(settings(nobody))
+      const root = join(folder, "root")
+      await mkdir(root)
+      await using local = await registry()
+      await push(nginx, local.address)
+      await execa("sh", [
+        "-c",
+        `"$1" export --insecure "$2" - | (umask 077; tar -x -C "$3")`,
+        "sh",
+        crane,
+        `${local.address}/${nginx.reference}`,
+        root,
+      ])
 
-    const run = `
+      const run = `
       ip link set lo up; mkdir dev proc; mount -t proc proc proc; ln -s /proc/self/fd/1 dev/stdout; ln -s /proc/self/fd/2 dev/stderr
       mount -t tmpfs tmpfs tmp; touch dev/null; mount --bind /dev/null dev/null
       chroot . nginx -v
@@ -74,13 +102,21 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
       chroot . nginx -g "daemon off;" >../requests 2>../errors &
       curl --silent --retry-connrefused --retry 20 --retry-delay 1 --fail http://127.0.0.1/ || true
       curl --silent http://127.0.0.1/nothing >/dev/null`
-    const { stdout, stderr } = await execa("unshare", ["--net", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c", run], { cwd: root })
-    expect(stderr).toMatch(/^nginx version: nginx\/\d/m)
-    expect(stdout).toMatch(/^shell$/m)
-    expect(stdout).toMatch("<h1>Welcome to nginx!</h1>")
-    expect(await readFile(join(folder, "requests"), "utf8")).toMatch(/"GET \/ HTTP\/1.1" 200/)
-    expect(await readFile(join(folder, "errors"), "utf8")).toMatch(/open\(\) "\/usr\/share\/nginx\/html\/nothing" failed/)
-  }, 60_000)
+      const { stdout, stderr } = await execa(
+        "unshare",
+        ["--net", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c", run],
+        { cwd: root },
+      )
+      expect(stderr).toMatch(/^nginx version: nginx\/\d/m)
+      expect(stdout).toMatch(/^shell$/m)
+      expect(stdout).toMatch("<h1>Welcome to nginx!</h1>")
+      expect(await readFile(join(folder, "requests"), "utf8")).toMatch(/"GET \/ HTTP\/1.1" 200/)
+      expect(await readFile(join(folder, "errors"), "utf8")).toMatch(
+        /open\(\) "\/usr\/share\/nginx\/html\/nothing" failed/,
+      )
+    },
+    60_000,
+  )
 
   test("come from a mirror that has them under their full names", async () => {
     await using local = await registry()
@@ -95,7 +131,14 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     const silent = createServer(() => undefined).listen(0, "127.0.0.1")
     await new Promise((listening) => silent.once("listening", listening))
     const { port } = silent.address() as AddressInfo // It listens on TCP.
-    const asked = pull(crane, "docker.io/library/nginx:latest", `linux/${architecture}`, join(folder, "out.tar"), settings(`http://127.0.0.1:${port}`), () => undefined)
+    const asked = pull(
+      crane,
+      "docker.io/library/nginx:latest",
+      `linux/${architecture}`,
+      join(folder, "out.tar"),
+      settings(`http://127.0.0.1:${port}`),
+      () => undefined,
+    )
     await expect(asked).rejects.toThrow(PullError)
     await expect(asked).rejects.toThrow(/no answer within 5 s/)
     silent.close()
@@ -105,7 +148,9 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     vi.stubEnv("http_proxy", nobody)
     const refused = resolve(settings(nobody))
     await expect(refused).rejects.toThrow(NoImageError)
-    await expect(refused).rejects.toThrow(/no image docker.io\/library\/nginx:latest .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/)
+    await expect(refused).rejects.toThrow(
+      /no image docker.io\/library\/nginx:latest .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
+    )
   })
 
   test("are made once by two callers, over what a killed run left, and again where the archive is not what was kept", async () => {
@@ -116,8 +161,13 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     const notes: string[] = []
     const pulls: string[] = []
     const progress: Progress = {
-      task: (title, work) => { pulls.push(title); return silentProgress.task(title, work) },
-      note: (sentence) => { notes.push(sentence) },
+      task: (title, work) => {
+        pulls.push(title)
+        return silentProgress.task(title, work)
+      },
+      note: (sentence) => {
+        notes.push(sentence)
+      },
     }
     const both = await Promise.all([resolve(settings(nobody), progress), resolve(settings(nobody), progress)])
     expect(both[0]).toEqual(both[1])

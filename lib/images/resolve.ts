@@ -5,9 +5,9 @@ import { architecture } from "../binaries/architecture.ts"
 import { forget, keep, lookAt } from "../binaries/kept.ts"
 import { withLock } from "../binaries/lock.ts"
 import type { Binaries } from "../binaries/resolve.ts"
-import { problemOf, RemediedError } from "../errors.ts"
-import type { Progress } from "../progress.ts"
-import { packageRoot, type Settings } from "../settings.ts"
+import { problemOf, RemediedError } from "../base/errors.ts"
+import type { Progress } from "../base/progress.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
 import { assemble } from "./assemble.ts"
 import { pull } from "./pull.ts"
 import { nginx, pause, type Recipe } from "./recipes.ts"
@@ -57,30 +57,47 @@ export async function resolveImages(binaries: Binaries, settings: Settings, prog
   return { pause: ofPause, nginx: ofNginx }
 }
 
-async function resolveImage(reference: string, recipe: Recipe, crane: string, settings: Settings, progress: Progress): Promise<Image> {
-  const archive = join(settings.cacheDir, "images", `${reference.replaceAll(/[/:]/g, "_")}-${architecture}-${await digestOfRecipe(recipe)}.tar`)
+async function resolveImage(
+  reference: string,
+  recipe: Recipe,
+  crane: string,
+  settings: Settings,
+  progress: Progress,
+): Promise<Image> {
+  const archive = join(
+    settings.cacheDir,
+    "images",
+    `${reference.replaceAll(/[/:]/g, "_")}-${architecture}-${await digestOfRecipe(recipe)}.tar`,
+  )
   const kept = await fromCache(reference, archive)
   if (kept !== undefined) return kept
-  return withLock(`${archive}.lock`, (taken, owner) =>
-    progress.task(`Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${reference}`, () => taken), async () => {
-    const meanwhile = await fromCache(reference, archive)
-    if (meanwhile !== undefined) return meanwhile
-    if (await lookAt(archive) === "corrupted") {
-      progress.note(`${archive} is corrupted: it is not what was put there. It is replaced.`)
-      await forget(archive)
-    }
-    const work = `${archive}.work`
-    await rm(work, { recursive: true, force: true }) // Whatever lies in there is of a process that was killed.
-    await mkdir(work, { recursive: true })
-    try {
-      const made = join(work, "archive.tar")
-      const source = await get(reference, recipe, crane, work, made, settings, progress)
-      await keep(made, archive, { source })
-      return { reference, archive, source }
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
-  })
+  return withLock(
+    `${archive}.lock`,
+    (taken, owner) =>
+      progress.task(
+        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${reference}`,
+        () => taken,
+      ),
+    async () => {
+      const meanwhile = await fromCache(reference, archive)
+      if (meanwhile !== undefined) return meanwhile
+      if ((await lookAt(archive)) === "corrupted") {
+        progress.note(`${archive} is corrupted: it is not what was put there. It is replaced.`)
+        await forget(archive)
+      }
+      const work = `${archive}.work`
+      await rm(work, { recursive: true, force: true }) // Whatever lies in there is of a process that was killed.
+      await mkdir(work, { recursive: true })
+      try {
+        const made = join(work, "archive.tar")
+        const source = await get(reference, recipe, crane, work, made, settings, progress)
+        await keep(made, archive, { source })
+        return { reference, archive, source }
+      } finally {
+        await rm(work, { recursive: true, force: true })
+      }
+    },
+  )
 }
 
 async function fromCache(reference: string, archive: string): Promise<Image | undefined> {
@@ -89,21 +106,35 @@ async function fromCache(reference: string, archive: string): Promise<Image | un
 }
 
 /** Writes the archive, and says where it comes from. */
-async function get(reference: string, recipe: Recipe, crane: string, work: string, archive: string, settings: Settings, progress: Progress): Promise<string> {
+async function get(
+  reference: string,
+  recipe: Recipe,
+  crane: string,
+  work: string,
+  archive: string,
+  settings: Settings,
+  progress: Progress,
+): Promise<string> {
   const tried: string[] = []
   try {
-    return await progress.task(`Pulling ${reference}`, (report) => pull(crane, reference, platform, archive, settings, report))
+    return await progress.task(`Pulling ${reference}`, (report) =>
+      pull(crane, reference, platform, archive, settings, report),
+    )
   } catch (error) {
     tried.push(problemOf(error))
   }
   try {
-    await progress.task(`Making ${reference} of ${recipe.parts}`, () => assemble(recipe, crane, reference, platform, work, archive, settings))
+    await progress.task(`Making ${reference} of ${recipe.parts}`, () =>
+      assemble(recipe, crane, reference, platform, work, archive, settings),
+    )
     return `made here of ${recipe.parts}`
   } catch (error) {
     tried.push(problemOf(error))
   }
-  throw new NoImageError(`There is no image ${reference} to be had here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
-    "Let this host reach the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.")
+  throw new NoImageError(
+    `There is no image ${reference} to be had here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
+    "Let this host reach the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.",
+  )
 }
 
 /** Changes whenever what images are made with does. */
@@ -111,7 +142,9 @@ async function digestOfRecipe(recipe: Recipe): Promise<string> {
   const hash = createHash("sha256").update(recipe.config.join(" "))
   hash.update(await readFile(join(packageRoot, "lib", "images", "assemble.sh")))
   const fixtures = join(packageRoot, "fixtures", "images")
-  for (const entry of (await readdir(fixtures, { recursive: true, withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of (await readdir(fixtures, { recursive: true, withFileTypes: true })).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
     if (entry.isFile()) hash.update(await readFile(join(entry.parentPath, entry.name)))
   }
   return hash.digest("hex").slice(0, 12)

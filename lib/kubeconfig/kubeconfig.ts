@@ -12,7 +12,8 @@ export interface KubeconfigOptions {
 
 /** A kubeconfig of one cluster, one user, one context. */
 export function kubeconfig({ server, ca, token }: KubeconfigOptions): string {
-  const authority = "file" in ca ? `certificate-authority: ${ca.file}` : `certificate-authority-data: ${ca.pem.toString("base64")}`
+  const authority =
+    "file" in ca ? `certificate-authority: ${ca.file}` : `certificate-authority-data: ${ca.pem.toString("base64")}`
   return `apiVersion: v1
 kind: Config
 clusters:

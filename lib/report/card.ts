@@ -17,13 +17,19 @@ const LONGEST = 600
 export function expectation(error: unknown): Pick<Card, "expected" | "observed"> {
   if (!(error instanceof Error)) return { observed: String(error) }
   const { expected, actual } = error as { expected?: unknown; actual?: unknown } // vitest's assertion errors carry both.
-  if (error.name !== "AssertionError" || (expected === undefined && actual === undefined)) return { observed: error.message }
+  if (error.name !== "AssertionError" || (expected === undefined && actual === undefined))
+    return { observed: error.message }
   return { expected: shown(expected), observed: shown(actual) }
 }
 
 function shown(value: unknown): string {
   if (value === "" || value === undefined) return "nothing"
-  const text = typeof value === "string" ? value : value instanceof RegExp ? String(value) : JSON.stringify(value) ?? typeof value
+  const text =
+    typeof value === "string"
+      ? value
+      : value instanceof RegExp
+        ? String(value)
+        : (JSON.stringify(value) ?? typeof value)
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
 }
 
@@ -32,7 +38,11 @@ function shown(value: unknown): string {
  * @param lesson its number, two digits
  * @param see what to type to see the same
  */
-export function cardLines({ expected, observed, finding, unwell }: Card, lesson: string, see: string | undefined): string[] {
+export function cardLines(
+  { expected, observed, finding, unwell }: Card,
+  lesson: string,
+  see: string | undefined,
+): string[] {
   return [
     ...row("expected", expected),
     ...row("observed", observed),

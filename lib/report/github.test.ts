@@ -2,26 +2,69 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import type { Finding } from "../diagnosis/finding.ts"
-import { packageRoot, readSettings } from "../settings.ts"
+import { packageRoot, readSettings } from "../base/settings.ts"
 import { gitHubReport, gitHubReporters, type Graded } from "./github.ts"
 import { placeOf } from "./script-line.ts"
 
-const scripts = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"]
-  .map((name) => ({ name, text: readFileSync(join(packageRoot, "fixtures", "solution", name), "utf8") }))
-const lineOf = (script: string, part: string) => (scripts.find(({ name }) => name === script)?.text.split("\n").findIndex((line) => line.includes(part)) ?? -2) + 1
+const scripts = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"].map(
+  (name) => ({ name, text: readFileSync(join(packageRoot, "fixtures", "solution", name), "utf8") }),
+)
+const lineOf = (script: string, part: string) =>
+  (scripts
+    .find(({ name }) => name === script)
+    ?.text.split("\n")
+    .findIndex((line) => line.includes(part)) ?? -2) + 1
 
-const finding = (given: Partial<Finding>): Finding => ({ id: "some-finding", component: "kube-apiserver", cause: "it does", remedy: "Do.", evidence: "", look: "ls", ...given })
+const finding = (given: Partial<Finding>): Finding => ({
+  id: "some-finding",
+  component: "kube-apiserver",
+  cause: "it does",
+  remedy: "Do.",
+  evidence: "",
+  look: "ls",
+  ...given,
+})
 const place = (lesson: string, given: Partial<Finding> | undefined, observed = "") =>
   placeOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, [], scripts)
 
 describe("the script's line", () => {
   test.each([
     ["a flag in the evidence", "02", { evidence: "unknown flag: --etcd-servers" }, "02-apiserver.sh", "--etcd-servers"],
-    ["a flag in the remedy", "03", { remedy: "Write TOKEN,USER,UID into it and name it with --token-auth-file." }, "02-apiserver.sh", "--token-auth-file"],
-    ["a flag whose beginning another has too", "02", { evidence: "--service-account-key-file is empty" }, "02-apiserver.sh", "--service-account-key-file"],
-    ["a file in the evidence", "02", { evidence: "open /etc/kubernetes/pki/sa.key: no such file" }, "02-apiserver.sh", "-out /etc/kubernetes/pki/sa.key"],
-    ["the script of the component that is unwell, not of the lesson", "06", { component: "kube-scheduler", remedy: "Check --leader-elect." }, "04-scheduler.sh", "--leader-elect"],
-    ["the second script of a lesson", "05", { component: "kubelet", cause: "--config is missing" }, "05-kubelet.sh", "--config"],
+    [
+      "a flag in the remedy",
+      "03",
+      { remedy: "Write TOKEN,USER,UID into it and name it with --token-auth-file." },
+      "02-apiserver.sh",
+      "--token-auth-file",
+    ],
+    [
+      "a flag whose beginning another has too",
+      "02",
+      { evidence: "--service-account-key-file is empty" },
+      "02-apiserver.sh",
+      "--service-account-key-file",
+    ],
+    [
+      "a file in the evidence",
+      "02",
+      { evidence: "open /etc/kubernetes/pki/sa.key: no such file" },
+      "02-apiserver.sh",
+      "-out /etc/kubernetes/pki/sa.key",
+    ],
+    [
+      "the script of the component that is unwell, not of the lesson",
+      "06",
+      { component: "kube-scheduler", remedy: "Check --leader-elect." },
+      "04-scheduler.sh",
+      "--leader-elect",
+    ],
+    [
+      "the second script of a lesson",
+      "05",
+      { component: "kubelet", cause: "--config is missing" },
+      "05-kubelet.sh",
+      "--config",
+    ],
   ] as const)("%s", (_, lesson, given, file, part) => {
     expect(place(lesson, given)).toEqual({ file, line: lineOf(file, part) })
     expect(lineOf(file, part)).toBeGreaterThan(1)
@@ -35,49 +78,104 @@ describe("the script's line", () => {
   })
 
   test("what the script itself printed", () => {
-    const laidOut = [{ name: "01-etcd.sh", text: readFileSync(join(packageRoot, "fixtures", "scaffold", "01-etcd.sh"), "utf8") }]
+    const laidOut = [
+      { name: "01-etcd.sh", text: readFileSync(join(packageRoot, "fixtures", "scaffold", "01-etcd.sh"), "utf8") },
+    ]
     const lines = laidOut[0]?.text.split("\n") ?? []
     const at = lines.findIndex((line) => line.startsWith("echo"))
     const evidence = /"(.*)"/.exec(lines[at] ?? "")?.[1] ?? ""
     const card = { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [] }
-    expect(placeOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
-    expect(placeOf("01", { ...card, finding: finding({ component: "etcd" }) }, ["something", evidence], laidOut)).toEqual({ file: "01-etcd.sh", line: at + 1 })
+    expect(placeOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({
+      file: "01-etcd.sh",
+      line: at + 1,
+    })
+    expect(
+      placeOf("01", { ...card, finding: finding({ component: "etcd" }) }, ["something", evidence], laidOut),
+    ).toEqual({ file: "01-etcd.sh", line: at + 1 })
   })
 
   test("bash's own complaint says it", () => {
-    expect(place("02", undefined, "01-etcd.sh ended with 127: ./01-etcd.sh: line 7: etdc: command not found")).toEqual({ file: "01-etcd.sh", line: 7 })
+    expect(place("02", undefined, "01-etcd.sh ended with 127: ./01-etcd.sh: line 7: etdc: command not found")).toEqual({
+      file: "01-etcd.sh",
+      line: 7,
+    })
   })
 })
 
 const graded: readonly Graded[] = [
-  { lesson: "01", lessonTitle: "etcd: the brain", title: "put says OK", verdict: "passed", isFailure: false, evidence: "a | b <img src=x>" },
-  { lesson: "02", lessonTitle: "the door", title: "starts, and holds port: 6443", verdict: "failed", isFailure: true, reason: "it ended",
-    words: ["goodbye"], card: { observed: "100% refused\n::notice title=Autograding report::{}", unwell: [], finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }) } },
+  {
+    lesson: "01",
+    lessonTitle: "etcd: the brain",
+    title: "put says OK",
+    verdict: "passed",
+    isFailure: false,
+    evidence: "a | b <img src=x>",
+  },
+  {
+    lesson: "02",
+    lessonTitle: "the door",
+    title: "starts, and holds port: 6443",
+    verdict: "failed",
+    isFailure: true,
+    reason: "it ended",
+    words: ["goodbye"],
+    card: {
+      observed: "100% refused\n::notice title=Autograding report::{}",
+      unwell: [],
+      finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }),
+    },
+  },
   { lesson: "02", lessonTitle: "the door", title: "another", verdict: "not chosen", isFailure: false },
-  { lesson: "03", lessonTitle: "keys", title: "is a key", verdict: "blocked", isFailure: true, reason: "blocked by lesson 02" },
+  {
+    lesson: "03",
+    lessonTitle: "keys",
+    title: "is a key",
+    verdict: "blocked",
+    isFailure: true,
+    reason: "blocked by lesson 02",
+  },
 ]
 
 test("an error at the script's line for what failed, none for what it blocks, then the points as GitHub Classroom reads them", () => {
   const { commands } = gitHubReport(graded, scripts, "")
   expect(commands).toEqual([
-    `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::`
-    + "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast words:%0Agoodbye%0AHint: npx byhand hint 02",
+    `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::` +
+      "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast words:%0Agoodbye%0AHint: npx byhand hint 02",
     "::notice title=Autograding complete::Points 1/3",
     '::notice title=Autograding report::{"totalPoints":1,"maxPoints":3}',
   ])
-  expect(gitHubReport(graded, scripts, "learners/one").commands[0]).toMatch(/^::error file=learners\/one\/02-apiserver\.sh,/)
+  expect(gitHubReport(graded, scripts, "learners/one").commands[0]).toMatch(
+    /^::error file=learners\/one\/02-apiserver\.sh,/,
+  )
 })
 
 test("a lesson's file that cannot be read is no script's fault, and colours stay out", () => {
-  const { commands } = gitHubReport([{ lesson: "01", lessonTitle: "", title: "01-etcd.test.ts", verdict: "failed", isFailure: true, reason: "\u001b[31mno such module" }], scripts, "")
+  const { commands } = gitHubReport(
+    [
+      {
+        lesson: "01",
+        lessonTitle: "",
+        title: "01-etcd.test.ts",
+        verdict: "failed",
+        isFailure: true,
+        reason: "\u001b[31mno such module",
+      },
+    ],
+    scripts,
+    "",
+  )
   expect(commands[0]).toBe("::error title=01 01-etcd.test.ts::no such module")
 })
 
 test("the summary is a table of lessons and a card for what failed, and shows what scripts print as it is", () => {
   const { summary } = gitHubReport(graded, scripts, "")
   expect(summary).toContain("## 1 of 3 points\n")
-  expect(summary).toContain("| ✓ 01 | etcd: the brain | passed | 1/1 | a &#124; b &#60;img src=x&#62; |\n| ✗ 02 | the door | failed | 0/1 | it ended |\n| · 03 | keys | blocked | 0/1 | blocked by lesson 02 |")
-  expect(summary).toContain(`Look at \`02-apiserver.sh\`, line ${lineOf("02-apiserver.sh", "--etcd-servers")}.\n\n\`\`\`\`text\nobserved`)
+  expect(summary).toContain(
+    "| ✓ 01 | etcd: the brain | passed | 1/1 | a &#124; b &#60;img src=x&#62; |\n| ✗ 02 | the door | failed | 0/1 | it ended |\n| · 03 | keys | blocked | 0/1 | blocked by lesson 02 |",
+  )
+  expect(summary).toContain(
+    `Look at \`02-apiserver.sh\`, line ${lineOf("02-apiserver.sh", "--etcd-servers")}.\n\n\`\`\`\`text\nobserved`,
+  )
 })
 
 test("it is for a learner's folder in a job of GitHub Actions alone", () => {

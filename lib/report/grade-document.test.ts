@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import { packageRoot } from "../settings.ts"
+import { packageRoot } from "../base/settings.ts"
 import { gradeSchema } from "./grade-document.ts"
 
 test("the schema that is handed out is that of what is written", () => {
-  expect(JSON.parse(readFileSync(join(packageRoot, "fixtures", "schemas", "grade.schema.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(gradeSchema())))
+  expect(JSON.parse(readFileSync(join(packageRoot, "fixtures", "schemas", "grade.schema.json"), "utf8"))).toEqual(
+    JSON.parse(JSON.stringify(gradeSchema())),
+  )
 })

@@ -1,9 +1,9 @@
 import type { Reporter, TestSpecification } from "vitest/node"
-import { equip } from "../cluster/equipment.ts"
-import { messageOf } from "../errors.ts"
-import { prepareMachine } from "../machine/start.ts"
-import { terminalProgress } from "../progress-terminal.ts"
-import type { Settings } from "../settings.ts"
+import { equip } from "../clusters/equipment.ts"
+import { messageOf } from "../base/errors.ts"
+import { prepareMachine } from "../machines/start.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import type { Settings } from "../base/settings.ts"
 
 /** The lesson that a file holds, by its name; the last one where it has no number. */
 export function lessonOf(path: string): number {
@@ -20,10 +20,17 @@ export class Preparation implements Reporter {
 
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
     // A learner's scripts may use whatever is there to be used, whichever lessons are graded.
-    const last = this.#settings.subject === undefined ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId))) : Number.MAX_SAFE_INTEGER
+    const last =
+      this.#settings.subject === undefined
+        ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId)))
+        : Number.MAX_SAFE_INTEGER
     const progress = terminalProgress()
-    const preparation = await prepareMachine(this.#settings, progress).then(() => equip(last, this.#settings, progress)).then(
-      (equipment) => ({ equipment }), (error: unknown) => ({ failed: messageOf(error) }))
+    const preparation = await prepareMachine(this.#settings, progress)
+      .then(() => equip(last, this.#settings, progress))
+      .then(
+        (equipment) => ({ equipment }),
+        (error: unknown) => ({ failed: messageOf(error) }),
+      )
     for (const { project } of specifications) project.provide("preparation", preparation)
   }
 }

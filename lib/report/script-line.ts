@@ -21,22 +21,36 @@ export interface Place {
  * @param words what a script or component has said last, if anything
  * @returns undefined where there are no scripts
  */
-export function placeOf(lesson: string, card: Card | undefined, words: readonly string[], scripts: readonly ScriptText[]): Place | undefined {
+export function placeOf(
+  lesson: string,
+  card: Card | undefined,
+  words: readonly string[],
+  scripts: readonly ScriptText[],
+): Place | undefined {
   const { finding, observed = "", unwell = [] } = card ?? {}
-  const said = [observed, finding?.evidence ?? "", ...words, ...unwell.flatMap(({ lastLines }) => lastLines)].flatMap((text) => text.split("\n"))
+  const said = [observed, finding?.evidence ?? "", ...words, ...unwell.flatMap(({ lastLines }) => lastLines)].flatMap(
+    (text) => text.split("\n"),
+  )
   for (const [, name, line] of said.join("\n").matchAll(/(\d\d-[^\s/:]+\.sh): line (\d+):/g)) {
     if (scripts.some((script) => script.name === name)) return { file: name ?? "", line: Number(line) }
   }
-  const script = scripts.find(({ name }) => said.some((line) => line.includes(name))) ?? scripts.find(({ text }) => finding !== undefined && starts(text, finding.component))
-    ?? scripts.findLast(({ name }) => name.slice(0, 2) <= lesson) ?? scripts[0]
+  const script =
+    scripts.find(({ name }) => said.some((line) => line.includes(name))) ??
+    scripts.find(({ text }) => finding !== undefined && starts(text, finding.component)) ??
+    scripts.findLast(({ name }) => name.slice(0, 2) <= lesson) ??
+    scripts[0]
   if (script === undefined) return undefined
-  const line = linePrinting(script.text, said) ?? lineNaming(script.text, finding === undefined ? [] : [finding.evidence, finding.cause, finding.remedy])
+  const line =
+    linePrinting(script.text, said) ??
+    lineNaming(script.text, finding === undefined ? [] : [finding.evidence, finding.cause, finding.remedy])
   return { file: script.name, line: line ?? 1 }
 }
 
 /** Whether a script calls a program. */
 function starts(text: string, program: string): boolean {
-  return text.split("\n").some((line) => !isComment(line) && new RegExp(String.raw`(?:^|[\s/;&|("'])${program}(?:[\s"';&|]|$)`).test(line))
+  return text
+    .split("\n")
+    .some((line) => !isComment(line) && new RegExp(String.raw`(?:^|[\s/;&|("'])${program}(?:[\s"';&|]|$)`).test(line))
 }
 
 /** The first line with a string that was printed, as with echo. */

@@ -43,5 +43,8 @@ function lines(test: TestCase): string[] {
 
 /** Whether a card tells of all that went wrong in a file. */
 function hasCards(module: TestModule): boolean {
-  return module.errors().length === 0 && [...module.children.allTests("failed")].every((test) => test.meta().card !== undefined)
+  return (
+    module.errors().length === 0 &&
+    [...module.children.allTests("failed")].every((test) => test.meta().card !== undefined)
+  )
 }

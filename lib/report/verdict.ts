@@ -1,7 +1,7 @@
 import type { TestCase } from "vitest/node"
-import type { Equipment } from "../cluster/equipment.ts"
-import { isExcepted } from "../except.ts"
-import type { Settings } from "../settings.ts"
+import type { Equipment } from "../clusters/equipment.ts"
+import { isExcepted } from "../curriculum/except.ts"
+import type { Settings } from "../base/settings.ts"
 import type { Card } from "./card.ts"
 
 declare module "vitest" {
@@ -39,7 +39,11 @@ export function verdictOf(test: TestCase): { verdict: Verdict; reason: string | 
 }
 
 /** Whether a verdict must make the run fail. Strict counts what cannot be checked too, but for what it is told to except. */
-export function isFailure(verdict: Verdict, test: { lesson: string; title: string }, { strict, except }: Pick<Settings, "strict" | "except">): boolean {
+export function isFailure(
+  verdict: Verdict,
+  test: { lesson: string; title: string },
+  { strict, except }: Pick<Settings, "strict" | "except">,
+): boolean {
   if (verdict === "failed" || verdict === "blocked") return true
   return verdict === "cannot check here" && strict && !isExcepted(test, except)
 }

@@ -1,30 +1,60 @@
 import type { ComponentName } from "../../components/component.ts"
-import { apiserverAddress, etcdAddress, type Address } from "../../discovery/addresses.ts"
-import type { Started } from "../../discovery/process.ts"
+import { apiserverAddress, etcdAddress, type Address } from "../../components/discovery/addresses.ts"
+import type { Started } from "../../components/discovery/process.ts"
 import { componentOf, type Sign, type Symptom } from "../symptom.ts"
 
 /** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
 export const absent: readonly Symptom[] = [
-  ...([["etcd", etcdAddress], ["kube-apiserver", apiserverAddress]] as const).map(([name, addressOf]) => ({
-    id: "port-taken", component: name, sign: another(name, addressOf),
-    cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`, remedy: "Stop that one: kill $2", look: "ss -tlnp",
+  ...(
+    [
+      ["etcd", etcdAddress],
+      ["kube-apiserver", apiserverAddress],
+    ] as const
+  ).map(([name, addressOf]) => ({
+    id: "port-taken",
+    component: name,
+    sign: another(name, addressOf),
+    cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`,
+    remedy: "Stop that one: kill $2",
+    look: "ss -tlnp",
   })),
   ...(["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"] as const).flatMap((name) => [
-    { id: "script-ended", component: name, sign: script(name, /(\S+\.sh) ((?:exited|has ended).*?), and no/),
-      cause: `$1 $2 before any ${name} ran`, remedy: `Mend the script, or add one for ${name}: it must run when the last of them ends, in the background at least.`, look: "cat $3" },
-    { id: "script-without-effect", component: name, sign: script(name, /(No) \S+ (runs after .*)/),
-      cause: `no script has started any ${name} so far, though one still runs`, remedy: `Start ${name} in it: what stands before must come to an end, or be in the background.`, look: "ps -ef --forest; cat $3" },
+    {
+      id: "script-ended",
+      component: name,
+      sign: script(name, /(\S+\.sh) ((?:exited|has ended).*?), and no/),
+      cause: `$1 $2 before any ${name} ran`,
+      remedy: `Mend the script, or add one for ${name}: it must run when the last of them ends, in the background at least.`,
+      look: "cat $3",
+    },
+    {
+      id: "script-without-effect",
+      component: name,
+      sign: script(name, /(No) \S+ (runs after .*)/),
+      cause: `no script has started any ${name} so far, though one still runs`,
+      remedy: `Start ${name} in it: what stands before must come to an end, or be in the background.`,
+      look: "ps -ef --forest; cat $3",
+    },
   ]),
-  ...([
-    ["etcd", "nothing can be read or written in the cluster"],
-    ["kube-apiserver", "kubectl, the scheduler and the kubelet have nobody to talk to"],
-    ["kube-scheduler", "new Pods stay Pending"],
-    ["registry", "images cannot be pulled"],
-    ["containerd", "no container can be started, looked at or stopped"],
-    ["kubelet", "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead"],
-  ] as const satisfies readonly (readonly [ComponentName, string])[]).map(([name, consequence]) => ({
-    id: "not-running", component: name, sign: isAbsent(name),
-    cause: `${name} does not run: ${consequence}`, remedy: `Start ${name} again. Its log tells how it ended.`, look: `tail /var/log/byhand/${name}.log`,
+  ...(
+    [
+      ["etcd", "nothing can be read or written in the cluster"],
+      ["kube-apiserver", "kubectl, the scheduler and the kubelet have nobody to talk to"],
+      ["kube-scheduler", "new Pods stay Pending"],
+      ["registry", "images cannot be pulled"],
+      ["containerd", "no container can be started, looked at or stopped"],
+      [
+        "kubelet",
+        "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead",
+      ],
+    ] as const satisfies readonly (readonly [ComponentName, string])[]
+  ).map(([name, consequence]) => ({
+    id: "not-running",
+    component: name,
+    sign: isAbsent(name),
+    cause: `${name} does not run: ${consequence}`,
+    remedy: `Start ${name} again. Its log tells how it ended.`,
+    look: `tail /var/log/byhand/${name}.log`,
   })),
 ]
 
@@ -34,7 +64,12 @@ function another(name: ComponentName, addressOf: (started: Started) => Address):
     if (one?.state !== "absent") return undefined
     const { port } = addressOf(one)
     const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
-    return other === undefined ? undefined : { evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`, names: [other.program, String(other.pid), other.local] }
+    return other === undefined
+      ? undefined
+      : {
+          evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
+          names: [other.program, String(other.pid), other.local],
+        }
   }
 }
 
@@ -43,14 +78,17 @@ function script(name: ComponentName, words: RegExp): Sign {
   return (seen) => {
     const [, subject, verb] = new RegExp(`^${name} was not started: ${words.source}`).exec(seen.complaint) ?? []
     const one = componentOf(seen, name)
-    return subject === undefined ? undefined : { evidence: one?.log.at(-1) || seen.complaint, names: [subject, verb, one?.logPath] }
+    return subject === undefined
+      ? undefined
+      : { evidence: one?.log.at(-1) || seen.complaint, names: [subject, verb, one?.logPath] }
   }
 }
 
 function isAbsent(name: ComponentName): Sign {
   return (seen) => {
     const one = componentOf(seen, name)
-    if (one?.state !== "absent" || !one.isMeantToBe || new RegExp(`^${name} (?:exited|was)`).test(seen.complaint)) return undefined
+    if (one?.state !== "absent" || !one.isMeantToBe || new RegExp(`^${name} (?:exited|was)`).test(seen.complaint))
+      return undefined
     return { evidence: one.log.at(-1)?.slice(0, 300) || `there is no process ${name}` }
   }
 }

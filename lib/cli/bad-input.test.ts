@@ -1,0 +1,365 @@
+import { execa } from "execa"
+import { randomUUID } from "node:crypto"
+import { existsSync } from "node:fs"
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { allLessons } from "../curriculum/lessons.ts"
+import { packageRoot } from "../base/settings.ts"
+
+/** What a person types and sets: words after the command, BYHAND_* without their prefix, and what is then said. */
+type Try = readonly [words: string, settings: Record<string, string>, line: RegExp]
+
+/** HERE stands for a folder of this test's own, with what is laid out below in it. */
+const HERE = "HERE"
+let here: string
+
+beforeAll(async () => {
+  here = await mkdtemp(join(tmpdir(), "byhand-bad-"))
+  await chmod(here, 0o777) // An ordinary user may make folders in it.
+  await writeFile(join(here, "file"), "a file\n")
+  const folders = ["empty", "folder/etcd", "plain", "foreign", "chatty", "dangling", "text", "none", "closed", "fixed"]
+  for (const folder of folders) await mkdir(join(here, folder), { recursive: true })
+  await writeFile(join(here, "plain/etcd"), "#!/bin/sh\necho etcd Version: 3.7.3\n", { mode: 0o644 })
+  await writeFile(join(here, "chatty/etcd"), "#!/bin/sh\necho hello\n", { mode: 0o755 })
+  await writeFile(join(here, "text/etcd"), "etcd\n", { mode: 0o755 })
+  await symlink(join(here, "nowhere"), join(here, "dangling/etcd"))
+  await writeFile(join(here, "none/etcd"), "", { mode: 0o755 })
+  // The header of a program for s390, which is nobody's workplace.
+  await writeFile(
+    join(here, "foreign/etcd"),
+    Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 22, 0, 0, 0, 1]),
+    { mode: 0o755 },
+  )
+  for (const folder of ["leading-out", "leading-round", "large"]) await mkdir(join(here, folder))
+  await symlink(join(here, "file"), join(here, "leading-out/01-etcd.sh"))
+  await symlink(join(here, "leading-round"), join(here, "leading-round/round"))
+  await writeFile(join(here, "large/01-etcd.sh"), Buffer.alloc(17 * 2 ** 20))
+  await chmod(join(here, "closed"), 0o000)
+  await chmod(join(here, "fixed"), 0o555)
+})
+afterAll(() => rm(here, { recursive: true, force: true }))
+
+const VERSIONS = /Choose one of 1\.36\.3, 1\.37\.2\.$/
+
+const OF_BYHAND: readonly Try[] = [
+  // Commands and flags.
+  ["", {}, /^A command is missing, .* There are up, shell, /],
+  ["upp", {}, /^There is no command upp\. Did you mean up\? There are up, /],
+  ["gradee 01", {}, /^There is no command gradee\. Did you mean grade\?/],
+  ["help upp", {}, /^A command is missing, or there is none of that name\. There are up, /],
+  ["--bogus", {}, /^There is no flag --bogus before a command\. Flags come after the command/],
+  ["--name one up", {}, /^There is no flag --name before a command\. Flags come after the command/],
+  ["up --nam one", {}, /^There is no flag --nam of byhand up\. Did you mean --name\?/],
+  ["status --json=yes", {}, /^There is no flag --json=yes of byhand status\. Did you mean --json\?/],
+  ["shell --bogus", {}, /^There is no flag --bogus of byhand shell\. Did you mean /],
+  ["up one", {}, /^byhand up takes fewer words\. Write: npx byhand up \[options\]$/],
+  ["hint", {}, /^byhand hint needs a lesson\. Write: npx byhand hint \[options\] <lesson> \[step\]$/],
+  ["hint 04 1 2", {}, /^byhand hint takes fewer words\. /],
+  ["hint 99", {}, /^There is no lesson 99\. There are 01, /],
+  ["hint 04 9", {}, /^There is no step 9\. There are 1 /],
+  ["hint 05-etcd", {}, /^There is no hint for 05-etcd\. Lesson 05 has 05-containerd\.sh and 05-kubelet\.sh\.$/],
+  ["hint 03-etcd", {}, /^There is no hint for 03-etcd\. Lesson 03 needs no script: npx byhand hint 03$/],
+  ["new", {}, /^byhand new needs a folder\. Write: npx byhand new \[options\] <folder>$/],
+  ["new one two", {}, /^byhand new takes fewer words\. /],
+  ["new /", {}, /^\/ cannot name a folder\. Use up to 100 /],
+  ["new /nowhere/deeper", {}, /^\/nowhere is no folder that deeper could be laid out in\. /],
+  ["new my-cluster --suite one --suite two", {}, /^--suite is given twice, as one and as two\. /],
+  ["up --name", {}, /^--name lacks its value\. /],
+  ["up --name=", {}, /^--name is empty\. /],
+  ["up --name one --name two", {}, /^--name is given twice, as one and as two\. Give it once\.$/],
+  ["up --kubernetes 1.37.2 --kubernetes 1.36.3", {}, /^--kubernetes is given twice, as 1\.37\.2 and as 1\.36\.3\./],
+  ["up --name A_b", {}, /^--name A_b cannot be a host name\. /],
+  ["up --name a\u001b[31mb", {}, /^--name a\\u\{1b\}\[31mb cannot be a host name\. /],
+  ["up --name ../x", {}, /^--name \.\.\/x cannot be a host name\. /],
+  [`up --name ${"x".repeat(33)}`, {}, /^--name x{33} cannot be a host name\. Use up to 32 /],
+  ["up --kubernetes 9.9.9", {}, VERSIONS],
+  ["down --name nobody", {}, /^No cluster named nobody is up\. /],
+  ["shell --name nobody true", {}, /^No cluster named nobody is up\. Start it with: npx byhand up --name nobody$/],
+  ["grade 99", {}, /^There is no lesson 99\. There are 01, .*, 07\.$/],
+  ["grade abc", {}, /^There is no lesson abc, and no such folder\. There are 01, /],
+  ["grade 01 -1", {}, /^There is no lesson -1\. /],
+  ["grade 01.5", {}, /^There is no lesson 01\.5\. /],
+  // A learner's folder.
+  [
+    "grade HERE/empty",
+    {},
+    /\/empty holds no start script, such as 01-etcd\.sh\. Lay one out with: npx byhand new FOLDER$/,
+  ],
+  [
+    "grade HERE/leading-out",
+    {},
+    /\/leading-out\/01-etcd\.sh is a link to a file outside of the folder\. Put what it leads to in its place\.$/,
+  ],
+  ["grade HERE/leading-round", {}, /\/leading-round\/round is a link to something that is no file\. /],
+  ["grade HERE/large", {}, /\/large holds 17 MiB, more than 16\. /],
+  ["watch HERE/empty", {}, /\/empty holds no start script, /],
+  ["watch HERE/nowhere", {}, /\/nowhere is not there\. Lay one out with: npx byhand new FOLDER$/],
+  ["watch HERE/file", {}, /\/file is not a folder\. /],
+  ["grade 01", { SUBJECT: `${HERE}/nowhere` }, /\/nowhere is not there\. Lay one out with: /],
+  [
+    "grade 01 --strict --except nothing",
+    {},
+    /^BYHAND_EXCEPT names nothing, which is neither a lesson nor the title of a test\. Did you mean /,
+  ],
+  // Settings: names, then values.
+  ["transcript", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
+  ["transcript", { "": "5" }, /^There is no setting BYHAND_\. Did you mean /],
+  ...["transcript", "doctor", "status", "up"].map((words): Try => [words, { KUBERNETES: "9.9.9" }, VERSIONS]),
+  ...["", "1.37", "new", "vv1.37.2", "1.37.2-rc.1", "1.37.2\u001b[31m"].map((given): Try => [
+    "transcript",
+    { KUBERNETES: given },
+    /^BYHAND_KUBERNETES=.* must be a version such as 1\.37\.2\. /,
+  ]),
+  ...["soon", "1e999", "NaN", "Infinity", "0x10", "120s", "1 000", "true"].map((given): Try => [
+    "transcript",
+    { PATIENCE: given },
+    /^BYHAND_PATIENCE=.* must be a number of seconds\. /,
+  ]),
+  ["transcript", { PATIENCE: "" }, /^BYHAND_PATIENCE= is empty\. /],
+  ["transcript", { PATIENCE: "0" }, /^BYHAND_PATIENCE=0 must be more than 0\. /],
+  ["transcript", { PATIENCE: "-1" }, /^BYHAND_PATIENCE=-1 must be more than 0\. /],
+  ["transcript", { PATIENCE: "2147484" }, /^BYHAND_PATIENCE=2147484 must be at most 86400, a day\. /],
+  ["transcript", { PATIENCE: "9".repeat(5_000) }, /^BYHAND_PATIENCE=9{200}… must be at most /],
+  ["transcript", { STRICT: "yes" }, /^BYHAND_STRICT=yes must be 1 or 0\. /],
+  ...["Root", "", "admin"].map((given): Try => [
+    "transcript",
+    { PRIVILEGE: given },
+    /^BYHAND_PRIVILEGE=.* must be auto, root, sudo, user or privileged\. /,
+  ]),
+  ...["Container", "", "docker"].map((given): Try => [
+    "transcript",
+    { MACHINE: given },
+    /^BYHAND_MACHINE=.* must be auto, sandbox or container\. /,
+  ]),
+  ...["", "a b", "--privileged", "http://x/y\u001b"].map((given): Try => [
+    "transcript",
+    { IMAGE: given },
+    /^BYHAND_IMAGE=.* must be the name of an image, such as /,
+  ]),
+  ["up --machine podman", {}, /^BYHAND_MACHINE=podman must be auto, sandbox or container\. /],
+  ["up --machine container --machine sandbox", {}, /^--machine is given twice, as container and as sandbox\. /],
+  [
+    "up --machine sandbox",
+    { IMAGE: "example.org/course" },
+    /^BYHAND_IMAGE is for containers, and BYHAND_MACHINE=sandbox asks for none\. Unset one of them\.$/,
+  ],
+  [
+    "up --machine sandbox",
+    { PRIVILEGE: "privileged" },
+    /^BYHAND_PRIVILEGE=privileged is for containers\. Set BYHAND_MACHINE=container too, or unset it\.$/,
+  ],
+  ["up --machine container", { PRIVILEGE: "sudo" }, /^BYHAND_PRIVILEGE=sudo is for a sandbox: .* Unset it\.$/],
+  ["up", { RUN: "../x" }, /^BYHAND_RUN=\.\.\/x must be the name of a folder in BYHAND_RUNS\. /],
+  ["up", { EXCEPT: "05,6" }, /^BYHAND_EXCEPT names 6, which is neither a lesson .* Did you mean 06\?$/],
+  [
+    "up",
+    { EXCEPT: "put says OK, gets prints key and value" },
+    /^BYHAND_EXCEPT names gets prints key and value, .* Did you mean get prints key and value\?$/,
+  ],
+  ["up", { SABOTAGE: "everything" }, /^There is no sabotage everything\. Did you mean /],
+  // A mirror's password must not be printed, wherever the address breaks.
+  ...["ftp://u:secret@h", "u:secret@h", "http:u:secret@h", "http://u:secret@h:99999", "http://secret@"].map(
+    (given): Try => ["transcript", { MIRROR: given }, /^BYHAND_MIRROR=\S*…@\S* must be an http or https address\. /],
+  ),
+  ["transcript", { MIRROR: "http://u:secret@h@h" }, /^BYHAND_MIRROR=http:\/\/…@h must not hold a name or password: /],
+  [
+    "transcript",
+    { MIRROR: "https://u:secret@h/path" },
+    /^BYHAND_MIRROR=https:\/\/…@h\/path must not hold a name or password: /,
+  ],
+  [
+    "transcript",
+    { MIRROR: "https://h/?token=secret" },
+    /^BYHAND_MIRROR=https:\/\/h\/\?… must be an address without \? and #, /,
+  ],
+  ...["", "nowhere", "http://", "file:///srv"].map((given): Try => [
+    "transcript",
+    { MIRROR: given },
+    /^BYHAND_MIRROR=.* must be an http or https address\. /,
+  ]),
+  // Folders.
+  ...["RUNS", "CACHE", "BIN_DIR"].flatMap((name): Try[] => [
+    ["status", { [name]: "" }, new RegExp(`^BYHAND_${name}= is empty\\. `)],
+    ["status", { [name]: `${HERE}/file` }, new RegExp(`^BYHAND_${name}=\\S+/file is a file, not a folder\\. `)],
+    [
+      "status",
+      { [name]: `${HERE}/file/in/it` },
+      new RegExp(`^BYHAND_${name}=\\S+ lies in a file, not in a folder\\. `),
+    ],
+    [
+      "status",
+      { [name]: "/tmp/a\tb" },
+      new RegExp(`^BYHAND_${name}=/tmp/a\\\\u\\{9\\}b must not hold control characters or backslashes\\. `),
+    ],
+    [
+      "status",
+      { [name]: "/tmp/a\\b" },
+      new RegExp(`^BYHAND_${name}=/tmp/a\\\\b must not hold control characters or backslashes\\. `),
+    ],
+    [
+      "status",
+      { [name]: `/tmp/${"x".repeat(300)}` },
+      new RegExp(`^BYHAND_${name}=/tmp/x+… is no folder: ENAMETOOLONG`),
+    ],
+  ]),
+  [
+    "up",
+    { RUNS: "/proc/nothing" },
+    /^\/proc\/nothing, where runs should be, cannot be written to: .* name another folder in BYHAND_RUNS\.$/,
+  ],
+  [
+    "up",
+    { CACHE: "/proc/nothing" },
+    /^\/proc\/nothing, where the cache should be, cannot be written to: .* name another folder in BYHAND_CACHE\.$/,
+  ],
+  [
+    "up",
+    { RUNS: `/tmp/${"x".repeat(90)}` },
+    /^BYHAND_RUNS=\/tmp\/x+ is too long: .* Choose a folder of up to \d\d bytes\.$/,
+  ],
+  ["up", { RUNS: `/tmp/${"ö".repeat(40)}` }, /^BYHAND_RUNS=\/tmp\/ö+ is too long: /],
+  ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not hold a comma: /],
+  ["up", { BIN_DIR: `${HERE}/nowhere` }, /^BYHAND_BIN_DIR=\S+\/nowhere is not there\. /],
+  ["up", { BIN_DIR: `${HERE}/empty` }, /^BYHAND_BIN_DIR=\S+\/empty has none of the programs .*: etcd, /],
+  [
+    "up",
+    { BIN_DIR: `${HERE}/folder` },
+    /\/folder\/etcd, in the folder that BYHAND_BIN_DIR names, is a folder, not a program\. /,
+  ],
+  ["up", { BIN_DIR: `${HERE}/plain` }, /\/plain\/etcd, .*, may not be run by this user: chmod \+x may be missing\. /],
+  ["up", { BIN_DIR: `${HERE}/foreign` }, /\/foreign\/etcd, .*, is for another architecture than this host's\. /],
+  ["up", { BIN_DIR: `${HERE}/dangling` }, /\/dangling\/etcd, .*, is a link that leads nowhere\. /],
+  [
+    "up",
+    { BIN_DIR: `${HERE}/text` },
+    /\/text\/etcd, .*, is neither a program nor a script that names its interpreter\. /,
+  ],
+  ["up", { BIN_DIR: `${HERE}/chatty` }, /\/chatty\/etcd, .*, does not say its version but "hello"\. /],
+  ["up", { BIN_DIR: `${HERE}/none` }, /\/none\/etcd, .*, is empty\. /],
+]
+
+/** What root may do and others may not. */
+const OF_A_USER: readonly Try[] = [
+  ["status", { RUNS: `${HERE}/closed` }, /^BYHAND_RUNS=\S+\/closed may not be read by this user\. /],
+  ["up", { CACHE: `${HERE}/closed/in/it` }, /^BYHAND_CACHE=\S+ may not be read by this user\. /],
+  ["up", { BIN_DIR: `${HERE}/closed` }, /^BYHAND_BIN_DIR=\S+\/closed may not be read by this user\. /],
+  [
+    "up",
+    { CACHE: `${HERE}/fixed/new` },
+    /\/fixed\/new, where the cache should be, cannot be written to: EACCES.* name another folder in BYHAND_CACHE\.$/,
+  ],
+  ["grade 01", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES/],
+  [
+    "up",
+    { RUNS: `${HERE}/fixed` },
+    /\/fixed, where runs should be, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/,
+  ],
+  ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this is not root\. /],
+]
+
+/** Each takes a second: the ways that words and settings take, once. */
+const OF_VITEST: readonly Try[] = [
+  [
+    "tests/99-nothing.test.ts",
+    {},
+    /^No lesson's file has tests\/99-nothing\.test\.ts in its path\. There are tests\/01-etcd\.test\.ts, /,
+  ],
+  ["01 nothing", {}, /^No lesson's file has nothing in its path\. /],
+  [
+    "01 --tags-filter=observin",
+    {},
+    /^There is no tag observin\. Did you mean observing\? There are observing, disturbing\.$/,
+  ],
+  ["01 -t nonsense", {}, /^No test of lesson 01 has nonsense in its title\. /],
+  ["01", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
+  ["01", { KUBERNETES: "9.9.9" }, VERSIONS],
+  ["01", { EXCEPT: "nothing" }, /^BYHAND_EXCEPT names nothing, /],
+  ["01", { RUNS: "/proc/nothing" }, /^\/proc\/nothing, where runs should be, cannot be written to: /],
+  ["01", { CACHE: "/proc/nothing" }, /^\/proc\/nothing, where the cache should be, cannot be written to: /],
+  ["01", { BIN_DIR: `${HERE}/foreign` }, /\/foreign\/etcd, .*, is for another architecture than this host's\. /],
+]
+
+const BYHAND = [join(packageRoot, "dist", "cli", "main.js")]
+const VITEST = [join(packageRoot, "node_modules", "vitest", "vitest.mjs"), "run"]
+const NOBODY = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
+const isRoot = process.getuid?.() === 0
+
+/** Runs a program of this package on what is tried, and sees one line on standard error, exit status 2, and nothing begun. */
+async function expectRefusal(
+  program: readonly string[],
+  [words, settings, line]: Try,
+  before: readonly string[] = [],
+): Promise<void> {
+  const runs = join(here, randomUUID())
+  const given = Object.entries({ RUNS: runs, CACHE: join(here, "cache"), ...settings }).map(([name, value]) => [
+    `BYHAND_${name}`,
+    value.replace(HERE, here),
+  ])
+  const inherited = Object.keys(process.env)
+    .filter((name) => name.startsWith("BYHAND_"))
+    .map((name) => [name, undefined])
+  const [file = "", ...args] = [
+    ...before,
+    process.execPath,
+    ...program,
+    ...words
+      .replace(HERE, here)
+      .split(" ")
+      .filter((word) => word !== ""),
+  ]
+  const { exitCode, stdout, stderr } = await execa(file, args, {
+    cwd: packageRoot,
+    reject: false,
+    stdin: "ignore",
+    timeout: 60_000,
+    env: { ...Object.fromEntries(inherited), ...Object.fromEntries(given), NO_COLOR: "1" },
+  })
+  expect({ exitCode, stdout, lines: stderr.split("\n").length }, stderr).toEqual({ exitCode: 2, stdout: "", lines: 1 })
+  expect(stderr).toMatch(line)
+  // oxlint-disable-next-line no-control-regex -- a terminal must not be told anything
+  expect(stderr).not.toMatch(/secret|[\u0000-\u001f\u007f-\u009f]/)
+  expect(
+    [runs, "/tmp/a,b", "/tmp/a\tb"].filter((folder) => existsSync(folder)),
+    "folders that were made",
+  ).toEqual([])
+}
+
+const called = ([words, settings]: Try) =>
+  `${Object.entries(settings)
+    .map(([name, value]) => `${name}=${value.slice(0, 60)} `)
+    .join("")}${words.slice(0, 60)}`
+
+describe("byhand refuses in one line, before anything starts", () => {
+  test.concurrent.each(OF_BYHAND.map((attempt) => ({ attempt, title: called(attempt) })))("$title", ({ attempt }) =>
+    expectRefusal(BYHAND, attempt),
+  )
+})
+
+// As root the child must become somebody else, who must be able to read this package.
+const canBecomeNobody =
+  !isRoot || (await execa("setpriv", [...NOBODY, "test", "-r", BYHAND[0] ?? ""], { reject: false })).exitCode === 0
+describe.skipIf(!canBecomeNobody)("byhand refuses an ordinary user", () => {
+  test.concurrent.each(OF_A_USER.map((attempt) => ({ attempt, title: called(attempt) })))("$title", ({ attempt }) =>
+    expectRefusal(BYHAND, attempt, isRoot ? ["setpriv", ...NOBODY] : []),
+  )
+})
+
+describe("the lessons' run refuses in one line, before anything starts", () => {
+  test.each(OF_VITEST.map((attempt) => ({ attempt, title: called(attempt) })))("$title", ({ attempt }) =>
+    expectRefusal(VITEST, attempt),
+  )
+})
+
+test("the lessons and titles that can be named are those that vitest finds", async () => {
+  const { stdout } = await execa(process.execPath, [VITEST[0] ?? "", "list", "--json"], {
+    cwd: packageRoot,
+    env: { BYHAND_RUNS: here },
+  })
+  const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`) // What vitest documents.
+  const read = allLessons().flatMap(({ path, number, title, tests }) =>
+    tests.map((name) => `${path} ${number} ${title} > ${name}`),
+  )
+  expect(read).toEqual(found)
+})

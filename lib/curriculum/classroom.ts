@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto"
+import { command, type Command } from "../clients/command.ts"
+import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
+import { EtcdClient } from "../clients/etcd.ts"
+import { Cluster } from "../clusters/cluster.ts"
+import { FIRST_LESSON_WITH_CONTAINERS, type Equipment } from "../clusters/equipment.ts"
+import type { Subject } from "../subjects/subject.ts"
+import type { Access } from "../components/discovery/access.ts"
+import {
+  apiserverAddress,
+  etcdAddress,
+  kubeletAddress,
+  type Address,
+  type EtcdAddress,
+  type KubeletAddress,
+} from "../components/discovery/addresses.ts"
+import { etcdctlEnvironment, etcdTls, readTls } from "../components/discovery/etcd-access.ts"
+import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
+import { cniFolder, configOf, containerdSocket } from "../components/discovery/readiness.ts"
+import type { Forward, Machine } from "../machines/machine.ts"
+import { attachMachine } from "../machines/attach.ts"
+import { LIMITS_OF_SCRIPTS, type Limits } from "../machines/limits.ts"
+import { startMachine } from "../machines/start.ts"
+import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+import { nothing, observe } from "../diagnosis/observe.ts"
+import { sabotageOf } from "../proof/sabotage/all.ts"
+import { Saboteur } from "../proof/sabotage/saboteur.ts"
+import type { Settings } from "../base/settings.ts"
+import { readFolder } from "../subjects/folder.ts"
+import { UsageError } from "../base/errors.ts"
+import { ScriptCluster } from "../subjects/script-cluster.ts"
+
+/** How long whatever is asked may take, at the most, before it counts as hanging (milliseconds). */
+const LONGEST_COMMAND = 60_000
+
+interface Furniture {
+  readonly machine: Machine
+  readonly subject: Subject
+  readonly saboteur: Saboteur | undefined
+  readonly isKept: boolean
+  readonly limit: number
+}
+
+/** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
+export class Classroom implements AsyncDisposable {
+  readonly machine: Machine
+  /** What is graded. */
+  readonly subject: Subject
+  readonly kubectl: Command
+  readonly etcdctl: Command
+  readonly etcdutl: Command
+  readonly ctr: Command
+  /** A line for the machine's shell. */
+  readonly sh: Command
+  /** Breaks things on purpose, where that is asked for. */
+  readonly saboteur: Saboteur | undefined
+  /** In names and values, so that no answer can have been written beforehand. */
+  readonly nonce = randomBytes(4).toString("hex")
+  readonly #isKept: boolean
+  readonly #limit: number
+  #access: Access | undefined
+  #forward: Forward | undefined
+  #socket = ""
+
+  private constructor({ machine, subject, saboteur, isKept, limit }: Furniture) {
+    this.machine = machine
+    this.#isKept = isKept
+    this.#limit = limit
+    this.subject = subject
+    this.saboteur = saboteur
+    const environment = () => this.environment()
+    this.kubectl = command(machine, "kubectl", limit, environment)
+    this.etcdctl = command(machine, "etcdctl", limit, environment)
+    this.etcdutl = command(machine, "etcdutl", limit, environment)
+    this.ctr = command(machine, "ctr", limit, environment)
+    const shell = command(machine, "sh", limit, environment)
+    this.sh = (line, options) => shell(`-ec '${line.replaceAll("'", `'"'"'`)}'`, options)
+  }
+
+  /**
+   * Starts the machine, and on it nothing yet.
+   * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
+   */
+  static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
+    const { sabotage, subject: path, patience } = settings
+    const folder = path === undefined ? undefined : await readFolder(path)
+    const { machine, isKept } = await machineFor(equipment, settings)
+    const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
+    await saboteur?.atStart()
+    const limit = Math.min(LONGEST_COMMAND, patience)
+    if (folder !== undefined)
+      return new Classroom({
+        machine,
+        subject: await ScriptCluster.open(machine, folder, equipment, patience),
+        saboteur,
+        isKept,
+        limit,
+      })
+    const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })
+    const classroom = new Classroom({ machine, subject: cluster, saboteur, isKept, limit })
+    // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
+    if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined)
+      cluster.startRuntime().catch(() => undefined)
+    return classroom
+  }
+
+  /** Whether this machine may do what a lesson needs. */
+  canRun(lesson: number): boolean {
+    return lesson < FIRST_LESSON_WITH_CONTAINERS || this.machine.privileged
+  }
+
+  /** Finds out anew where things are, once they run; what nobody lets us know stays unknown, and fails the test that needs it. */
+  async look(): Promise<void> {
+    const { etcd, apiserver, containerd } = this.subject
+    // Without etcd it answers after seconds, if at all.
+    if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
+    if (containerd.isRunning && this.#socket === "")
+      this.#socket = await containerdSocket(this.machine, await this.#containerd())
+  }
+
+  /** What kubectl, etcdctl and ctr have to be told so that they find this cluster. */
+  environment(): Record<string, string> {
+    const { etcd, apiserver } = this.subject
+    return {
+      ...etcdctlEnvironment(etcd, apiserver),
+      ...(this.#access === undefined ? {} : { KUBECONFIG: this.#access.kubeconfig }),
+      ...(this.#socket === "" ? {} : { CONTAINERD_ADDRESS: this.#socket }),
+    }
+  }
+
+  /** How an administrator gets in. @throws NoAccessError where nobody does */
+  async access(): Promise<Access> {
+    this.#access ??= await this.subject.access()
+    return this.#access
+  }
+
+  get etcdAddress(): EtcdAddress {
+    return etcdAddress(this.subject.etcd)
+  }
+
+  get apiserverAddress(): Address {
+    return apiserverAddress(this.subject.apiserver)
+  }
+
+  async kubeletAddress(): Promise<KubeletAddress> {
+    const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.kubelet.pid)
+    return kubeletAddress(
+      this.subject.kubelet,
+      kubelet === undefined ? "" : await configOf(this.machine, kubelet),
+      this.subject.apiserver,
+    )
+  }
+
+  /** Where containerd looks for the network of the Pods. */
+  async cniFolder(): Promise<string> {
+    return cniFolder(this.machine, await this.#containerd())
+  }
+
+  async #containerd(): Promise<FoundProcess | undefined> {
+    return (await findProcesses(this.machine)).find(({ name }) => name === "containerd")
+  }
+
+  /** etcd's own API, through a forwarded port; both end with `close`. */
+  async store(): Promise<{ store: EtcdClient; close: () => Promise<void> }> {
+    const { host, port } = this.etcdAddress
+    const forward = await this.machine.forward(port, host)
+    const files = etcdTls(this.subject.etcd, this.subject.apiserver)
+    const store = new EtcdClient(
+      forward.address,
+      files === undefined ? undefined : { ...(await readTls(this.machine, files)), host },
+    )
+    return {
+      store,
+      close: async () => {
+        store[Symbol.dispose]()
+        await forward[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  /** Why something went wrong: the most telling finding, or, where nothing known fits, whatever is not well in its own words. */
+  async explain(complaint: string): Promise<{ finding: Finding | undefined; unwell: Unwell[] }> {
+    const seen = await observe(this.machine, this.subject.known(), complaint).catch(() =>
+      nothing(this.machine.name, complaint),
+    )
+    return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+  }
+
+  /** The Kubernetes API through a forwarded port. */
+  async kubernetes(): Promise<Kubernetes> {
+    const { host, port } = this.apiserverAddress
+    this.#forward ??= await this.machine.forward(port, host)
+    return kubernetes(await this.access(), this.#forward.address, this.#limit)
+  }
+
+  /** Removes the machine and all in it, unless it was there before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isKept) await this.machine.close()
+  }
+}
+
+/** @throws UsageError where the machine that is to be used is not there */
+async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
+  // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
+  const limits: Limits =
+    settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }
+  if (settings.run === undefined)
+    return { machine: (await startMachine({ name: "byhand", binds, settings, limits })).machine, isKept: false }
+  const found = await attachMachine(settings, settings.run)
+  if (found === undefined)
+    throw new UsageError(`BYHAND_RUN=${settings.run} is no machine that runs.`, "Unset it for a new one.")
+  return { machine: found.machine, isKept: true }
+}

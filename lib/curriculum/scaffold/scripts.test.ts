@@ -1,0 +1,152 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { hint } from "../../cli/hint.ts"
+import { archivePath, type Equipment } from "../../clusters/equipment.ts"
+import { argvOf } from "../../components/component.ts"
+import { REFERENCES } from "../../images/resolve.ts"
+import type { Machine } from "../../machines/machine.ts"
+import { startSandbox } from "../../machines/sandbox.ts"
+import { packageRoot } from "../../base/settings.ts"
+import { equipment, workplace, type Workplace } from "../../proof/testing/workplace.ts"
+import { reference } from "../transcript/steps.ts"
+import { layOut } from "./scaffold.ts"
+
+/** Each start script, in order, and a line that succeeds on the machine once it has done its part. */
+const PARTS: Readonly<Record<string, string>> = {
+  "01-etcd.sh": `[ "$(etcdctl put /hello world)" = OK ]`,
+  "02-apiserver.sh": "kubectl get namespace default kube-system",
+  "04-scheduler.sh": "kubectl get --raw=/readyz --server=https://127.0.0.1:10259",
+  "05-containerd.sh": "ctr version",
+  "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
+}
+const nginxAnswers = `kubectl run hello --image=nginx && kubectl wait --for=condition=Ready --timeout=60s pod/hello >/dev/null &&
+  curl -sf "http://$(kubectl get pod hello -o jsonpath='{.status.podIP}')" && kubectl logs hello && kubectl exec hello -- nginx -v`
+
+let given: Equipment
+let place: Workplace
+let machine: Machine
+let folder: string
+beforeAll(async () => {
+  given = await equipment(5)
+})
+beforeEach(async () => {
+  place = await workplace()
+  folder = mkdtempSync(join(tmpdir(), "byhand-learner-"))
+  machine = (await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })).machine
+})
+afterEach(async () => {
+  await machine.close()
+  await place[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+test("the solution's scripts bring up a cluster on which nginx answers", async () => {
+  cpSync(join(packageRoot, "fixtures", "solution"), folder, { recursive: true })
+  await runAll()
+})
+
+test("the scaffold as laid out ends at once with what is to be done; with each script's hint in its place, nginx answers", async () => {
+  await layOut(folder)
+  for (const script of Object.keys(PARTS)) {
+    await copy()
+    const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", `cd /root/cluster && bash ./${script}`])
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        new RegExp(`^${script} starts nothing yet: .* here, in place of this line and the next\\.\n$`),
+      ) as string,
+    })
+
+    const template = readFileSync(join(folder, script), "utf8")
+    const { text: answer } = await hint(script, "3")
+    writeFileSync(
+      join(folder, script),
+      template.replace(/echo ".*\nexit 1\n$/, () => answer),
+    )
+    await copy()
+    await run(script)
+  }
+  const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", nginxAnswers])
+  expect(stdout, stderr).toContain("Welcome to nginx!")
+  expect(exitCode).toBe(0)
+  await machine.run(["sh", "-c", "kubectl delete pod hello --grace-period=1"])
+
+  // What has no script is typed; its hints, too, run as they are printed.
+  for (const lesson of ["03", "06", "07"]) {
+    const { text } = await hint(lesson, "3")
+    const log = `/var/log/byhand/${lesson}.log`
+    const { exitCode } = await machine.run(["sh", "-c", `bash -e >${log} 2>&1`], { input: text, timeout: 90_000 })
+    expect(exitCode, await lastOf(log)).toBe(0)
+  }
+})
+
+test("a script of the solution may run again once its component was killed", async () => {
+  cpSync(join(packageRoot, "fixtures", "solution"), folder, { recursive: true })
+  await copy()
+  await run("01-etcd.sh")
+  await run("02-apiserver.sh")
+  await run("04-scheduler.sh")
+  const token = await machine.run(["cat", "/root/.kube/config", "/etc/kubernetes/pki/ca.crt"])
+  await machine.run(["sh", "-c", "kill -9 $(pidof kube-apiserver)"])
+  await run("02-apiserver.sh")
+  expect(await machine.run(["cat", "/root/.kube/config", "/etc/kubernetes/pki/ca.crt"])).toEqual(token)
+})
+
+/** Every script in order, each ready before the next, then a Pod. */
+async function runAll(): Promise<void> {
+  await copy()
+  for (const script of Object.keys(PARTS)) await run(script)
+  const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", nginxAnswers])
+  expect(stdout, stderr).toContain("Welcome to nginx!")
+  expect(exitCode).toBe(0)
+}
+
+/** The folder onto the machine, to where a learner's scripts run; modes are kept. */
+async function copy(): Promise<void> {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())) {
+    const path = join(entry.parentPath, entry.name)
+    await machine.write(
+      join("/root/cluster", path.slice(folder.length)),
+      readFileSync(path),
+      statSync(path).mode & 0o777,
+    )
+  }
+}
+
+/** Starts a script and waits for its part, as long as it has not failed. */
+async function run(script: string): Promise<void> {
+  if (script === "05-containerd.sh") await fillRegistry()
+  const log = `/var/log/byhand/${script}.log`
+  const { exit } = await machine.spawn(["sh", "-c", `cd /root/cluster && exec bash ./${script}`], { log })
+  const failed = exit.then(({ code }) => (code === 0 ? new Promise<number>(() => undefined) : (code ?? 1)))
+  const ready = machine
+    .run([
+      "sh",
+      "-c",
+      `for _ in $(seq 300); do if ${PARTS[script] ?? "false"}; then exit 0; fi; sleep 0.1; done; exit 1`,
+    ])
+    .then(({ exitCode }) => exitCode)
+  const exitCode = await Promise.race([failed, ready])
+  expect(exitCode, await lastOf(log)).toBe(0)
+}
+
+async function lastOf(log: string): Promise<string> {
+  return (await machine.read(log)).toString().slice(-3_000)
+}
+
+/** What the suite does before lesson 05's scripts. */
+async function fillRegistry(): Promise<void> {
+  await machine.spawn(argvOf(reference.registry), { log: "/var/log/byhand/registry.log" })
+  const pushes = [REFERENCES.pause, REFERENCES.nginx].map(
+    (image) => `crane push ${archivePath(image)} 127.0.0.1:5000/${image.split("/").slice(1).join("/")} --insecure`,
+  )
+  const { exitCode, stderr } = await machine.run([
+    "sh",
+    "-ec",
+    ["until curl -sf http://127.0.0.1:5000/v2/; do sleep 0.1; done", ...pushes].join("\n"),
+  ])
+  expect(exitCode, stderr).toBe(0)
+}

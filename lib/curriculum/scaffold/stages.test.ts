@@ -1,0 +1,60 @@
+import { execa } from "execa"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { gradeDocument } from "../../report/grade-document.ts"
+import { packageRoot } from "../../base/settings.ts"
+import { layOut } from "./scaffold.ts"
+
+const SCRIPTS = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"]
+
+let place: string
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), "byhand-stage-"))
+})
+afterEach(() => rmSync(place, { recursive: true }))
+
+/** Whoever has come this far fails at the next script, with its own words; each lesson is graded on the scripts before it, which pass. */
+test.each(SCRIPTS)(
+  "with everything before %s done, its lesson fails with what that script says is to be done",
+  { timeout: 300_000 },
+  async (next) => {
+    const { folder } = await layOut(join(place, "my-cluster"))
+    for (const done of SCRIPTS.slice(0, SCRIPTS.indexOf(next)))
+      cpSync(join(packageRoot, "fixtures", "solution", done), join(folder, done))
+    const lesson = next.slice(0, 2)
+    const file = join(place, "result.json")
+    const page = join(place, "summary.md")
+    const graded = await execa(
+      process.execPath,
+      [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson, "--json", file],
+      {
+        reject: false,
+        env: {
+          NO_COLOR: "1",
+          BYHAND_RUNS: join(place, "runs"),
+          GITHUB_ACTIONS: "true",
+          GITHUB_WORKSPACE: folder,
+          GITHUB_STEP_SUMMARY: page,
+        },
+      },
+    )
+    expect(graded.exitCode, graded.stdout.slice(-2_000) + graded.stderr.slice(-2_000)).toBe(1)
+
+    const { lessons } = gradeDocument.parse(JSON.parse(readFileSync(file, "utf8")))
+    const [failed] = lessons.flatMap(({ tests }) => tests.filter(({ verdict }) => verdict === "failed"))
+    expect(lessons.map(({ id, verdict }) => [id, verdict])).toEqual([[lesson, "failed"]])
+    expect(`${failed?.reason ?? ""}\n${failed?.evidence ?? ""}`).toContain(`${next} exited with 1`)
+
+    // And in CI, at that script's line.
+    const line =
+      readFileSync(join(folder, next), "utf8")
+        .split("\n")
+        .findIndex((text) => text.startsWith("echo ")) + 1
+    expect(graded.stdout).toMatch(
+      new RegExp(`^::error file=${next},line=${line},title=${lesson} .*${next} starts nothing yet: `, "m"),
+    )
+    expect(readFileSync(page, "utf8")).toContain(`${next} starts nothing yet: `)
+  },
+)

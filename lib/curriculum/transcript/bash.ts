@@ -1,0 +1,38 @@
+import { TOKENS_FILE } from "../../components/apiserver.ts"
+import { argvOf, type Component, type ComponentFile } from "../../components/component.ts"
+import { quote } from "../../base/shell.ts"
+
+/** What bash fills in when it runs, and how it gets to know it. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
+  NODE: "NODE=$(hostname)",
+  NODE_IP: `NODE_IP=$(ip -4 -oneline address show scope global | awk '{ sub("/.*", "", $4); print $4; exit }')`,
+}
+
+const VARIABLE = new RegExp(String.raw`\$(${Object.keys(VARIABLES).join("|")})\b`)
+
+/** One word as a person would type it, with what bash is to fill in left open. */
+export function word(text: string): string {
+  return VARIABLE.test(text) ? `"${text.replaceAll(/["\\`]/g, "\\$&")}"` : quote([text])
+}
+
+/** Words as a command, one flag a line. */
+export function broken(words: readonly string[]): string {
+  return words.join(" ").replaceAll(/ (?="?--?[a-z])/gi, " \\\n  ")
+}
+
+/** A component's command, one flag a line. */
+export function commandOf(component: Component): string {
+  return broken(argvOf(component).map(word))
+}
+
+/** A comment for each flag that the workshop itself does not type. */
+export function reasonsOf(component: Component): string[] {
+  return component.flags.flatMap(({ flag, why }) => (why === undefined ? [] : [`# ${flag}: ${why}`]))
+}
+
+/** A file as a heredoc; its mode counts from the start, so that no secret can be read before it is set. */
+export function writes({ path, content, mode = 0o644 }: ComponentFile): string {
+  const end = VARIABLE.test(content) ? "EOF" : "'EOF'"
+  return `install -D -m ${mode.toString(8).padStart(4, "0")} /dev/stdin ${word(path)} <<${end}\n${content}EOF`
+}

@@ -1,0 +1,369 @@
+import { execa } from "execa"
+import { existsSync } from "node:fs"
+import { readdir, readFile, statfs } from "node:fs/promises"
+import { release } from "node:os"
+import { dirname } from "node:path"
+import { architecture } from "../../binaries/architecture.ts"
+import { problemOf } from "../../base/errors.ts"
+import { mayLowerOomScore } from "../../machines/capabilities.ts"
+import { refusedBy } from "../../machines/container/capabilities.ts"
+import type { Engine } from "../../machines/container/engine.ts"
+import { has, imageOf } from "../../machines/container/image.ts"
+import { tried, triedWithin, type Trial } from "../../machines/namespaces.ts"
+import type { Privilege } from "../../machines/privilege.ts"
+import type { Kind } from "../../machines/start.ts"
+import type { Settings } from "../../base/settings.ts"
+
+/** Where a check looks. */
+export interface Host {
+  readonly settings: Settings
+  /** The strongest privilege that can be had without asking anybody. */
+  readonly privilege: Privilege
+  /** Only where a machine is to be made there. */
+  readonly engine: Promise<Engine>
+}
+
+/** Something that a host needs, as data with a remedy. */
+export interface Check {
+  readonly id: string
+  readonly title: string
+  /** The lessons that cannot run in full without it; none where it only helps. */
+  readonly lessons: readonly number[]
+  /** The kind of machine that it counts for; any by default. */
+  readonly only?: Kind
+  /** What to do where it is not there. */
+  readonly remedy: string
+  /** Whether it is as it should be (undefined: that cannot be told) and what was found, for people. */
+  readonly look: (host: Host) => Promise<{ readonly ok: boolean | undefined; readonly found: string }>
+}
+
+export const ALL_LESSONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7]
+/** What a user namespace is enough for. */
+export const WITHOUT_ROOT: readonly number[] = [1, 2, 3, 4]
+const WITH_CONTAINERS: readonly number[] = [5, 6, 7]
+const GIB = 2 ** 30
+
+const NO_ENGINE = { ok: undefined, found: "there is no engine to ask" }
+
+export const checks: readonly Check[] = [
+  {
+    id: "node",
+    title: "Node.js",
+    lessons: ALL_LESSONS,
+    remedy: "Install Node.js 20.19 or newer.",
+    look: () =>
+      Promise.resolve({
+        ok: process.versions.node.localeCompare("20.19.0", "en", { numeric: true }) >= 0,
+        found: process.version,
+      }),
+  },
+  {
+    id: "privilege",
+    only: "sandbox",
+    title: "privilege",
+    lessons: WITH_CONTAINERS,
+    remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
+    look: ({ privilege }) =>
+      Promise.resolve({
+        ok: privilege !== "user",
+        found: privilege === "user" ? "neither root nor sudo: a user namespace" : privilege,
+      }),
+  },
+  {
+    id: "user-namespaces",
+    only: "sandbox",
+    title: "user namespaces",
+    lessons: [],
+    remedy:
+      "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
+    look: async () => {
+      const works = await tried(["unshare", "--user", "--map-root-user", "mount", "--version"])
+      return {
+        ok: works.ok,
+        found: works.ok ? "can be made" : `cannot be made: ${works.found}${await limitsOnUserNamespaces()}`,
+      }
+    },
+  },
+  {
+    id: "namespaces",
+    only: "sandbox",
+    title: "namespaces",
+    lessons: ALL_LESSONS,
+    remedy:
+      "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
+    look: async (host) => within(host, "mount -t tmpfs tmpfs /tmp", "pid, mount, net, uts, ipc: can be made"),
+  },
+  {
+    id: "overlay",
+    only: "sandbox",
+    title: "overlay file system",
+    lessons: ALL_LESSONS,
+    remedy: "Load it: modprobe overlay",
+    look: async (host) =>
+      host.privilege === "user"
+        ? { ok: true, found: "not needed without root" }
+        : within(
+            host,
+            "mount -t tmpfs tmpfs /tmp && cd /tmp && mkdir lower upper work all && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work all",
+            "can be mounted",
+          ),
+  },
+  {
+    id: "veth",
+    only: "sandbox",
+    title: "veth links",
+    lessons: ALL_LESSONS,
+    remedy: "Load it: modprobe veth",
+    look: async (host) => within(host, "ip link add left type veth peer name right", "can be made"),
+  },
+  {
+    id: "bridge",
+    only: "sandbox",
+    title: "bridge links",
+    lessons: WITH_CONTAINERS,
+    remedy: "Load it: modprobe bridge",
+    look: async (host) => within(host, "ip link add bridge0 type bridge", "can be made"),
+  },
+  {
+    id: "cgroups",
+    only: "sandbox",
+    title: "cgroups",
+    lessons: WITH_CONTAINERS,
+    remedy:
+      "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
+    look: cgroups,
+  },
+  {
+    id: "cap-sys-resource",
+    only: "sandbox",
+    title: "CAP_SYS_RESOURCE",
+    lessons: [],
+    remedy: "",
+    look: async ({ privilege }) => {
+      if (privilege === "user") return { ok: true, found: "not needed without root" }
+      const status =
+        privilege === "sudo"
+          ? (await execa("sudo", ["-n", "cat", "/proc/self/status"])).stdout
+          : await readFile("/proc/self/status", "utf8")
+      return {
+        ok: true,
+        found: mayLowerOomScore(status) === true ? "there" : "not there: containerd is told to restrict_oom_score_adj",
+      }
+    },
+  },
+  {
+    id: "tools",
+    only: "sandbox",
+    title: "tools",
+    lessons: ALL_LESSONS,
+    remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
+    look: () =>
+      onPath([
+        "unshare",
+        "nsenter",
+        "setpriv",
+        "setsid",
+        "mount",
+        "pivot_root",
+        "ip",
+        "ss",
+        "find",
+        "grep",
+        "hostname",
+      ]),
+  },
+  {
+    id: "openssl",
+    only: "sandbox",
+    title: "openssl",
+    lessons: ALL_LESSONS,
+    remedy: "Install OpenSSL 3; on Debian: apt-get install openssl",
+    look: async () => {
+      const { stdout, failed } = await execa("openssl", ["version"], { reject: false })
+      return failed
+        ? { ok: false, found: "not found" }
+        : { ok: Number(/\d+/.exec(stdout)?.[0]) >= 3, found: stdout.split(" (")[0] ?? "" }
+    },
+  },
+  {
+    id: "engine-beside",
+    only: "sandbox",
+    title: "container engine",
+    lessons: [],
+    remedy: "Only needed where no sandbox can be made, or for --machine container.",
+    look: async ({ engine }) =>
+      engine.then(
+        ({ description }) => ({ ok: true, found: description }),
+        (error: unknown) => ({ ok: true, found: `none: ${problemOf(error)}` }),
+      ),
+  },
+  {
+    id: "engine",
+    only: "container",
+    title: "container engine",
+    lessons: ALL_LESSONS,
+    remedy: "Start Docker, Docker Desktop or Podman, or name one in DOCKER_HOST.",
+    look: async ({ engine }) =>
+      engine.then(
+        ({ description }) => ({ ok: true, found: description }),
+        (error: unknown) => ({ ok: false, found: problemOf(error) }),
+      ),
+  },
+  {
+    id: "engine-binaries",
+    only: "container",
+    title: "its architecture",
+    lessons: ALL_LESSONS,
+    remedy: `Use an engine for ${architecture}: binaries are found or built for this host's.`,
+    look: async ({ engine: found }) => {
+      const engine = await found.catch(() => undefined)
+      return engine === undefined ? NO_ENGINE : { ok: engine.architecture === architecture, found: engine.architecture }
+    },
+  },
+  {
+    id: "engine-grants",
+    only: "container",
+    title: "what it grants",
+    lessons: WITH_CONTAINERS,
+    remedy:
+      "Use an engine that runs as root and grants them: containers inside of the machine need to mount and to make networks.",
+    look: async ({ engine: found, settings }) => {
+      const engine = await found.catch(() => undefined)
+      if (engine === undefined) return NO_ENGINE
+      if (engine.isRootless) return { ok: false, found: "it is rootless" }
+      const image = await imageOf(settings)
+      if (!(await has(engine, image)))
+        return { ok: undefined, found: "to be seen once the machine's image is made, by the first run" }
+      const refused = await refusedBy(engine, image, {})
+      return {
+        ok: refused.length === 0,
+        found: refused.length === 0 ? "every capability that is asked for" : `refused: ${refused.join(", ")}`,
+      }
+    },
+  },
+  {
+    id: "curl",
+    title: "curl",
+    lessons: [],
+    remedy: "Only byhand transcript needs it; on Debian: apt-get install curl",
+    look: () => onPath(["curl"]),
+  },
+  {
+    id: "sources",
+    title: "sources of binaries",
+    lessons: [],
+    remedy:
+      "Without Go and apt-get everything has to come from the official releases, a mirror of them (BYHAND_MIRROR) or a folder (BYHAND_BIN_DIR).",
+    look: async ({ settings }) => {
+      const go = await execa("go", ["env", "GOVERSION"], { reject: false })
+      const apt = await onPath(["apt-get", "dpkg-deb"])
+      const kept = await readdir(`${settings.cacheDir}/bin`).catch(() => [])
+      const found = [
+        ...(settings.binDir === undefined ? [] : [settings.binDir]),
+        ...(kept.length > 0 ? ["the cache"] : []),
+        ...(go.failed ? [] : [`Go modules (${go.stdout})`]),
+        ...(apt.ok ? ["Debian packages"] : []),
+      ]
+      return { ok: found.length > 0 ? true : undefined, found: [...found, "official releases"].join(", ") }
+    },
+  },
+  {
+    id: "memory",
+    title: "free memory",
+    lessons: WITH_CONTAINERS,
+    remedy: "Free some: the cluster takes 1.5 GiB, and builds from Go modules take 3.",
+    look: async () => {
+      const available = Number(/^MemAvailable:\s+(\d+)/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1]) * 1024
+      return { ok: available >= 1.5 * GIB, found: gib(available) }
+    },
+  },
+  {
+    id: "disk-cache",
+    title: "disk for the cache",
+    lessons: [],
+    remedy: "A cache with everything built takes 6 GiB; put it elsewhere with BYHAND_CACHE.",
+    look: async ({ settings }) => {
+      const isFilled = existsSync(`${settings.cacheDir}/bin`)
+      const free = await freeBytes(settings.cacheDir)
+      return { ok: free >= (isFilled ? 1 : 6) * GIB, found: `${gib(free)} free at ${settings.cacheDir}` }
+    },
+  },
+  {
+    id: "disk-runs",
+    title: "disk for a run",
+    lessons: ALL_LESSONS,
+    remedy: "A run takes up to 1 GiB; put it elsewhere with BYHAND_RUNS.",
+    look: async ({ settings }) => {
+      const free = await freeBytes(settings.runsDir)
+      return { ok: free >= GIB, found: `${gib(free)} free at ${settings.runsDir}` }
+    },
+  },
+  {
+    id: "time-sync",
+    title: "time sync",
+    lessons: [],
+    remedy: "Certificates and leases go by the clock: let NTP keep it (timedatectl set-ntp true).",
+    look: async () => {
+      const { stdout, failed } = await execa("timedatectl", ["show", "--property=NTPSynchronized", "--value"], {
+        reject: false,
+      })
+      if (failed) return { ok: undefined, found: "nobody here can tell (no timedatectl)" }
+      return { ok: stdout === "yes", found: stdout === "yes" ? "synchronized" : "not synchronized" }
+    },
+  },
+]
+
+/** Tries a script in namespaces such as a machine gets. */
+async function within({ privilege }: Host, script: string, works: string): Promise<Trial> {
+  const { ok, found } = await triedWithin(privilege, script)
+  return { ok, found: ok ? works : found }
+}
+
+async function onPath(tools: readonly string[]): Promise<{ ok: boolean; found: string }> {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"] // A machine has these on its PATH too.
+  const missing = tools.filter((tool) => !folders.some((folder) => existsSync(`${folder}/${tool}`)))
+  return Promise.resolve(
+    missing.length === 0
+      ? { ok: true, found: tools.join(" ") }
+      : { ok: false, found: `not found: ${missing.join(", ")}` },
+  )
+}
+
+async function limitsOnUserNamespaces(): Promise<string> {
+  const names = [
+    "kernel/unprivileged_userns_clone",
+    "kernel/apparmor_restrict_unprivileged_userns",
+    "user/max_user_namespaces",
+  ]
+  const values = await Promise.all(
+    names.map(async (name) => {
+      const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined) // Not every kernel has them all.
+      return value === undefined ? "" : `; ${name.replace("/", ".")} = ${value.trim()}`
+    }),
+  )
+  return values.join("")
+}
+
+async function cgroups(): Promise<{ ok: boolean; found: string }> {
+  const needed = ["cpu", "cpuset", "memory", "pids"]
+  const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers")
+  const controllers = isV2
+    ? (await readFile("/sys/fs/cgroup/cgroup.controllers", "utf8")).trim().split(" ")
+    : (await readdir("/sys/fs/cgroup").catch(() => [])).flatMap((folder) => folder.split(","))
+  const missing = needed.filter((controller) => !controllers.includes(controller))
+  return {
+    ok: missing.length === 0,
+    found: `version ${isV2 ? 2 : 1}, kernel ${release()}${missing.length > 0 ? `; without ${missing.join(", ")}` : ""}`,
+  }
+}
+
+/** Bytes that are free where a folder is, or would be made. */
+async function freeBytes(folder: string): Promise<number> {
+  if (!existsSync(folder)) return freeBytes(dirname(folder))
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`
+}

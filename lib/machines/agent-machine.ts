@@ -1,0 +1,284 @@
+import { createServer, type AddressInfo, type Socket } from "node:net"
+import { constants } from "node:os"
+import type { Duplex } from "node:stream"
+import { deferred } from "../base/deferred.ts"
+import { RemediedError } from "../base/errors.ts"
+import { quote } from "../base/shell.ts"
+import { Channel, frameReader, writeFrame, type Reply, type Request } from "./agent/frames.mts"
+import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
+
+/** The machine answered that something cannot be done there. */
+export class MachineError extends RemediedError {
+  /** The operating system's code, such as ENOENT; empty where there is none. */
+  readonly code: string
+  constructor(problem: string, remedy: string, code: string) {
+    super(problem, remedy)
+    this.code = code
+  }
+}
+
+/** A command took longer than it was given. */
+export class CommandTimeoutError extends RemediedError {}
+
+/** What every process on a machine gets unless it is told otherwise. */
+export const ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LANG: "C.UTF-8",
+} as const
+
+/** What a machine is made known by. */
+export interface AgentMachineOptions {
+  readonly name: string
+  readonly address: string
+  /** What it would take for it to be privileged; nothing where it is. */
+  readonly lacks?: string | undefined
+  /** Opens a connection to its agent. */
+  readonly dial: () => Socket
+  readonly end: () => Promise<void>
+  /** Why it has ended, where its maker knows a reason. */
+  readonly whyEnded?: () => string | undefined
+}
+
+/** A machine that is reached through its agent; how it was made, where the agent is and how it ends is its maker's. */
+export class AgentMachine implements Machine {
+  readonly name: string
+  readonly address: string
+  readonly lacks: string | undefined
+  readonly #dial: () => Socket
+  readonly #end: () => Promise<void>
+  readonly #whyEnded: () => string | undefined
+  readonly #forwards = new Set<Forward>()
+
+  constructor({ name, address, lacks, dial, end, whyEnded = () => undefined }: AgentMachineOptions) {
+    this.name = name
+    this.address = address
+    this.lacks = lacks
+    this.#dial = dial
+    this.#end = end
+    this.#whyEnded = whyEnded
+  }
+
+  get privileged(): boolean {
+    return this.lacks === undefined
+  }
+
+  run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
+    const { promise, resolve, reject } = deferred<Result>()
+    const command = quote(argv)
+    const output: Record<number, Buffer[]> = { [Channel.stdout]: [], [Channel.stderr]: [] }
+    const text = (channel: number) => Buffer.concat(output[channel] ?? []).toString()
+    const socket = this.#ask(
+      { op: "run", argv: [...argv], env: { ...ENVIRONMENT, ...options.env }, cwd: "/root" },
+      (channel, payload) => {
+        output[channel]?.push(Buffer.from(payload))
+        if (channel === Channel.stdout) options.onOutput?.(payload)
+      },
+      (reply) => {
+        if (reply.is === "exited")
+          resolve({ command, stdout: text(Channel.stdout), stderr: text(Channel.stderr), exitCode: exitCode(reply) })
+        if (reply.is === "failed") reject(failure(`${command}: ${reply.message}.`, reply))
+      },
+      reject,
+    )
+    if (options.input !== undefined) writeFrame(socket, Channel.stdin, options.input)
+    writeFrame(socket, Channel.stdin, "")
+    const giveUp = (problem: Error) => {
+      reject(problem)
+      socket.destroy()
+    }
+    const stop = () => giveUp(new CommandTimeoutError(`${command} was stopped.`, "Run it again."))
+    if (options.signal?.aborted === true) stop()
+    options.signal?.addEventListener("abort", stop, { once: true })
+    if (options.timeout !== undefined) {
+      const timer = setTimeout(
+        () =>
+          giveUp(
+            new CommandTimeoutError(
+              `${command} had not ended after ${options.timeout} ms.`,
+              `Run it by hand, or set BYHAND_PATIENCE if this host is slow. It printed: ${text(Channel.stderr) || text(Channel.stdout) || "nothing"}`,
+            ),
+          ),
+        options.timeout,
+      )
+      promise.finally(() => clearTimeout(timer)).catch(() => undefined)
+    }
+    return promise
+  }
+
+  spawn(
+    argv: readonly string[],
+    options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string },
+  ): Promise<Spawned> {
+    const { promise, resolve, reject } = deferred<Spawned>()
+    const exit = deferred<Exit>()
+    const machineEnded = () => exit.resolve({ code: null, signal: "SIGKILL" })
+    const socket = this.#ask(
+      {
+        op: "spawn",
+        argv: [...argv],
+        env: { ...ENVIRONMENT, ...options.env },
+        cwd: options.cwd ?? "/root",
+        log: options.log,
+      },
+      () => undefined,
+      (reply) => {
+        if (reply.is === "started") {
+          resolve({ pid: reply.pid, exit: exit.promise })
+          socket.unref() // From here on it only waits for an end.
+        }
+        if (reply.is === "exited") exit.resolve({ code: reply.code, signal: reply.signal })
+        if (reply.is === "failed") reject(failure(`${argv[0]} could not be started: ${reply.message}.`, reply))
+      },
+      (error) => {
+        reject(error)
+        machineEnded()
+      },
+    )
+    socket.on("close", machineEnded)
+    return promise
+  }
+
+  read(path: string): Promise<Buffer> {
+    const { promise, resolve, reject } = deferred<Buffer>()
+    const content: Buffer[] = []
+    this.#ask(
+      { op: "read", path },
+      (_, payload) => content.push(Buffer.from(payload)),
+      (reply) => {
+        if (reply.is === "failed") reject(failure(`${path} cannot be read: ${reply.message}.`, reply))
+        else resolve(Buffer.concat(content))
+      },
+      reject,
+    )
+    return promise
+  }
+
+  write(path: string, content: string | Buffer, mode = 0o644): Promise<void> {
+    const { promise, resolve, reject } = deferred<void>()
+    const socket = this.#ask(
+      { op: "write", path, mode },
+      () => undefined,
+      (reply) => {
+        if (reply.is === "failed") reject(failure(`${path} cannot be written: ${reply.message}.`, reply))
+        else resolve()
+      },
+      reject,
+    )
+    if (content.length > 0) writeFrame(socket, Channel.stdin, content)
+    writeFrame(socket, Channel.stdin, "")
+    return promise
+  }
+
+  connect(port: number, host = "127.0.0.1"): Promise<Duplex> {
+    const { promise, resolve, reject } = deferred<Duplex>()
+    this.#ask(
+      { op: "connect", port, host },
+      () => undefined,
+      (reply, release) => {
+        if (reply.is === "failed") reject(failure(`${host}:${port}: ${reply.message}.`, reply))
+        else resolve(release())
+      },
+      reject,
+    )
+    return promise
+  }
+
+  async forward(port: number, host = "127.0.0.1"): Promise<Forward> {
+    const open = new Set<Duplex>()
+    const server = createServer((outside) => {
+      open.add(outside)
+      outside.on("close", () => open.delete(outside)).on("error", () => outside.destroy())
+      // Nobody listens inside: the client sees the connection refused as soon as can be said from out here.
+      this.connect(port, host).then(
+        (inside) => {
+          outside.pipe(inside).pipe(outside)
+          outside.on("close", () => inside.destroy())
+          inside.on("close", () => outside.destroy())
+        },
+        () => outside.resetAndDestroy(),
+      )
+    })
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+    server.unref()
+    const forward: Forward = {
+      address: `127.0.0.1:${(server.address() as AddressInfo).port}`, // A listening TCP server's address is an AddressInfo.
+      [Symbol.asyncDispose]: async () => {
+        this.#forwards.delete(forward)
+        for (const socket of open) socket.destroy()
+        await new Promise((closed) => server.close(closed))
+      },
+    }
+    this.#forwards.add(forward)
+    return forward
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#forwards].map((forward) => forward[Symbol.asyncDispose]()))
+    await this.#end()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /**
+   * Opens a connection with a request; hands on what comes back, and `onLost` when it ends before an answer.
+   * @param onReply is given what hands the connection over to the caller
+   */
+  #ask(
+    request: Request,
+    onData: (channel: number, payload: Buffer) => void,
+    onReply: (reply: Reply, release: () => Socket) => void,
+    onLost: (error: Error) => void,
+  ): Socket {
+    const socket = this.#dial()
+    const read = frameReader((channel, payload) => {
+      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // Our own agent's word.
+      else onData(channel, payload)
+      return request.op === "connect" // What follows the answer is the connection itself.
+    })
+    const arrived = (chunk: Buffer) => {
+      const rest = read(chunk)
+      if (rest !== undefined) socket.pause().unshift(rest)
+    }
+    const lost = () => {
+      const reason = this.#whyEnded()
+      onLost(
+        new MachineError(
+          `The machine ${this.name} has ended${reason === undefined ? "" : `: ${reason}`}.`,
+          "Start it again.",
+          "EPIPE",
+        ),
+      )
+    }
+    const release = () =>
+      socket
+        .off("data", arrived)
+        .off("error", lost)
+        .off("close", lost)
+        .on("error", () => socket.destroy())
+    socket.on("data", arrived).on("error", lost).on("close", lost)
+    writeFrame(socket, Channel.control, JSON.stringify(request))
+    return socket
+  }
+}
+
+/** Asks an agent to end, and its machine with it. */
+export function shutdown(dial: () => Socket): void {
+  const socket = dial().on("error", () => undefined) // It has ended already.
+  writeFrame(socket, Channel.control, JSON.stringify({ op: "shutdown" } satisfies Request))
+}
+
+function exitCode({ code, signal }: Exit): number {
+  return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0) // The agent passes Node's own signal names on.
+}
+
+function failure(problem: string, { code }: { code: string }): MachineError {
+  const remedies: Record<string, string> = {
+    ENOENT: "Check the path and the spelling.",
+    ECONNREFUSED: "Nobody listens there: start it, or look at its log.",
+    EACCES: "This machine's user may not do that.",
+  }
+  return new MachineError(problem, remedies[code] ?? "Look at the machine with: npx byhand shell", code)
+}

@@ -1,0 +1,406 @@
+import { execa } from "execa"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
+import { createServer, type Server } from "node:http"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { equipInContainer } from "../../clusters/equip-in-container.ts"
+import { packageRoot, readSettings, type Settings } from "../../base/settings.ts"
+import { useEngine, type OwnEngine } from "../../proof/testing/engine.ts"
+import type { Census } from "../../proof/testing/census.ts"
+import { equipment, workplace, type Workplace } from "../../proof/testing/workplace.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { attachMachine } from "../attach.ts"
+import { CAPABILITIES } from "./capabilities.ts"
+import { startContainer } from "./container.ts"
+import { doorOf } from "./door.ts"
+import { findEngine, type Engine } from "./engine.ts"
+import { ensureImage, imageOf } from "./image.ts"
+import { dialLine } from "./line.mts"
+import { LABELS, thisHost } from "./machine-container.ts"
+
+// An engine of our own needs root.
+describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
+  let own: OwnEngine
+  let engine: Engine
+  let place: Workplace
+  let before: Census
+  beforeAll(async () => {
+    own = await useEngine()
+    engine = await findEngine()
+  })
+  afterAll(() => own[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    place = await workplace({ BYHAND_MACHINE: "container" })
+    before = await place.census()
+  })
+  afterEach(() => place[Symbol.asyncDispose]())
+
+  const start = (options: { id?: string; settings?: Partial<Settings> } = {}) =>
+    startContainer({
+      name: place.name,
+      binds: [],
+      settings: { ...place.settings, ...options.settings },
+      ...(options.id === undefined ? {} : { id: options.id }),
+    })
+
+  /** What this test's runs have on the engine. */
+  async function onEngine(): Promise<string[]> {
+    const isOurs = (labels: Record<string, string> | null) =>
+      labels?.[LABELS.run]?.startsWith(place.settings.runsDir) === true
+    const containers = await engine.docker.listContainers({ all: true })
+    const { Volumes: volumes } = await engine.docker.listVolumes()
+    const images = await engine.docker.listImages({ filters: { dangling: ["true"] } })
+    return [
+      ...containers.filter(({ Labels }) => isOurs(Labels)).map(({ State, Status }) => `container ${State} ${Status}`),
+      ...volumes.filter(({ Labels }) => isOurs(Labels)).map(({ Name }) => `volume ${Name}`),
+      ...images.map(({ Id }) => `image without a name ${Id}`),
+    ]
+  }
+
+  async function expectNothingLeft(): Promise<void> {
+    await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
+    const { processes, files } = await place.censusLike(before)
+    expect({ processes, files }).toEqual({ processes: before.processes, files: before.files })
+  }
+
+  /** Another process that starts a machine, says so, and goes on. */
+  function another() {
+    return execa(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `
+      import { startContainer } from ${JSON.stringify(join(packageRoot, "dist/machine/container/container.js"))}
+      import { readSettings } from ${JSON.stringify(join(packageRoot, "dist/settings.js"))}
+      const { machine } = await startContainer({ name: ${JSON.stringify(place.name)}, binds: [], settings: readSettings() })
+      const { exit } = await machine.spawn(["sleep", "600"], { log: "/var/log/byhand/sleep.log" })
+      console.log("started")
+      await exit`,
+      ],
+      {
+        reject: false,
+        stdin: "ignore",
+        env: {
+          BYHAND_RUNS: place.settings.runsDir,
+          BYHAND_CACHE: place.settings.cacheDir,
+          BYHAND_MACHINE: "container",
+        },
+      },
+    )
+  }
+
+  const keeperOf = async (folder: string) => Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
+
+  test("has what it needs of the engine and no more, and its key is told to nobody", async () => {
+    const { machine, folder } = await start()
+    const door = doorOf(folder)
+    const seen = await engine.docker.getContainer(door?.container ?? "").inspect()
+    const { HostConfig: host } = seen
+    expect([host.Privileged, host.CapDrop, host.CapAdd?.map((name: string) => name.replace("CAP_", ""))]).toEqual([
+      false,
+      ["ALL"],
+      [...CAPABILITIES],
+    ])
+    expect([
+      host.Devices ?? [],
+      host.NetworkMode === "host",
+      host.PidMode,
+      host.IpcMode === "host",
+      host.Binds ?? [],
+    ]).toEqual([[], false, "", false, []])
+    expect(
+      Object.values(host.PortBindings as Record<string, { HostIp?: string }[]>)
+        .flat()
+        .map(({ HostIp }) => HostIp),
+    ).toEqual(["127.0.0.1"])
+    expect(door?.key).toMatch(/^[0-9a-f]{64}$/)
+    expect(JSON.stringify(seen)).not.toContain(door?.key)
+    expect((await execa("ps", ["-eo", "args"])).stdout).not.toContain(door?.key)
+    expect(machine.privileged).toBe(true)
+    const sh = async (line: string) => (await machine.run(["sh", "-c", line])).stdout.trim()
+    expect(await sh("hostname; ip -brief address show eth0 | tr -s ' '")).toMatch(
+      new RegExp(`^${place.name}\neth0@uplink UP 10\\.77\\.0\\.2/24`),
+    )
+    expect(await sh("ss -tlnH | wc -l")).toBe("0") // Not even the port that the engine publishes.
+    expect(await sh("ls / /byhand 2>/dev/null | grep -c byhand")).toBe("0")
+    await machine.close()
+    await expectNothingLeft()
+  })
+
+  test("opens to nobody without the run's key", async () => {
+    const { machine, folder } = await start()
+    const door = doorOf(folder)
+    if (door === undefined) throw new Error("there is no door")
+    const wrong = dialLine({ ...door, key: "00".repeat(32) })
+    expect((await once(wrong, "error"))[0]).toMatchObject({
+      code: expect.stringMatching(/^ERR_SSL|ECONNRESET/) as string,
+    })
+    const plain = connect(door.port, door.host)
+    plain.write(JSON.stringify({ op: "shutdown" }))
+    await once(plain.on("error", () => undefined).resume(), "close")
+    expect((await machine.run(["echo", "still here"])).stdout).toBe("still here\n")
+    await machine.close()
+    await expectNothingLeft()
+  })
+
+  test("leaves its logs, and nothing else", async () => {
+    const { machine, logs } = await start()
+    await (
+      await machine.spawn(
+        ["sh", "-c", "echo last words; ln -s /etc/passwd /var/log/byhand/link; mknod /var/log/byhand/null c 1 3"],
+        { log: "/var/log/byhand/etcd.log" },
+      )
+    ).exit
+    await machine.close()
+    expect(await readdir(logs)).toEqual(["etcd.log"])
+    expect(await readFile(join(logs, "etcd.log"), "utf8")).toBe("last words\n")
+    await expectNothingLeft()
+  })
+
+  test("ends when the process that started it is killed, at any moment", async () => {
+    for (const moment of [200, 500, 1_500, 2_500, 4_000]) {
+      // ms after its start; what there is by then differs from run to run.
+      const child = another()
+      await sleep(moment + Math.random() * 200)
+      child.kill("SIGKILL")
+      await child
+      await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
+      const { processes, files } = await place.censusLike(before)
+      expect(processes).toEqual(before.processes)
+      // A run that was killed before its keeper ran leaves its folder to the next start's sweep.
+      expect(files.length).toBeLessThanOrEqual(1)
+      expect(await onEngine()).toEqual([])
+    }
+    await (await start()).machine.close()
+    await expectNothingLeft()
+  })
+
+  test("ends when its keeper is killed; whoever waits is told, the engine removes it, the next start its folder", async () => {
+    const { machine, folder } = await start()
+    const { exit } = await machine.spawn(["sleep", "600"], { log: "/tmp/log" })
+    process.kill(await keeperOf(folder), "SIGKILL")
+    expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
+    await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
+    expect(existsSync(folder)).toBe(true) // While the process that owns the run lives, it may still read its folder.
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    await (await start()).machine.close()
+    await expectNothingLeft()
+  })
+
+  test("ends when both are killed at once", async () => {
+    const child = another()
+    await once(child.stdout, "data")
+    const [id = ""] = await readdir(place.settings.runsDir)
+    process.kill(await keeperOf(join(place.settings.runsDir, id)), "SIGKILL")
+    child.kill("SIGKILL")
+    await child
+    await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
+    await (await start()).machine.close()
+    await expectNothingLeft()
+  })
+
+  test("that was made and never started is swept by the next one, those of others are not", async () => {
+    const make = (labels: Record<string, string>) =>
+      engine.docker.createContainer({
+        Image: "unused",
+        Entrypoint: ["true"],
+        Labels: labels,
+        HostConfig: {
+          Mounts: [
+            {
+              Type: "volume",
+              Source: "",
+              Target: "/byhand/runs",
+              VolumeOptions: { NoCopy: false, Labels: labels, DriverConfig: { Name: "local", Options: {} } },
+            },
+          ],
+        },
+      })
+    const image = engine.docker.getImage(await imageOf(place.settings))
+    await image.tag({ repo: "unused", tag: "latest" })
+    const run = { [LABELS.run]: join(place.settings.runsDir, "gone"), [LABELS.keeper]: "1 1 an-earlier-boot" }
+    await make({ ...run, [LABELS.host]: thisHost() })
+    const elsewhere = await make({ ...run, [LABELS.host]: "another host" })
+    const stranger = await make({ stranger: "yes" })
+    await (await start()).machine.close()
+    const left = (await engine.docker.listContainers({ all: true })).map(({ Id }) => Id)
+    expect(left.toSorted()).toEqual([elsewhere.id, stranger.id].toSorted())
+    for (const container of [elsewhere, stranger]) await container.remove({ v: true })
+    await engine.docker.getImage("unused").remove()
+    await expectNothingLeft()
+  })
+
+  test("lives on when it is detached, and is ended by another process", async () => {
+    const started = await start({ id: place.name })
+    await started.machine.write("/tmp/kept", "x")
+    await started.detach()
+    await sleep(200)
+    const attached = await attachMachine(place.settings, place.name)
+    expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
+    await (await start()).machine.close() // Its sweep leaves alone what lives.
+    expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
+    await attached?.machine.close()
+    expect(await attachMachine(place.settings, place.name)).toBeUndefined()
+    await expectNothingLeft()
+  })
+
+  test("ends when somebody removes its container; whoever waits is told", async () => {
+    const { machine, folder } = await start()
+    const running = expect(machine.run(["sleep", "600"])).rejects.toThrow(
+      `The machine ${place.name} has ended. Start it again.`,
+    )
+    await sleep(200)
+    await engine.docker.getContainer(doorOf(folder)?.container ?? "").remove({ force: true, v: true })
+    await running
+    await machine.close()
+    await expectNothingLeft()
+  })
+
+  test("is made of a course's own image, which must have what it takes", async () => {
+    await expect(start({ settings: { image: "nobody/has:this" } })).rejects.toThrow(
+      /^BYHAND_IMAGE=nobody\/has:this is not on the engine, and cannot be pulled: .*\. Correct the name, or bring it there/,
+    )
+    const poor = await execa("docker", ["build", "--tag", "poor:1", "-"], {
+      reject: false,
+      input: `FROM ${await imageOf(place.settings)}\nRUN rm /usr/bin/node /usr/bin/ss\n`,
+    }).catch(() => undefined)
+    if (poor?.exitCode === 0)
+      await expect(start({ settings: { image: "poor:1" } })).rejects.toThrow(
+        /could not be started on Docker .*: its image lacks node ss\. /,
+      )
+    await engine.docker.getImage(await imageOf(place.settings)).tag({ repo: "course", tag: "1" })
+    const { machine } = await start({ settings: { image: "course:1" } })
+    expect((await machine.run(["echo", "hello"])).stdout).toBe("hello\n")
+    await machine.close()
+    for (const name of ["course:1", "poor:1"])
+      await engine.docker
+        .getImage(name)
+        .remove()
+        .catch(() => undefined)
+    await expectNothingLeft()
+  })
+
+  test("in which BYHAND_PRIVILEGE=user leaves root no power runs no containers, and says why", async () => {
+    const { machine, folder } = await start({ settings: { privilege: "user" } })
+    expect((await engine.docker.getContainer(doorOf(folder)?.container ?? "").inspect()).HostConfig.CapAdd).toEqual([
+      "SETFCAP",
+    ])
+    expect(machine.lacks).toBe("needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
+    expect(
+      (
+        await machine.run([
+          "sh",
+          "-c",
+          "id -u; ip -brief address show eth0 | wc -l; mount -t tmpfs tmpfs /mnt 2>&1 || mkdir -p /tmp/x",
+        ])
+      ).stdout,
+    ).toMatch(/^0\n1\n/)
+    await machine.close()
+    await expectNothingLeft()
+  })
+
+  test("that is privileged has every power, or says that the engine has not got it", async () => {
+    const started = await start({ settings: { privilege: "privileged" } }).catch((error: unknown) => String(error))
+    if (typeof started === "string")
+      expect(started).toMatch(/could not be started on Docker .*: .*unable to apply caps: operation not permitted/)
+    else {
+      expect(started.machine.privileged).toBe(true)
+      await started.machine.close()
+    }
+    await expectNothingLeft()
+  })
+})
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what the lessons run is got ready in a container as it is here, for hosts that are not Linux",
+  async () => {
+    await using _ = await useEngine()
+    const settings = readSettings()
+    expect(await equipInContainer(7, settings, silentProgress)).toEqual(await equipment(7))
+    await expect(equipInContainer(7, { ...settings, kubernetes: "1.1.1" }, silentProgress)).rejects.toThrow(
+      "What the lessons run could not be got ready in a container. What it said above tells why.",
+    )
+    const { docker } = await findEngine()
+    await expect.poll(() => docker.listContainers({ all: true }), { timeout: 30_000 }).toEqual([])
+  },
+)
+
+describe.skipIf(process.getuid?.() !== 0)("the machine's image", () => {
+  test("takes the place of those that other recipes made, but for what is in use", async () => {
+    await using place = await workplace()
+    await using _ = await useEngine()
+    const { docker } = await findEngine()
+    const name = await imageOf(place.settings)
+    const old = async (tag: string) => {
+      const empty = await execa("tar", ["--create", "--file", "-", "--files-from", "/dev/null"], { encoding: "buffer" })
+      const file = join(place.folder, "empty.tar")
+      await writeFile(file, empty.stdout)
+      await once(
+        (await docker.importImage(file, { repo: "byhand-machine", tag, changes: `LABEL byhand.recipe=${tag}` })).on(
+          "data",
+          () => undefined,
+        ),
+        "end",
+      )
+    }
+    await old("old")
+    await docker.getImage(name).remove()
+    await ensureImage(await findEngine(), readSettings(), silentProgress)
+    const there = (await docker.listImages()).flatMap(({ RepoTags }) => RepoTags ?? [])
+    expect(there).toEqual([name])
+  })
+})
+
+describe.skipIf(process.getuid?.() !== 0)("an engine that refuses capabilities", () => {
+  let server: Server
+  afterAll(() => server.close())
+
+  // Docker's own way for an operator to forbid something (authorization plugins): it is asked before anything is made.
+  test("still has lessons 01 to 04, and names what it refuses", async () => {
+    await using place = await workplace()
+    await mkdir(place.folder, { recursive: true })
+    const socket = join(place.folder, "refuser.sock")
+    server = createServer((request, response) => {
+      const chunks: Buffer[] = []
+      request
+        .on("data", (chunk: Buffer) => chunks.push(chunk))
+        .on("end", () => {
+          const asked = Buffer.concat(chunks).toString()
+          const body = /"RequestBody":"([^"]*)"/.exec(asked)?.[1] ?? ""
+          const refuses = /"(CAP_)?(SYS_ADMIN|NET_ADMIN)"/.test(Buffer.from(body, "base64").toString())
+          response.end(
+            JSON.stringify(
+              request.url === "/Plugin.Activate"
+                ? { Implements: ["authz"] }
+                : { Allow: !refuses, Msg: refuses ? "not here" : "" },
+            ),
+          )
+        })
+    })
+    await once(server.listen(socket), "listening")
+    await using _ = await useEngine({
+      flags: ["--authorization-plugin=refuser"],
+      before: `mount -t tmpfs tmpfs /run && mkdir -p /run/docker/plugins && ln -s ${socket} /run/docker/plugins/refuser.sock`,
+    })
+    const { machine } = await startContainer({ name: place.name, binds: [], settings: place.settings })
+    expect([machine.privileged, machine.lacks]).toEqual([
+      false,
+      "the engine does not grant CAP_NET_ADMIN, CAP_SYS_ADMIN",
+    ])
+    expect((await machine.run(["echo", "hello"])).stdout).toBe("hello\n")
+    await machine.close()
+    const insisting = startContainer({
+      name: place.name,
+      binds: [],
+      settings: { ...place.settings, privilege: "root" },
+    })
+    await expect(insisting).rejects.toThrow(
+      "The engine does not grant CAP_NET_ADMIN, CAP_SYS_ADMIN. Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.",
+    )
+  })
+})

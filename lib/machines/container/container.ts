@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { packageRoot, type Settings } from "../../base/settings.ts"
+import { AgentMachine } from "../agent-machine.ts"
+import { ORDINARY_LIMITS, overAfter, type Limits } from "../limits.ts"
+import { MachineStartError, makeRunFolder } from "../run-folder.ts"
+import { checkIsBuilt } from "../sandbox.ts"
+import { ADDRESS, type MachineOptions, type Started } from "../started.ts"
+import { supervise } from "../supervised.ts"
+import { doorOf } from "./door.ts"
+import { dialLine } from "./line.mts"
+import { ORDER_FILE } from "./sweep.ts"
+
+/** What a keeper is to start; it lies in the run's folder. */
+export interface Order {
+  readonly id: string
+  readonly name: string
+  readonly binds: MachineOptions["binds"]
+  readonly limits: Limits
+  readonly settings: Settings
+}
+
+const built = join(packageRoot, "dist", "machines", "container")
+const source = join(packageRoot, "lib", "machines", "container")
+
+/**
+ * Starts a machine in a container, made with testcontainers: inside it is the same as a sandbox, with an engine's
+ * container for a host. A keeper beside it notices when this process dies and cleans up.
+ * @throws MachineStartError with what the engine said
+ */
+export async function startContainer({
+  name,
+  binds,
+  settings,
+  id = `${name}-${randomBytes(3).toString("hex")}`,
+  limits: given,
+}: MachineOptions): Promise<Started> {
+  checkIsBuilt(join(built, "keeper.js"), join(source, "keeper.ts"))
+  checkIsBuilt(join(built, "inside.mjs"), join(source, "inside.mts"))
+  const limits = { ...ORDINARY_LIMITS, ...given }
+  const order: Order = { id, name, binds, limits, settings }
+  const { folder, logs } = await makeRunFolder(settings, id, { name, [ORDER_FILE]: JSON.stringify(order) })
+  const whyEnded = overAfter(limits.seconds)
+  const { end, detach } = await supervise(
+    [process.execPath, join(built, "keeper.js"), folder],
+    (complaints) => new MachineStartError(whyEnded() ?? (complaints || "The machine's keeper ended at once."), ""),
+  )
+  const door = doorOf(folder)
+  if (door === undefined)
+    throw new MachineStartError(`The machine's container ended as soon as it had started.`, "Try again.")
+  return {
+    machine: new AgentMachine({ name, address: ADDRESS, lacks: door.lacks, dial: () => dialLine(door), end, whyEnded }),
+    folder,
+    logs,
+    detach,
+  }
+}

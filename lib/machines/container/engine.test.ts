@@ -1,0 +1,366 @@
+import { execa } from "execa"
+import { once } from "node:events"
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises"
+import { createServer as createHttpServer } from "node:http"
+import { createServer, type AddressInfo, type Server } from "node:net"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { messageOf } from "../../base/errors.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { packageRoot, readSettings } from "../../base/settings.ts"
+import { startEngine, useEngine, type OwnEngine } from "../../proof/testing/engine.ts"
+import { workplace, type Workplace } from "../../proof/testing/workplace.ts"
+import { startContainer } from "./container.ts"
+import { EngineError, findEngine } from "./engine.ts"
+import { ensureImage } from "./image.ts"
+
+const isRoot = process.getuid?.() === 0
+
+let place: Workplace
+beforeEach(async () => {
+  place = await workplace()
+  for (const name of ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"]) vi.stubEnv(name, undefined)
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await place[Symbol.asyncDispose]()
+})
+
+/** What is said of the engine that DOCKER_HOST names. */
+async function saidOf(url: string): Promise<string> {
+  vi.stubEnv("DOCKER_HOST", url)
+  const error: unknown = await findEngine().then(
+    ({ description }) => new Error(`it was found: ${description}`),
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(EngineError)
+  expect(messageOf(error)).not.toContain("\n")
+  return messageOf(error)
+}
+
+/** Gives a free port of loopback, or a socket's path, to a server for as long as something is done. */
+async function serving(server: Server, action: (address: string) => Promise<void>, path?: string): Promise<void> {
+  await once(path === undefined ? server.listen(0, "127.0.0.1") : server.listen(path), "listening")
+  try {
+    await action(path === undefined ? `tcp://127.0.0.1:${(server.address() as AddressInfo).port}` : `unix://${path}`)
+  } finally {
+    server.close()
+  }
+}
+
+describe("what is no engine", () => {
+  test.each<readonly [title: string, url: string, expected: string]>([
+    [
+      "no socket",
+      "unix:///nowhere/docker.sock",
+      "There is no engine at unix:///nowhere/docker.sock: there is no such socket. Start it, or correct DOCKER_HOST.",
+    ],
+    [
+      "nobody listens",
+      "tcp://127.0.0.1:1",
+      "There is no engine at tcp://127.0.0.1:1: nobody listens there. Start it, or correct DOCKER_HOST.",
+    ],
+    [
+      "no such host",
+      "tcp://engine.invalid:2375",
+      "There is no engine at tcp://engine.invalid:2375: its host has no address. Correct DOCKER_HOST.",
+    ],
+    [
+      "ssh",
+      "ssh://somebody@somewhere",
+      "DOCKER_HOST=ssh://somebody@somewhere names an engine behind ssh, whose published ports cannot be reached. Write unix:///path/of/docker.sock or tcp://host:port; with TLS, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH too.",
+    ],
+    ...[
+      "rubbish",
+      "a b",
+      "tcp://",
+      "unix://",
+      "unix://docker.sock",
+      "/var/run/docker.sock",
+      "127.0.0.1:2375",
+      "tcp://127.0.0.1:99999",
+    ].map(
+      (url) =>
+        [
+          url,
+          url,
+          `DOCKER_HOST=${url} is not the address of an engine. Write unix:///path/of/docker.sock or tcp://host:port; with TLS, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH too.`,
+        ] as const,
+    ),
+  ])("%s", async (_, url, expected) => {
+    expect(await saidOf(url)).toBe(expected)
+  })
+
+  test.each([
+    ["a web page", 200, "text/html", "<html>\nhello</html>"],
+    ["other JSON", 200, "application/json", "{}"],
+    ["a page that is not there", 404, "text/html", "<html>\nnot found</html>"],
+  ])("%s", async (_, status, type, body) => {
+    await serving(
+      createHttpServer((_request, response) => response.writeHead(status, { "content-type": type }).end(body)),
+      async (url) => {
+        expect(await saidOf(url)).toMatch(
+          /^What answers at tcp:\/\/127\.0\.0\.1:\d+ is no container engine\b.*\. Correct DOCKER_HOST\.$/,
+        )
+      },
+    )
+  })
+
+  test("another protocol", async () => {
+    await serving(
+      createServer((socket) => socket.end("220 mail.example ESMTP\r\n")),
+      async (url) => {
+        expect(await saidOf(url)).toMatch(/is no container engine: Parse Error: .*\. Correct DOCKER_HOST\.$/)
+      },
+    )
+  })
+
+  test("one that closes the connection", async () => {
+    await serving(
+      createServer((socket) => socket.destroy()),
+      async (url) => {
+        expect(await saidOf(url)).toMatch(
+          /^What answers at tcp:\S+ closes the connection\. Correct DOCKER_HOST, or, where it wants TLS, set DOCKER_TLS_VERIFY=1/,
+        )
+      },
+    )
+    await serving(
+      createServer((socket) => socket.destroy()),
+      async (url) => {
+        expect(await saidOf(url)).toMatch(
+          /^What answers at unix:\S+ closes the connection\. Check that the engine is well, or correct DOCKER_HOST\.$/,
+        )
+      },
+      join(place.folder, "closes.sock"),
+    )
+  })
+
+  test("one that never answers", async () => {
+    const sockets = new Set<{ destroy(): void }>()
+    await serving(
+      createServer((socket) => sockets.add(socket)),
+      async (url) => {
+        const before = performance.now()
+        expect(await saidOf(url)).toBe(
+          `The engine at ${url} does not answer within 10 s. Check that it is well, and that nothing between keeps it from answering.`,
+        )
+        expect(performance.now() - before).toBeLessThan(12_000)
+        for (const socket of sockets) socket.destroy()
+      },
+    )
+  })
+
+  test.skipIf(!isRoot)("a socket that is somebody else's", async () => {
+    await serving(
+      createServer(),
+      async (url) => {
+        process.seteuid?.(65_534)
+        try {
+          expect(await saidOf(url)).toMatch(
+            /^This user may not use the engine at unix:\S+\. Join the group that its socket belongs to/,
+          )
+        } finally {
+          process.seteuid?.(0)
+        }
+      },
+      join(place.folder, "closed.sock"),
+    )
+  })
+
+  test("is said by the command, in a line of its own", async () => {
+    const { stdout, stderr, exitCode } = await execa(
+      process.execPath,
+      [join(packageRoot, "dist/cli/main.js"), "up", "--name", place.name],
+      {
+        reject: false,
+        env: {
+          BYHAND_MACHINE: "container",
+          BYHAND_RUNS: place.settings.runsDir,
+          DOCKER_HOST: "unix:///nowhere/docker.sock",
+        },
+      },
+    )
+    expect({ stdout, stderr, exitCode }).toEqual({
+      stdout: "",
+      stderr:
+        "There is no engine at unix:///nowhere/docker.sock: there is no such socket. Start it, or correct DOCKER_HOST.",
+      exitCode: 1,
+    })
+  })
+})
+
+describe.skipIf(!isRoot)("an engine behind TLS", () => {
+  let files: Workplace
+  let engine: OwnEngine
+  let url: string
+  const folder = (name: string) => join(files.folder, name)
+
+  /** A CA, and what it signs: an engine's certificate for 127.0.0.1 and a client's. */
+  async function makeCertificates(where: string): Promise<void> {
+    await mkdir(where)
+    const openssl = (...args: string[]) => execa("openssl", args, { cwd: where })
+    const key = (file: string) => ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file]
+    await openssl("req", "-x509", ...key("ca-key.pem"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=ca")
+    for (const [name, uses] of [
+      ["server-", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth"],
+      ["", "extendedKeyUsage=clientAuth"],
+    ] as const) {
+      await writeFile(join(where, "extensions"), uses)
+      await openssl("req", "-new", ...key(`${name}key.pem`), "-out", "request", "-subj", "/CN=byhand")
+      await openssl(
+        "x509",
+        "-req",
+        "-in",
+        "request",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca-key.pem",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "extensions",
+        "-out",
+        `${name}cert.pem`,
+      )
+    }
+  }
+
+  beforeAll(async () => {
+    files = await workplace()
+    await makeCertificates(folder("good"))
+    await makeCertificates(folder("other"))
+    const free = createServer().listen(0, "127.0.0.1")
+    await once(free, "listening")
+    const { port } = free.address() as AddressInfo
+    await new Promise((closed) => free.close(closed))
+    url = `tcp://127.0.0.1:${port}`
+    const file = (name: string) => join(folder("good"), name)
+    engine = await startEngine(readSettings(), silentProgress, {
+      flags: [
+        "--host",
+        url,
+        "--tlsverify",
+        "--tlscacert",
+        file("ca.pem"),
+        "--tlscert",
+        file("server-cert.pem"),
+        "--tlskey",
+        file("server-key.pem"),
+      ],
+    })
+  })
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]()
+    await files[Symbol.asyncDispose]()
+  })
+  const withTls = (certificates: string) => {
+    vi.stubEnv("DOCKER_TLS_VERIFY", "1")
+    vi.stubEnv("DOCKER_CERT_PATH", certificates)
+  }
+
+  test("makes a machine, which is given copies of files", async () => {
+    withTls(folder("good"))
+    vi.stubEnv("DOCKER_HOST", url)
+    vi.stubEnv("TESTCONTAINERS_HOST_OVERRIDE", undefined)
+    const found = await findEngine()
+    expect(found.isLocal).toBe(false)
+    await ensureImage(found, readSettings(), silentProgress)
+    await writeFile(join(place.folder, "given"), "from here\n")
+    const { machine } = await startContainer({
+      name: place.name,
+      binds: [{ source: join(place.folder, "given"), target: "/root/given" }],
+      settings: place.settings,
+    })
+    try {
+      expect((await machine.read("/root/given")).toString()).toBe("from here\n")
+    } finally {
+      await machine.close()
+    }
+  })
+
+  test("is spoken to without", async () => {
+    expect(await saidOf(url)).toBe(
+      `The engine at ${url} wants TLS. Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.`,
+    )
+  })
+
+  test("has another CA", async () => {
+    withTls(folder("other"))
+    expect(await saidOf(url)).toBe(
+      `TLS with the engine at ${url} fails: its certificate is not signed by the ca.pem in ${folder("other")}. Name the folder with this engine's files in DOCKER_CERT_PATH.`,
+    )
+  })
+
+  test("has another name", async () => {
+    withTls(folder("good"))
+    expect(await saidOf(url.replace("127.0.0.1", "localhost"))).toMatch(
+      /^TLS with the engine at \S+ fails: Hostname\/IP does not match certificate's altnames/,
+    )
+  })
+
+  test("does not know the client", async () => {
+    const mixed = join(place.folder, "mixed")
+    await cp(folder("other"), mixed, { recursive: true })
+    await cp(join(folder("good"), "ca.pem"), join(mixed, "ca.pem"))
+    withTls(mixed)
+    expect(await saidOf(url)).toMatch(
+      /^TLS with the engine at \S+ fails: it does not take the cert\.pem in \S+: [\w ]+\. Name the folder/,
+    )
+  })
+
+  test("is looked for without certificates, or with wrong ones", async () => {
+    withTls(join(place.folder, "nowhere"))
+    expect(await saidOf(url)).toMatch(
+      /^DOCKER_TLS_VERIFY=1, but ca\.pem cannot be read: ENOENT: .*\. Name the folder with ca\.pem, cert\.pem and key\.pem in DOCKER_CERT_PATH\.$/,
+    )
+    const wrong = join(place.folder, "wrong")
+    await cp(folder("good"), wrong, { recursive: true })
+    await writeFile(join(wrong, "key.pem"), await readFile(join(folder("other"), "key.pem")))
+    withTls(wrong)
+    expect(await saidOf(url)).toBe(
+      `DOCKER_TLS_VERIFY=1, but what is in ${wrong} is no certificate with its key: key values mismatch. Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH.`,
+    )
+    await rm(join(wrong, "cert.pem"))
+    expect(await saidOf(url)).toMatch(/^DOCKER_TLS_VERIFY=1, but cert\.pem cannot be read: ENOENT/)
+  })
+
+  test("is none", async () => {
+    withTls(folder("good"))
+    await serving(
+      createHttpServer((_, response) => response.end()),
+      async (plain) => {
+        expect(await saidOf(plain)).toBe(
+          `What answers at ${plain} speaks no TLS. Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.`,
+        )
+      },
+    )
+  })
+})
+
+describe.skipIf(!isRoot)("an engine whose files are another host's", () => {
+  test.each([
+    ["has nothing where this host has it", 'mount -t tmpfs tmpfs "$SHARED"'],
+    [
+      "has another file of the same name",
+      'mount -t tmpfs tmpfs "$SHARED"; echo "from there" >"$SHARED/given"; mount -t tmpfs tmpfs "$RUNS"',
+    ],
+  ])("%s", async (_, before) => {
+    const shared = join(place.folder, "shared")
+    await mkdir(place.settings.runsDir)
+    await mkdir(shared)
+    await writeFile(join(shared, "given"), "from here\n")
+    await using _engine = await useEngine({ before: `SHARED='${shared}' RUNS='${place.settings.runsDir}'\n${before}` })
+    const { machine } = await startContainer({
+      name: place.name,
+      binds: [{ source: join(shared, "given"), target: "/root/given" }],
+      settings: place.settings,
+    })
+    try {
+      expect((await machine.read("/root/given")).toString()).toBe("from here\n")
+    } finally {
+      await machine.close()
+    }
+  })
+})

@@ -1,0 +1,40 @@
+import { once } from "node:events"
+import type { Door } from "./door.ts"
+import { engineAt } from "./engine.ts"
+
+/** Runs a command in a container on this process's own terminal or pipes. @returns its exit status */
+export async function execIn({ container, engine }: Door, command: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr } = process
+  const { docker } = await engineAt(engine)
+  const isTerminal = stdin.isTTY && stdout.isTTY
+  const exec = await docker
+    .getContainer(container)
+    .exec({
+      Cmd: [...command],
+      Env: [`TERM=${process.env["TERM"] ?? "dumb"}`],
+      Tty: isTerminal,
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+    })
+  const streams = await exec.start({ hijack: true, stdin: true, Tty: isTerminal })
+  if (isTerminal) {
+    const resize = () => {
+      exec.resize({ h: stdout.rows, w: stdout.columns }).catch(() => undefined)
+    } // It may just have ended.
+    stdout.on("resize", resize)
+    resize()
+    stdin.setRawMode(true)
+    streams.pipe(stdout)
+  } else {
+    docker.modem.demuxStream(streams, stdout, stderr)
+  }
+  stdin.pipe(streams)
+  try {
+    await once(streams, "end")
+  } finally {
+    if (isTerminal) stdin.setRawMode(false)
+    stdin.unpipe(streams).pause()
+  }
+  return (await exec.inspect()).ExitCode ?? 1
+}

@@ -1,0 +1,220 @@
+import type Docker from "dockerode"
+import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
+import { mkdir, readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { z } from "zod"
+import { unpackDebianPackages } from "../../binaries/debian.ts"
+import { forget, keep, lookAt } from "../../binaries/kept.ts"
+import { leashed } from "../../binaries/leash.ts"
+import { withLock } from "../../binaries/lock.ts"
+import { messageOf, RemediedError } from "../../base/errors.ts"
+import type { Progress } from "../../base/progress.ts"
+import { packageRoot, type Settings } from "../../base/settings.ts"
+import { choosePrivilege } from "../privilege.ts"
+import type { Engine } from "./engine.ts"
+
+/** The image of a machine is not there, and cannot be made or pulled. */
+export class MachineImageError extends RemediedError {}
+
+/** What our own image is made by. */
+const recipe = join(packageRoot, "lib", "machines", "container", "image")
+const RECIPE_FILES = ["Dockerfile", "packages", "root.sh"] as const
+
+/** Labels of our own images: by which recipe one was made, and whether a registry could be reached then. */
+const RECIPE_LABEL = "byhand.recipe"
+const REGISTRY_LABEL = "byhand.registry"
+
+/**
+ * Sees to it that the engine has the image of a machine: the one that the settings name, or our own, which is made anew
+ * when its recipe changes: by the Dockerfile where a registry can be reached, otherwise of Debian's packages.
+ * @returns its name
+ * @throws MachineImageError with all that was tried
+ */
+export async function ensureImage(engine: Engine, settings: Settings, progress: Progress): Promise<string> {
+  const name = await imageOf(settings)
+  if (await has(engine, name)) return name
+  if (settings.image !== undefined) return pulled(name, progress)
+  const digest = await digestOfRecipe()
+  return withLock(
+    join(settings.cacheDir, "container", "image.lock"),
+    (taken) => progress.task("Waiting for another run, which makes the machine's image", () => taken),
+    async () => {
+      if (await has(engine, name)) return name // Another run was quicker.
+      const tried: string[] = []
+      for (const make of [build, imported]) {
+        try {
+          await make(engine, name, digest, settings, progress)
+          await removeOthers(engine, digest)
+          return name
+        } catch (error) {
+          tried.push(messageOf(error))
+        }
+      }
+      throw new MachineImageError(
+        `The machine's image cannot be made here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
+        "Let the engine reach a registry that has debian:trixie-slim, or name an image of your own in BYHAND_IMAGE.",
+      )
+    },
+  )
+}
+
+/** The name of a machine's image, whether it is there or not: a course's own, or ours, by its recipe. */
+export async function imageOf({ image }: Settings): Promise<string> {
+  return image ?? `byhand-machine:${await digestOfRecipe()}`
+}
+
+/** Whether an engine has an image. */
+export async function has({ docker }: Engine, name: string): Promise<boolean> {
+  return docker
+    .getImage(name)
+    .inspect()
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof Error && "statusCode" in error && error.statusCode === 404) return false
+        throw error
+      },
+    )
+}
+
+/** A course's own image. */
+async function pulled(name: string, progress: Progress): Promise<string> {
+  const { getContainerRuntimeClient, ImageName } = await import("testcontainers")
+  await progress
+    .task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name)))
+    .catch((error: unknown) => {
+      throw new MachineImageError(
+        `BYHAND_IMAGE=${name} is not on the engine, and cannot be pulled: ${oneLine(error)}.`,
+        "Correct the name, or bring it there: docker load, docker pull.",
+      )
+    })
+  return name
+}
+
+/** By the Dockerfile. Not through testcontainers, which does not say why a build failed. */
+async function build({ docker }: Engine, name: string, digest: string, _: Settings, progress: Progress): Promise<void> {
+  try {
+    await progress.task("Building the machine's image from debian:trixie-slim", async () => {
+      const output = await docker.buildImage(
+        { context: recipe, src: [...RECIPE_FILES] },
+        { t: name, labels: { [RECIPE_LABEL]: digest, [REGISTRY_LABEL]: "yes" }, rm: true, forcerm: true },
+      )
+      await finished(docker, output)
+    })
+  } catch (error) {
+    // A build that fails half-way leaves images without a name.
+    await docker.pruneImages({ filters: { dangling: ["true"], label: ["byhand.machine"] } }).catch(() => undefined)
+    throw new Error(`by its Dockerfile: ${oneLine(error)}`, { cause: error })
+  }
+}
+
+/** Of Debian's packages; the root that they make is kept, since other engines take it too. */
+async function imported(
+  { docker }: Engine,
+  name: string,
+  digest: string,
+  settings: Settings,
+  progress: Progress,
+): Promise<void> {
+  try {
+    const archive = join(settings.cacheDir, "container", `root-${digest}.tar`)
+    const kept = await lookAt(archive)
+    if (typeof kept === "string") {
+      if (kept === "corrupted") await forget(archive)
+      await progress.task("Making the machine's image of Debian's packages", () => makeRoot(archive, settings))
+    }
+    await progress.task("Importing the machine's image", async () => {
+      const output = await docker.importImage(createReadStream(archive), { changes: `LABEL ${RECIPE_LABEL}=${digest}` })
+      const [repo = "", tag = ""] = name.split(":")
+      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // Not at once: Podman's import takes no tag.
+    })
+  } catch (error) {
+    throw new Error(`of Debian's packages: ${oneLine(error)}`, { cause: error })
+  }
+}
+
+const Events = z.array(z.object({ error: z.string().optional(), status: z.string().optional() }))
+
+/** Waits for the end of what an engine does; it tells what went wrong among its progress. @returns its last word: of an import, the image's id */
+async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promise<string> {
+  const events = await new Promise<unknown>((done, fail) =>
+    modem.followProgress(output, (error, all) => {
+      if (error === null) done(all)
+      else fail(error)
+    }),
+  )
+  const said = Events.parse(events)
+  const wrong = said.find(({ error }) => error !== undefined)?.error
+  if (wrong !== undefined) throw new Error(wrong)
+  return said.at(-1)?.status ?? ""
+}
+
+async function makeRoot(archive: string, settings: Settings): Promise<void> {
+  const privilege = await choosePrivilege(settings.privilege === "sudo" ? "sudo" : "auto")
+  if (privilege === "user") throw new RemediedError("that takes root or sudo, to make files of root's.", "")
+  const work = `${archive}.work`
+  const sudo = privilege === "sudo" ? ["sudo", "-n"] : []
+  const remove = () => leashed([...sudo, "rm", "-rf", work], { reject: false })
+  await remove() // What a process left that was killed.
+  await mkdir(work, { recursive: true })
+  try {
+    const tools = join(work, "tools")
+    await unpackDebianPackages(["debootstrap", "debian-archive-keyring"], tools, settings)
+    const made = await leashed(
+      [
+        ...sudo,
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        join(recipe, "root.sh"),
+        tools,
+        work,
+      ],
+      { reject: false },
+    )
+    if (made.failed) throw new Error(`debootstrap failed: ${made.stderr.trim().split("\n").at(-1) ?? ""}`)
+    for (const old of await readdir(join(settings.cacheDir, "container")))
+      if (/^root-\w+\.tar$/.test(old)) await forget(join(settings.cacheDir, "container", old))
+    await keep(join(work, "root.tar"), archive, { source: "debootstrap" })
+  } finally {
+    await remove()
+  }
+}
+
+/** Whether an image was made with the help of a registry, which then has others too. */
+export async function isFromRegistry(docker: Docker, name: string): Promise<boolean> {
+  const {
+    Config: { Labels: labels },
+  } = await docker.getImage(name).inspect()
+  return labels?.[REGISTRY_LABEL] !== undefined
+}
+
+/** Images of earlier recipes; those that are in use stay. */
+async function removeOthers({ docker }: Engine, digest: string): Promise<void> {
+  const images = await docker.listImages({ filters: { label: [RECIPE_LABEL] } })
+  for (const { Id, Labels } of images)
+    if (Labels[RECIPE_LABEL] !== digest)
+      await docker
+        .getImage(Id)
+        .remove()
+        .catch(() => undefined)
+}
+
+async function digestOfRecipe(): Promise<string> {
+  const hash = createHash("sha256")
+  for (const file of RECIPE_FILES) hash.update(await readFile(join(recipe, file)))
+  return hash.digest("hex").slice(0, 12)
+}
+
+/** What an engine or a program said, which may be many lines, for within a sentence. */
+export function oneLine(error: unknown): string {
+  return messageOf(error)
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "")
+}

@@ -1,0 +1,273 @@
+// Beside a machine that is a container: starts it, waits for whichever ends first, the machine or the test process
+// (end-of-file on standard input), keeps its logs, and removes what is left of it. A line "detach" before the end-of-file
+// lets the machine live on without its test process. Should this process be killed, the container's input ends, and so
+// does the machine: the engine removes the rest.
+// usage: node keeper.js RUN_DIR
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { readdir, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { PassThrough, type Duplex } from "node:stream"
+import { text } from "node:stream/consumers"
+import { setTimeout as sleep } from "node:timers/promises"
+import { deferred } from "../../base/deferred.ts"
+import { messageOf } from "../../base/errors.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { identify } from "../identity.ts"
+import { lineOf } from "../limits.ts"
+import { MachineStartError } from "../run-folder.ts"
+import { agentFolder, scriptsFolder } from "../sandbox.ts"
+import { ADDRESS } from "../started.ts"
+import type { Order } from "./container.ts"
+import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
+import { DOOR_FILE, type Door } from "./door.ts"
+import { findEngine, nameToTestcontainers, type Engine } from "./engine.ts"
+import { ensureImage, isFromRegistry, oneLine } from "./image.ts"
+import { keepLogs } from "./kept-logs.ts"
+import { dialLine, PORT } from "./line.mts"
+import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
+import { ORDER_FILE, removeRun, sweep } from "./sweep.ts"
+
+/** How long a container may take to end by itself, and the engine to remove it (milliseconds). */
+const GRACE = 30_000
+
+/** A container that runs, or ran. */
+interface Running {
+  readonly door: Door
+  /** Its input and outputs. */
+  readonly streams: Duplex
+  /** When it has ended, and its logs are kept. */
+  readonly ended: Promise<void>
+}
+
+const [folder = ""] = process.argv.slice(2)
+const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // Our own word.
+const { settings, name } = order
+const identity = identify(process.pid)
+const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
+for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process; its end is what counts here.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // Nobody may be there any more to be told.
+
+/** Standard input is read from the first moment on: the test process may end while the container starts. */
+const owner = text(process.stdin).then(async (said) => {
+  if (said.includes("detach")) await new Promise<never>(() => undefined) // Only the machine's end counts now.
+})
+
+await writeFile(join(folder, "supervisor"), identity)
+let engine: Engine | undefined
+try {
+  engine = await findEngine()
+  nameToTestcontainers(engine.url)
+  await sweep(engine, settings)
+  const running = await start(engine)
+  await writeFile(join(folder, DOOR_FILE), JSON.stringify(running.door), { mode: 0o600 })
+  process.stdout.write("ready\n")
+  await Promise.race([owner, running.ended])
+  running.streams.end()
+  await Promise.race([running.ended, sleep(GRACE, undefined, { ref: false })])
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`)
+  process.exitCode = 1
+} finally {
+  if (engine !== undefined)
+    await removeRun(engine, folder).catch((error: unknown) => {
+      process.stderr.write(`${messageOf(error)}\n`)
+    })
+  await rm(folder, { recursive: true, force: true })
+}
+process.exit()
+
+/** With all that containers need where the engine grants it, otherwise with what is enough for lessons 01 to 04. */
+async function start(on: Engine): Promise<Running> {
+  const image = await ensureImage(on, settings, silentProgress)
+  if (settings.privilege === "privileged") return run(on, image, "privileged", undefined)
+  if (settings.privilege === "user")
+    return run(on, image, CAPABILITIES_OF_USER, "needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
+  if (on.isRootless) return run(on, image, CAPABILITIES_OF_USER, "needs an engine that is not rootless")
+  try {
+    return await run(on, image, CAPABILITIES, undefined)
+  } catch (error) {
+    const refused = await refusedBy(on, image, labels)
+    if (refused.length === 0) throw error
+    if (settings.privilege === "root")
+      throw new MachineStartError(
+        `The engine does not grant ${refused.join(", ")}.`,
+        "Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.",
+      )
+    return run(on, image, CAPABILITIES_OF_USER, `the engine does not grant ${refused.join(", ")}`)
+  }
+}
+
+/** @param lacks what a machine in a user namespace of its own lacks, where it is to be one */
+async function run(
+  on: Engine,
+  image: string,
+  capabilities: readonly string[] | "privileged",
+  lacks: string | undefined,
+): Promise<Running> {
+  if (!on.isLocal) return runWith("copied", on, image, capabilities, lacks)
+  try {
+    return await runWith("mounted", on, image, capabilities, lacks)
+  } catch (error) {
+    // Its socket is here, but its files may be another host's, as where a socket is handed on to a container: it names one that it does not find.
+    if (![folder, ...order.binds.map(({ source }) => source)].some((path) => messageOf(error).includes(path)))
+      throw error
+    return runWith("copied", on, image, capabilities, lacks)
+  }
+}
+
+/** @param files how those of this host that the machine is given come into its container */
+async function runWith(
+  files: "mounted" | "copied",
+  on: Engine,
+  image: string,
+  capabilities: readonly string[] | "privileged",
+  lacks: string | undefined,
+): Promise<Running> {
+  const { getContainerRuntimeClient } = await import("testcontainers")
+  const { host } = (await getContainerRuntimeClient()).info.containerRuntime
+  const key = randomBytes(32).toString("hex")
+  const ready = deferred<void>()
+  ready.promise.catch(() => undefined) // It may fail before anybody waits for it.
+  const complaints = new PassThrough()
+  const complaint = text(complaints)
+  const opened: { streams?: Duplex; ended?: Promise<void> } = {}
+  const given = order.binds.map(({ source, target }, at) => ({
+    source,
+    target,
+    inside: `/byhand/given/${at}-${target.slice(target.lastIndexOf("/") + 1)}`,
+  }))
+  const limits = on.isRootless ? {} : order.limits // Whoever is not root may limit nobody.
+  const description = new MachineContainer({
+    image,
+    name,
+    capabilities,
+    limits,
+    isPodman: on.isPodman,
+    isMounted: files === "mounted",
+    witness: join(folder, ORDER_FILE),
+    isOnLoopback: host === "localhost" || host === "127.0.0.1",
+    labels,
+    given: given.map(({ source, inside }) => ({ source, target: inside })),
+    command: ["sh", "/byhand/scripts/entry.sh", name, lacks === undefined ? "root" : "user", ADDRESS],
+    wait: new WaitFor(ready.promise),
+    onStreams: (streams) => {
+      const output = new PassThrough()
+      on.docker.modem.demuxStream(streams, output, complaints)
+      streams
+        .once("close", () => {
+          output.end()
+          complaints.end()
+        })
+        .once("end", () => {
+          output.end()
+          complaints.end()
+        })
+      opened.streams = streams
+      opened.ended = followed(output, ready.resolve).then(() => {
+        ready.reject(new Error("it ended at once"))
+      })
+    },
+  })
+    .withCopyContentToContainer([
+      { content: key, target: "/byhand/key", mode: 0o600 },
+      // The engine limits memory and processes, from outside; where it has no say, nobody has.
+      { content: lineOf({ ...order.limits, memory: 0, processes: 0 }), target: "/byhand/limits" },
+      { content: given.map(({ inside, target }) => `${inside}\t${target}\n`).join(""), target: "/byhand/binds" },
+    ])
+    .withCopyFilesToContainer([
+      ...(await filesIn(scriptsFolder, ".sh")).map((file) => ({
+        source: join(scriptsFolder, file),
+        target: `/byhand/scripts/${file}`,
+      })),
+      { source: join(scriptsFolder, "container", "entry.sh"), target: "/byhand/scripts/entry.sh" },
+      ...(await filesIn(agentFolder, ".mjs")).map((file) => ({
+        source: join(agentFolder, file),
+        target: `/byhand/agent/${file}`,
+      })),
+      ...["inside.mjs", "line.mjs"].map((file) => ({
+        source: join(import.meta.dirname, file),
+        target: `/byhand/inside/${file}`,
+      })),
+    ])
+    .withAutoCleanup(await hasRyuk(on, image))
+  const timer = setTimeout(
+    () => ready.reject(new Error(`it was not ready after ${settings.patience / 1000} s`)),
+    settings.patience,
+  )
+  try {
+    const container = await description.start()
+    const { streams, ended } = opened
+    if (streams === undefined || ended === undefined) throw new Error("its streams were not opened")
+    const at = await reached(
+      [...new Set([...(on.isLocal ? ["127.0.0.1"] : []), host])],
+      container.getMappedPort(PORT),
+      key,
+    )
+    return {
+      door: { ...at, key, ...(lacks === undefined ? {} : { lacks }), container: container.getId(), engine: on.url },
+      streams,
+      ended,
+    }
+  } catch (error) {
+    opened.streams?.destroy()
+    complaints.end()
+    await removeRun(on, folder)
+    throw new MachineStartError(
+      `The machine's container could not be started on ${on.description}: ${oneLine((await complaint).trim() || messageOf(error))}.`,
+      "npx byhand doctor says what this engine can run.",
+    )
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Takes a container's output: a word when it is ready, and then its logs. Resolves when it has ended and they are kept. */
+async function followed(output: PassThrough, onReady: () => void): Promise<void> {
+  const [word] = (await Promise.race([once(output, "data"), once(output, "end")])) as [Buffer | undefined]
+  if (word === undefined) return
+  onReady()
+  await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined) // It was killed, and has none.
+}
+
+/** Where the container's port answers with the key. Engines publish it on their host, which may be this one or another. */
+async function reached(hosts: readonly string[], port: number, key: string): Promise<{ host: string; port: number }> {
+  for (const host of hosts) {
+    const line = dialLine({ host, port, key })
+    try {
+      await once(line, "secureConnect", { signal: AbortSignal.timeout(GRACE) })
+      return { host, port }
+    } catch {
+      continue // Not there.
+    } finally {
+      line.destroy()
+    }
+  }
+  throw new Error(
+    `port ${port} of ${hosts.join(" and ")}, where the engine publishes the machine's port, does not answer here`,
+  )
+}
+
+/** Ryuk removes what is labelled when this process is gone; where its image is not there, and cannot be pulled, we do without. */
+async function hasRyuk({ docker }: Engine, image: string): Promise<boolean> {
+  if (process.env["TESTCONTAINERS_RYUK_DISABLED"] === "true") return false
+  const named = process.env["RYUK_CONTAINER_IMAGE"]
+  const there = await docker.listImages(named === undefined ? {} : { filters: { reference: [named] } })
+  const mayBeHad =
+    there.some(
+      ({ RepoTags }) => RepoTags?.some((tag) => tag === named || tag.startsWith("testcontainers/ryuk:")) === true,
+    ) || (await isFromRegistry(docker, image))
+  if (!mayBeHad) return false
+  const { getContainerRuntimeClient, getReaper } = await import("testcontainers")
+  return getContainerRuntimeClient()
+    .then(getReaper)
+    .then(
+      () => true,
+      () => false,
+    )
+}
+
+async function filesIn(where: string, ending: string): Promise<string[]> {
+  return (await readdir(where)).filter((file) => file.endsWith(ending))
+}

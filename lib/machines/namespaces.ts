@@ -1,0 +1,38 @@
+import { execa } from "execa"
+import type { Privilege } from "./privilege.ts"
+
+/** Whether something works, and what was complained of where not. */
+export interface Trial {
+  readonly ok: boolean
+  readonly found: string
+}
+
+/** Whether a command succeeds. */
+export async function tried(argv: readonly string[]): Promise<Trial> {
+  const [file = "", ...args] = argv
+  const result = await execa(file, args, { reject: false, stdin: "ignore" })
+  if (!result.failed) return { ok: true, found: "" }
+  return {
+    ok: false,
+    found: result.code === "ENOENT" ? `${file} is not found` : (result.stderr.trim().split("\n").at(-1) ?? ""),
+  }
+}
+
+/** Tries a script in namespaces such as a machine gets; they end with it, and all that it made. */
+export function triedWithin(privilege: Privilege, script: string): Promise<Trial> {
+  return tried([
+    ...(privilege === "sudo" ? ["sudo", "-n"] : []),
+    "unshare",
+    ...(privilege === "user" ? ["--user", "--map-root-user"] : []),
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount",
+    "--net",
+    "--uts",
+    "--ipc",
+    "sh",
+    "-c",
+    script,
+  ])
+}

@@ -1,0 +1,407 @@
+import { execa } from "execa"
+import { once } from "node:events"
+import { existsSync, readFileSync } from "node:fs"
+import { chmod, chown, cp, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { UsageError } from "../base/errors.ts"
+import { packageRoot } from "../base/settings.ts"
+import type { Census } from "../proof/testing/census.ts"
+import { equipment, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { attachMachine } from "./attach.ts"
+import { MachineStartError } from "./run-folder.ts"
+import { startSandbox } from "./sandbox.ts"
+
+const isRoot = process.getuid?.() === 0
+
+let place: Workplace
+let before: Census
+beforeEach(async () => {
+  place = await workplace()
+  before = await place.census()
+})
+afterEach(() => place[Symbol.asyncDispose]())
+
+const start = (id?: string) =>
+  startSandbox({ name: place.name, binds: [], settings: place.settings, ...(id === undefined ? {} : { id }) })
+
+/** Another process that runs a program with the project's library; it prints lines. Needs the build in dist. */
+function another(
+  program: string,
+  options: { settings?: object; wrap?: readonly string[]; env?: Record<string, string>; root?: string } = {},
+) {
+  const root = options.root ?? packageRoot
+  const [file, ...args] = [
+    ...(options.wrap ?? []),
+    process.execPath,
+    "--input-type=module",
+    "--eval",
+    `
+    import { startSandbox } from ${JSON.stringify(join(root, "dist/machines/sandbox.js"))}
+    import { Cluster } from ${JSON.stringify(join(root, "dist/cluster/cluster.js"))}
+    import { readSettings } from ${JSON.stringify(join(root, "dist/settings.js"))}
+    const settings = readSettings(), name = ${JSON.stringify(place.name)}
+    ${program}`,
+  ]
+  return execa(file ?? "", args, {
+    reject: false,
+    env: { BYHAND_RUNS: place.settings.runsDir, BYHAND_CACHE: place.settings.cacheDir, ...options.env },
+    stdin: "ignore",
+  })
+}
+
+describe("a machine", () => {
+  test("has a host name, a file system, processes and a network of its own", async () => {
+    const { machine, privilege } = await start()
+    const sh = async (line: string) => (await machine.run(["sh", "-c", line])).stdout.trim()
+    expect(machine.privileged).toBe(privilege !== "user")
+    expect(await sh("hostname; cat /etc/hostname")).toBe(`${place.name}\n${place.name}`)
+    expect(hostname()).not.toBe(place.name)
+    expect(await sh("ip -brief address show eth0")).toContain(`${machine.address}/24`)
+    expect(await sh("ip route get 192.0.2.1")).toContain("dev eth0")
+    expect(await sh("ps -e -o comm= | sort -u")).not.toContain("vitest")
+    expect(await sh("ss -tlnH | wc -l")).toBe("0")
+    expect(await sh("grep -c . /proc/mounts")).not.toBe("0")
+    expect(await sh(`grep -F ${place.folder} /proc/mounts | wc -l`)).toBe("1") // Its /usr names its own upper folder, and nothing else is told.
+    await machine.close()
+  })
+
+  test("never writes to the host, and sees no home, secret or temporary file of it", async () => {
+    await writeFile(join(place.folder, "of-the-host"), "secret")
+    const { machine } = await start()
+    const paths = ["/usr/share", "/usr/bin", "/etc", "/tmp", "/var/lib", "/root", "/opt", "/run", "/home"].map(
+      (folder) => `${folder}/${place.name}`,
+    )
+    for (const path of paths) await machine.write(path, "x")
+    for (const path of paths) expect((await machine.read(path)).toString()).toBe("x")
+    expect((await machine.run(["sh", "-c", "echo x >>/usr/bin/env; rm /usr/bin/sort /etc/passwd"])).exitCode).toBe(0)
+    expect(paths.filter(existsSync)).toEqual([])
+    expect(existsSync("/usr/bin/sort") && existsSync("/etc/passwd")).toBe(true)
+    expect(readFileSync("/usr/bin/env").subarray(-2).toString()).not.toBe("x\n")
+    expect((await machine.run(["sh", "-c", "ls -A /home /tmp; ls /old /work /mnt /srv"])).stdout).toBe(
+      `/home:\n${place.name}\n\n/tmp:\n${place.name}\n`,
+    )
+    await expect(machine.read(join(place.folder, "of-the-host"))).rejects.toThrow(/ENOENT/)
+    await expect(machine.read("/etc/shadow")).rejects.toThrow(/ENOENT/)
+    await machine.close()
+  })
+
+  test("reaches no listener of the host, and the host none of it", async () => {
+    const { machine } = await start()
+    const { machine: other } = await start()
+    await machine.spawn(["/run/byhand/node", "-e", `require("net").createServer().listen(2379)`], { log: "/tmp/log" })
+    await expect
+      .poll(async () =>
+        machine.connect(2379).then(
+          (socket) => {
+            socket.destroy()
+            return true
+          },
+          () => false,
+        ),
+      )
+      .toBe(true)
+    await expect(other.connect(2379)).rejects.toMatchObject({ code: "ECONNREFUSED" })
+    expect((await execa("ss", ["-tlnH", "sport = :2379"])).stdout).toBe("")
+    await Promise.all([machine.close(), other.close()])
+    expect(await place.census()).toEqual(before)
+  })
+
+  test.skipIf(!isRoot)(
+    "shares no cgroup with one of the same id in another folder (needs root, as cgroups do)",
+    async () => {
+      const elsewhere = { ...place.settings, runsDir: join(place.folder, "elsewhere") }
+      const [one, other] = await Promise.all(
+        [place.settings, elsewhere].map((settings) =>
+          startSandbox({ name: place.name, id: place.name, binds: [], settings }),
+        ),
+      )
+      await one?.machine.close()
+      expect((await other?.machine.run(["true"]))?.exitCode).toBe(0)
+      expect((await place.census()).cgroups).not.toEqual([])
+      await other?.machine.close()
+      expect((await place.census()).cgroups).toEqual([])
+    },
+  )
+
+  test("that cannot be made says what the kernel said", async () => {
+    const settings = { ...place.settings, runsDir: `${place.settings.runsDir}/${"x".repeat(80)}` }
+    await expect(startSandbox({ name: "x", binds: [], settings })).rejects.toThrow(/BYHAND_RUNS=.* is too long/)
+    await expect(startSandbox({ name: "x", binds: [], settings })).rejects.toBeInstanceOf(UsageError)
+    const missing = startSandbox({
+      name: place.name,
+      binds: [{ source: "/nothing/here", target: "/usr/local/bin/here" }],
+      settings: place.settings,
+    })
+    await expect(missing).rejects.toBeInstanceOf(MachineStartError)
+    await expect(missing).rejects.toThrow(/could not be made here: .*\/usr\/local\/bin\/here/)
+    expect(await place.census()).toEqual(before)
+  })
+})
+
+test("a machine on a full disk is refused in a sentence", async () => {
+  await mkdir(place.settings.runsDir)
+  const child = another(
+    `await startSandbox({ name, binds: [], settings }).catch((error) => console.log(String(error)))`,
+    {
+      wrap: [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        `mount -t tmpfs -o size=8m tmpfs ${place.settings.runsDir} && exec "$@"`,
+        "sh",
+      ],
+    },
+  )
+  expect((await child).stdout).toMatch(
+    /^MachineStartError: The disk of BYHAND_RUNS=\S+ is full: [78] MB are free, a machine takes 128\. Make room/,
+  )
+  expect(await place.census()).toEqual(before)
+})
+
+test("a disk that is full once a machine starts is named, though nothing could be logged", async () => {
+  const run = join(place.settings.runsDir, "full")
+  await mkdir(run, { recursive: true })
+  const { stderr } = await execa(
+    "unshare",
+    [
+      "--user",
+      "--map-root-user",
+      "--mount",
+      "sh",
+      "-c",
+      `
+    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && echo 0 0 0 0 >${run}/limits && head -c 40k /dev/zero >${run}/filler
+    exec sh ${join(packageRoot, "lib/machines/supervisor.sh")} ${run} full user ${process.execPath} ${join(packageRoot, "dist/machines/agent")} "" ${join(packageRoot, "lib/machines")} 10.77.0.2 ${place.folder}`,
+    ],
+    { reject: false, stdin: "pipe" },
+  )
+  expect(stderr).toContain(`no space left on the disk of ${run}`)
+})
+
+describe("nothing is left on the host", () => {
+  test("when it is closed", async () => {
+    const { machine } = await start()
+    const during = await place.census()
+    expect([
+      during.processes.length > 3,
+      during.namespaces.length >= 4,
+      during.files.length,
+      during.cgroups.length > 0,
+    ]).toEqual([true, true, 1, machine.privileged])
+    await machine.close()
+    expect(await place.census(during.namespaces)).toEqual(before)
+  })
+
+  test("when its first process is killed; whoever waits is told", async () => {
+    const { machine, folder } = await start()
+    const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
+    const during = await place.census()
+    process.kill(Number((await readFile(join(folder, "init"), "utf8")).split(" ")[0]), "SIGKILL")
+    expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
+    expect(await place.censusLike(before, during.namespaces)).toEqual(before)
+  })
+
+  test("when its supervisor is killed: processes go at once, the next start sweeps the rest and keeps the logs", async () => {
+    const { machine, folder, logs } = await start()
+    const { exit } = await machine.spawn(["sh", "-c", "echo last words; sleep 60"], { log: "/var/log/byhand/etcd.log" })
+    const during = await place.census()
+    process.kill(Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
+    expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
+    const rest = await place.censusLike({ ...before, cgroups: during.cgroups, files: during.files }, during.namespaces)
+    expect([rest.namespaces, rest.files, rest.cgroups]).toEqual([[], during.files, during.cgroups])
+
+    // While the process that owned the run lives, it may still read its folder; a later boot or another process may not care.
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    const next = await start()
+    expect(existsSync(folder)).toBe(false)
+    expect(await readFile(join(logs, "etcd.log"), "utf8")).toBe("last words\n")
+    await next.machine.close()
+    expect(await place.censusLike(before, during.namespaces)).toEqual(before)
+  })
+
+  test("when it is detached and its supervisor is killed: the machine does not outlive it", async () => {
+    const sandbox = await start()
+    const { machine, folder } = sandbox
+    const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
+    await sandbox.detach()
+    await sleep(200) // Whatever else could end the machine has ended itself.
+    const during = await place.census()
+    process.kill(Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
+    expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    await (await start()).machine.close()
+    expect(await place.censusLike(before, during.namespaces)).toEqual(before)
+  })
+
+  test("when its supervisor is killed while another process ends it, which says so rather than wait for ever", async () => {
+    const sandbox = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
+    await sandbox.detach()
+    const { folder } = sandbox
+    const attached = await attachMachine(place.settings, place.name)
+    const supervisor = Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
+    process.kill(supervisor, "SIGSTOP")
+    const end = expect(attached?.machine.close()).rejects.toThrow(
+      /was killed before it had removed .* The next machine to start does\./,
+    )
+    await sleep(200)
+    process.kill(supervisor, "SIGKILL")
+    await end
+    await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
+    await (await start()).machine.close()
+    expect(await place.censusLike(before)).toEqual(before)
+  })
+
+  test("when the process that started it is killed at any moment of a cluster's boot", async () => {
+    const { binds } = await equipment(isRoot ? 5 : 2)
+    const program = `
+      const { machine } = await startSandbox({ name, binds: ${JSON.stringify(binds)}, settings })
+      console.log("started")
+      const cluster = new Cluster({ machine, images: undefined, patience: settings.patience })
+      await cluster.up()
+      console.log("up")
+      setInterval(() => {}, 1000)`
+    const moments = [50, 150, 400, 1_200, 2_500] // ms after its start; what has come up until then differs from run to run.
+    const known = new Set<string>()
+    for (const moment of moments) {
+      const child = another(program)
+      await sleep(moment + Math.random() * 100)
+      for (const namespace of (await place.census()).namespaces) known.add(namespace)
+      child.kill("SIGKILL")
+      await child
+      const after = await place.censusLike(before, [...known])
+      expect({ moment, ...after, files: [] }).toEqual({ moment, ...before })
+      // A run that was killed before its supervisor ran leaves its folder to the next start's sweep.
+      expect(after.files.length).toBeLessThanOrEqual(1)
+    }
+    expect(known.size).toBeGreaterThan(0)
+    for (const folder of await readdir(place.settings.runsDir)) await utimes(join(place.settings.runsDir, folder), 0, 0)
+    await (await start()).machine.close()
+    expect(await place.censusLike(before, [...known])).toEqual(before)
+  })
+
+  test("when it is detached, outlives its maker, and is ended by another process", async () => {
+    const maker = await another(`
+      const { machine, detach } = await startSandbox({ name, binds: [], settings, id: name })
+      await machine.write("/tmp/kept", "x")
+      await detach()
+      process.exit()`)
+    expect(maker.stderr).toBe("")
+    const during = await place.census()
+    const attached = await attachMachine(place.settings, place.name)
+    expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
+    expect(attached?.machine.name).toBe(place.name)
+    await (await start()).machine.close() // Its sweep leaves alone what lives.
+    expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
+    await attached?.machine.close()
+    expect(await place.census(during.namespaces)).toEqual(before)
+    expect(await attachMachine(place.settings, place.name)).toBeUndefined()
+  })
+})
+
+test("a machine ends with its maker also where somebody has removed the run's folder", async () => {
+  const child = another(`
+    const { folder } = await startSandbox({ name, binds: [], settings })
+    await (await import("node:fs/promises")).rm(folder + "/init")
+    console.log("started")
+    setInterval(() => {}, 1000)`)
+  await once(child.stdout, "data")
+  const during = await place.census()
+  child.kill("SIGKILL")
+  await child
+  expect(await place.censusLike(before, during.namespaces)).toEqual(before)
+})
+
+describe("a sweep", () => {
+  test("goes by who a process is, not by its number", async () => {
+    const abandoned = join(place.settings.runsDir, "abandoned")
+    await mkdir(abandoned, { recursive: true })
+    await writeFile(join(abandoned, "owner"), `${process.pid} 1 of-an-earlier-boot\n`)
+    await writeFile(join(abandoned, "init"), `${process.pid} 1 of-an-earlier-boot\n`) // Were it killed, nobody would go on here.
+    await (await start()).machine.close()
+    expect(await readdir(place.settings.runsDir)).toEqual([])
+  })
+
+  test("takes a folder whose maker was killed before it could write down who it is, but not a new one", async () => {
+    for (const folder of ["old", "new"]) await mkdir(join(place.settings.runsDir, folder), { recursive: true })
+    await utimes(join(place.settings.runsDir, "old"), 0, 0)
+    await (await start()).machine.close()
+    expect(await readdir(place.settings.runsDir)).toEqual(["new"])
+  })
+})
+
+test("logs outlive their machine; those of the newest ten runs are kept, a run without any leaves no trace", async () => {
+  const kept = join(place.settings.cacheDir, "logs")
+  for (let run = 0; run < 11; run++) {
+    const folder = join(kept, `earlier-${run}`)
+    await mkdir(folder, { recursive: true })
+    await utimes(folder, run, run)
+  }
+  await (await start()).machine.close()
+  expect(await readdir(kept)).toHaveLength(11)
+
+  const { machine, logs } = await start()
+  await (
+    await machine.spawn(["echo", "hello"], { log: "/var/log/byhand/etcd.log" })
+  ).exit
+  await machine.close()
+  expect(await readFile(join(logs, "etcd.log"), "utf8")).toBe("hello\n")
+  const names = await readdir(kept)
+  expect(names).toHaveLength(10)
+  expect(names).not.toContain("earlier-0")
+  expect(names).not.toContain("earlier-1")
+})
+
+test.skipIf(!isRoot)(
+  "an ordinary user has one too, in a user namespace (needs root, to become that user)",
+  async () => {
+    // The checkout may lie where others may not look: this user has a copy of what was built.
+    const copy = join(place.folder, "copy")
+    for (const part of ["dist", "package.json", "lib/machines"])
+      await cp(join(packageRoot, part), join(copy, part), { recursive: true, preserveTimestamps: true })
+    await cp(join(packageRoot, "node_modules"), join(copy, "node_modules"), { recursive: true })
+    for (const folder of ["runs", "cache", "bin"]) await mkdir(join(place.folder, folder))
+    const { binds } = await equipment(2)
+    const readable = await Promise.all(
+      binds.map(async ({ source, target }) => {
+        const copied = join(place.folder, "bin", target.replaceAll("/", "_"))
+        await cp(source, copied)
+        await chmod(copied, 0o755)
+        return { source: copied, target }
+      }),
+    )
+    for (const folder of ["runs", "cache"]) await chown(join(place.folder, folder), 1000, 1000)
+    before = await place.census()
+    const child = another(
+      `
+    const { machine, privilege, logs } = await startSandbox({ name, binds: ${JSON.stringify(readable)}, settings })
+    const cluster = new Cluster({ machine, images: undefined, patience: settings.patience })
+    await cluster.upTo(2)
+    const { stdout } = await machine.run(["sh", "-c", "id -u; hostname; kubectl get namespace default -o name"])
+    const written = await machine.write("/usr/byhand", "x").then(() => true, () => false)
+    await machine.close()
+    console.log(JSON.stringify({ privilege, privileged: machine.privileged, stdout, written, logs }))`,
+      {
+        root: copy,
+        wrap: ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"],
+        env: { BYHAND_PRIVILEGE: "user", HOME: place.folder },
+      },
+    )
+    const { stdout, stderr } = await child
+    expect(stderr).toBe("")
+    const found = JSON.parse(stdout) as { logs: string } // Printed a few lines above.
+    expect(found).toMatchObject({
+      privilege: "user",
+      privileged: false,
+      stdout: `0\n${place.name}\nnamespace/default\n`,
+      written: false,
+    })
+    expect(await readdir(found.logs)).toEqual(["etcd.log", "kube-apiserver.log"])
+    expect(await place.census()).toEqual(before)
+  },
+)

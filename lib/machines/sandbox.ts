@@ -1,0 +1,101 @@
+import { randomBytes } from "node:crypto"
+import { existsSync, statSync } from "node:fs"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { UsageError } from "../base/errors.ts"
+import { packageRoot } from "../base/settings.ts"
+import { AgentMachine } from "./agent-machine.ts"
+import { lineOf, ORDINARY_LIMITS, overAfter } from "./limits.ts"
+import { choosePrivilege, type Privilege } from "./privilege.ts"
+import { MachineStartError, makeRunFolder } from "./run-folder.ts"
+import { ADDRESS, type MachineOptions, type Started } from "./started.ts"
+import { supervise } from "./supervised.ts"
+
+/** A sandbox that has started. */
+export interface Sandbox extends Started {
+  readonly privilege: Privilege
+}
+
+/** What runs inside of machines: the agent, compiled, and what is not compiled. */
+export const agentFolder = join(packageRoot, "dist", "machines", "agent")
+export const scriptsFolder = join(packageRoot, "lib", "machines")
+
+/** What a machine in a user namespace lacks. */
+export const NEEDS_ROOT = "needs root"
+
+/** The socket of the agent in a run's machine. */
+export function socketOf(folder: string): string {
+  return join(folder, "door", "agent.sock")
+}
+
+/**
+ * Starts a machine made of Linux namespaces (man 7 namespaces): nothing of the host is changed, and its end is the end
+ * of everything in it. A supervisor beside it notices when this process dies and cleans up.
+ * @throws MachineStartError with what the kernel or sudo said
+ */
+export async function startSandbox({
+  name,
+  binds,
+  settings,
+  id = `${name}-${randomBytes(3).toString("hex")}`,
+  limits: given,
+}: MachineOptions): Promise<Sandbox> {
+  checkIsBuilt(join(agentFolder, "agent.mjs"), join(scriptsFolder, "agent", "agent.mts"))
+  const privilege = await choosePrivilege(settings.privilege)
+  const socketPath = socketOf(join(settings.runsDir, id))
+  if (socketPath.length > 107) {
+    throw new UsageError(
+      `BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`,
+      "Choose a shorter folder.",
+    )
+  }
+  const mode = privilege === "user" ? "user" : "root"
+  const limits = { ...ORDINARY_LIMITS, ...given }
+  const { folder, logs } = await makeRunFolder(settings, id, {
+    binds: binds.map(({ source, target }) => `${source}\t${target}\n`).join(""),
+    mode,
+    name,
+    limits: lineOf(limits),
+  })
+
+  const command = [
+    ...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []),
+    "sh",
+    join(scriptsFolder, "supervisor.sh"),
+    folder,
+    name,
+    mode,
+    process.execPath,
+    agentFolder,
+    privilege === "sudo" ? String(process.getuid?.()) : "",
+    scriptsFolder,
+    ADDRESS,
+    join(settings.cacheDir, "logs"),
+  ]
+  const whyEnded = overAfter(limits.seconds)
+  const { end, detach } = await supervise(
+    [...(privilege === "sudo" ? ["sudo", "-n"] : []), ...command],
+    (complaints) =>
+      new MachineStartError(
+        `A machine of namespaces could not be made here: ${whyEnded() ?? (complaints || "its first process ended at once")}.`,
+        "npx byhand doctor says what this host can run and what to change.",
+      ),
+  )
+  const machine = new AgentMachine({
+    name,
+    address: ADDRESS,
+    lacks: privilege === "user" ? NEEDS_ROOT : undefined,
+    dial: () => connect(socketPath),
+    end,
+    whyEnded,
+  })
+  return { machine, privilege, folder, logs, detach }
+}
+
+/** What runs in a machine is compiled code, unlike what vitest reads: a checkout may hold a newer source than what was built. @throws MachineStartError */
+export function checkIsBuilt(built: string, source: string): void {
+  if (!existsSync(built)) throw new MachineStartError(`${built} is not there.`, "Build it with: npm run build")
+  if (existsSync(source) && statSync(source).mtimeMs > statSync(built).mtimeMs) {
+    throw new MachineStartError(`${built} is older than its source.`, "Build it again with: npm run build")
+  }
+}

@@ -1,0 +1,161 @@
+import { TOKENS_FILE } from "../../components/apiserver.ts"
+import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
+import { pki } from "../../pki/pki.ts"
+import { replaced } from "./certificates.ts"
+import { file, flags, type Sabotage } from "./sabotage.ts"
+
+const KUBECTL = [
+  "02 kubectl get nodes",
+  "02 the built-in",
+  "02 the Service kubernetes",
+  "02 the namespaces that",
+  "02 a namespace written",
+  "02 without a token",
+]
+/** Whatever kubectl does in lesson 02 fails. */
+const kubectl = { before: "02 kubectl get nodes", fails: KUBECTL, until: 2 } as const
+/** So does every client that verifies. */
+const clients = { ...kubectl, fails: [...KUBECTL, "02 a client that"] } as const
+const edited = (expression: string) => `sed -i '${expression}' ${KUBECONFIG_FILE}`
+
+/** What keeps clients from kube-apiserver. */
+export const access: readonly Sabotage[] = [
+  {
+    id: "kubeconfig-missing",
+    breaks: "the kubeconfig is not where kubectl looks",
+    script: `rm ${KUBECONFIG_FILE}`,
+    ...kubectl,
+    finding: "kubeconfig-missing",
+  },
+  {
+    id: "kubeconfig-without-context",
+    breaks: "the kubeconfig names no current context",
+    script: edited("/current-context/d"),
+    ...kubectl,
+    finding: "kubeconfig-without-context",
+  },
+  {
+    id: "kubeconfig-misindented",
+    breaks: "the kubeconfig is no YAML",
+    script: edited("s/^users:/ users:/"),
+    ...kubectl,
+    finding: "kubeconfig-malformed",
+  },
+  {
+    id: "kubeconfig-elsewhere",
+    breaks: "the kubeconfig leads to a port where nobody listens",
+    script: edited("s/6443/6444/"),
+    ...kubectl,
+    finding: "kubeconfig-elsewhere",
+  },
+  {
+    id: "kubeconfig-without-tls",
+    breaks: "the kubeconfig says http",
+    script: edited("s/https:/http:/"),
+    ...kubectl,
+    finding: "kubeconfig-without-tls",
+  },
+  {
+    id: "kubeconfig-without-token",
+    breaks: "the kubeconfig holds no token",
+    script: edited("/token:/d"),
+    ...kubectl,
+    finding: "kubeconfig-without-token",
+  },
+  {
+    id: "kubeconfig-with-another-token",
+    breaks: "the kubeconfig holds a token that nobody knows",
+    script: edited("s/token: .*/token: some-other-token/"),
+    ...kubectl,
+    finding: "wrong-token",
+  },
+  {
+    id: "token-changed",
+    breaks: "the token is another in the token file and in the kubeconfig, and kube-apiserver read the old one",
+    script: `sed -i 's/^[^,]*/some-other-token/' ${TOKENS_FILE}\n${edited("s/token: .*/token: some-other-token/")}`,
+    ...kubectl,
+    finding: "token-read-before",
+  },
+  {
+    id: "kubeconfig-with-another-ca",
+    breaks: "the kubeconfig trusts another CA",
+    script: edited(`s#${pki.ca.certificate}#${pki.kubelet.certificate}#`),
+    ...kubectl,
+    finding: "certificate-of-another-ca",
+  },
+  {
+    id: "kubeconfig-without-ca",
+    breaks: "the kubeconfig does not say which CA to trust",
+    script: edited("/certificate-authority/d"),
+    ...kubectl,
+    finding: "untrusted-certificate",
+  },
+  {
+    id: "kubeconfig-ca-missing",
+    breaks: "the kubeconfig names a CA's certificate that is not there",
+    script: edited(`s#${pki.ca.certificate}#/etc/kubernetes/pki/root.crt#`),
+    ...kubectl,
+    finding: "certificate-authority-missing",
+  },
+  {
+    id: "certificate-expired",
+    breaks: "kube-apiserver's certificate expires",
+    script: replaced("-startdate 20200101000000Z -enddate 20210101000000Z"),
+    ...clients,
+    finding: "certificate-expired",
+  },
+  {
+    id: "certificate-of-tomorrow",
+    breaks: "kube-apiserver's certificate was made by a host whose clock is years ahead",
+    script: replaced("-startdate 20400101000000Z -enddate 20410101000000Z"),
+    ...clients,
+    finding: "certificate-not-yet-valid",
+  },
+  {
+    id: "certificate-for-another-host",
+    breaks: "kube-apiserver's certificate is renewed for another address",
+    script: replaced("-days 10", "IP:192.0.2.1,DNS:elsewhere"),
+    ...clients,
+    finding: "certificate-for-other-names",
+  },
+  {
+    id: "user-without-a-role",
+    breaks: "authorization asks for roles, and the user has none",
+    component: {
+      "kube-apiserver": (component) =>
+        flags({ "--authorization-mode": "RBAC", "--anonymous-auth": "false" })(
+          file(TOKENS_FILE, (content) => content.replace(',"system:masters"', ""))(component),
+        ),
+    },
+    fails: clients.fails,
+    until: 2,
+    finding: "forbidden",
+  },
+  {
+    id: "kubelet-of-another-name",
+    breaks: "the kubelet's certificate is for another Node than its host's name, and each may touch its own alone",
+    component: {
+      "kube-apiserver": flags({
+        "--authorization-mode": "Node,RBAC",
+        "--anonymous-auth": "false",
+        "--client-ca-file": pki.ca.certificate,
+      }),
+      kubelet: flags({ "--kubeconfig": "/etc/kubernetes/kubelet.conf" }),
+    },
+    before: "05 the kubelet registers",
+    script: `cd /etc/kubernetes
+openssl req -x509 -CA pki/ca.crt -CAkey pki/ca.key -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10 -subj /O=system:nodes/CN=system:node:elsewhere -addext extendedKeyUsage=clientAuth -keyout elsewhere.key -out elsewhere.crt
+sed 's#token: .*#client-certificate: /etc/kubernetes/elsewhere.crt\\n    client-key: /etc/kubernetes/elsewhere.key#' ${KUBECONFIG_FILE} >kubelet.conf`,
+    fails: ["05 it becomes Ready", "05 it renews"],
+    until: 5,
+    finding: "node-is-somebody-else",
+  },
+  {
+    id: "kubectl-too-old",
+    breaks: "kubectl is Debian's, many versions older than kube-apiserver",
+    brings: { package: "kubernetes-client", program: "usr/bin/kubectl" },
+    fails: ["02 without a token"],
+    until: 2,
+    finding: "version-skew",
+  },
+]

@@ -1,0 +1,82 @@
+import { file, type Sabotage } from "./sabotage.ts"
+
+const CONFIG = "/etc/containerd/config.toml"
+const config = (change: (text: string) => string) => ({ component: { containerd: file(CONFIG, change) } })
+const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
+
+/** What keeps containerd from starting, or from serving the kubelet. */
+export const containerd: readonly Sabotage[] = [
+  {
+    id: "containerd-frozen",
+    breaks: "containerd is stopped whenever it starts, and hangs",
+    script: "(while sleep 0.02; do pkill -STOP -x containerd || true; done) >/dev/null 2>&1 &",
+    ...boots,
+    finding: "frozen",
+  },
+  {
+    id: "containerd-config-unparsable",
+    breaks: "a path in containerd's configuration lacks its quotes",
+    ...config((text) => text.replace('root = "/var/lib/containerd"', "root = /var/lib/containerd")),
+    ...boots,
+    finding: "containerd-config-unparsable",
+  },
+  {
+    id: "containerd-config-version",
+    breaks: "containerd's configuration claims a version that does not exist yet",
+    ...config((text) => text.replace("version = 3", "version = 9")),
+    ...boots,
+    finding: "containerd-config-version",
+  },
+  {
+    id: "containerd-plugin-name",
+    breaks: "containerd's configuration has a line of containerd 1's",
+    ...config((text) => `disabled_plugins = ["cri"]\n${text}`),
+    ...boots,
+    finding: "containerd-plugin-name",
+  },
+  {
+    id: "containerd-socket-elsewhere",
+    breaks: "containerd listens on another socket than everybody expects",
+    ...config((text) => text.replace("/run/containerd/containerd.sock", "/run/containerd.sock")),
+    ...boots,
+    finding: "containerd-socket-elsewhere",
+  },
+  {
+    id: "cri-disabled",
+    breaks: "containerd's plugin cri is disabled",
+    ...config((text) => `disabled_plugins = ["io.containerd.grpc.v1.cri"]\n${text}`),
+    ...boots,
+    finding: "cri-disabled",
+  },
+  {
+    id: "containerd-socket-removed",
+    breaks: "containerd's socket is deleted under it",
+    before: "05 the kubelet registers",
+    script: "rm /run/containerd/containerd.sock",
+    ...boots,
+    finding: "runtime-unreachable",
+  },
+  {
+    id: "runtime-shim-missing",
+    breaks: "containerd's configuration names a runtime that is not installed",
+    ...config((text) => text.replace("io.containerd.runc.v2", "io.containerd.crun.v2")),
+    script:
+      "kubectl run web --image=nginx\nuntil kubectl get events | grep -q FailedCreatePodSandBox; do sleep 0.2; done",
+    fails: [],
+    finding: "runtime-missing",
+  },
+  {
+    id: "containerd-killed",
+    breaks: "containerd dies",
+    script: "pkill -KILL -x containerd\nwhile pidof containerd; do sleep 0.1; done",
+    fails: [],
+    finding: "not-running",
+  },
+  {
+    id: "registry-killed",
+    breaks: "the registry dies",
+    script: "pkill -KILL -x crane\nwhile pidof crane; do sleep 0.1; done",
+    fails: [],
+    finding: "not-running",
+  },
+]

@@ -1,0 +1,74 @@
+import { listen, type Sabotage } from "./sabotage.ts"
+
+/** What lesson 07 documents, broken in a cluster that runs. */
+export const outcomes07: readonly Sabotage[] = [
+  {
+    id: "requests-lost",
+    breaks: "for a moment, requests to Pods are refused when the control plane dies",
+    before: "07 scheduler and apiserver",
+    script: `kubectl run hello --image=nginx || true
+kubectl wait --for=condition=Ready --timeout=60s pod/hello
+ip=$(kubectl get pod hello -o jsonpath='{.status.podIP}')
+(while pidof kube-apiserver; do sleep 0.02; done
+ip route add unreachable "$ip"
+sleep 1
+ip route del unreachable "$ip") >/dev/null 2>&1 &`,
+    fails: ["07 scheduler and apiserver"],
+    finding: "none",
+  },
+  {
+    id: "pod-made-anew",
+    breaks: "somebody makes the Pod anew while the control plane is down",
+    before: "07 restarted on",
+    script: `kubectl delete pod hello --now
+kubectl run hello --image=nginx
+kubectl wait --for=condition=Ready --timeout=60s pod/hello`,
+    fails: ["07 restarted on"],
+    finding: "pod-made-anew",
+  },
+  {
+    id: "kubelet-frozen-late",
+    breaks: "the kubelet is stopped while it should act alone",
+    before: "07 the kubelet acts alone",
+    script: "pkill -STOP -x kubelet",
+    fails: ["07 the kubelet acts alone", "07 etcd lost without", "07 etcd lost with a"],
+    finding: "frozen",
+  },
+  {
+    id: "another-apiserver-in-its-place",
+    breaks: "another program answers where the killed kube-apiserver was",
+    before: "07 the kubelet acts alone",
+    script: `(while pidof kube-apiserver; do sleep 0.02; done
+${listen(6443)}
+sleep 600) >/dev/null 2>&1 &`,
+    fails: ["07 the kubelet acts alone"],
+    blocks: 7,
+    finding: "port-taken",
+  },
+  {
+    id: "etcd-not-lost",
+    breaks: "something puts etcd's data folder back as soon as it is gone",
+    before: "07 etcd lost without",
+    script: `etcdctl snapshot save /tmp/own.db
+etcdutl snapshot restore /tmp/own.db --data-dir=/var/lib/etcd.kept
+/run/byhand/node -e 'const fs = require("fs"); const back = () => { if (fs.existsSync("/var/lib/etcd")) setTimeout(back, 1); else fs.renameSync("/var/lib/etcd.kept", "/var/lib/etcd") }; back()' >/dev/null 2>&1 &`,
+    fails: ["07 etcd lost without"],
+    finding: "etcd-not-lost",
+  },
+  {
+    id: "snapshot-removed",
+    breaks: "the backup is cleaned away",
+    before: "07 etcd lost with a",
+    script: "rm /tmp/snap.db",
+    fails: ["07 etcd lost with a"],
+    finding: "snapshot-missing",
+  },
+  {
+    id: "snapshot-cut",
+    breaks: "the backup was cut short",
+    before: "07 etcd lost with a",
+    script: "truncate --size=100K /tmp/snap.db",
+    fails: ["07 etcd lost with a"],
+    finding: "snapshot-damaged",
+  },
+]

@@ -1,0 +1,143 @@
+// Kills runs at random moments and looks whether anything is left of them. Each round is one run that is struck.
+// usage: npm run soak -- [--rounds N] [--seed N] [--kind NAME]      (root)
+import { spawnSync } from "node:child_process"
+import { readlinkSync } from "node:fs"
+import { clearLine, cursorTo } from "node:readline"
+import { parseArgs } from "node:util"
+import { equip } from "../../clusters/equipment.ts"
+import { messageOf, UsageError } from "../../base/errors.ts"
+import { nearest } from "../../base/nearest.ts"
+import { terminalProgress } from "../../base/progress-terminal.ts"
+import { readSettings } from "../../base/settings.ts"
+import { drawFrom } from "./draw.ts"
+import { KINDS, type Kind } from "./kinds.ts"
+import { Place } from "./place.ts"
+import { Round, type Durations, type Verdict } from "./round.ts"
+import { summary } from "./summary.ts"
+import { TARGETS } from "./targets.ts"
+
+/** Tells the soak inside its own mount namespace which one it came from. */
+const OUTSIDE = "SOAK_OUTSIDE"
+
+interface Options {
+  readonly rounds: number
+  readonly seed: number
+  readonly kinds: readonly Kind[]
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(messageOf(error))
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}
+
+async function main(): Promise<number> {
+  const options = optionsOf(process.argv.slice(2))
+  if (process.getuid?.() !== 0)
+    throw new UsageError("The soak counts everything on this host, which only root may see.", "Run it as root.")
+  return hasMountsOfItsOwn() ? soak(options) : inItsOwnMountNamespace()
+}
+
+async function soak({ rounds, seed, kinds }: Options): Promise<number> {
+  const settings = readSettings()
+  await equip(Number.MAX_SAFE_INTEGER, settings, terminalProgress())
+  const started = performance.now()
+  const verdicts: Verdict[] = []
+  await using place = await Place.make(settings)
+  let isLast = false
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (isLast) void place[Symbol.asyncDispose]().finally(() => process.exit(1))
+      isLast = true // The round in hand is played to its end; a second Ctrl-C does not wait for it.
+    })
+  }
+  console.log(`${rounds} rounds, --seed ${seed}`)
+  const kept = await place.bringUpKept()
+  const durations: Durations = new Map()
+  for (let round = 1; round <= rounds && !isLast; round++) {
+    // A round's own seed says all about it, so that it can be repeated alone.
+    const own = seed + round - 1
+    const draw = drawFrom(own)
+    const kind = draw.of("kind", kinds)
+    const target = draw.of(
+      "target",
+      TARGETS.filter(({ what }) => kind.on?.includes(what) !== false),
+    )
+    show(`round ${round} of ${rounds}: ${kind.name}, ${target.name}`)
+    const verdict = await new Round({ place, kind, target, draw, kept }).play(durations)
+    verdicts.push(verdict)
+    if (verdict.problems.length === 0) continue
+    show("")
+    const moment = verdict.moment === undefined ? "" : ` after ${verdict.moment.toFixed(2)} s`
+    console.log(
+      [
+        `FAIL round ${round}: ${kind.name} on ${target.name}${moment}. Again: npm run soak -- --rounds 1 --seed ${own} --kind ${kind.name}`,
+        ...verdict.problems,
+      ].join("\n  "),
+    )
+  }
+  show("")
+  console.log(summary(verdicts, (performance.now() - started) / 1000))
+  return verdicts.length === rounds && verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
+}
+
+function optionsOf(argv: readonly string[]): Options {
+  const { values } = parsed(argv)
+  const whole = (name: "rounds" | "seed", least: number, fallback: number) => {
+    const given = values[name] ?? String(fallback)
+    if (!/^\d{1,9}$/.test(given) || Number(given) < least)
+      throw new UsageError(`--${name} ${given} must be a whole number from ${least} on.`, "Correct it.")
+    return Number(given)
+  }
+  const { kind } = values
+  const kinds = KINDS.filter(({ name }) => kind === undefined || name === kind)
+  if (kinds.length === 0)
+    throw new UsageError(
+      `There is no kind ${kind}.`,
+      `Did you mean ${nearest(
+        kind ?? "",
+        KINDS.map(({ name }) => name),
+      )}?`,
+    )
+  return { rounds: whole("rounds", 1, 100), seed: whole("seed", 0, Math.floor(Math.random() * 1_000_000)), kinds }
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: { rounds: { type: "string" }, seed: { type: "string" }, kind: { type: "string" } },
+    })
+  } catch (error) {
+    throw new UsageError(messageOf(error).replace(/\.( [^]*)?$/, "") + ".", "Use --rounds N, --seed N or --kind NAME.")
+  }
+}
+
+/** The soak's disk is mounted where the host does not see it. */
+function hasMountsOfItsOwn(): boolean {
+  const outside = process.env[OUTSIDE]
+  return outside !== undefined && outside !== mountNamespace()
+}
+
+function mountNamespace(): string {
+  return readlinkSync("/proc/self/ns/mnt")
+}
+
+function inItsOwnMountNamespace(): number {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
+  return (
+    spawnSync("unshare", ["--mount", process.execPath, ...process.argv.slice(1)], {
+      stdio: "inherit",
+      env: { ...process.env, [OUTSIDE]: mountNamespace() },
+    }).status ?? 1
+  )
+}
+
+/** One line on a terminal that the next one replaces; nothing elsewhere. */
+function show(line: string): void {
+  if (!process.stderr.isTTY) return
+  cursorTo(process.stderr, 0)
+  clearLine(process.stderr, 0)
+  process.stderr.write(line)
+}

@@ -1,0 +1,122 @@
+import { execa } from "execa"
+import { spawn, type ChildProcess } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { attachMachine } from "../../machines/attach.ts"
+import { packageRoot, readSettings, type Settings } from "../../base/settings.ts"
+import { Disk } from "./disk.ts"
+import { STRUCK } from "./targets.ts"
+
+/** The name of the cluster that a user wants to keep. */
+const KEPT = "kept"
+
+/** Milliseconds after which a command hangs. */
+const TIME_TO_END = 180_000
+
+/** Folders of the soak's own, on the host's file system and on a small one, and a cluster that it must not harm. */
+export class Place implements AsyncDisposable {
+  readonly folder: string
+  readonly disk: Disk
+  readonly #spawned = new Set<ChildProcess>()
+
+  private constructor(folder: string, disk: Disk) {
+    this.folder = folder
+    this.disk = disk
+  }
+
+  /** @param settings whose cache has all that is needed already */
+  static async make(settings: Settings): Promise<Place> {
+    const folder = await mkdtemp(join(tmpdir(), "byhand-soak-"))
+    const place = new Place(folder, await Disk.mount(join(folder, "disk")))
+    for (const each of ["tmp", "cache"]) await mkdir(join(folder, each))
+    // The same cache, but for its logs: those of the user's own runs would have to make room for the soak's.
+    for (const part of await readdir(settings.cacheDir))
+      if (part !== "logs") await symlink(join(settings.cacheDir, part), join(folder, "cache", part))
+    return place
+  }
+
+  /** The folders of the machines that are there, but for the one that must be spared. */
+  async machines(onDisk: boolean): Promise<string[]> {
+    const folders = await readdir(this.runs(onDisk)).catch(() => []) // Nobody has made it yet.
+    return folders.filter((folder) => folder !== `up-${KEPT}`).map((folder) => join(this.runs(onDisk), folder))
+  }
+
+  get temporary(): string {
+    return join(this.folder, "tmp")
+  }
+  get logs(): string {
+    return join(this.folder, "cache", "logs")
+  }
+
+  /** Where runs have their folders. */
+  runs(onDisk: boolean): string {
+    return onDisk ? join(this.disk.folder, "runs") : join(this.folder, "runs")
+  }
+
+  #environment(onDisk: boolean): NodeJS.ProcessEnv {
+    return {
+      BYHAND_RUNS: this.runs(onDisk),
+      BYHAND_CACHE: join(this.folder, "cache"),
+      BYHAND_PATIENCE: process.env["BYHAND_PATIENCE"] ?? "30",
+      TMPDIR: this.temporary,
+      NO_COLOR: "1",
+    }
+  }
+
+  /** Types a command as a terminal would start it: in a process group of its own. Its output goes to a file. */
+  type(command: readonly string[], onDisk: boolean): { child: ChildProcess; output: () => Promise<string> } {
+    const path = join(this.folder, "output")
+    const file = openSync(path, "w")
+    const child = spawn("npx", command, {
+      cwd: packageRoot,
+      detached: true,
+      env: { ...process.env, ...this.#environment(onDisk) },
+      stdio: ["ignore", file, file],
+    })
+    closeSync(file)
+    this.#spawned.add(child)
+    return { child, output: () => readFile(path, "utf8") }
+  }
+
+  /** A command of the project's own, to its end. */
+  byhand(words: readonly string[], onDisk = false) {
+    return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], {
+      env: this.#environment(onDisk),
+      reject: false,
+      stdin: "ignore",
+      all: true,
+      detached: true,
+      timeout: TIME_TO_END,
+    })
+  }
+
+  /** Brings up the cluster that must be spared. @returns what it is */
+  async bringUpKept(): Promise<string> {
+    const up = await this.byhand(["up", "--name", KEPT])
+    if (up.exitCode !== 0) throw new Error(`byhand up failed: ${up.all}`)
+    await this.byhand(["shell", "--name", KEPT, "etcdctl", "put", "/kept", `since ${new Date().toISOString()}`])
+    return this.kept()
+  }
+
+  /** What that cluster holds, and which processes it consists of. */
+  async kept(): Promise<string> {
+    const attached = await attachMachine(readSettings(this.#environment(false)), `up-${KEPT}`)
+    if (attached === undefined) return "It is not up."
+    const { stdout, stderr } = await attached.machine.run([
+      "sh",
+      "-c",
+      "etcdctl get /kept; kubectl get --raw /readyz; echo; ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|crane|containerd|kubelet)$'",
+    ])
+    return stdout + stderr
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { pid, exitCode, signalCode } of this.#spawned)
+      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor, in the same group, cleans up then.
+    for (const name of [KEPT, STRUCK]) await this.byhand(["down", "--name", name])
+    await this.disk[Symbol.asyncDispose]()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}

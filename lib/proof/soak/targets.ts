@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto"
+
+/** The name of the cluster that is struck; unlike that of any other soak, since its cgroup is looked for by it. */
+export const STRUCK = `struck-${randomBytes(3).toString("hex")}`
+
+/** What a person has running when something befalls it. */
+export interface Target {
+  readonly name: string
+  readonly what: "lesson" | "up" | "down" | "shell"
+  /** What is typed after npx. */
+  readonly command: readonly string[]
+  /** What `byhand` is told beforehand. */
+  readonly before?: readonly string[]
+}
+
+const lesson = (number: string, file: string): Target => ({
+  name: `lesson ${number}`,
+  what: "lesson",
+  command: ["vitest", "run", `tests/${number}-${file}.test.ts`],
+})
+
+export const SHORT_RUN = lesson("01", "etcd")
+export const LONG_RUN = lesson("06", "pod")
+
+export const TARGETS: readonly Target[] = [
+  SHORT_RUN,
+  lesson("02", "apiserver"),
+  lesson("04", "scheduler"),
+  LONG_RUN,
+  { name: "up", what: "up", command: ["byhand", "up", "--name", STRUCK] },
+  { name: "down", what: "down", command: ["byhand", "down", "--name", STRUCK], before: ["up", "--name", STRUCK] },
+  {
+    name: "shell",
+    what: "shell",
+    command: ["byhand", "shell", "--name", STRUCK, "sleep", "2"],
+    before: ["up", "--empty", "--name", STRUCK],
+  },
+]

@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { isAlive } from "../../machines/identity.ts"
+
+/** Whose process it is. launcher: what waits outside for the machine's first process, and so is the first before there is one. */
+export type Role = "runner" | "worker" | "supervisor" | "launcher" | "machine" | "component"
+
+/** Where to look for a run's processes. */
+export interface Scene {
+  /** The process group of the command that a person typed. */
+  readonly group: number
+  /** The folders of its machines. */
+  readonly machines: readonly string[]
+}
+
+interface Process {
+  readonly pid: number
+  readonly parent: number
+  readonly group: number
+  readonly name: string
+  readonly argv: readonly string[]
+}
+
+const COMPONENTS = [
+  "etcd",
+  "kube-apiserver",
+  "kube-scheduler",
+  "crane",
+  "containerd",
+  "containerd-shim",
+  "kubelet",
+  "nginx",
+]
+
+/** The numbers of the processes that play a role at this moment. */
+export function find(role: Role, { group, machines }: Scene): number[] {
+  const all = processes()
+  const runners = all.filter((one) => one.group === group && /\/\.bin\/(vitest|byhand)$/.test(one.argv[1] ?? ""))
+  const launchers = machines.flatMap((folder) => ownerOf(join(folder, "init")))
+  const unshares = all.filter(({ pid, name }) => launchers.includes(pid) && name === "unshare")
+  const firsts = all.filter(({ parent }) => unshares.some(({ pid }) => pid === parent))
+  const below = (pid: number): Process[] =>
+    all.filter(({ parent }) => parent === pid).flatMap((child) => [child, ...below(child.pid)])
+  switch (role) {
+    case "runner":
+      return runners.map(({ pid }) => pid)
+    case "worker":
+      return all
+        .filter((one) => one.argv[0] === process.execPath && runners.some(({ pid }) => pid === one.parent))
+        .map(({ pid }) => pid)
+    case "supervisor":
+      return machines.flatMap((folder) => ownerOf(join(folder, "supervisor")))
+    case "launcher":
+      return launchers
+    case "machine":
+      return firsts.map(({ pid }) => pid)
+    case "component":
+      return firsts
+        .flatMap(({ pid }) => below(pid))
+        .filter(({ name }) => COMPONENTS.includes(name))
+        .map(({ pid }) => pid)
+  }
+}
+
+/** The process that a file of a run names, if it lives. */
+function ownerOf(path: string): number[] {
+  try {
+    const identity = readFileSync(path, "utf8")
+    return isAlive(identity) ? [Number(identity.split(" ")[0])] : []
+  } catch {
+    return [] // It has not come to that yet, or it is over.
+  }
+}
+
+function processes(): Process[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        const stat = readFileSync(`/proc/${entry}/stat`, "utf8") // "PID (NAME) STATE PARENT GROUP …"
+        const [, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+        return [
+          {
+            pid: Number(entry),
+            parent: Number(parent),
+            group: Number(group),
+            name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
+            argv: readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0"),
+          },
+        ]
+      } catch {
+        return [] // It has ended meanwhile.
+      }
+    })
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto"
+import { chmod, mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { equip, type Equipment } from "../../clusters/equipment.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { readSettings, type Settings } from "../../base/settings.ts"
+import { census, type Census } from "./census.ts"
+
+/** Folders of a test's own to run machines in. */
+export interface Workplace extends AsyncDisposable {
+  readonly folder: string
+  readonly settings: Settings
+  /** For machines; unlike any other's. */
+  readonly name: string
+  census(known?: readonly string[]): Promise<Census>
+  /** The census as soon as it is what is expected, or the last one where it never is. */
+  censusLike(expected: Census, known?: readonly string[]): Promise<Census>
+}
+
+/** @param variables settings besides those that name the folders */
+export async function workplace(variables: Record<string, string> = {}): Promise<Workplace> {
+  const folder = await mkdtemp(join(tmpdir(), "byhand-test-"))
+  await chmod(folder, 0o755) // An ordinary user may have folders of its own in there.
+  const settings = readSettings({
+    BYHAND_RUNS: join(folder, "runs"),
+    BYHAND_CACHE: join(folder, "cache"),
+    ...variables,
+  })
+  const name = `t${randomBytes(3).toString("hex")}`
+  const count = (known: readonly string[] = []) => census({ runsDir: settings.runsDir, names: [name] }, known)
+  return {
+    folder,
+    settings,
+    name,
+    census: count,
+    censusLike: async (expected, known) => {
+      const deadline = performance.now() + 20_000
+      for (;;) {
+        const found = await count(known)
+        if (JSON.stringify(found) === JSON.stringify(expected) || performance.now() > deadline) return found
+        await sleep(50)
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+/** The real binaries and images, from the project's own cache. */
+export function equipment(lesson: number): Promise<Equipment> {
+  return equip(lesson, readSettings(), silentProgress)
+}

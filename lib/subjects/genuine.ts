@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
+import { stat } from "node:fs/promises"
+import { pipeline } from "node:stream/promises"
+import type { Equipment } from "../clusters/equipment.ts"
+import type { ComponentName } from "../components/component.ts"
+import type { Machine } from "../machines/machine.ts"
+
+/** Tells whether a process is the program that the machine was given, wherever that was copied to and whatever it is called. */
+export class Genuine {
+  readonly #machine: Machine
+  readonly #equipment: Equipment
+
+  constructor(machine: Machine, equipment: Equipment) {
+    this.#machine = machine
+    this.#equipment = equipment
+  }
+
+  /** @returns what speaks against it; undefined where nothing does, or the process has ended */
+  async doubt(name: ComponentName, pid: number): Promise<string | undefined> {
+    const given = this.#equipment.binds.find(({ target }) => target === `/usr/local/bin/${name}`)?.source
+    if (given === undefined) return undefined
+    const { dev, ino } = await stat(given)
+    const seen = await this.#machine.run(["stat", "--dereference", "--format=%d:%i", `/proc/${pid}/exe`])
+    if (seen.stdout.trim() === `${dev}:${ino}`) return undefined // The very file, seen through a mount.
+    const program = await this.#machine.read(`/proc/${pid}/exe`).catch(() => undefined)
+    if (program === undefined) return undefined
+    const [wanted, found] = [await digest(given), createHash("sha256").update(program).digest("hex")]
+    return found === wanted ? undefined : `/proc/${pid}/exe: sha256 ${found.slice(0, 16)}…, not ${wanted.slice(0, 16)}…`
+  }
+}
+
+async function digest(path: string): Promise<string> {
+  const hash = createHash("sha256")
+  await pipeline(createReadStream(path), hash)
+  return hash.digest("hex")
+}

@@ -1,0 +1,353 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import {
+  ComponentError,
+  ComponentExitedError,
+  ComponentTimeoutError,
+  ForeignListenerError,
+  howEnded,
+  LOG_LINES,
+} from "../clusters/errors.ts"
+import { GRACE, type Beside, type Part } from "../clusters/part.ts"
+import { listeners } from "../clients/sockets.ts"
+import { logOf, type ComponentName } from "../components/component.ts"
+import { diagnose } from "../diagnosis/diagnose.ts"
+import type { Finding } from "../diagnosis/finding.ts"
+import { observe, type Known } from "../diagnosis/observe.ts"
+import { findProcesses, withFlags, type FlagChanges, type FoundProcess } from "../components/discovery/process.ts"
+import { addressOf, isReady } from "../components/discovery/readiness.ts"
+import type { Exit, Machine, Spawned } from "../machines/machine.ts"
+import type { Genuine } from "./genuine.ts"
+
+const POLL_INTERVAL = 100
+/** How long whoever supervises a component has to start it again by itself (milliseconds); the kubelet, which starts a static Pod's container again later and later, has longer. */
+const COMEBACK = 5_000
+/** How long a script's component may take to show once the script has ended (milliseconds). */
+const SETTLE = 5_000
+
+/** A script that has been run: its log, and its end once it has ended. */
+export interface Run {
+  readonly name: string
+  readonly log: string
+  readonly exit: Exit | undefined
+}
+
+/** What a component that a script starts needs to know of its cluster. */
+export interface Around {
+  readonly machine: Machine
+  /** Milliseconds a component may take to become ready. */
+  readonly patience: number
+  readonly genuine: Genuine
+  readonly known: () => readonly Known[]
+  /** Runs the scripts up to a lesson that have not been run. */
+  readonly runScripts: (lesson: number) => Promise<void>
+  /** The script that is to start a component, once it has been run. */
+  readonly runOf: (name: ComponentName) => Run | undefined
+}
+
+/** A component that a learner's script has started: found by its process, and started again as it was found. */
+export class ScriptComponent implements Part {
+  readonly name: ComponentName
+  readonly lesson: number
+  readonly #around: Around
+  #process: FoundProcess | undefined
+  /** As it was last seen to run, by its script's doing. */
+  #original: FoundProcess | undefined
+  #failure: Error | undefined
+  #isMeantToBe = false
+  /** Processes above it that are frozen, so that it stays down. */
+  #frozen: readonly number[] = []
+  #isStaticPod = false
+  #logPath: string
+  #starting: Promise<void> | undefined
+
+  constructor(name: ComponentName, lesson: number, around: Around) {
+    this.name = name
+    this.lesson = lesson
+    this.#around = around
+    this.#logPath = logOf(name)
+  }
+
+  get pid(): number {
+    if (this.#process === undefined) throw new ComponentError(this.name, `${this.name} is not running`, undefined, [])
+    return this.#process.pid
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** Whether there is nothing to be done for it to be there. */
+  get isUp(): boolean {
+    return this.isRunning && this.#isMeantToBe
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  get argv(): readonly string[] {
+    return (this.#process ?? this.#original)?.argv ?? [this.name]
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return (this.#process ?? this.#original)?.env ?? {}
+  }
+
+  get cwd(): string {
+    return (this.#process ?? this.#original)?.cwd ?? "/root"
+  }
+
+  get known(): Known {
+    return {
+      name: this.name,
+      argv: this.argv,
+      isMeantToBe: this.#isMeantToBe || this.isRunning,
+      logPath: this.#logPath,
+    }
+  }
+
+  /** Takes in which processes there are now; of several of its kind the one that was known before, or else the oldest. */
+  see(processes: readonly FoundProcess[]): void {
+    const own = processes.filter(({ name }) => name === this.name)
+    this.#process = own.find(({ pid }) => pid === this.#process?.pid) ?? own[0]
+    if (this.#process !== undefined) this.#original ??= this.#process
+  }
+
+  start(changes: FlagChanges = {}): Promise<void> {
+    this.#starting ??= this.#start(changes).finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
+  }
+
+  async #start(changes: FlagChanges): Promise<void> {
+    this.see(await findProcesses(this.#around.machine))
+    if (this.isUp) return
+    this.#failure = undefined
+    this.#isMeantToBe = true
+    try {
+      const spawned = this.isRunning ? undefined : await this.#bringAbout(changes)
+      await this.#untilReady(spawned)
+    } catch (error) {
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      throw error
+    }
+  }
+
+  /** @returns what was started here; undefined where somebody else is to start it */
+  async #bringAbout(changes: FlagChanges): Promise<Spawned | undefined> {
+    const { machine } = this.#around
+    if (this.#original === undefined) {
+      await this.#around.runScripts(this.lesson)
+      return undefined
+    }
+    if (Object.keys(changes).length === 0 && this.#frozen.length > 0) {
+      const above = this.#frozen
+      await this.#thaw()
+      if (await this.#comesBack(above)) return undefined
+    }
+    const { argv, env, cwd } = this.#original
+    this.#logPath = logOf(this.name)
+    return machine.spawn(withFlags(argv, changes), { env, cwd, log: this.#logPath })
+  }
+
+  /** Whether whoever supervises it has started it again. */
+  async #comesBack(above: readonly number[]): Promise<boolean> {
+    const { machine } = this.#around
+    const deadline = performance.now() + (this.#isStaticPod ? this.#around.patience : COMEBACK)
+    while (performance.now() < deadline) {
+      this.see(await findProcesses(machine))
+      if (this.isRunning) return true
+      if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false // They have nothing left to wait for.
+      await sleep(POLL_INTERVAL)
+    }
+    return false
+  }
+
+  async #untilReady(spawned: Spawned | undefined): Promise<void> {
+    const { machine, patience } = this.#around
+    const before = performance.now()
+    const elapsed = () => performance.now() - before
+    const seconds = () => `${(elapsed() / 1000).toFixed(1)} s`
+    const ended: { exit?: Exit } = {}
+    void spawned?.exit.then((exit) => {
+      ended.exit = exit
+    })
+    let seen: FoundProcess | undefined
+    let scriptEnded: number | undefined
+    for (;;) {
+      const processes = await findProcesses(machine)
+      const run = this.#around.runOf(this.name)
+      this.see(
+        spawned === undefined
+          ? processes
+          : processes.filter(({ pid, name }) => name !== this.name || pid === spawned.pid),
+      )
+      if (this.#process !== undefined) {
+        if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
+        seen = this.#process
+        await this.#followLog(seen.pid)
+        if (await isReady(machine, seen, processes)) break
+      } else if (ended.exit !== undefined)
+        throw await this.#error(ComponentExitedError, `${this.name} ${howEnded(ended.exit)} after ${seconds()}`)
+      else if (seen !== undefined)
+        throw await this.#error(ComponentExitedError, `${this.name} ended after ${seconds()}`)
+      else if (spawned === undefined && run?.exit !== undefined) {
+        this.#logPath = run.log
+        if (run.exit.code !== 0 && run.exit.code !== null)
+          throw await this.#error(ComponentExitedError, `${run.name} ${howEnded(run.exit)}, and no ${this.name} runs`)
+        scriptEnded ??= elapsed()
+        if (elapsed() - scriptEnded > SETTLE)
+          throw await this.#error(ComponentExitedError, `${run.name} has ended, and no ${this.name} runs`)
+      }
+      if (elapsed() > patience) {
+        if (seen === undefined && run !== undefined) this.#logPath = run.log
+        throw await this.#error(
+          ComponentTimeoutError,
+          seen === undefined
+            ? `No ${this.name} runs after ${seconds()}`
+            : `${this.name} was not ready after ${seconds()}`,
+        )
+      }
+      await sleep(POLL_INTERVAL)
+    }
+    await this.#checkIdentity(seen)
+    this.#original ??= seen
+  }
+
+  /** Its program must be the one that the machine was given. */
+  async #checkProgram({ pid }: FoundProcess): Promise<void> {
+    const evidence = await this.#around.genuine.doubt(this.name, pid)
+    if (evidence === undefined) return
+    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) is another program`, {
+      id: "not-genuine",
+      component: this.name,
+      cause: `it is not the ${this.name} that the machine was given`,
+      remedy: `Start ${this.name} from PATH.`,
+      evidence,
+      look: `ls -l /proc/${pid}/exe`,
+    })
+  }
+
+  /** The port must be held by this very process. */
+  async #checkIdentity(process: FoundProcess): Promise<void> {
+    const { machine } = this.#around
+    const { port } = (await addressOf(machine, process)) ?? {}
+    const holders = port === undefined ? [] : await listeners(machine, port)
+    if (port !== undefined && !holders.some(({ pid }) => pid === process.pid)) {
+      const other = holders[0]
+      throw await this.#error(
+        ForeignListenerError,
+        `${this.name} (pid ${process.pid}) does not hold port ${port}, ${other === undefined ? "and nobody does" : `${other.program} (pid ${other.pid}) does`}`,
+      )
+    }
+  }
+
+  /** Its log is where its standard error goes, where that is a file. */
+  async #followLog(pid: number): Promise<void> {
+    const { stdout } = await this.#around.machine.run(["readlink", `/proc/${pid}/fd/2`])
+    if (stdout.startsWith("/") && !stdout.startsWith("/dev/")) this.#logPath = stdout.trim()
+  }
+
+  async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
+    const { machine, known } = this.#around
+    const log = (await machine.read(this.#logPath).catch(() => Buffer.alloc(0)))
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .slice(-LOG_LINES) // It has not written any.
+    // That it does not run is what is to be explained, not the explanation.
+    const complaint = problem.startsWith(this.name) ? problem : `${this.name} was not started: ${problem}`
+    return new kind(
+      this.name,
+      problem,
+      finding ?? diagnose(await observe(machine, known(), complaint))[0],
+      log,
+      this.#logPath,
+    )
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("TERM")
+  }
+
+  async kill(): Promise<void> {
+    await this.#end("KILL")
+  }
+
+  /** Ends it, and forgets how it was started: its script has changed. */
+  async discard(): Promise<void> {
+    await this.kill()
+    await this.#thaw()
+    this.#original = undefined
+  }
+
+  async restart(changes: FlagChanges = {}): Promise<void> {
+    await this.stop()
+    await this.start(changes)
+  }
+
+  async another(changes: FlagChanges): Promise<Beside> {
+    const other = new ScriptComponent(this.name, this.lesson, this.#around)
+    other.#original = this.#process ?? this.#original
+    other.#isMeantToBe = true
+    const { argv, env, cwd } = other.#original ?? { argv: [this.name], env: {}, cwd: "/root" }
+    other.#logPath = logOf(this.name).replace(/\.log$/, "-2.log")
+    await other.#untilReady(
+      await this.#around.machine.spawn(withFlags(argv, changes), { env, cwd, log: other.#logPath }),
+    )
+    return { pid: other.pid, kill: () => other.kill(), [Symbol.asyncDispose]: () => other.kill() }
+  }
+
+  async #end(signal: "TERM" | "KILL"): Promise<void> {
+    this.#isMeantToBe = false
+    this.see(await findProcesses(this.#around.machine))
+    const process = this.#process
+    if (process === undefined) return
+    const { machine } = this.#around
+    await this.#freezeAbove(process.pid)
+    await machine.run(["kill", `-${signal}`, String(process.pid)])
+    await machine.run(["kill", "-CONT", String(process.pid)])
+    const deadline = performance.now() + GRACE
+    let isForced = false
+    while (await isThere(machine, process.pid)) {
+      if (performance.now() > deadline && !isForced) {
+        isForced = true
+        await machine.run(["kill", "-KILL", String(process.pid)])
+      }
+      await sleep(POLL_INTERVAL / 4)
+    }
+    this.#process = undefined
+  }
+
+  /** Whoever would start it again at once must not, for as long as it is to be down. */
+  async #freezeAbove(pid: number): Promise<void> {
+    const { machine } = this.#around
+    const { stdout } = await machine.run(["ps", "-e", "-o", "pid=,ppid=,args="])
+    const rows = new Map(
+      stdout
+        .split("\n")
+        .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+        .filter((row) => row !== null)
+        .map(([, own, parent, args]) => [Number(own), { parent: Number(parent), args: args ?? "" }]),
+    )
+    const above: number[] = []
+    for (let at = rows.get(pid)?.parent ?? 0; at > 1; at = rows.get(at)?.parent ?? 0) {
+      if (rows.get(at)?.args.includes("/run/byhand/") === true) break // The machine's own agent.
+      above.push(at)
+    }
+    this.#isStaticPod = above.some((id) => rows.get(id)?.args.includes("containerd-shim") === true)
+    if (above.length > 0) await machine.run(["kill", "-STOP", ...above.map(String)])
+    this.#frozen = [...this.#frozen, ...above]
+  }
+
+  async #thaw(): Promise<void> {
+    if (this.#frozen.length > 0) await this.#around.machine.run(["kill", "-CONT", ...this.#frozen.map(String)])
+    this.#frozen = []
+  }
+}
+
+async function isThere(machine: Machine, pid: number): Promise<boolean> {
+  const { stdout } = await machine.run(["ps", "-o", "stat=", "-p", String(pid)])
+  return stdout.trim() !== "" && !stdout.trim().startsWith("Z")
+}
