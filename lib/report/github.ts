@@ -200,16 +200,14 @@ function command(name: string, properties: Readonly<Record<string, string>>, tex
 
 function gradedIn(modules: readonly TestModule[], settings: Settings): Graded[] {
   return modules.flatMap((module) => [
-    ...module
-      .errors()
-      .map(({ message }): Graded => ({
-        lesson: basename(module.moduleId).slice(0, 2),
-        lessonTitle: "",
-        title: basename(module.moduleId),
-        verdict: "failed",
-        isFailure: true,
-        reason: message,
-      })),
+    ...module.errors().map(({ message }): Graded => ({
+      lesson: basename(module.moduleId).slice(0, 2),
+      lessonTitle: "",
+      title: basename(module.moduleId),
+      verdict: "failed",
+      isFailure: true,
+      reason: message,
+    })),
     ...[...module.children.allTests()].map((test): Graded => {
       const lesson = lessonOf(test)
       const { see, evidence, card } = test.meta()

@@ -7,16 +7,14 @@ export async function execIn({ container, engine }: Door, command: readonly stri
   const { stdin, stdout, stderr } = process
   const { docker } = await engineAt(engine)
   const isTerminal = stdin.isTTY && stdout.isTTY
-  const exec = await docker
-    .getContainer(container)
-    .exec({
-      Cmd: [...command],
-      Env: [`TERM=${process.env["TERM"] ?? "dumb"}`],
-      Tty: isTerminal,
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-    })
+  const exec = await docker.getContainer(container).exec({
+    Cmd: [...command],
+    Env: [`TERM=${process.env["TERM"] ?? "dumb"}`],
+    Tty: isTerminal,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+  })
   const streams = await exec.start({ hijack: true, stdin: true, Tty: isTerminal })
   if (isTerminal) {
     const resize = () => {
