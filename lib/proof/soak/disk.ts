@@ -1,7 +1,8 @@
 import { execa } from "execa"
-import { mkdir, statfs } from "node:fs/promises"
+import { mkdir, statfs, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 
-/** A file system of its own for runs, whose size can be changed under them. */
+/** A file system (tmpfs) for the folders of runs. Its size can be changed while runs use it. */
 export class Disk implements AsyncDisposable {
   readonly folder: string
 
@@ -9,25 +10,33 @@ export class Disk implements AsyncDisposable {
     this.folder = folder
   }
 
-  /** Room for any run. */
+  /** A size, in kilobytes, that is large enough for any run. */
   static readonly ample = 8 * 1024 * 1024
 
-  /** Needs a mount namespace that is nobody else's. */
+  /**
+   * Mounts the disk. The caller needs root and a mount namespace that the host does not share.
+   * @param folder where to mount it; it must not exist
+   */
   static async mount(folder: string): Promise<Disk> {
     await mkdir(folder)
     await execa("mount", ["-t", "tmpfs", "-o", `mode=755,size=${Disk.ample}k`, "tmpfs", folder])
+    // An empty tmpfs uses no block, folders included. `fill` would then set the size 0, which tmpfs takes for "no limit",
+    // and tmpfs refuses to get a limit back ("Cannot retroactively limit size"). One byte makes sure that a block is used.
+    await writeFile(join(folder, "ballast"), "x")
     return new Disk(folder)
   }
 
+  /** @throws where more than that is used already, or where `kilobytes` is 0 */
   async resize(kilobytes: number): Promise<void> {
+    if (kilobytes <= 0) throw new RangeError("A tmpfs of size 0 has no limit, and cannot get one again.")
     await execa("mount", ["-o", `remount,size=${kilobytes}k`, this.folder])
   }
 
-  /** Takes away all that is free. */
+  /** Makes the disk as small as what is used on it. */
   async fill(): Promise<void> {
     for (;;) {
       const { bsize, blocks, bfree } = await statfs(this.folder)
-      // Somebody may write in between: it cannot be smaller than what is used.
+      // A run may write in between. The disk cannot get smaller than what is used: try again.
       if (
         await this.resize(((blocks - bfree) * bsize) / 1024).then(
           () => true,
