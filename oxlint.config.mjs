@@ -28,9 +28,7 @@ const unmended = [
   "lib/clusters/part.ts",
   "lib/images/assemble.ts",
   "lib/components/discovery/readiness.ts",
-  "lib/curriculum/classroom.ts",
   "lib/machines/admission.ts",
-  "lib/cli/up.ts",
 ]
 
 export default {

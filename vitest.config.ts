@@ -38,6 +38,8 @@ export default defineConfig({
     isolate: false,
     fileParallelism: false,
     maxWorkers: 1,
+    // Breaks one thing on purpose, to prove that the lessons notice it.
+    setupFiles: settings.sabotage === undefined ? [] : [join(import.meta.dirname, "lib/proof/sabotage/setup.ts")],
     sequence: { sequencer: LessonOrder },
     // Every wait inside a test has a limit of its own and says what it waited for; this one only ends what hangs.
     testTimeout: settings.patience * 5,

@@ -168,7 +168,7 @@ async function run(
   await classroom.look()
   const { store, close } = await classroom.store()
   try {
-    await classroom.saboteur?.before(`${twoDigits(number)} ${outcome}`)
+    await classroom.interference?.before(`${twoDigits(number)} ${outcome}`)
     await body({
       machine,
       subject,

@@ -16,8 +16,7 @@ import { identify, isAlive } from "../machines/identity.ts"
 import { choosePrivilege } from "../machines/privilege.ts"
 import { chooseKind, prepareMachine, startMachine } from "../machines/start.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
-import { sabotageOf } from "../proof/sabotage/all.ts"
-import { Saboteur } from "../proof/sabotage/saboteur.ts"
+import type { Interference } from "../curriculum/interference.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { quote } from "../base/shell.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
@@ -34,9 +33,20 @@ class RelayError extends RemediedError {}
 /** Milliseconds since the command was typed at which something was there. */
 type Milestones = Record<string, number>
 
-/** Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted. */
-export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
+/**
+ * Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted.
+ * @param interference breaks the components on purpose; its scripts do not run here
+ */
+export async function up(
+  options: CommonOptions & { readonly empty?: boolean },
+  interference?: Interference,
+): Promise<Outcome> {
   const settings = settingsOf(options)
+  if (settings.sabotage !== undefined && interference === undefined)
+    throw new UsageError(
+      "BYHAND_SABOTAGE is set, but byhand up does not break clusters: only the lessons do.",
+      "Unset it, or use it with: npx byhand grade",
+    )
   const name = nameOf(options)
   const folder = join(settings.runsDir, idOf(name))
   const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // Nobody has made it yet.
@@ -47,7 +57,6 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
     )
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
-  const sabotage = settings.sabotage === undefined ? undefined : sabotageOf(settings.sabotage)
   await admit(settings, idOf(name))
   makeRunsDir(settings)
   // What is left of one that lost its power is moved away; the next machine to start removes it.
@@ -69,14 +78,13 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   reached("equipped")
   const started = await startMachine({ name, id: idOf(name), binds: equipment.binds, settings })
   reached("machine")
-  const saboteur = sabotage && new Saboteur(sabotage, started.machine, settings)
   try {
     if (options.empty !== true) {
       const cluster = new Cluster({
         machine: started.machine,
         images: equipment.images,
         patience: settings.patience,
-        alter: saboteur?.alter,
+        alter: interference?.alter.bind(interference),
       })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }

@@ -24,8 +24,7 @@ import { startMachine } from "../machines/start.ts"
 import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
 import type { Finding } from "../diagnosis/finding.ts"
 import { nothing, observe } from "../diagnosis/observe.ts"
-import { sabotageOf } from "../proof/sabotage/all.ts"
-import { Saboteur } from "../proof/sabotage/saboteur.ts"
+import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
@@ -37,7 +36,7 @@ const LONGEST_COMMAND = 60_000
 interface Furniture {
   readonly machine: Machine
   readonly subject: Subject
-  readonly saboteur: Saboteur | undefined
+  readonly interference: Interference | undefined
   readonly isKept: boolean
   readonly limit: number
 }
@@ -53,8 +52,8 @@ export class Classroom implements AsyncDisposable {
   readonly ctr: Command
   /** A line for the machine's shell. */
   readonly sh: Command
-  /** Breaks things on purpose, where that is asked for. */
-  readonly saboteur: Saboteur | undefined
+  /** Breaks something on purpose; undefined in an ordinary run. */
+  readonly interference: Interference | undefined
   /** In names and values, so that no answer can have been written beforehand. */
   readonly nonce = randomBytes(4).toString("hex")
   readonly #isKept: boolean
@@ -63,12 +62,12 @@ export class Classroom implements AsyncDisposable {
   #forward: Forward | undefined
   #socket = ""
 
-  private constructor({ machine, subject, saboteur, isKept, limit }: Furniture) {
+  private constructor({ machine, subject, interference, isKept, limit }: Furniture) {
     this.machine = machine
     this.#isKept = isKept
     this.#limit = limit
     this.subject = subject
-    this.saboteur = saboteur
+    this.interference = interference
     const environment = () => this.environment()
     this.kubectl = command(machine, "kubectl", limit, environment)
     this.etcdctl = command(machine, "etcdctl", limit, environment)
@@ -83,22 +82,27 @@ export class Classroom implements AsyncDisposable {
    * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
    */
   static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
-    const { sabotage, subject: path, patience } = settings
+    const { subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
     const { machine, isKept } = await machineFor(equipment, settings)
-    const saboteur = sabotage === undefined ? undefined : new Saboteur(sabotageOf(sabotage), machine, settings)
-    await saboteur?.atStart()
+    const interference = registeredInterference()
+    await interference?.atStart(machine)
     const limit = Math.min(LONGEST_COMMAND, patience)
     if (folder !== undefined)
       return new Classroom({
         machine,
         subject: await ScriptCluster.open(machine, folder, equipment, patience),
-        saboteur,
+        interference,
         isKept,
         limit,
       })
-    const cluster = new Cluster({ machine, images: equipment.images, patience, alter: saboteur?.alter })
-    const classroom = new Classroom({ machine, subject: cluster, saboteur, isKept, limit })
+    const cluster = new Cluster({
+      machine,
+      images: equipment.images,
+      patience,
+      alter: interference?.alter.bind(interference),
+    })
+    const classroom = new Classroom({ machine, subject: cluster, interference, isKept, limit })
     // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
     if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined)
       cluster.startRuntime().catch(() => undefined)

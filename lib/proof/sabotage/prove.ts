@@ -32,8 +32,11 @@ interface Verdict {
 
 const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
 
-const byhand = (args: readonly string[], sabotage?: string) =>
-  execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args], {
+const byhand = (args: readonly string[], sabotage?: string) => node(["cli", "main.js"], args, sabotage)
+
+/** Runs a program of dist/. */
+const node = (program: readonly string[], args: readonly string[], sabotage?: string) =>
+  execa(process.execPath, [join(packageRoot, "dist", ...program), ...args], {
     reject: false,
     stdin: "ignore",
     timeout: HANGING,
@@ -157,9 +160,13 @@ async function proveByDoctor(sabotage: Sabotage): Promise<Pick<Proof, "verdicts"
 
 /** Ids of what the doctor finds on a cluster that is up, and then broken where it is to be. */
 async function doctor(name: string, sabotage?: Sabotage): Promise<string[]> {
-  const cluster = ["--name", `sabotage-${name}`.slice(0, 32).replace(/-$/, "")]
+  const clusterName = `sabotage-${name}`.slice(0, 32).replace(/-$/, "")
+  const cluster = ["--name", clusterName]
   try {
-    const up = await byhand(["up", ...cluster], sabotage?.id)
+    const up =
+      sabotage === undefined
+        ? await byhand(["up", ...cluster])
+        : await node(["proof", "sabotage", "up.js"], [clusterName], sabotage.id)
     if (up.exitCode !== 0) return [`(up: ${up.stderr.trim()})`]
     const broken =
       sabotage?.script === undefined ? undefined : await byhand(["shell", ...cluster, "sh", "-ec", sabotage.script])

@@ -1,0 +1,30 @@
+import type { Component } from "../components/component.ts"
+import type { Machine } from "../machines/machine.ts"
+
+/**
+ * Breaks one thing on purpose while lessons run or a cluster comes up. The proof (lib/proof) implements it; production code
+ * only calls it where one was registered or passed in.
+ */
+export interface Interference {
+  /** The component as it must be started in place of the given one. */
+  alter(component: Component): Component
+  /** Called once, when the machine runs and nothing else runs on it. */
+  atStart(machine: Machine): Promise<void>
+  /**
+   * Called just before the body of each outcome.
+   * @param outcome the lesson's number and the outcome's title, as in "03 a ConfigMap that kubectl creates …"
+   */
+  before(outcome: string): Promise<void>
+}
+
+let registered: Interference | undefined
+
+/** Makes the lessons of this process use an interference. A setup file of vitest calls it; the last call counts. */
+export function registerInterference(interference: Interference): void {
+  registered = interference
+}
+
+/** The interference that was registered in this process; undefined if none was. */
+export function registeredInterference(): Interference | undefined {
+  return registered
+}
