@@ -22,7 +22,7 @@ umask 077; TOKEN=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
 echo "$TOKEN,admin,admin,\"system:masters\"" > tokens.csv
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out sa.key 2>/dev/null; openssl pkey -in sa.key -pubout -out sa.pub; umask 022
 
-start_etcd() { etcd --data-dir="$W"/etcd --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 >>etcd.log 2>&1 & ETCD=$!; }
+start_etcd() { etcd --data-dir="$W"/etcd --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 >>etcd.log 2>&1 & }
 start_apiserver() { kube-apiserver --etcd-servers=http://127.0.0.1:2379 --service-cluster-ip-range=10.0.0.0/24 --bind-address=127.0.0.1 --advertise-address=127.0.0.1 \
   --secure-port=6443 --cert-dir="$W"/certs --authorization-mode=AlwaysAllow --token-auth-file="$W"/tokens.csv --service-account-issuer=https://kubernetes.default.svc \
   --service-account-key-file="$W"/sa.pub --service-account-signing-key-file="$W"/sa.key --disable-admission-plugins=ServiceAccount,TaintNodesByCondition \
@@ -82,7 +82,7 @@ kubectl run hello --image="$(name_of "$NGINX")" --image-pull-policy=Never
 running() { [ "$(kubectl get pod hello -o jsonpath='{.status.phase}')" = Running ]; }
 until_ok running; IP=$(kubectl get pod hello -o jsonpath='{.status.podIP}'); until_ok curl -sf "http://$IP"; milestone "6 nginx Running and serving"
 BEFORE=$(kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}')
-kill -9 $SCHEDULER $APISERVER; sleep .1; ! kubectl get pods >/dev/null 2>&1; curl -sf "http://$IP" >/dev/null; milestone "7 control plane killed, nginx serves"
+kill -9 $SCHEDULER $APISERVER; sleep .1; if kubectl get pods >/dev/null 2>&1; then exit 1; fi; curl -sf "http://$IP" >/dev/null; milestone "7 control plane killed, nginx serves"
 start_apiserver; until_ok ready; start_scheduler; until_ok running
 [ "$BEFORE" = "$(kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}')" ]; milestone "7 restarted, the same Pod"
 echo "passed"

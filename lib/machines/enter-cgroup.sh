@@ -58,7 +58,8 @@ while read -r folder; do
     echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow" || true; done 2>/dev/null
   fi
   if [ -e "$folder/cgroup.controllers" ]; then
-    for controller in $(cat "$folder/cgroup.controllers"); do echo "+$controller" >"$folder/cgroup.subtree_control" || true; done
+    read -r controllers <"$folder/cgroup.controllers" || true # Without a controller the file is empty.
+    for controller in $controllers; do echo "+$controller" >"$folder/cgroup.subtree_control" || true; done
   fi
   entered=$folder/machine
   make "$entered"

@@ -85,7 +85,8 @@ if [ "$mode" = root ]; then
     # cgroup v2 hands controllers on only from a group that holds no process.
     mkdir -p sys/fs/cgroup/machine
     echo $$ >sys/fs/cgroup/machine/cgroup.procs
-    for controller in $(cat sys/fs/cgroup/cgroup.controllers); do
+    read -r controllers <sys/fs/cgroup/cgroup.controllers || true # Without a controller the file is empty.
+    for controller in $controllers; do
       echo "+$controller" >sys/fs/cgroup/cgroup.subtree_control || true
     done
   else

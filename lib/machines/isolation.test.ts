@@ -237,7 +237,7 @@ test.skipIf(!isRoot)(
     const ways = waysOut({ ...host, given: "/usr/local/bin/given" }).filter(closedTo("user"))
     const program = `
     import { startSandbox } from ${JSON.stringify(join(copy, "dist/machines/sandbox.js"))}
-    import { readSettings } from ${JSON.stringify(join(copy, "dist/settings.js"))}
+    import { readSettings } from ${JSON.stringify(join(copy, "dist/base/settings.js"))}
     const { machine } = await startSandbox({ name: ${JSON.stringify(place.name)}, binds: [{ source: ${JSON.stringify(join(mine, "given"))}, target: "/usr/local/bin/given" }], settings: readSettings() })
     const met = []
     for (const line of ${JSON.stringify(ways.map(({ line }) => line))}) {

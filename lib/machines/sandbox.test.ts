@@ -40,8 +40,8 @@ function another(
     "--eval",
     `
     import { startSandbox } from ${JSON.stringify(join(root, "dist/machines/sandbox.js"))}
-    import { Cluster } from ${JSON.stringify(join(root, "dist/cluster/cluster.js"))}
-    import { readSettings } from ${JSON.stringify(join(root, "dist/settings.js"))}
+    import { Cluster } from ${JSON.stringify(join(root, "dist/clusters/cluster.js"))}
+    import { readSettings } from ${JSON.stringify(join(root, "dist/base/settings.js"))}
     const settings = readSettings(), name = ${JSON.stringify(place.name)}
     ${program}`,
   ]

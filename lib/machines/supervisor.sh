@@ -87,7 +87,8 @@ set -- sh "$scripts/drop-capabilities.sh" sh "$scripts/init.sh" "$run" "$2" "$mo
 if [ "$mode" = root ]; then
   hierarchies | sed "s:\$:/$group:" >"$run/cgroups"
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
+    read -r controllers </sys/fs/cgroup/cgroup.controllers
+    for controller in $controllers; do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done 2>/dev/null
   fi
   set -- sh "$scripts/enter-cgroup.sh" "$run" unshare --pid --fork --kill-child --mount --net --uts --ipc "$@"
 else

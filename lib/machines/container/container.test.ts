@@ -75,8 +75,8 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
         "--input-type=module",
         "--eval",
         `
-      import { startContainer } from ${JSON.stringify(join(packageRoot, "dist/machine/container/container.js"))}
-      import { readSettings } from ${JSON.stringify(join(packageRoot, "dist/settings.js"))}
+      import { startContainer } from ${JSON.stringify(join(packageRoot, "dist/machines/container/container.js"))}
+      import { readSettings } from ${JSON.stringify(join(packageRoot, "dist/base/settings.js"))}
       const { machine } = await startContainer({ name: ${JSON.stringify(place.name)}, binds: [], settings: readSettings() })
       const { exit } = await machine.spawn(["sleep", "600"], { log: "/var/log/byhand/sleep.log" })
       console.log("started")
