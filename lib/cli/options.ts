@@ -2,16 +2,16 @@ import { releaseFor } from "../binaries/versions.ts"
 import { UsageError } from "../base/errors.ts"
 import { readSettings, type Settings } from "../base/settings.ts"
 
-/** What every command takes. */
+/** The options of every command. */
 export interface CommonOptions {
   readonly kubernetes?: string
   readonly name?: string
   readonly json?: boolean
-  /** What a new machine is made of. */
+  /** The kind of a new machine. */
   readonly machine?: string
 }
 
-/** What a command says, and how it ended: 0 fine, 1 something failed. */
+/** What a command prints, and its exit status: 0 success, 1 something failed. */
 export interface Outcome {
   /** For people. */
   readonly text: string
@@ -22,7 +22,7 @@ export interface Outcome {
 
 const DEFAULT_NAME = "byhand"
 
-/** The settings of the environment, with what the command line says over them. @throws UsageError, for a version that nobody serves too */
+/** The settings from the environment, with those of the command line over them. @throws UsageError, also for a version of Kubernetes that is not known */
 export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
   const settings = readSettings({
     ...process.env,
@@ -33,18 +33,18 @@ export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
   return settings
 }
 
-/** The cluster's name, which is its machine's host name too. @throws UsageError where it cannot be one */
+/** The name of the cluster, which is also the host name of its machine. @throws UsageError if it cannot be a host name */
 export function nameOf({ name = DEFAULT_NAME }: CommonOptions): string {
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
     throw new UsageError(
       `--name ${name} cannot be a host name.`,
-      "Use up to 32 small letters, digits and hyphens, and begin and end with a letter or digit.",
+      "Use up to 32 lowercase letters, digits and hyphens; begin and end with a letter or digit.",
     )
   }
   return name
 }
 
-/** The command as a person would type it for this cluster. */
+/** The command line to type for this cluster. */
 export function typed(command: string, name: string): string {
   const [verb = "", ...rest] = command.split(" ")
   return ["npx byhand", verb, ...(name === DEFAULT_NAME ? [] : ["--name", name]), ...rest].join(" ")

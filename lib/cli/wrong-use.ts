@@ -2,7 +2,7 @@ import type { Command, CommanderError } from "commander"
 import { UsageError } from "../base/errors.ts"
 import { nearest } from "../base/nearest.ts"
 
-/** What is wrong with the words on a command line, in a line, with the nearest right one. @param command the one that was being read */
+/** Explains a wrong command line in one line, and suggests the nearest correct word. @param command the command that commander was parsing */
 export function wrongUse({ code, message }: CommanderError, command: Command): UsageError {
   const given = /'([^]*)'/.exec(message)?.[1] ?? ""
   const names = (command.parent ?? command).commands.map((each) => each.name())
@@ -14,8 +14,8 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
       )
     case "commander.help":
       return new UsageError(
-        "A command is missing, or there is none of that name.",
-        `There are ${names.join(", ")}; npx byhand --help tells what each does.`,
+        "A command is missing, or it does not exist.",
+        `Commands: ${names.join(", ")}. npx byhand --help describes them.`,
       )
     case "commander.unknownOption":
       return new UsageError(
@@ -23,7 +23,7 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
         flagsOf(command, given),
       )
     case "commander.excessArguments":
-      return new UsageError(`byhand ${command.name()} takes fewer words.`, usageOf(command))
+      return new UsageError(`byhand ${command.name()} takes fewer arguments.`, usageOf(command))
     case "commander.missingArgument":
       return new UsageError(`byhand ${command.name()} needs a ${given}.`, usageOf(command))
     case "commander.optionMissingArgument":
@@ -31,7 +31,7 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     default:
       return new UsageError(
         `${message.replace(/^error: /, "").replaceAll("\n", " ")}.`,
-        "npx byhand --help tells what there is.",
+        "npx byhand --help lists commands and flags.",
       )
   }
 }
@@ -46,7 +46,7 @@ function flagsOf(command: Command, given?: string): string {
   return `${given === undefined ? "" : `Did you mean ${nearest(given.split("=")[0] ?? "", flags)}? `}There are ${flags.join(", ")}.`
 }
 
-/** Reads a flag's value, which must be given once and not be empty. */
+/** Parses the value of a flag that must be given at most once and must not be empty. @throws UsageError */
 export function once(flag: string): (value: string, earlier: string | undefined) => string {
   return (value, earlier) => {
     if (value === "") throw new UsageError(`${flag} is empty.`, "Give it a value, or leave it out.")
