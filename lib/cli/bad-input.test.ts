@@ -45,10 +45,10 @@ const VERSIONS = /Choose one of 1\.36\.3, 1\.37\.2\.$/
 
 const OF_BYHAND: readonly Try[] = [
   // Commands and flags.
-  ["", {}, /^A command is missing, .* There are up, shell, /],
+  ["", {}, /^A command is missing, .* Commands: up, shell, /],
   ["upp", {}, /^There is no command upp\. Did you mean up\? There are up, /],
   ["gradee 01", {}, /^There is no command gradee\. Did you mean grade\?/],
-  ["help upp", {}, /^A command is missing, or there is none of that name\. There are up, /],
+  ["help upp", {}, /^A command is missing, or it does not exist\. Commands: up, /],
   ["--bogus", {}, /^There is no flag --bogus before a command\. Flags come after the command/],
   ["--name one up", {}, /^There is no flag --name before a command\. Flags come after the command/],
   ["up --nam one", {}, /^There is no flag --nam of byhand up\. Did you mean --name\?/],
