@@ -9,6 +9,8 @@ import type { Kubernetes } from "./clients/kubernetes.ts"
 import { decode } from "./clients/stored.ts"
 import { BlockedError } from "./clusters/cluster.ts"
 import { ComponentError } from "./clusters/errors.ts"
+import { describe as described } from "./failures/describe.ts"
+import { failureOf } from "./failures/thrown.ts"
 import { messageOf } from "./base/errors.ts"
 import { httpGet } from "./clients/http-get.ts"
 import type { Part } from "./clusters/part.ts"
@@ -228,11 +230,11 @@ async function cardOf(classroom: Classroom, error: unknown): Promise<Card> {
   const told = expectation(error)
   if (error instanceof ComponentError)
     return {
-      observed: error.problem,
+      observed: described(error.failure),
       finding: error.finding,
       unwell: error.finding === undefined ? [error.unwell] : [],
     }
-  return { ...told, ...(await classroom.explain(messageOf(error))) }
+  return { ...told, ...(await classroom.explain(failureOf(error), messageOf(error))) }
 }
 
 /** The lesson that brings up the component that an error tells of. */

@@ -2,8 +2,8 @@ import { EOL } from "node:os"
 import { Cluster } from "../clusters/cluster.ts"
 import { FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
 import { paint } from "../base/colour.ts"
-import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
+import { diagnose, unwell } from "../diagnosis/diagnose.ts"
+import type { Finding, Unwell } from "../failures/finding.ts"
 import { observe } from "../diagnosis/observe.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
@@ -66,7 +66,7 @@ async function examineCluster({ name, machine }: Run, { patience }: Settings): P
 function describe(diagnosis: Diagnosis): string {
   const { cluster, findings, unwell: components } = diagnosis
   if (isWell(diagnosis)) return `${cluster} is well: nothing known to go wrong is found in it.${EOL}`
-  const cards = findings.flatMap((finding) => [`${finding.component}`, ...findingLines(finding), ""])
+  const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding), ""])
   return [
     `${cluster} is not well; look closer in: ${typed("shell", cluster)}`,
     "",

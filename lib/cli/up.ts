@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { Cluster, PORTS } from "../clusters/cluster.ts"
 import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
+import { explain } from "../diagnosis/explain.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { RemediedError, UsageError } from "../base/errors.ts"
@@ -80,10 +81,11 @@ export async function up(
   reached("machine")
   try {
     if (options.empty !== true) {
-      const cluster = new Cluster({
+      const cluster: Cluster = new Cluster({
         machine: started.machine,
         images: equipment.images,
         patience: settings.patience,
+        explain: async (failure) => (await explain(started.machine, cluster.known(), failure)).finding,
         alter: interference?.alter.bind(interference),
       })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])

@@ -1,9 +1,10 @@
 import waitOn from "wait-on"
-import { RemediedError } from "../base/errors.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { NoAnswer } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Nobody answered with 200 in the time that was given. */
-export class NoAnswerError extends RemediedError {}
+/** A web server did not answer with 200 in time. */
+class NoAnswerError extends FailureError<NoAnswer> {}
 
 /**
  * Waits until a web server on the machine answers with 200.
@@ -15,7 +16,7 @@ export async function answers(machine: Machine, host: string, port: number, time
     await waitOn({ resources: [`http-get://${forward.address}/`], interval: 50, timeout })
   } catch (error) {
     throw new NoAnswerError(
-      `http://${host}:${port}/ did not answer with 200 within ${timeout} ms.`,
+      { kind: "no-answer", url: `http://${host}:${port}/`, waited: timeout },
       `Try it on the machine: curl -i http://${host}:${port}/`,
       { cause: error },
     )

@@ -1,15 +1,10 @@
-import { RemediedError } from "../base/errors.ts"
-import type { Machine, RunOptions } from "../machines/machine.ts"
 import { words } from "../base/shell.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { CommandFailed } from "../failures/failure.ts"
+import type { Machine, RunOptions } from "../machines/machine.ts"
 
 /** A command that a person typed ended with another status than 0. */
-export class CommandFailedError extends RemediedError {
-  readonly exitCode: number
-  constructor(problem: string, remedy: string, exitCode: number) {
-    super(problem, remedy)
-    this.exitCode = exitCode
-  }
-}
+class CommandFailedError extends FailureError<CommandFailed> {}
 
 /** Types a line after the tool's name; resolves to what it printed, without the last line break. */
 export type Command = (line: string, options?: RunOptions) => Promise<string>
@@ -27,17 +22,16 @@ export function command(
   environment: () => Readonly<Record<string, string>> = () => ({}),
 ): Command {
   return async (line, options) => {
-    const {
-      stdout,
-      stderr,
-      exitCode,
-      command: typed,
-    } = await machine.run([tool, ...words(line)], { timeout, ...options, env: { ...environment(), ...options?.env } })
+    const argv = [tool, ...words(line)]
+    const { stdout, stderr, exitCode } = await machine.run(argv, {
+      timeout,
+      ...options,
+      env: { ...environment(), ...options?.env },
+    })
     if (exitCode === 0) return stdout.trimEnd()
     throw new CommandFailedError(
-      `${typed} ended with status ${exitCode}: ${stderr.trim() || stdout.trim() || "it printed nothing"}.`,
+      { kind: "command-failed", argv, exitCode, stdout, stderr },
       "Type it yourself in: npx byhand shell",
-      exitCode,
     )
   }
 }

@@ -1,4 +1,16 @@
 import { Etcd3, type IKeyValue } from "etcd3"
+import { messageOf } from "../base/errors.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { EtcdRefused } from "../failures/failure.ts"
+
+/** etcd refused a request; carries etcd's own words. */
+class EtcdRefusedError extends FailureError<EtcdRefused> {
+  constructor(cause: unknown) {
+    super({ kind: "etcd-refused", answer: messageOf(cause) }, "Try it yourself with etcdctl in: npx byhand shell", {
+      cause,
+    })
+  }
+}
 
 /** One state of a key, as etcd keeps them all. */
 export interface Revision {
@@ -39,36 +51,36 @@ export class EtcdClient implements Disposable {
 
   /** The value of a key; undefined where there is no such key. */
   async get(key: string): Promise<Revision | undefined> {
-    const { kvs } = await this.#client.get(key).exec()
+    const { kvs } = await answered(this.#client.get(key).exec())
     return kvs[0] === undefined ? undefined : revisionOf(kvs[0])
   }
 
   /** The store's revision at which a key came to be; 0 where there is no such key. */
   async createdAt(key: string): Promise<number> {
-    return Number((await this.#client.get(key).exec()).kvs[0]?.create_revision ?? 0)
+    return Number((await answered(this.#client.get(key).exec())).kvs[0]?.create_revision ?? 0)
   }
 
   async put(key: string, value: string): Promise<void> {
-    await this.#client.put(key).value(value)
+    await answered(this.#client.put(key).value(value).exec())
   }
 
   async delete(key: string): Promise<void> {
-    await this.#client.delete().key(key)
+    await answered(this.#client.delete().key(key).exec())
   }
 
   /** All keys that begin so. */
   keys(prefix: string): Promise<string[]> {
-    return this.#client.getAll().prefix(prefix).keys()
+    return answered(this.#client.getAll().prefix(prefix).keys())
   }
 
   /** The store's revision: one more for each change of any key. */
   async revision(): Promise<number> {
-    return Number((await this.#client.get("any").exec()).header.revision)
+    return Number((await answered(this.#client.get("any").exec())).header.revision)
   }
 
   /** Resolves once etcd watches; what it then sees is told to `onPut` until the client is closed. */
   async watch(key: string, onPut: (state: Revision) => void): Promise<void> {
-    const watcher = await this.#client.watch().key(key).create()
+    const watcher = await answered(this.#client.watch().key(key).create())
     watcher.on("put", (state) => onPut(revisionOf(state)))
   }
 
@@ -77,9 +89,9 @@ export class EtcdClient implements Disposable {
     const newest = await this.get(key)
     if (newest === undefined) return []
     const states: Revision[] = []
-    const watcher = await this.#client.watch().key(key).startRevision(String(from)).create()
+    const watcher = await answered(this.#client.watch().key(key).startRevision(String(from)).create())
     await new Promise<void>((resolve, reject) => {
-      watcher.on("error", reject)
+      watcher.on("error", (error) => reject(new EtcdRefusedError(error)))
       watcher.on("put", (state) => {
         states.push(revisionOf(state))
         if (states.at(-1)?.revision === newest.revision) resolve()
@@ -92,6 +104,13 @@ export class EtcdClient implements Disposable {
   [Symbol.dispose](): void {
     this.#client.close()
   }
+}
+
+/** What etcd answers. @throws EtcdRefusedError with its words */
+function answered<T>(answer: PromiseLike<T>): Promise<T> {
+  return Promise.resolve(answer).catch((error: unknown) => {
+    throw new EtcdRefusedError(error)
+  })
 }
 
 function revisionOf(state: IKeyValue): Revision {

@@ -1,10 +1,11 @@
 import { join } from "node:path"
 import protobuf from "protobufjs"
-import { RemediedError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { Undecodable } from "../failures/failure.ts"
 
-/** What lies at a key is no object of Kubernetes. */
-export class NotStoredError extends RemediedError {}
+/** The value at a key is no object of Kubernetes. */
+class NotStoredError extends FailureError<Undecodable> {}
 
 /** Behind this the object is protobuf. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding */
 const MAGIC = "k8s\0"
@@ -26,7 +27,7 @@ export async function decode(bytes: Buffer): Promise<unknown> {
   if (encoding === "json") return JSON.parse(bytes.toString())
   if (encoding === undefined)
     throw new NotStoredError(
-      `What etcd holds there is neither JSON nor protobuf: ${JSON.stringify(bytes.subarray(0, 40).toString())}.`,
+      { kind: "undecodable", begins: bytes.subarray(0, 40).toString() },
       "Look at it: etcdctl get KEY --print-value-only | head -c 100",
     )
   const root = await (known ??= protobuf.load(join(packageRoot, "fixtures", "stored.proto")))

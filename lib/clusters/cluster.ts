@@ -6,7 +6,8 @@ import { etcd } from "../components/etcd.ts"
 import { kubelet } from "../components/kubelet.ts"
 import { registry } from "../components/registry.ts"
 import { scheduler } from "../components/scheduler.ts"
-import type { Known } from "../diagnosis/observe.ts"
+import type { Explain } from "../failures/failure.ts"
+import type { Known } from "./known.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
 import { RemediedError } from "../base/errors.ts"
@@ -45,6 +46,8 @@ export interface ClusterOptions {
   readonly images: Images | undefined
   /** Milliseconds each component may take to become ready. */
   readonly patience: number
+  /** Finds the known cause of a failure; without it no error names a cause. */
+  readonly explain?: Explain
   /** Changes to components as they are described; none unless something is to be broken on purpose. */
   readonly alter?: ((component: Component) => Component) | undefined
 }
@@ -65,7 +68,13 @@ export class Cluster implements Subject {
   #runtime: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
 
-  constructor({ machine, images, patience, alter = (component) => component }: ClusterOptions) {
+  constructor({
+    machine,
+    images,
+    patience,
+    explain = () => Promise.resolve(undefined),
+    alter = (component) => component,
+  }: ClusterOptions) {
     this.machine = machine
     this.#images = images
     const surroundings: Surroundings = {
@@ -74,7 +83,7 @@ export class Cluster implements Subject {
       token: this.token,
       ca: () => this.ca(),
       prepare: () => this.writeFiles(),
-      known: () => this.known(),
+      explain,
       alter,
     }
     // Neither reads certificates or the kubeconfig.

@@ -1,56 +1,59 @@
-import { logOf, type ComponentName } from "../components/component.ts"
-import type { Unwell } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
-import { RemediedError } from "../base/errors.ts"
-import type { Exit } from "../machines/machine.ts"
+import type { ComponentName } from "../components/component.ts"
+import { assertNever } from "../base/assert-never.ts"
+import { describe } from "../failures/describe.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { ComponentFailure } from "../failures/failure.ts"
+import type { Finding, Unwell } from "../failures/finding.ts"
 
 /** How many last lines of its log an error about a component shows. */
 export const LOG_LINES = 12
 
-/** How a process ended, as a clause without its subject. */
-export function howEnded({ code, signal }: Exit): string {
-  return code === null ? `was ended by ${signal}` : `exited with ${code}`
-}
+/** A failure of a component before its log was read. */
+export type WithoutLog = ComponentFailure extends infer Kind
+  ? Kind extends ComponentFailure
+    ? Omit<Kind, "name" | "log" | "logPath">
+    : never
+  : never
 
-/** A component did not come up, or did not stay up; carries what its log says. */
-export class ComponentError extends RemediedError {
-  readonly component: ComponentName
-  /** What happened, in a clause, without why. */
-  readonly problem: string
+/** A component did not start, or did not keep running; carries what happened and its known cause. */
+export class ComponentError extends FailureError<ComponentFailure> {
   readonly finding: Finding | undefined
-  /** The component in its own words. */
-  readonly unwell: Unwell
 
-  constructor(
-    component: ComponentName,
-    problem: string,
-    finding: Finding | undefined,
-    log: readonly string[],
-    logPath = logOf(component),
-  ) {
-    super(
-      finding === undefined ? `${problem}.` : `${problem}: ${finding.cause}.`,
-      [finding?.remedy ?? `Nothing known fits; its log (${logPath}) ends:`, ...log.map((line) => `    ${line}`)].join(
-        "\n",
-      ),
-    )
-    this.component = component
-    this.problem = problem
+  constructor(failure: ComponentFailure, finding: Finding | undefined) {
+    super(failure, remedyOf(failure, finding), {}, finding?.cause)
     this.finding = finding
-    this.unwell = {
-      name: component,
-      state: problem.startsWith(`${component} `) ? problem.slice(component.length + 1) : `does not run: ${problem}`,
-      logPath,
-      lastLines: log,
-    }
+  }
+
+  get component(): ComponentName {
+    return this.failure.name
+  }
+
+  /** The component in its own words. */
+  get unwell(): Unwell {
+    const { name, logPath, log } = this.failure
+    return { name, state: stateOf(this.failure), logPath, lastLines: log }
   }
 }
 
-/** It ended before it was ready. */
-export class ComponentExitedError extends ComponentError {}
+function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefined): string {
+  const remedy = finding?.remedy ?? `No known cause fits; its log (${logPath}) ends:`
+  return [remedy, ...log.map((line) => `    ${line}`)].join("\n")
+}
 
-/** It neither became ready nor ended in the time it was given. */
-export class ComponentTimeoutError extends ComponentError {}
-
-/** Somebody else answers where the component should. */
-export class ForeignListenerError extends ComponentError {}
+/** A clause without its subject. */
+function stateOf(failure: ComponentFailure): string {
+  const problem = describe(failure)
+  switch (failure.kind) {
+    case "component-exited":
+    case "not-ready":
+    case "not-running":
+    case "foreign-listener":
+    case "not-genuine":
+      return problem.slice(failure.name.length + 1)
+    case "not-started":
+    case "script-ended":
+      return `does not run: ${problem}`
+    default:
+      return assertNever(failure)
+  }
+}

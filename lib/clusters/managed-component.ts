@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName } from "../components/component.ts"
-import { diagnose } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
-import { observe, type Known } from "../diagnosis/observe.ts"
 import { withFlags, type FlagChanges } from "../components/discovery/process.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
-import {
-  ComponentError,
-  ComponentExitedError,
-  ComponentTimeoutError,
-  ForeignListenerError,
-  howEnded,
-  LOG_LINES,
-} from "./errors.ts"
 import { httpGet } from "../clients/http-get.ts"
+import { messageOf } from "../base/errors.ts"
+import type { Explain } from "../failures/failure.ts"
+import { ComponentError, LOG_LINES, type WithoutLog } from "./errors.ts"
+import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
 /** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
@@ -32,8 +25,8 @@ export interface Surroundings {
   readonly token: string
   /** Makes the files that several components read: certificates and the kubeconfig. */
   readonly prepare: () => Promise<void>
-  /** What whoever runs the cluster knows of each of its components, for the diagnosis. */
-  readonly known: () => readonly Known[]
+  /** Finds the known cause of a failure while the broken process is still there. */
+  readonly explain: Explain
   /** Changes to whatever is described, before it is started; none unless something is to be broken on purpose. */
   readonly alter?: (component: Component) => Component
 }
@@ -90,7 +83,8 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
 
   /** Its process's number on the machine. @throws where it does not run */
   get pid(): number {
-    if (this.#process === undefined) throw new ComponentError(this.name, `${this.name} is not running`, undefined, [])
+    if (this.#process === undefined)
+      throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
     return this.#process.pid
   }
 
@@ -106,7 +100,7 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
   /**
    * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
    * @param changes flags that differ this once
-   * @throws ComponentExitedError, ComponentTimeoutError or ForeignListenerError, each with what its log says
+   * @throws ComponentError with what went wrong and the last lines of its log
    */
   start(changes: FlagChanges = {}): Promise<void> {
     this.#starting ??= this.#start(changes).finally(() => {
@@ -146,7 +140,8 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
     await this.#putLogAside()
     const before = performance.now()
-    const seconds = () => ((performance.now() - before) / 1000).toFixed(1)
+    const waited = () => Math.round(performance.now() - before)
+    let answer: string | undefined
     const spawned = await machine.spawn(this.argv, { log: this.#logPath })
     this.#process = spawned
     const ended: { exit?: Exit } = {}
@@ -155,62 +150,53 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
       if (this.#process === spawned) this.#process = undefined
     })
     for (;;) {
-      if (ended.exit !== undefined) {
-        throw await this.#error(ComponentExitedError, `${component.name} ${howEnded(ended.exit)} after ${seconds()} s`)
-      }
-      const isReady = await this.#isReady(component, Math.max(1, patience - (performance.now() - before)))
+      if (ended.exit !== undefined)
+        throw await this.#error({ kind: "component-exited", exit: ended.exit, after: waited() })
+      answer = await this.#unreadiness(component, Math.max(1, patience - waited()))
+      const isReady = answer === undefined
       if (isReady && (component.port === undefined || (await this.#holds(component.port, spawned.pid)))) break
-      if (performance.now() - before > patience)
-        throw await this.#error(ComponentTimeoutError, `${component.name} was not ready after ${seconds()} s`)
+      if (waited() > patience) throw await this.#error({ kind: "not-ready", waited: waited(), answer })
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
   }
 
-  /** @param timeout milliseconds that are left for an answer */
-  async #isReady({ ready }: Pick<Component, "ready">, timeout: number): Promise<boolean> {
+  /**
+   * Why it is not ready: the answer to its readiness probe; undefined where it is ready.
+   * @param timeout milliseconds that are left for an answer
+   */
+  async #unreadiness({ ready }: Pick<Component, "ready">, timeout: number): Promise<string | undefined> {
     const { machine, ca, token } = this.#surroundings
     try {
-      if (ready.by === "command") return (await machine.run(ready.argv, { timeout })).exitCode === 0
-      const { status } = await httpGet(machine, {
+      if (ready.by === "command") {
+        const { exitCode, stderr } = await machine.run(ready.argv, { timeout })
+        return exitCode === 0 ? undefined : `status ${exitCode}: ${stderr.trim()}`
+      }
+      const { status, body } = await httpGet(machine, {
         port: ready.port,
         path: ready.path,
         timeout: Math.min(timeout, ANSWER_WITHIN),
         ...(ready.tls ? { ca: await ca(), token } : {}),
       })
-      return status === 200
-    } catch {
-      return false // Nobody listens yet, or whoever does is not one of ours.
+      return status === 200 ? undefined : `${status}: ${body.slice(0, 500)}`
+    } catch (error) {
+      return messageOf(error) // No process listens yet, or the one that does is not ours.
     }
   }
 
-  /** An answer counts only if the process that listens is the one that was started. @returns false where nobody listens yet */
+  /** An answer counts only if the process that listens is the one that was started. @returns false where no process listens yet */
   async #holds(port: number, pid: number): Promise<boolean> {
     const found = await listeners(this.#surroundings.machine, port)
     if (found.some((socket) => socket.pid === pid)) return true
     const other = found[0]
     if (other === undefined) return false // The kubelet says that it is well before it serves.
-    // Who answers in its place is known before it has found out itself, and logged it.
-    throw await this.#error(
-      ForeignListenerError,
-      `${this.name} (pid ${pid}) does not hold port ${port}, ${other.program} (pid ${other.pid}) does`,
-      {
-        id: "port-taken",
-        component: this.name,
-        cause: `another process holds ${other.local}`,
-        remedy: `Stop that one (kill ${other.pid}), or give ${this.name} another port.`,
-        evidence: `${other.local} is held by ${other.program}, pid ${other.pid}`,
-        look: `ss -tlnp sport = :${port}`,
-      },
-    )
+    // The other process answers before the component has found out itself, and logged it.
+    throw await this.#error({ kind: "foreign-listener", pid, port, holder: other })
   }
 
-  async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
-    const { machine, known } = this.#surroundings
+  async #error(failure: WithoutLog): Promise<ComponentError> {
     const log = (await this.log()).slice(-LOG_LINES)
-    if (finding !== undefined) return new kind(this.name, problem, finding, log)
-    // An observation has the log of the cluster's own; one more beside it tells its own here.
-    const complaint = this.#logPath === logOf(this.name) ? problem : [problem, ...log].join("\n")
-    return new kind(this.name, problem, diagnose(await observe(machine, known(), complaint))[0], log)
+    const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
+    return new ComponentError(whole, await this.#surroundings.explain(whole))
   }
 
   /** The lines of its log since its last start. */

@@ -1,5 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
-import type { Known } from "../diagnosis/observe.ts"
+import type { Known } from "./known.ts"
 import type { FlagChanges, Started } from "../components/discovery/process.ts"
 
 /** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
@@ -20,7 +20,7 @@ export interface Part extends Started {
   /**
    * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
    * @param changes what differs this once from how it is started otherwise
-   * @throws ComponentExitedError, ComponentTimeoutError or ForeignListenerError, each with what its log says
+   * @throws ComponentError with what went wrong and the last lines of its log
    */
   start(changes?: FlagChanges): Promise<void>
   /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */

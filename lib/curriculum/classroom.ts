@@ -21,9 +21,9 @@ import type { Forward, Machine } from "../machines/machine.ts"
 import { attachMachine } from "../machines/attach.ts"
 import { LIMITS_OF_SCRIPTS, type Limits } from "../machines/limits.ts"
 import { startMachine } from "../machines/start.ts"
-import { diagnose, unwell, type Unwell } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
-import { nothing, observe } from "../diagnosis/observe.ts"
+import { explain, type Explanation } from "../diagnosis/explain.ts"
+import type { Failure } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
 import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
@@ -88,18 +88,31 @@ export class Classroom implements AsyncDisposable {
     const interference = registeredInterference()
     await interference?.atStart(machine)
     const limit = Math.min(LONGEST_COMMAND, patience)
-    if (folder !== undefined)
+    const explainFor =
+      (subject: () => Subject) =>
+      async (failure: Failure): Promise<Finding | undefined> =>
+        (await explain(machine, subject().known(), failure)).finding
+    if (folder !== undefined) {
+      const scripts: ScriptCluster = await ScriptCluster.open(
+        machine,
+        folder,
+        equipment,
+        patience,
+        explainFor(() => scripts),
+      )
       return new Classroom({
         machine,
-        subject: await ScriptCluster.open(machine, folder, equipment, patience),
+        subject: scripts,
         interference,
         isKept,
         limit,
       })
-    const cluster = new Cluster({
+    }
+    const cluster: Cluster = new Cluster({
       machine,
       images: equipment.images,
       patience,
+      explain: explainFor(() => cluster),
       alter: interference?.alter.bind(interference),
     })
     const classroom = new Classroom({ machine, subject: cluster, interference, isKept, limit })
@@ -183,12 +196,9 @@ export class Classroom implements AsyncDisposable {
     }
   }
 
-  /** Why something went wrong: the most telling finding, or, where nothing known fits, whatever is not well in its own words. */
-  async explain(complaint: string): Promise<{ finding: Finding | undefined; unwell: Unwell[] }> {
-    const seen = await observe(this.machine, this.subject.known(), complaint).catch(() =>
-      nothing(this.machine.name, complaint),
-    )
-    return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+  /** Why something went wrong, as far as that is known. */
+  explain(failure: Failure, complaint?: string): Promise<Explanation> {
+    return explain(this.machine, this.subject.known(), failure, complaint)
   }
 
   /** The Kubernetes API through a forwarded port. */

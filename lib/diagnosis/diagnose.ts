@@ -1,4 +1,4 @@
-import type { Finding } from "./finding.ts"
+import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Observation } from "./observation.ts"
 import { isUnwell, type Shown, type Symptom } from "./symptom.ts"
 import { absent } from "./symptoms/absent.ts"
@@ -12,10 +12,11 @@ import { machine } from "./symptoms/machine.ts"
 import { network } from "./symptoms/network.ts"
 import { pods } from "./symptoms/pods.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
-import { strangers } from "./symptoms/strangers.ts"
+import { impostors, strangers } from "./symptoms/strangers.ts"
 
 /** Whatever is known to go wrong. What stands below, by the order of the lessons, explains what stands upon it; a bare absence explains least. */
 const catalogue: readonly Symptom[] = [
+  impostors,
   machine,
   etcd,
   apiserver,
@@ -65,14 +66,6 @@ function findingOf(
     look: fill(look),
     evidence: line.length > LONGEST_EVIDENCE ? `${line.slice(0, LONGEST_EVIDENCE - 1)}…` : line,
   }
-}
-
-/** A component that is not well, in its own words: what is left to say where nothing known fits. */
-export interface Unwell {
-  readonly name: string
-  readonly state: string
-  readonly logPath: string
-  readonly lastLines: readonly string[]
 }
 
 /** Every component that is not well. */

@@ -1,4 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
+import type { Failure } from "../failures/failure.ts"
 import type { TcpSocket } from "../clients/sockets.ts"
 
 /** What there is to see of a component, whoever started it. */
@@ -64,6 +65,8 @@ export interface Observation {
   readonly files: ReadonlyMap<string, string>
   /** What commands of a person's kind print, by what is typed: df, swapon, the folders of CNI, … */
   readonly looks: ReadonlyMap<string, string>
+  /** What went wrong; undefined where the cluster is only looked at. */
+  readonly failure: Failure | undefined
   /** What went wrong for whoever asks: the text of the failed assertion or command. Empty where nobody complains. */
   readonly complaint: string
 }

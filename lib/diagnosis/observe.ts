@@ -12,20 +12,13 @@ import {
 import { findProcesses, PROGRAMS } from "../components/discovery/process.ts"
 import { containerdSocket } from "../components/discovery/readiness.ts"
 import { messageOf } from "../base/errors.ts"
+import type { Known } from "../clusters/known.ts"
+import type { Failure } from "../failures/failure.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { componentOf, flagOf } from "./symptom.ts"
-
-/** What is known of a component by whoever started it; the rest is seen. */
-export interface Known {
-  readonly name: ComponentName
-  readonly argv: readonly string[]
-  readonly isMeantToBe: boolean
-  /** Where its output goes, where that is not the usual place. */
-  readonly logPath?: string
-}
 
 /** Milliseconds for each look: whatever hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
@@ -56,7 +49,12 @@ const LOOKS = [
  * @param known what of the components cannot be seen: how one that is gone was started, and whether it should be there
  * @param complaint what went wrong for whoever asks
  */
-export async function observe(machine: Machine, known: readonly Known[] = [], complaint = ""): Promise<Observation> {
+export async function observe(
+  machine: Machine,
+  known: readonly Known[] = [],
+  failure?: Failure,
+  complaint = "",
+): Promise<Observation> {
   const [processes, all, looks, agent] = await Promise.all([
     findProcesses(machine),
     sockets(machine, ["--all"]),
@@ -104,6 +102,7 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
     api: undefined,
     files,
     looks: new Map([...looks, ...helps]),
+    failure,
     complaint,
   }
   const [components, api] = await Promise.all([
@@ -118,7 +117,7 @@ export async function observe(machine: Machine, known: readonly Known[] = [], co
 }
 
 /** What is left to go by where nothing can be looked at any more: what went wrong. */
-export function nothing(hostname: string, complaint: string): Observation {
+export function nothing(hostname: string, failure: Failure | undefined, complaint: string): Observation {
   return {
     hostname,
     components: [],
@@ -127,6 +126,7 @@ export function nothing(hostname: string, complaint: string): Observation {
     api: undefined,
     files: new Map(),
     looks: new Map(),
+    failure,
     complaint,
   }
 }

@@ -17,8 +17,37 @@ export class MachineError extends RemediedError {
   }
 }
 
-/** A command took longer than it was given. */
-export class CommandTimeoutError extends RemediedError {}
+/** The machine has ended, and every process on it. */
+export class MachineEndedError extends MachineError {
+  readonly machine: string
+  /** Why, where its maker knows a reason. */
+  readonly reason: string | undefined
+  constructor(machine: string, reason: string | undefined) {
+    super(`The machine ${machine} has ended${reason === undefined ? "" : `: ${reason}`}.`, "Start it again.", "EPIPE")
+    this.machine = machine
+    this.reason = reason
+  }
+}
+
+/** A command took longer than it was given, or was stopped before it ended. */
+export class CommandTimeoutError extends RemediedError {
+  readonly command: string
+  /** Milliseconds; 0 where it was stopped. */
+  readonly waited: number
+  /** What it printed until then. */
+  readonly printed: string
+  constructor(command: string, waited: number, printed: string) {
+    super(
+      waited === 0 ? `${command} was stopped.` : `${command} had not ended after ${waited} ms.`,
+      waited === 0
+        ? "Run it again."
+        : `Run it by hand, or set BYHAND_PATIENCE if this host is slow. It printed: ${printed || "nothing"}`,
+    )
+    this.command = command
+    this.waited = waited
+    this.printed = printed
+  }
+}
 
 /** What every process on a machine gets unless it is told otherwise. */
 export const ENVIRONMENT = {
@@ -87,18 +116,13 @@ export class AgentMachine implements Machine {
       reject(problem)
       socket.destroy()
     }
-    const stop = () => giveUp(new CommandTimeoutError(`${command} was stopped.`, "Run it again."))
+    const stop = () => giveUp(new CommandTimeoutError(command, 0, ""))
     if (options.signal?.aborted === true) stop()
     options.signal?.addEventListener("abort", stop, { once: true })
     if (options.timeout !== undefined) {
       const timer = setTimeout(
         () =>
-          giveUp(
-            new CommandTimeoutError(
-              `${command} had not ended after ${options.timeout} ms.`,
-              `Run it by hand, or set BYHAND_PATIENCE if this host is slow. It printed: ${text(Channel.stderr) || text(Channel.stdout) || "nothing"}`,
-            ),
-          ),
+          giveUp(new CommandTimeoutError(command, options.timeout ?? 0, text(Channel.stderr) || text(Channel.stdout))),
         options.timeout,
       )
       promise.finally(() => clearTimeout(timer)).catch(() => undefined)
@@ -242,16 +266,7 @@ export class AgentMachine implements Machine {
       const rest = read(chunk)
       if (rest !== undefined) socket.pause().unshift(rest)
     }
-    const lost = () => {
-      const reason = this.#whyEnded()
-      onLost(
-        new MachineError(
-          `The machine ${this.name} has ended${reason === undefined ? "" : `: ${reason}`}.`,
-          "Start it again.",
-          "EPIPE",
-        ),
-      )
-    }
+    const lost = () => onLost(new MachineEndedError(this.name, this.#whyEnded()))
     const release = () =>
       socket
         .off("data", arrived)

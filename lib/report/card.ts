@@ -1,5 +1,4 @@
-import type { Unwell } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
+import type { Finding, Unwell } from "../failures/finding.ts"
 
 /** What a learner is told of a failed test; travels from the test's process to the reporters. */
 export interface Card {

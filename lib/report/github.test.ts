@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
-import type { Finding } from "../diagnosis/finding.ts"
+import type { Finding } from "../failures/finding.ts"
 import { packageRoot, readSettings } from "../base/settings.ts"
 import { gitHubReport, gitHubReporters, type Graded } from "./github.ts"
 import { placeOf } from "./script-line.ts"

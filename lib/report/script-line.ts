@@ -36,7 +36,7 @@ export function placeOf(
   }
   const script =
     scripts.find(({ name }) => said.some((line) => line.includes(name))) ??
-    scripts.find(({ text }) => finding !== undefined && starts(text, finding.component)) ??
+    scripts.find(({ text }) => finding !== undefined && starts(text, finding.component ?? "")) ??
     scripts.findLast(({ name }) => name.slice(0, 2) <= lesson) ??
     scripts[0]
   if (script === undefined) return undefined
@@ -48,6 +48,7 @@ export function placeOf(
 
 /** Whether a script calls a program. */
 function starts(text: string, program: string): boolean {
+  if (program === "") return false
   return text
     .split("\n")
     .some((line) => !isComment(line) && new RegExp(String.raw`(?:^|[\s/;&|("'])${program}(?:[\s"';&|]|$)`).test(line))

@@ -4,7 +4,8 @@ import { BlockedError, Cluster } from "../clusters/cluster.ts"
 import type { Equipment } from "../clusters/equipment.ts"
 import type { Subject } from "./subject.ts"
 import type { ComponentName } from "../components/component.ts"
-import type { Known } from "../diagnosis/observe.ts"
+import type { Known } from "../clusters/known.ts"
+import type { Explain } from "../failures/failure.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
 import { isReady } from "../components/discovery/readiness.ts"
@@ -55,19 +56,20 @@ export class ScriptCluster implements Subject {
     patience: number,
     genuine: Genuine,
     witnesses: Witnesses,
+    explain: Explain,
   ) {
     this.machine = machine
     this.#folder = folder
     this.#patience = patience
     this.#witnesses = witnesses
     this.#hasImages = equipment.images !== undefined
-    this.#reference = new Cluster({ machine, images: equipment.images, patience })
+    this.#reference = new Cluster({ machine, images: equipment.images, patience, explain })
     const part = (name: ComponentName, lesson: number) =>
       new ScriptComponent(name, lesson, {
         machine,
         patience,
         genuine,
-        known: () => this.known(),
+        explain,
         runScripts: (upTo) => this.#runScripts(upTo),
         runOf: (wanted) => this.#runOf(wanted, lesson),
       })
@@ -78,8 +80,14 @@ export class ScriptCluster implements Subject {
     this.kubelet = part("kubelet", 5)
   }
 
-  /** Lays the folder out on the machine; nothing of it is run yet. */
-  static async open(machine: Machine, folder: Folder, equipment: Equipment, patience: number): Promise<ScriptCluster> {
+  /** Copies the folder to the machine; none of its scripts runs yet. */
+  static async open(
+    machine: Machine,
+    folder: Folder,
+    equipment: Equipment,
+    patience: number,
+    explain: Explain,
+  ): Promise<ScriptCluster> {
     await layOut(machine, folder)
     const cluster = new ScriptCluster(
       machine,
@@ -88,6 +96,7 @@ export class ScriptCluster implements Subject {
       patience,
       new Genuine(machine, equipment),
       await Witnesses.remember(machine),
+      explain,
     )
     await cluster.#takeOver()
     return cluster

@@ -1,18 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import {
-  ComponentError,
-  ComponentExitedError,
-  ComponentTimeoutError,
-  ForeignListenerError,
-  howEnded,
-  LOG_LINES,
-} from "../clusters/errors.ts"
+import { ComponentError, LOG_LINES, type WithoutLog } from "../clusters/errors.ts"
+import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName } from "../components/component.ts"
-import { diagnose } from "../diagnosis/diagnose.ts"
-import type { Finding } from "../diagnosis/finding.ts"
-import { observe, type Known } from "../diagnosis/observe.ts"
+import type { Explain } from "../failures/failure.ts"
 import { findProcesses, withFlags, type FlagChanges, type FoundProcess } from "../components/discovery/process.ts"
 import { addressOf, isReady } from "../components/discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
@@ -37,7 +29,8 @@ export interface Around {
   /** Milliseconds a component may take to become ready. */
   readonly patience: number
   readonly genuine: Genuine
-  readonly known: () => readonly Known[]
+  /** Finds the known cause of a failure while the broken process is still there. */
+  readonly explain: Explain
   /** Runs the scripts up to a lesson that have not been run. */
   readonly runScripts: (lesson: number) => Promise<void>
   /** The script that is to start a component, once it has been run. */
@@ -68,7 +61,8 @@ export class ScriptComponent implements Part {
   }
 
   get pid(): number {
-    if (this.#process === undefined) throw new ComponentError(this.name, `${this.name} is not running`, undefined, [])
+    if (this.#process === undefined)
+      throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
     return this.#process.pid
   }
 
@@ -168,7 +162,6 @@ export class ScriptComponent implements Part {
     const { machine, patience } = this.#around
     const before = performance.now()
     const elapsed = () => performance.now() - before
-    const seconds = () => `${(elapsed() / 1000).toFixed(1)} s`
     const ended: { exit?: Exit } = {}
     void spawned?.exit.then((exit) => {
       ended.exit = exit
@@ -189,24 +182,22 @@ export class ScriptComponent implements Part {
         await this.#followLog(seen.pid)
         if (await isReady(machine, seen, processes)) break
       } else if (ended.exit !== undefined)
-        throw await this.#error(ComponentExitedError, `${this.name} ${howEnded(ended.exit)} after ${seconds()}`)
+        throw await this.#error({ kind: "component-exited", exit: ended.exit, after: elapsed() })
       else if (seen !== undefined)
-        throw await this.#error(ComponentExitedError, `${this.name} ended after ${seconds()}`)
+        throw await this.#error({ kind: "component-exited", exit: undefined, after: elapsed() })
       else if (spawned === undefined && run?.exit !== undefined) {
         this.#logPath = run.log
-        if (run.exit.code !== 0 && run.exit.code !== null)
-          throw await this.#error(ComponentExitedError, `${run.name} ${howEnded(run.exit)}, and no ${this.name} runs`)
         scriptEnded ??= elapsed()
-        if (elapsed() - scriptEnded > SETTLE)
-          throw await this.#error(ComponentExitedError, `${run.name} has ended, and no ${this.name} runs`)
+        const hasFailed = run.exit.code !== 0 && run.exit.code !== null
+        if (hasFailed || elapsed() - scriptEnded > SETTLE)
+          throw await this.#error({ kind: "script-ended", script: run.name, exit: run.exit, wasRunning: false })
       }
       if (elapsed() > patience) {
         if (seen === undefined && run !== undefined) this.#logPath = run.log
         throw await this.#error(
-          ComponentTimeoutError,
           seen === undefined
-            ? `No ${this.name} runs after ${seconds()}`
-            : `${this.name} was not ready after ${seconds()}`,
+            ? { kind: "not-started", script: run?.name, waited: elapsed() }
+            : { kind: "not-ready", waited: elapsed(), answer: undefined },
         )
       }
       await sleep(POLL_INTERVAL)
@@ -219,14 +210,7 @@ export class ScriptComponent implements Part {
   async #checkProgram({ pid }: FoundProcess): Promise<void> {
     const evidence = await this.#around.genuine.doubt(this.name, pid)
     if (evidence === undefined) return
-    throw await this.#error(ForeignListenerError, `${this.name} (pid ${pid}) is another program`, {
-      id: "not-genuine",
-      component: this.name,
-      cause: `it is not the ${this.name} that the machine was given`,
-      remedy: `Start ${this.name} from PATH.`,
-      evidence,
-      look: `ls -l /proc/${pid}/exe`,
-    })
+    throw await this.#error({ kind: "not-genuine", pid, evidence })
   }
 
   /** The port must be held by this very process. */
@@ -234,13 +218,8 @@ export class ScriptComponent implements Part {
     const { machine } = this.#around
     const { port } = (await addressOf(machine, process)) ?? {}
     const holders = port === undefined ? [] : await listeners(machine, port)
-    if (port !== undefined && !holders.some(({ pid }) => pid === process.pid)) {
-      const other = holders[0]
-      throw await this.#error(
-        ForeignListenerError,
-        `${this.name} (pid ${process.pid}) does not hold port ${port}, ${other === undefined ? "and nobody does" : `${other.program} (pid ${other.pid}) does`}`,
-      )
-    }
+    if (port !== undefined && !holders.some(({ pid }) => pid === process.pid))
+      throw await this.#error({ kind: "foreign-listener", pid: process.pid, port, holder: holders[0] })
   }
 
   /** Its log is where its standard error goes, where that is a file. */
@@ -249,22 +228,15 @@ export class ScriptComponent implements Part {
     if (stdout.startsWith("/") && !stdout.startsWith("/dev/")) this.#logPath = stdout.trim()
   }
 
-  async #error(kind: typeof ComponentError, problem: string, finding?: Finding): Promise<ComponentError> {
-    const { machine, known } = this.#around
+  async #error(failure: WithoutLog): Promise<ComponentError> {
+    const { machine, explain } = this.#around
     const log = (await machine.read(this.#logPath).catch(() => Buffer.alloc(0)))
       .toString()
       .trimEnd()
       .split("\n")
       .slice(-LOG_LINES) // It has not written any.
-    // That it does not run is what is to be explained, not the explanation.
-    const complaint = problem.startsWith(this.name) ? problem : `${this.name} was not started: ${problem}`
-    return new kind(
-      this.name,
-      problem,
-      finding ?? diagnose(await observe(machine, known(), complaint))[0],
-      log,
-      this.#logPath,
-    )
+    const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
+    return new ComponentError(whole, await explain(whole))
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Known } from "../diagnosis/observe.ts"
+import type { Known } from "../clusters/known.ts"
 import type { Access } from "../components/discovery/access.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Part } from "../clusters/part.ts"

@@ -1,10 +1,11 @@
-import { RemediedError } from "../base/errors.ts"
+import { FailureError } from "../failures/errors.ts"
+import type { ProgramsReplaced } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Somebody has put other programs in the place of those that the lessons look with. */
-export class WitnessReplacedError extends RemediedError {}
+/** Programs that the lessons look with were replaced. */
+class WitnessReplacedError extends FailureError<ProgramsReplaced> {}
 
-/** What lessons look with. */
+/** The programs that the lessons look with. */
 const PROGRAMS = [
   "kubectl",
   "etcdctl",
@@ -24,7 +25,7 @@ const PROGRAMS = [
   "tr",
 ]
 
-/** Programs as they were before anybody's scripts have run: whoever looks must be able to believe them. */
+/** The programs that the lessons look with, as they were before any script ran: their answers count only as long as they are the same. */
 export class Witnesses {
   readonly #machine: Machine
   readonly #before: ReadonlyMap<string, string>
@@ -43,10 +44,10 @@ export class Witnesses {
     const now = await identities(this.#machine)
     const other = [...this.#before]
       .filter(([name, identity]) => now.get(name) !== identity)
-      .map(([name]) => `${name} (${now.get(name)?.split(" ")[0] ?? "it is gone"})`)
+      .map(([name]) => ({ name, path: now.get(name)?.split(" ")[0] }))
     if (other.length > 0)
       throw new WitnessReplacedError(
-        `Not the programs that the machine was given: ${other.join(", ")}.`,
+        { kind: "programs-replaced", programs: other },
         "Leave them as they are; keep programs of your own in other folders.",
       )
   }

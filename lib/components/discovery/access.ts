@@ -2,8 +2,23 @@ import type { Machine } from "../../machines/machine.ts"
 import { RemediedError } from "../../base/errors.ts"
 import { settingOf, type FoundProcess } from "./process.ts"
 
-/** Nobody on the machine has a kubeconfig that may do everything. */
-export class NoAccessError extends RemediedError {}
+/** A kubeconfig that was tried, and kubectl's answer. */
+interface Tried {
+  readonly kubeconfig: string
+  readonly answer: string
+}
+
+/** No kubeconfig on the machine may do everything. */
+export class NoAccessError extends RemediedError {
+  readonly tried: readonly Tried[]
+  constructor(tried: readonly Tried[]) {
+    super(
+      `No kubeconfig was found that may do everything${tried.length === 0 ? "" : ` (${tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}.`,
+      "Write one to /root/.kube/config: the server's address, its CA, and a token or a client certificate of the group system:masters.",
+    )
+    this.tried = tried
+  }
+}
 
 /** How to speak with a cluster's apiserver as an administrator. */
 export interface Access {
@@ -37,7 +52,7 @@ export async function findAccess(machine: Machine, processes: readonly FoundProc
   const candidates = [...new Set([...USUAL, ...stdout.trim().split("\n"), ...named])].filter((path) =>
     path.startsWith("/"),
   )
-  const tried: string[] = []
+  const tried: Tried[] = []
   for (const kubeconfig of candidates) {
     const may = await machine
       .run(["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=5s", "auth", "can-i", "*", "*"], {
@@ -45,13 +60,10 @@ export async function findAccess(machine: Machine, processes: readonly FoundProc
       })
       .catch(() => ({ exitCode: 1, stdout: "", stderr: "it took too long" }))
     if (may.exitCode === 0) return read(machine, kubeconfig)
-    const why = (may.stderr.trim() || may.stdout.trim()).split("\n").at(-1) ?? ""
-    if (!/no such file|stat /.test(why)) tried.push(`${kubeconfig}: ${why}`)
+    const answer = (may.stderr.trim() || may.stdout.trim()).split("\n").at(-1) ?? ""
+    if (!/no such file|stat /.test(answer)) tried.push({ kubeconfig, answer })
   }
-  throw new NoAccessError(
-    `No kubeconfig was found that may do everything${tried.length === 0 ? "" : ` (${tried.join("; ")})`}.`,
-    "Write one to /root/.kube/config: the server's address, its CA, and a token or a client certificate of the group system:masters.",
-  )
+  throw new NoAccessError(tried)
 }
 
 async function read(machine: Machine, kubeconfig: string): Promise<Access> {

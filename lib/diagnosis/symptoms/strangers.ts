@@ -1,5 +1,38 @@
+import { PROGRAMS } from "../../components/discovery/process.ts"
+import type { ComponentName } from "../../components/component.ts"
 import { addressOf } from "../signs.ts"
 import { componentOf, flagOf, type Symptom } from "../symptom.ts"
+
+const COMPONENT_NAMES = Object.keys(PROGRAMS) as ComponentName[] // The keys of PROGRAMS are the names of all components.
+
+/** Processes that took a component's place, as the one that started the component saw them. */
+export const impostors: readonly Symptom[] = COMPONENT_NAMES.flatMap((name) => [
+  {
+    id: "port-taken",
+    component: name,
+    sign: ({ failure }) =>
+      failure?.kind !== "foreign-listener" || failure.name !== name || failure.holder === undefined
+        ? undefined
+        : {
+            evidence: `${failure.holder.local} is held by ${failure.holder.program}, pid ${failure.holder.pid}`,
+            names: [failure.holder.local, String(failure.holder.pid), String(failure.port)],
+          },
+    cause: "another process holds $1",
+    remedy: `Stop that one (kill $2), or give ${name} another port.`,
+    look: "ss -tlnp sport = :$3",
+  },
+  {
+    id: "not-genuine",
+    component: name,
+    sign: ({ failure }) =>
+      failure?.kind !== "not-genuine" || failure.name !== name
+        ? undefined
+        : { evidence: failure.evidence, names: [String(failure.pid)] },
+    cause: `it is not the ${name} that the machine was given`,
+    remedy: `Start ${name} from PATH.`,
+    look: "ls -l /proc/$1/exe",
+  },
+])
 
 /** Processes that nobody of the lessons has started, and that are in the way. What a component itself complains of explains more. */
 export const strangers: readonly Symptom[] = [

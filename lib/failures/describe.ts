@@ -1,0 +1,74 @@
+import { assertNever } from "../base/assert-never.ts"
+import { quote } from "../base/shell.ts"
+import type { Exit } from "../machines/machine.ts"
+import type { Failure, Plain } from "./failure.ts"
+
+/** Characters of a value that are shown. */
+const LONGEST = 600
+
+/** How a process ended, as a clause without its subject: "exited with 1". */
+export function howEnded(exit: Exit | undefined): string {
+  if (exit === undefined) return "ended"
+  return exit.code === null ? `was ended by ${exit.signal}` : `exited with ${exit.code}`
+}
+
+/** A failure as a clause or sentence without its cause, and without a full stop. */
+export function describe(failure: Failure): string {
+  switch (failure.kind) {
+    case "command-failed":
+      return `${quote(failure.argv)} ended with status ${failure.exitCode}: ${failure.stderr.trim() || failure.stdout.trim() || "it printed nothing"}`
+    case "mismatch":
+      return shown(failure.actual)
+    case "component-exited":
+      return `${failure.name} ${howEnded(failure.exit)} after ${seconds(failure.after)}`
+    case "not-ready":
+      return `${failure.name} was not ready after ${seconds(failure.waited)}`
+    case "not-started":
+      return `No ${failure.name} runs after ${seconds(failure.waited)}`
+    case "script-ended":
+      return `${failure.script} ${howEnded(failure.exit)}, and no ${failure.name} runs`
+    case "foreign-listener":
+      return `${failure.name} (pid ${failure.pid}) does not hold port ${failure.port}, ${
+        failure.holder === undefined
+          ? "and no process does"
+          : `${failure.holder.program} (pid ${failure.holder.pid}) does`
+      }`
+    case "not-genuine":
+      return `${failure.name} (pid ${failure.pid}) is another program`
+    case "not-running":
+      return `${failure.name} is not running`
+    case "machine-ended":
+      return `The machine ${failure.machine} has ended${failure.reason === undefined ? "" : `: ${failure.reason}`}`
+    case "machine-refused":
+      return failure.answer
+    case "hung":
+      return `${failure.command} had not ended after ${seconds(failure.waited)}; it printed ${failure.printed.trim() || "nothing"}`
+    case "programs-replaced":
+      return `These are not the programs that the machine was given: ${failure.programs.map(({ name, path }) => `${name} (${path ?? "it is gone"})`).join(", ")}`
+    case "disk-full":
+      return `The disk is full: there is no room for ${failure.path}`
+    case "no-access":
+      return `No kubeconfig was found that may do everything${failure.tried.length === 0 ? "" : ` (${failure.tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}`
+    case "undecodable":
+      return `The value in etcd is neither JSON nor protobuf: ${JSON.stringify(failure.begins)}`
+    case "etcd-refused":
+      return `etcd answered: ${failure.answer}`
+    case "no-answer":
+      return `${failure.url} did not answer with 200 within ${seconds(failure.waited)}`
+    case "thrown":
+      return failure.message
+    default:
+      return assertNever(failure)
+  }
+}
+
+/** A value as a person reads it: nothing, a text, or JSON. */
+export function shown(value: Plain | undefined): string {
+  if (value === "" || value === undefined) return "nothing"
+  const text = typeof value === "string" ? value : JSON.stringify(value)
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`
+}

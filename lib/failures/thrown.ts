@@ -1,0 +1,63 @@
+import { messageOf } from "../base/errors.ts"
+import { NoAccessError } from "../components/discovery/access.ts"
+import { CommandTimeoutError, MachineEndedError, MachineError } from "../machines/agent-machine.ts"
+import { FailureError } from "./errors.ts"
+import type { Failure, Plain } from "./failure.ts"
+
+/** How deep and how long a recorded value may be. */
+const DEEPEST = 8
+const LONGEST = 20_000
+
+/**
+ * What was thrown, as a Failure.
+ * @param outcome the key of the outcome that was checked
+ */
+export function failureOf(thrown: unknown, outcome = ""): Failure {
+  if (thrown instanceof FailureError) return thrown.failure as Failure // A FailureError carries no other type.
+  if (thrown instanceof MachineEndedError)
+    return { kind: "machine-ended", machine: thrown.machine, reason: thrown.reason }
+  if (thrown instanceof NoAccessError) return { kind: "no-access", tried: thrown.tried }
+  if (thrown instanceof CommandTimeoutError)
+    return { kind: "hung", command: thrown.command, waited: thrown.waited, printed: thrown.printed }
+  if (thrown instanceof MachineError)
+    return { kind: "machine-refused", code: thrown.code, answer: messageOf(thrown).split("\n")[0] ?? "" }
+  if (!(thrown instanceof Error))
+    return { kind: "thrown", name: typeof thrown, message: String(thrown), code: undefined }
+  const { expected, actual, code } = thrown as { expected?: unknown; actual?: unknown; code?: unknown } // Assertion errors carry the first two, the system's errors the third.
+  if (thrown.name === "AssertionError" && (expected !== undefined || actual !== undefined))
+    return {
+      kind: "mismatch",
+      outcome,
+      expected: plain(expected),
+      actual: plain(actual),
+      ...(actual instanceof Error ? { cause: failureOf(actual) } : {}),
+    }
+  return {
+    kind: "thrown",
+    name: thrown.name,
+    message: thrown.message,
+    code: typeof code === "string" || typeof code === "number" ? String(code) : undefined,
+  }
+}
+
+/** A value as JSON; undefined stays so. What JSON cannot hold is named: an error, a pattern, a matcher. */
+function plain(value: unknown, depth = 0): Plain | undefined {
+  if (value === undefined) return undefined
+  if (value === null || typeof value === "number" || typeof value === "boolean") return value
+  if (typeof value === "string") return value.slice(0, LONGEST)
+  if (typeof value !== "object") return typeof value === "bigint" ? value.toString() : typeof value
+  if (depth > DEEPEST) return "…"
+  if (value instanceof RegExp) return { pattern: value.source }
+  if (value instanceof Error) return { error: value.message.slice(0, LONGEST) }
+  if (Buffer.isBuffer(value)) return value.toString("latin1").slice(0, LONGEST)
+  if (Array.isArray(value) || value instanceof Set)
+    return [...(value as Iterable<unknown>)].map((item) => plain(item, depth + 1) ?? null)
+  // A matcher such as expect.arrayContaining([…]) holds what it looks for.
+  if ("$$typeof" in value && "sample" in value) return plain(value.sample, depth + 1) ?? null
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, item]) => {
+      const kept = plain(item, depth + 1)
+      return kept === undefined ? [] : [[name, kept]]
+    }),
+  )
+}
