@@ -18,7 +18,7 @@ const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray"
 >
 
 /** What is wrong with a cluster that is up. */
-interface Diagnosis {
+export interface Diagnosis {
   readonly cluster: string
   readonly findings: readonly Finding[]
   /** Components that are not well, where no finding says why. */
@@ -49,7 +49,10 @@ function isWell({ findings, unwell: components }: Diagnosis): boolean {
 }
 
 /** The same looks and findings as those of a lesson that fails; whatever `byhand up` starts should be there. */
-async function examineCluster({ name, machine }: Run, { patience }: Settings): Promise<Diagnosis> {
+export async function examineCluster(
+  { name, machine }: Pick<Run, "name" | "machine">,
+  { patience }: Pick<Settings, "patience">,
+): Promise<Diagnosis> {
   const known = new Cluster({ machine, images: undefined, patience }).components.map(({ known: one, component }) => ({
     ...one,
     isMeantToBe: machine.privileged || component.lesson < FIRST_LESSON_WITH_CONTAINERS,

@@ -1,4 +1,4 @@
-import { file, type Sabotage } from "./sabotage.ts"
+import { file, REMOVE_WEB, type Sabotage } from "./sabotage.ts"
 
 /** A Pod that waits for its image for ever. @param rest what follows kubectl run web */
 const waiting = (rest: string) => `kubectl run web ${rest}
@@ -10,6 +10,7 @@ export const images: readonly Sabotage[] = [
     id: "image-mistyped",
     breaks: "an image's name is mistyped",
     script: waiting("--image=ngnix"),
+    undo: REMOVE_WEB,
     fails: [],
     finding: "image-not-found",
   },
@@ -17,6 +18,7 @@ export const images: readonly Sabotage[] = [
     id: "image-without-tag",
     breaks: "an image does not have this tag",
     script: waiting("--image=nginx:1.99"),
+    undo: REMOVE_WEB,
     fails: [],
     finding: "image-not-found",
   },
@@ -24,6 +26,7 @@ export const images: readonly Sabotage[] = [
     id: "image-never-pulled",
     breaks: "an image that is not there may not be pulled",
     script: waiting("--image=byhand.local/app:1 --image-pull-policy=Never"),
+    undo: REMOVE_WEB,
     fails: [],
     finding: "image-never-pulled",
   },
@@ -31,6 +34,7 @@ export const images: readonly Sabotage[] = [
     id: "image-name-invalid",
     breaks: "an image's name has capitals",
     script: waiting(`--image=nginx --overrides='{"spec": {"containers": [{"name": "web", "image": "NGINX:Latest"}]}}'`),
+    undo: REMOVE_WEB,
     fails: [],
     finding: "image-name-invalid",
   },
@@ -38,6 +42,7 @@ export const images: readonly Sabotage[] = [
     id: "registry-without-route",
     breaks: "an image is to come from a registry that cannot be reached",
     script: waiting("--image=ghcr.io/example/app:1"),
+    undo: REMOVE_WEB,
     fails: [],
     finding: "registry-without-route",
   },

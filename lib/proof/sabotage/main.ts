@@ -1,67 +1,201 @@
 import { Command, CommanderError } from "commander"
+import { execa } from "execa"
 import { availableParallelism } from "node:os"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { equip } from "../../clusters/equipment.ts"
-import { readSettings } from "../../base/settings.ts"
+import { packageRoot, readSettings } from "../../base/settings.ts"
+import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
+import { choose } from "./choose.ts"
+import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
-import { prove, unbroken, type Proof } from "./prove.ts"
+import { isForDoctor, proveByDoctor, proveByLessons, unbroken, unknownTests, type Proof } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-const LAST_LESSON = 7
-/** Sabotages for each core: most of the time they wait for what will not come. */
-const AT_A_TIME = 2
+/** Graders for each core: most of the time they wait for what does not come. */
+const GRADERS_OF_A_CORE = 2
+/** Sabotages that share a cluster one after another. Fewer would start more clusters, more would keep the other graders waiting at the end. */
+const SHARING_A_CLUSTER = 5
+/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
+const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
+/** Milliseconds after which a task counts as hanging, and has proved nothing. */
+const HANGING = 600_000
+
+interface Options {
+  readonly list?: boolean
+  readonly whole?: boolean
+  readonly affected?: string
+  readonly share: number
+  readonly seed: string
+  readonly atMost: number
+  readonly shard?: readonly [number, number]
+}
+
+const wholeNumber = (least: number) => (given: string) => {
+  if (!/^\d{1,9}$/.test(given) || Number(given) < least)
+    throw new UsageError(`${given} is not a whole number from ${least} on.`, "Correct it.")
+  return Number(given)
+}
+
+const shard = (given: string): [number, number] => {
+  const [, at = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(given) ?? []).map(Number)
+  if (at < 1 || at > of) throw new UsageError(`--shard ${given} is not a part such as 2/6.`, "Correct it.")
+  return [at, of]
+}
 
 const program = new Command("sabotage")
   .description(
     "Breaks the cluster in every known way, one at a time, and checks that the lessons notice, say why, and notice nothing else.",
   )
   .argument("[ids...]", "the sabotages to try; all by default, and then each test must be failed by one at least")
-  .option("--list", "name them and go")
+  .option("--list", "name them and end")
   .option("--whole", "run every lesson each time, not only those that can tell")
+  .option("--affected <base>", "only those that the changes since this commit affect, and a share of the others")
+  .option("--share <percent>", "how many of the others --affected takes", wholeNumber(0), 10)
+  .option("--seed <text>", "which others --affected takes: the same text takes the same ones", "0")
+  .option("--at-most <n>", "the limit for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
+  .option("--shard <n/m>", "the nth of m parts of the sabotages", shard)
   .exitOverride()
-  .action(async (ids: string[], { list, whole }: { list?: boolean; whole?: boolean }) => {
-    const chosen = ids.length > 0 ? ids.map(sabotageOf) : sabotages
-    if (list === true) process.stdout.write(chosen.map(({ id, breaks }) => `${id.padEnd(40)}  ${breaks}\n`).join(""))
-    else process.exitCode = (await tryAll(chosen, ids.length === 0, whole === true)) ? 0 : 1
+  .action(async (ids: string[], options: Options) => {
+    const { sabotages: chosen, reasons } = await chosenBy(ids, options)
+    if (options.list === true) {
+      process.stdout.write(chosen.map(({ id, breaks }) => `${id.padEnd(40)}  ${breaks}\n`).join(""))
+      return
+    }
+    process.stdout.write(reasons.map((line) => `${line}\n`).join(""))
+    const left = ids.length > 0 ? 0 : sabotages.length - chosen.length
+    process.exitCode = (await tryAll(chosen, left, options.whole === true)) ? 0 : 1
   })
 
-async function tryAll(chosen: readonly Sabotage[], isAll: boolean, isWhole: boolean): Promise<boolean> {
-  await equip(LAST_LESSON, readSettings(), terminalProgress()) // Once, and not by two at a time.
-  const healthy = await unbroken()
-  for (const mistake of healthy.mistakes) process.stdout.write(`unbroken: ${mistake}\n`)
-  const proofs: Proof[] = []
-  const tryThis = async (at: number, sabotage: Sabotage) => {
-    const proof = await prove(sabotage, healthy.tests, isWhole)
-    proofs[at] = proof
-    process.stdout.write(
-      `${proof.mistakes.length === 0 ? "✓" : "✗"} ${sabotage.id.padEnd(40)} ${proof.seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`,
-    )
-    for (const mistake of proof.mistakes) process.stdout.write(`    ${mistake}\n`)
+async function chosenBy(
+  ids: readonly string[],
+  options: Options,
+): Promise<{ sabotages: readonly Sabotage[]; reasons: readonly string[] }> {
+  if (ids.length > 0) return { sabotages: ids.map(sabotageOf), reasons: [] }
+  if (options.affected !== undefined) {
+    const changed = await changedSince(options.affected)
+    const dependencies = await Dependencies.read(packageRoot)
+    const affected =
+      changed === undefined
+        ? sabotages.map((sabotage) => ({ sabotage, file: "", distance: Infinity }))
+        : dependencies.affectedBy(changed, sabotages)
+    const { chosen, reasons } = choose(sabotages, affected, options)
+    const what =
+      changed === undefined
+        ? `The commit ${options.affected} is not in this clone: every sabotage counts as affected.`
+        : `${changed.length} files have changed since ${options.affected}.`
+    return { sabotages: chosen, reasons: [what, ...reasons] }
   }
-  const queue = [...chosen.entries()]
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await tryThis(...next)
+  if (options.shard === undefined) return { sabotages, reasons: [] }
+  const [at, of] = options.shard
+  const part = sabotages.filter((_, index) => index % of === at - 1)
+  return {
+    sabotages: part,
+    reasons: [`Part ${at} of ${of}: ${part.length} of ${sabotages.length} sabotages; the other parts run the rest.`],
   }
-  await Promise.all(Array.from({ length: AT_A_TIME * availableParallelism() }, worker))
-  // Several at a time may have been in each other's way: what went wrong then must go right alone.
-  const again = [...proofs.entries()].filter(([, { mistakes }]) => mistakes.length > 0)
-  if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
-  for (const [at, { sabotage }] of again) await tryThis(at, sabotage)
+}
 
-  process.stdout.write(`\n${matrix(healthy.tests, proofs)}`)
-  const unfailed = isAll
-    ? healthy.tests.filter((test) => !proofs.some(({ verdicts }) => verdicts.get(test) === "failed"))
-    : []
+/** The files that differ from a commit's, new ones included; undefined where git does not know the commit. */
+async function changedSince(base: string): Promise<string[] | undefined> {
+  const git = (...args: string[]) => execa("git", args, { cwd: packageRoot, reject: false })
+  const [differing, untracked] = await Promise.all([
+    git("diff", "--name-only", "--no-renames", base, "--"),
+    git("ls-files", "--others", "--exclude-standard"),
+  ])
+  if (differing.exitCode !== 0) return undefined
+  return [...differing.stdout.split("\n"), ...untracked.stdout.split("\n")].filter((file) => file !== "")
+}
+
+/** @param left how many are not tried this time */
+async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolean): Promise<boolean> {
+  await equip(Number.MAX_SAFE_INTEGER, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
+  const graders = Array.from(
+    { length: GRADERS_OF_A_CORE * availableParallelism() },
+    () => new Grader({ BYHAND_PATIENCE: PATIENCE }, HANGING),
+  )
+  try {
+    return await tryWith(graders, chosen, left, isWhole)
+  } finally {
+    for (const grader of graders) grader[Symbol.dispose]()
+  }
+}
+
+async function tryWith(
+  graders: readonly Grader[],
+  chosen: readonly Sabotage[],
+  left: number,
+  isWhole: boolean,
+): Promise<boolean> {
+  const [first] = graders
+  if (first === undefined) throw new RangeError("There is no grader.")
+  const healthy = await unbroken(first)
+  for (const mistake of healthy.mistakes) process.stdout.write(`unbroken: ${mistake}\n`)
+  const proofs = new Map<Sabotage, Proof>()
+  const tell = (proof: Proof) => {
+    proofs.set(proof.sabotage, proof)
+    const { sabotage, mistakes, seconds } = proof
+    process.stdout.write(
+      `${mistakes.length === 0 ? "✓" : "✗"} ${sabotage.id.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`,
+    )
+    for (const mistake of mistakes) process.stdout.write(`    ${mistake}\n`)
+  }
+  const tryTogether = async (grader: Grader, group: readonly Sabotage[]): Promise<void> => {
+    const [sabotage] = group
+    if (sabotage === undefined) return
+    if (isForDoctor(sabotage)) (await proveByDoctor(grader, group)).forEach(tell)
+    else tell(await proveByLessons(grader, sabotage, healthy.tests, isWhole))
+  }
+  const mistyped = chosen.filter((sabotage) => unknownTests(sabotage, healthy.tests).length > 0)
+  for (const sabotage of mistyped)
+    tell({
+      sabotage,
+      verdicts: new Map(),
+      mistakes: unknownTests(sabotage, healthy.tests).map((name) => `there is no test ${name} …`),
+      seconds: 0,
+    })
+  const queue = groupsOf(chosen.filter((sabotage) => !mistyped.includes(sabotage)))
+  await Promise.all(
+    graders.map(async (grader) => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await tryTogether(grader, next)
+    }),
+  )
+  // Several at a time may have disturbed each other: what went wrong then must go right alone.
+  const again = [...proofs.values()].filter(({ mistakes }) => mistakes.length > 0).map(({ sabotage }) => sabotage)
+  if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
+  for (const sabotage of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage])
+
+  const all = chosen.flatMap((sabotage) => proofs.get(sabotage) ?? [])
+  process.stdout.write(`\n${matrix(healthy.tests, all)}`)
+  const isAll = chosen.length === sabotages.length
+  // Where a part runs, the predictions count: each is proved where its sabotage runs.
+  const unfailed = healthy.tests.filter((test) =>
+    isAll
+      ? !all.some(({ verdicts }) => verdicts.get(test) === "failed")
+      : !sabotages.some(({ fails }) => fails.some((name) => test.startsWith(name))),
+  )
   for (const test of unfailed) process.stdout.write(`No sabotage can fail this test: ${test}\n`)
   const failed =
-    proofs.filter(({ mistakes }) => mistakes.length > 0).length +
-    (healthy.mistakes.length > 0 ? 1 : 0) +
-    unfailed.length
-  const all = proofs.length + 1 + (isAll ? healthy.tests.length : 0)
-  process.stdout.write(`\n${all - failed} passed, ${failed} failed, 0 skipped\n`)
+    all.filter(({ mistakes }) => mistakes.length > 0).length + (healthy.mistakes.length > 0 ? 1 : 0) + unfailed.length
+  const count = all.length + 1 + (isAll ? healthy.tests.length : unfailed.length)
+  process.stdout.write(`\n${count - failed} passed, ${failed} failed, ${left} skipped\n`)
   return failed === 0
+}
+
+/** Sabotages that one grader tries one after another; the groups that take longest come first. */
+function groupsOf(chosen: readonly Sabotage[]): Sabotage[][] {
+  const forDoctor = chosen.filter(isForDoctor)
+  const sharing = forDoctor.filter(({ undo, component }) => undo !== undefined && component === undefined)
+  const groups = Array.from({ length: Math.ceil(sharing.length / SHARING_A_CLUSTER) }, (_, at) =>
+    sharing.slice(at * SHARING_A_CLUSTER, (at + 1) * SHARING_A_CLUSTER),
+  )
+  const alone = forDoctor.filter((sabotage) => !sharing.includes(sabotage)).map((sabotage) => [sabotage])
+  const lastLesson = ({ fails }: Sabotage) => Math.max(...fails.map((test) => Number(test.slice(0, 2))))
+  const byLessons = chosen
+    .filter((sabotage) => !isForDoctor(sabotage))
+    .toSorted((a, b) => lastLesson(b) - lastLesson(a))
+    .map((sabotage) => [sabotage])
+  return [...groups, ...alone, ...byLessons]
 }
 
 try {
@@ -69,11 +203,5 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) process.stderr.write(`${messageOf(error)}\n`)
   process.exitCode =
-    error instanceof UsageError
-      ? 2
-      : error instanceof CommanderError && error.exitCode === 0
-        ? 0
-        : error instanceof CommanderError
-          ? 2
-          : 1
+    error instanceof UsageError ? 2 : error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : 1
 }

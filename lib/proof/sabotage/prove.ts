@@ -1,139 +1,96 @@
-import { execa } from "execa"
-import { join } from "node:path"
-import { z } from "zod"
-import { gradeDocument } from "../../report/grade-document.ts"
-import { packageRoot } from "../../base/settings.ts"
 import { reference } from "../../curriculum/transcript/steps.ts"
+import type { Grader } from "./graders.ts"
 import type { Sabotage } from "./sabotage.ts"
+import type { Examination, TestResult } from "./tasks.ts"
 
-/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
-const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
-
-/** Milliseconds after which a run counts as hanging, and has proved nothing. */
-const HANGING = 600_000
-
-/** What came of one sabotage. */
+/** What became of one sabotage. */
 export interface Proof {
   readonly sabotage: Sabotage
   /** By test: "03 a ConfigMap that …". */
   readonly verdicts: ReadonlyMap<string, string>
-  /** Where it came otherwise than was predicted; empty where all did. */
+  /** What came out otherwise than was predicted; empty where all came out so. */
   readonly mistakes: readonly string[]
   readonly seconds: number
 }
 
-interface Verdict {
-  readonly test: string
-  readonly verdict: string
-  readonly reason: string
-  /** The id of the card's finding; "none" where it says that nothing known fits. */
-  readonly finding: string
+/** Whether the doctor must find a sabotage, rather than the lessons. */
+export function isForDoctor({ fails }: Sabotage): boolean {
+  return fails.length === 0
 }
 
-const examined = z.object({ findings: z.array(z.object({ id: z.string() })) })
-
-const byhand = (args: readonly string[], sabotage?: string) => node(["cli", "main.js"], args, sabotage)
-
-/** Runs a program of dist/. */
-const node = (program: readonly string[], args: readonly string[], sabotage?: string) =>
-  execa(process.execPath, [join(packageRoot, "dist", ...program), ...args], {
-    reject: false,
-    stdin: "ignore",
-    timeout: HANGING,
-    env: { BYHAND_PATIENCE: PATIENCE, ...(sabotage === undefined ? {} : { BYHAND_SABOTAGE: sabotage }) },
-  })
-
-/** Lessons in a cluster that is broken so, or in a whole one; all by default. */
-async function grade(
-  sabotage?: string,
-  lessons: readonly string[] = [],
-): Promise<{ verdicts: Verdict[]; errors: string[] }> {
-  const { stdout, stderr } = await byhand(["grade", ...lessons, "--json"], sabotage)
-  try {
-    const { lessons, errors } = gradeDocument.parse(JSON.parse(stdout.slice(Math.max(0, stdout.indexOf("{\n")))))
-    return {
-      errors,
-      verdicts: lessons.flatMap(({ id, tests }) =>
-        tests.map(({ title, verdict, reason, finding }) => ({
-          test: `${id} ${title}`,
-          verdict,
-          reason: reason ?? "",
-          finding: finding ?? "none",
-        })),
-      ),
-    }
-  } catch {
-    return { verdicts: [], errors: [`the lessons told nothing: ${stderr.trim() || stdout.slice(-500)}`] }
-  }
-}
-
-/** What a cluster with nothing broken comes to: every test passes, and the doctor finds nothing. */
-export async function unbroken(): Promise<{ tests: string[]; mistakes: string[] }> {
-  const { verdicts, errors } = await grade()
-  const found = await doctor("unbroken")
+/** What comes of a cluster in which nothing is broken: every test passes, and the doctor finds nothing. */
+export async function unbroken(grader: Grader): Promise<{ tests: string[]; mistakes: string[] }> {
+  const { tests, errors } = await lessons(grader, undefined, [])
+  const [examination] = await examine(grader, [])
   return {
-    tests: verdicts.map(({ test }) => test),
+    tests: tests.map(({ test }) => test),
     mistakes: [
       ...errors,
-      ...verdicts
+      ...tests
         .filter(({ verdict }) => verdict !== "passed")
         .map(({ test, verdict, reason }) => `${test}: ${verdict}, ${reason}`),
-      ...found.map((id) => `byhand doctor finds ${id} where nothing is broken`),
+      ...(examination?.errors ?? ["the doctor did not answer"]),
+      ...(examination?.findings ?? []).map((id) => `byhand doctor finds ${id} where nothing is broken`),
     ],
   }
 }
 
-/**
- * Breaks a cluster so, and compares what comes of it with what was predicted.
- * @param tests all that there are
- * @param isWhole whether every lesson runs, rather than those that can tell: what comes with a component, or just before
- *   a test, cannot trouble an earlier lesson; beyond the last lesson that fails only one more is run, and that where it must be blocked
- */
-export async function prove(sabotage: Sabotage, tests: readonly string[], isWhole: boolean): Promise<Proof> {
-  const before = performance.now()
-  const unknown = [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter(
+/** The beginnings of titles in a sabotage that no test has. */
+export function unknownTests(sabotage: Sabotage, tests: readonly string[]): string[] {
+  return [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter(
     (name) => !tests.some((test) => test.startsWith(name)),
   )
-  const { verdicts, mistakes } =
-    unknown.length > 0
-      ? { verdicts: new Map<string, string>(), mistakes: unknown.map((name) => `there is no test ${name} …`) }
-      : sabotage.fails.length === 0
-        ? await proveByDoctor(sabotage)
-        : await proveByLessons(sabotage, telling(sabotage, lessonsOf(tests), isWhole))
-  return { sabotage, verdicts, mistakes, seconds: (performance.now() - before) / 1000 }
 }
 
-function lessonsOf(tests: readonly string[]): string[] {
-  return [...new Set(tests.map((test) => test.slice(0, 2)))]
-}
-
-/** The lessons that can tell whether a sabotage does what was predicted, or all for which something was. */
-function telling(sabotage: Sabotage, lessons: readonly string[], isWhole: boolean): string[] {
-  const { fails, blocks, until } = sabotage
-  const first = isWhole ? 1 : firstTouched(sabotage)
-  const lastToFail = Math.max(...fails.map((test) => Number(test.slice(0, 2))))
-  const last = until ?? (isWhole ? Infinity : blocks === undefined ? lastToFail : Math.max(lastToFail, blocks) + 1)
-  return lessons.filter((lesson) => Number(lesson) >= first && Number(lesson) <= last)
-}
-
-/** The first lesson that a sabotage can touch: that of the test just before which it is done, or that of the first component which is started otherwise. */
-function firstTouched({ before, script, component = {} }: Sabotage): number {
-  if (before === undefined && script !== undefined) return 1
-  const changed = Object.values(reference)
-    .filter(({ name }) => name in component)
-    .map(({ lesson }) => lesson)
-  return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
-}
-
-async function proveByLessons(
+/**
+ * Runs the lessons on a cluster with a sabotage and compares the results with the prediction.
+ * @param tests all tests that there are
+ * @param isWhole whether every lesson runs, rather than those that can tell: a sabotage that comes with a component, or
+ *   just before a test, cannot affect an earlier lesson; of the lessons after the last one that fails, only the first is
+ *   run, and only where it must be blocked
+ */
+export async function proveByLessons(
+  grader: Grader,
   sabotage: Sabotage,
-  lessons: readonly string[],
-): Promise<Pick<Proof, "verdicts" | "mistakes">> {
-  const { verdicts: all, errors } = await grade(sabotage.id, lessons)
-  const verdicts = all.filter(({ test }) => lessons.includes(test.slice(0, 2)))
+  tests: readonly string[],
+  isWhole: boolean,
+): Promise<Proof> {
+  const began = performance.now()
+  const chosen = telling(sabotage, lessonsOf(tests), isWhole)
+  const { tests: results, errors } = await lessons(grader, sabotage.id, chosen)
+  return {
+    sabotage,
+    verdicts: new Map(results.map(({ test, verdict }) => [test, verdict])),
+    mistakes: [...errors, ...mistakesIn(sabotage, results)],
+    seconds: (performance.now() - began) / 1000,
+  }
+}
+
+/** Examines clusters with these sabotages with the doctor, one after another. */
+export async function proveByDoctor(grader: Grader, sabotages: readonly Sabotage[]): Promise<Proof[]> {
+  const examined = await examine(
+    grader,
+    sabotages.map(({ id }) => id),
+  )
+  return sabotages.map((sabotage) => {
+    const found = examined.find((one) => one.sabotage === sabotage.id)
+    const mistakes =
+      found === undefined
+        ? ["the doctor did not answer"]
+        : found.errors.length > 0
+          ? found.errors
+          : found.findings.includes(sabotage.finding)
+            ? []
+            : [`byhand doctor finds ${found.findings.join(", ") || "nothing"}, not ${sabotage.finding}`]
+    return { sabotage, verdicts: new Map(), mistakes, seconds: found?.seconds ?? 0 }
+  })
+}
+
+/** Where the results of the lessons differ from a sabotage's prediction. */
+function mistakesIn(sabotage: Sabotage, results: readonly TestResult[]): string[] {
   const mustFailOne = (test: string) => sabotage.fails.some((name) => test.startsWith(name))
-  const firstToFail = verdicts.findIndex(({ test }) => mustFailOne(test))
-  const mistakes = verdicts.flatMap(({ test, verdict, reason, finding }, at) => {
+  const firstToFail = results.findIndex(({ test }) => mustFailOne(test))
+  return results.flatMap(({ test, verdict, reason, finding }, at) => {
     const mustFail = mustFailOne(test)
     const expected = mustFail
       ? "failed"
@@ -147,35 +104,54 @@ async function proveByLessons(
       ? [`${test}: finding ${finding}, not ${sabotage.finding}: ${reason}`]
       : []
   })
-  return { verdicts: new Map(verdicts.map(({ test, verdict }) => [test, verdict])), mistakes: [...errors, ...mistakes] }
 }
 
-async function proveByDoctor(sabotage: Sabotage): Promise<Pick<Proof, "verdicts" | "mistakes">> {
-  const found = await doctor(sabotage.id, sabotage)
-  const mistakes = found.includes(sabotage.finding)
-    ? []
-    : [`byhand doctor finds ${found.join(", ") || "nothing"}, not ${sabotage.finding}`]
-  return { verdicts: new Map(), mistakes }
+function lessonsOf(tests: readonly string[]): string[] {
+  return [...new Set(tests.map((test) => test.slice(0, 2)))]
 }
 
-/** Ids of what the doctor finds on a cluster that is up, and then broken where it is to be. */
-async function doctor(name: string, sabotage?: Sabotage): Promise<string[]> {
-  const clusterName = `sabotage-${name}`.slice(0, 32).replace(/-$/, "")
-  const cluster = ["--name", clusterName]
+/** The lessons that can tell whether a sabotage does what was predicted, or all for which something was predicted. */
+function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): string[] {
+  const { fails, blocks, until } = sabotage
+  const first = isWhole ? 1 : firstTouched(sabotage)
+  const lastToFail = Math.max(...fails.map((test) => Number(test.slice(0, 2))))
+  const last = until ?? (isWhole ? Infinity : blocks === undefined ? lastToFail : Math.max(lastToFail, blocks) + 1)
+  return all.filter((lesson) => Number(lesson) >= first && Number(lesson) <= last)
+}
+
+/** The first lesson that a sabotage can affect: that of the test just before which it happens, or that of the first component which is started otherwise. */
+function firstTouched({ before, script, component = {} }: Sabotage): number {
+  if (before === undefined && script !== undefined) return 1
+  const changed = Object.values(reference)
+    .filter(({ name }) => name in component)
+    .map(({ lesson }) => lesson)
+  return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
+}
+
+/** A grader that dies or hangs has proved nothing; the reason is a mistake like any other. */
+async function lessons(
+  grader: Grader,
+  sabotage: string | undefined,
+  chosen: readonly string[],
+): Promise<{ tests: readonly TestResult[]; errors: readonly string[] }> {
   try {
-    const up =
-      sabotage === undefined
-        ? await byhand(["up", ...cluster])
-        : await node(["proof", "sabotage", "up.js"], [clusterName], sabotage.id)
-    if (up.exitCode !== 0) return [`(up: ${up.stderr.trim()})`]
-    const broken =
-      sabotage?.script === undefined ? undefined : await byhand(["shell", ...cluster, "sh", "-ec", sabotage.script])
-    if (broken !== undefined && broken.exitCode !== 0)
-      return [`(script: ${broken.stderr.trim() || broken.stdout.trim()})`]
-    const { stdout, stderr } = await byhand(["doctor", ...cluster, "--json"])
-    const parsed = examined.safeParse(JSON.parse(stdout === "" ? "{}" : stdout))
-    return parsed.success ? [...new Set(parsed.data.findings.map(({ id }) => id))] : [`(doctor: ${stderr.trim()})`]
-  } finally {
-    await byhand(["down", ...cluster])
+    const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen })
+    if (answer.kind === "lessons")
+      return {
+        tests: answer.tests.filter(({ test }) => chosen.length === 0 || chosen.includes(test.slice(0, 2))),
+        errors: answer.errors,
+      }
+    return { tests: [], errors: ["The grader answered another question."] }
+  } catch (error) {
+    return { tests: [], errors: [String(error)] }
+  }
+}
+
+async function examine(grader: Grader, ids: readonly string[]): Promise<readonly Examination[]> {
+  try {
+    const answer = await grader.ask({ kind: "doctor", sabotages: ids })
+    return answer.kind === "doctor" ? answer.examined : []
+  } catch (error) {
+    return ids.map((sabotage) => ({ sabotage, findings: [], errors: [String(error)], seconds: 0 }))
   }
 }

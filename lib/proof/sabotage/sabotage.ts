@@ -20,6 +20,11 @@ export interface Sabotage {
   readonly blocks?: number
   /** The last lesson that is tried; all by default. What stands upon this one would only fail in the same way, and slowly. */
   readonly until?: number
+  /**
+   * Lines for the machine's shell that undo the script, for a sabotage that the doctor must find. With it, the cluster can
+   * be used for another sabotage: if the doctor still finds something afterwards, a new cluster is started instead.
+   */
+  readonly undo?: string
   /** Id of the finding that each failed test's card must show, or that `byhand doctor` must show where nothing fails. "none": it must say honestly that nothing known fits. */
   readonly finding: string
 }
@@ -50,3 +55,7 @@ export function listen(port: number, host = "127.0.0.1"): string {
   return `/run/byhand/node -e 'require("net").createServer().listen(${port}, "${host}")' >/dev/null 2>&1 &
 until ss -Htln sport = :${port} | grep -q .; do sleep 0.05; done`
 }
+
+/** Removes the objects named web and the events about them. */
+export const REMOVE_WEB = `kubectl delete pod,deployment,replicaset,service web --ignore-not-found --grace-period=1
+kubectl delete events --all`

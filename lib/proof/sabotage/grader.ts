@@ -1,0 +1,152 @@
+// A process that proves one sabotage after another, so that Node.js and vitest are loaded once for many of them.
+// main.ts starts it and sends it tasks (see tasks.ts). Each task has a machine, a cluster and a vitest worker of its own:
+// nothing but loaded code passes from one task to the next.
+import { performance } from "node:perf_hooks"
+import { join } from "node:path"
+import { startVitest, type Reporter, type TestModule } from "vitest/node"
+import { messageOf } from "../../base/errors.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { packageRoot, readSettings } from "../../base/settings.ts"
+import { examineCluster } from "../../cli/doctor.ts"
+import { Cluster } from "../../clusters/cluster.ts"
+import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../../clusters/equipment.ts"
+import { prepareMachine, startMachine } from "../../machines/start.ts"
+import type { Machine } from "../../machines/machine.ts"
+import { allLessons } from "../../curriculum/lessons.ts"
+import { Admission } from "../../report/admission.ts"
+import { documentOf } from "../../report/grade-document.ts"
+import { Preparation } from "../../report/preparation.ts"
+import { sabotageOf } from "./all.ts"
+import type { Sabotage } from "./sabotage.ts"
+import type { Answer, Examination, Task } from "./tasks.ts"
+
+process.on("message", (task: Task) => {
+  void (task.kind === "lessons" ? gradeLessons(task) : examineAll(task.sabotages)).then((answer: Answer) =>
+    process.send?.(answer),
+  )
+})
+process.once("disconnect", () => process.exit())
+
+async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
+  // The settings travel in the environment, as they do for `byhand grade`.
+  if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
+  else process.env["BYHAND_SABOTAGE"] = sabotage
+  const settings = readSettings()
+  let modules: readonly TestModule[] = []
+  const collector: Reporter = {
+    onTestRunEnd: (ended) => {
+      modules = ended
+    },
+  }
+  try {
+    const vitest = await startVitest(
+      "test",
+      allLessons()
+        .filter(({ number }) => lessons.length === 0 || lessons.includes(number))
+        .map(({ path }) => path),
+      {
+        root: packageRoot,
+        config: join(packageRoot, "vitest.config.ts"),
+        watch: false,
+        run: true,
+        configLoader: "runner",
+        reporters: [new Admission(settings), new Preparation(settings), collector],
+      },
+    )
+    await vitest.close()
+    const { lessons: graded, errors } = documentOf(modules, settings)
+    return {
+      kind: "lessons",
+      errors: [...errors, ...(modules.length === 0 ? ["No lesson was run."] : [])],
+      tests: graded.flatMap(({ id, tests }) =>
+        tests.map(({ title, verdict, reason, finding }) => ({
+          test: `${id} ${title}`,
+          verdict,
+          reason: reason ?? "",
+          finding: finding ?? "none",
+        })),
+      ),
+    }
+  } catch (error) {
+    return { kind: "lessons", tests: [], errors: [messageOf(error)] }
+  } finally {
+    process.exitCode = 0 // vitest sets it where a test fails; here that is what was asked for.
+  }
+}
+
+/**
+ * Examines clusters that are broken in one way each. A cluster is used again where the sabotage says how it is undone and
+ * the doctor then finds nothing: so what it finds next is due to the next sabotage.
+ */
+async function examineAll(ids: readonly string[]): Promise<Answer> {
+  delete process.env["BYHAND_SABOTAGE"]
+  const examined: Examination[] = []
+  let cluster: Machine | undefined
+  try {
+    for (const sabotage of ids.length === 0 ? [undefined] : ids.map(sabotageOf)) {
+      const began = performance.now()
+      const note = (findings: readonly string[], errors: readonly string[]) =>
+        examined.push({ sabotage: sabotage?.id, findings, errors, seconds: (performance.now() - began) / 1000 })
+      try {
+        if (cluster !== undefined && (sabotage?.component !== undefined || (await findingsOf(cluster)).length > 0)) {
+          await cluster.close()
+          cluster = undefined
+        }
+        cluster ??= await startCluster(sabotage)
+        if (sabotage?.script !== undefined) await runScript(cluster, sabotage.script)
+        note(await findingsOf(cluster), [])
+        if (sabotage?.undo !== undefined) await runScript(cluster, sabotage.undo)
+      } catch (error) {
+        note([], [messageOf(error)])
+      }
+      if (sabotage?.undo === undefined) {
+        await cluster?.close()
+        cluster = undefined
+      }
+    }
+  } finally {
+    await cluster?.close()
+  }
+  return { kind: "doctor", examined }
+}
+
+/** A whole cluster with a Node that is ready, as `byhand up` makes it; with components as the sabotage alters them. */
+async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
+  const settings = readSettings()
+  await prepareMachine(settings, silentProgress)
+  const { binds, images } = await equip(FIRST_LESSON_WITH_CONTAINERS, settings, silentProgress)
+  const { machine } = await startMachine({ name: "sabotage", binds, settings })
+  try {
+    const cluster = new Cluster({
+      machine,
+      images,
+      patience: settings.patience,
+      alter: (component) => sabotage?.component?.[component.name]?.(component) ?? component,
+    })
+    await cluster.up()
+    await runScript(
+      machine,
+      `for i in $(seq ${Math.ceil((2 * settings.patience) / 100)}); do
+  kubectl get nodes --no-headers 2>/dev/null | grep -q ' Ready' && exit 0
+  sleep 0.1
+done
+echo 'The Node was not ready in time.'
+exit 1`,
+    )
+    return machine
+  } catch (error) {
+    await machine.close()
+    throw error
+  }
+}
+
+async function runScript(machine: Machine, script: string): Promise<void> {
+  const { exitCode, stdout, stderr } = await machine.run(["sh", "-ec", script])
+  if (exitCode !== 0) throw new Error(`A script ended with status ${exitCode}: ${stderr.trim() || stdout.trim()}`)
+}
+
+/** What `byhand doctor` says of a cluster: the findings' ids, or the components that are not well without one. */
+async function findingsOf(machine: Machine): Promise<string[]> {
+  const { findings, unwell } = await examineCluster({ name: "sabotage", machine }, readSettings())
+  return [...new Set([...findings.map(({ id }) => id), ...unwell.map(({ name }) => `(${name} is not well)`)])]
+}
