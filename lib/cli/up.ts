@@ -17,7 +17,6 @@ import { identify, isAlive } from "../machines/identity.ts"
 import { choosePrivilege } from "../machines/privilege.ts"
 import { chooseKind, prepareMachine, startMachine } from "../machines/start.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
-import type { Interference } from "../curriculum/interference.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { quote } from "../base/shell.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
@@ -34,16 +33,10 @@ class RelayError extends RemediedError {}
 /** Milliseconds since the command was typed at which something was there. */
 type Milestones = Record<string, number>
 
-/**
- * Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted.
- * @param interference breaks the components on purpose; its scripts do not run here
- */
-export async function up(
-  options: CommonOptions & { readonly empty?: boolean },
-  interference?: Interference,
-): Promise<Outcome> {
+/** Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted. */
+export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
   const settings = settingsOf(options)
-  if (settings.sabotage !== undefined && interference === undefined)
+  if (settings.sabotage !== undefined)
     throw new UsageError(
       "BYHAND_SABOTAGE is set, but byhand up does not break clusters: only the lessons do.",
       "Unset it, or use it with: npx byhand grade",
@@ -86,7 +79,6 @@ export async function up(
         images: equipment.images,
         patience: settings.patience,
         explain: async (failure) => (await explain(started.machine, cluster.known(), failure)).finding,
-        alter: interference?.alter.bind(interference),
       })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }

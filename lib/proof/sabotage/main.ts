@@ -10,7 +10,15 @@ import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
 import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
-import { isForDoctor, proveByDoctor, proveByLessons, unbroken, unknownTests, type Proof } from "./prove.ts"
+import {
+  allTests,
+  isForDoctor,
+  proveByDoctor,
+  proveByLessons,
+  proveUnbroken,
+  unknownTests,
+  type Proof,
+} from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
 
 /** Graders for each core: most of the time they wait for what does not come. */
@@ -129,8 +137,7 @@ async function tryWith(
 ): Promise<boolean> {
   const [first] = graders
   if (first === undefined) throw new RangeError("There is no grader.")
-  const healthy = await unbroken(first)
-  for (const mistake of healthy.mistakes) process.stdout.write(`unbroken: ${mistake}\n`)
+  const tests = allTests()
   const proofs = new Map<Sabotage, Proof>()
   const tell = (proof: Proof) => {
     proofs.set(proof.sabotage, proof)
@@ -144,20 +151,27 @@ async function tryWith(
     const [sabotage] = group
     if (sabotage === undefined) return
     if (isForDoctor(sabotage)) (await proveByDoctor(grader, group)).forEach(tell)
-    else tell(await proveByLessons(grader, sabotage, healthy.tests, isWhole))
+    else tell(await proveByLessons(grader, sabotage, tests, isWhole))
   }
-  const mistyped = chosen.filter((sabotage) => unknownTests(sabotage, healthy.tests).length > 0)
+  const mistyped = chosen.filter((sabotage) => unknownTests(sabotage, tests).length > 0)
   for (const sabotage of mistyped)
     tell({
       sabotage,
       verdicts: new Map(),
-      mistakes: unknownTests(sabotage, healthy.tests).map((name) => `there is no test ${name} …`),
+      mistakes: unknownTests(sabotage, tests).map((name) => `there is no test ${name} …`),
       seconds: 0,
     })
-  const queue = groupsOf(chosen.filter((sabotage) => !mistyped.includes(sabotage)))
+  const unbroken: string[] = []
+  const tryUnbroken = async (grader: Grader): Promise<void> => {
+    unbroken.push(...(await proveUnbroken(grader)))
+    process.stdout.write(`${unbroken.length === 0 ? "✓" : "✗"} nothing is broken\n`)
+    for (const mistake of unbroken) process.stdout.write(`unbroken: ${mistake}\n`)
+  }
+  const groups = groupsOf(chosen.filter((sabotage) => !mistyped.includes(sabotage)))
+  const queue = [tryUnbroken, ...groups.map((group) => (grader: Grader) => tryTogether(grader, group))]
   await Promise.all(
     graders.map(async (grader) => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await tryTogether(grader, next)
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next(grader)
     }),
   )
   // Several at a time may have disturbed each other: what went wrong then must go right alone.
@@ -166,18 +180,18 @@ async function tryWith(
   for (const sabotage of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage])
 
   const all = chosen.flatMap((sabotage) => proofs.get(sabotage) ?? [])
-  process.stdout.write(`\n${matrix(healthy.tests, all)}`)
+  process.stdout.write(`\n${matrix(tests, all)}`)
   const isAll = chosen.length === sabotages.length
   // Where a part runs, the predictions count: each is proved where its sabotage runs.
-  const unfailed = healthy.tests.filter((test) =>
+  const unfailed = tests.filter((test) =>
     isAll
       ? !all.some(({ verdicts }) => verdicts.get(test) === "failed")
       : !sabotages.some(({ fails }) => fails.some((name) => test.startsWith(name))),
   )
   for (const test of unfailed) process.stdout.write(`No sabotage can fail this test: ${test}\n`)
   const failed =
-    all.filter(({ mistakes }) => mistakes.length > 0).length + (healthy.mistakes.length > 0 ? 1 : 0) + unfailed.length
-  const count = all.length + 1 + (isAll ? healthy.tests.length : unfailed.length)
+    all.filter(({ mistakes }) => mistakes.length > 0).length + (unbroken.length > 0 ? 1 : 0) + unfailed.length
+  const count = all.length + 1 + (isAll ? tests.length : unfailed.length)
   process.stdout.write(`\n${count - failed} passed, ${failed} failed, ${left} skipped\n`)
   return failed === 0
 }

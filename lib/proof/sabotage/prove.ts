@@ -1,3 +1,4 @@
+import { allLessons } from "../../curriculum/lessons.ts"
 import { reference } from "../../curriculum/transcript/steps.ts"
 import type { Grader } from "./graders.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -18,21 +19,28 @@ export function isForDoctor({ fails }: Sabotage): boolean {
   return fails.length === 0
 }
 
-/** What comes of a cluster in which nothing is broken: every test passes, and the doctor finds nothing. */
-export async function unbroken(grader: Grader): Promise<{ tests: string[]; mistakes: string[] }> {
+/** The names of all tests: "03 a ConfigMap that …". */
+export function allTests(): string[] {
+  return allLessons().flatMap(({ number, tests }) => tests.map((title) => `${number} ${title}`))
+}
+
+/**
+ * What comes of a cluster in which nothing is broken: every test passes, and the doctor finds nothing.
+ * @returns what came out otherwise
+ */
+export async function proveUnbroken(grader: Grader): Promise<string[]> {
   const { tests, errors } = await lessons(grader, undefined, [])
   const [examination] = await examine(grader, [])
-  return {
-    tests: tests.map(({ test }) => test),
-    mistakes: [
-      ...errors,
-      ...tests
-        .filter(({ verdict }) => verdict !== "passed")
-        .map(({ test, verdict, reason }) => `${test}: ${verdict}, ${reason}`),
-      ...(examination?.errors ?? ["the doctor did not answer"]),
-      ...(examination?.findings ?? []).map((id) => `byhand doctor finds ${id} where nothing is broken`),
-    ],
-  }
+  const missing = allTests().filter((name) => !tests.some(({ test }) => test === name))
+  return [
+    ...errors,
+    ...missing.map((name) => `${name}: was not run`),
+    ...tests
+      .filter(({ verdict }) => verdict !== "passed")
+      .map(({ test, verdict, reason }) => `${test}: ${verdict}, ${reason}`),
+    ...(examination?.errors ?? ["the doctor did not answer"]),
+    ...(examination?.findings ?? []).map((id) => `byhand doctor finds ${id} where nothing is broken`),
+  ]
 }
 
 /** The beginnings of titles in a sabotage that no test has. */
