@@ -10,6 +10,7 @@ import { Preparation } from "./lib/report/preparation.ts"
 import { TypedLines } from "./lib/report/typed-lines.ts"
 import { sabotageOf } from "./lib/proof/sabotage/all.ts"
 import { readSettings, type Settings } from "./lib/base/settings.ts"
+import { checkExcept } from "./lib/curriculum/except.ts"
 import { readFolder } from "./lib/subjects/folder.ts"
 
 const settings = await admittedSettings()
@@ -18,6 +19,7 @@ async function admittedSettings(): Promise<Settings> {
   try {
     const found = readSettings()
     // What nobody serves or knows is refused before anything starts.
+    checkExcept(found.except)
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
     if (found.subject !== undefined) await readFolder(found.subject)

@@ -13,7 +13,7 @@ import { Cluster, PORTS } from "../dist/clusters/cluster.js"
 import { equip } from "../dist/clusters/equipment.js"
 import { httpGet } from "../dist/clients/http-get.js"
 import { findEngine } from "../dist/machines/container/engine.js"
-import { prepareMachine, startMachine } from "../dist/machines/start.js"
+import { providerOf } from "../dist/machines/providers.js"
 import { terminalProgress } from "../dist/base/progress-terminal.js"
 import { packageRoot, readSettings } from "../dist/base/settings.js"
 import { startEngine } from "../dist/proof/testing/engine.js"
@@ -67,7 +67,7 @@ async function engineForContainers() {
       ? await startEngine(settings, terminalProgress())
       : { environment: {}, [Symbol.asyncDispose]: async () => {} }
   Object.assign(process.env, own.environment)
-  await prepareMachine({ ...settings, machine: "container" }, terminalProgress())
+  await providerOf("container", settings).prepare(terminalProgress())
   if (process.stderr.isTTY) process.stderr.write(`containers: ${(await findEngine()).description}\n`)
   return own
 }
@@ -107,11 +107,7 @@ async function runByHand() {
 /** The lessons' order, one after another, with the runtime prepared ahead. */
 async function runCluster(kind, table) {
   const before = performance.now()
-  const { machine } = await startMachine({
-    name: "bench",
-    binds: equipment.binds,
-    settings: { ...settings, machine: kind },
-  })
+  const { machine } = await providerOf(kind, settings).start({ name: "bench", binds: equipment.binds })
   let last = performance.now()
   const zero = last
   note(table, "machine", (zero - before) / 1000)

@@ -103,7 +103,7 @@ const room = vitestTest.extend("classroom", { scope: "worker" }, async ({}, { on
 async function open(): Promise<Classroom> {
   const preparation = inject("preparation")
   if ("failed" in preparation) throw new Error(preparation.failed)
-  return Classroom.open(preparation.equipment, settings)
+  return Classroom.open(preparation.equipment, { ...settings, machine: preparation.machine })
 }
 
 /** The lesson in which the machine was not to be had, or not to be trusted, any more: whatever comes later is blocked by it. */

@@ -6,7 +6,7 @@ import { basename, join } from "node:path"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { inspect } from "./inspect.ts"
-import { leashed } from "./leash.ts"
+import { dependentCommand } from "../base/dependent-command.ts"
 import type { Answer, Order, Source } from "./source.ts"
 import { knownVersions, type GroupName, type ToolName } from "./versions.ts"
 
@@ -116,7 +116,7 @@ async function build(
   const options = { ...place, reject: false, lines: true } satisfies Options
 
   const time = await order.progress.task(`Fetching the Go modules of ${title}`, async (report) => {
-    const fetching = leashed(
+    const fetching = dependentCommand(
       [
         "go",
         "list",
@@ -139,14 +139,14 @@ async function build(
     .join("")
   const flags = ["-trimpath", "-ldflags", `-s -w${stamp}`]
   const built = await order.progress.task(`Building ${title} from Go modules`, async (report) => {
-    const stale = await leashed(
+    const stale = await dependentCommand(
       ["go", "list", "-deps", ...flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ...packages],
       options,
     )
     if (stale.failed) return stale
     const waiting = new Set(stale.stdout)
     const total = waiting.size
-    const building = leashed(["go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
+    const building = dependentCommand(["go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
     for await (const line of building.iterable({ from: "stderr" }))
       if (waiting.delete(line)) report(total - waiting.size, total, "packages")
     return building

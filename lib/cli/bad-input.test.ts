@@ -148,7 +148,7 @@ const OF_BYHAND: readonly Try[] = [
   [
     "up --machine sandbox",
     { PRIVILEGE: "privileged" },
-    /^BYHAND_PRIVILEGE=privileged is for containers\. Set BYHAND_MACHINE=container too, or unset it\.$/,
+    /^BYHAND_PRIVILEGE=privileged works with containers only\. Set BYHAND_MACHINE=container too, or unset BYHAND_PRIVILEGE\.$/,
   ],
   ["up --machine container", { PRIVILEGE: "sudo" }, /^BYHAND_PRIVILEGE=sudo is for a sandbox: .* Unset it\.$/],
   ["up", { RUN: "../x" }, /^BYHAND_RUN=\.\.\/x must be the name of a folder in BYHAND_RUNS\. /],
@@ -217,7 +217,7 @@ const OF_BYHAND: readonly Try[] = [
   [
     "up",
     { RUNS: `/tmp/${"x".repeat(90)}` },
-    /^BYHAND_RUNS=\/tmp\/x+ is too long: .* Choose a folder of up to \d\d bytes\.$/,
+    /^BYHAND_RUNS=\/tmp\/x+ is too long: .* Choose a folder whose path has at most \d\d bytes\.$/,
   ],
   ["up", { RUNS: `/tmp/${"ö".repeat(40)}` }, /^BYHAND_RUNS=\/tmp\/ö+ is too long: /],
   ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not hold a comma: /],
@@ -256,7 +256,7 @@ const OF_A_USER: readonly Try[] = [
     { RUNS: `${HERE}/fixed` },
     /\/fixed, where runs should be, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/,
   ],
-  ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this is not root\. /],
+  ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this user is not root\. /],
 ]
 
 /** Each takes a second: the ways that words and settings take, once. */

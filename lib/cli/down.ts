@@ -1,15 +1,41 @@
 import { readFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
+import { RemediedError } from "../base/errors.ts"
 import { isAlive } from "../machines/identity.ts"
 import { nameOf, settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { relayOf, theRun } from "./runs.ts"
 
-/** Ends a cluster; returns when nothing of it is left. @throws UsageError where there is none of that name */
+/** How long the relay may take to end after its machine (milliseconds), and how often it is looked at. */
+const TIME_TO_END = 10_000
+const POLL_INTERVAL = 10
+
+/** The relay still runs although its machine has ended. */
+class RelayStillRunsError extends RemediedError {}
+
+/**
+ * Ends a cluster. Returns when nothing of it is left.
+ * @throws UsageError where no cluster of this name is up, RelayStillRunsError where its relay does not end
+ */
 export async function down(options: CommonOptions): Promise<Outcome> {
   const name = nameOf(options)
   const { machine, folder } = await theRun(settingsOf(options), name)
-  const relay = await readFile(relayOf(folder), "utf8").catch(() => undefined) // An empty machine has none.
+  const relay = await readFile(relayOf(folder), "utf8").catch(() => "") // An empty machine has no relay.
   await machine.close()
-  while (relay !== undefined && isAlive(relay)) await sleep(10)
+  await relayEnded(relay)
   return { text: `${name} is down; nothing of it is left.\n`, data: { name, down: true } }
+}
+
+/** The relay ends by itself when its machine ends. One that is stopped or hangs does not. @param identity empty where there is none */
+async function relayEnded(identity: string): Promise<void> {
+  const deadline = performance.now() + TIME_TO_END
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) {
+      const pid = identity.split(" ")[0]
+      throw new RelayStillRunsError(
+        `The machine has ended, but its relay, process ${pid}, still runs after ${TIME_TO_END / 1000} s.`,
+        `End it with: kill -9 ${pid}`,
+      )
+    }
+    await sleep(POLL_INTERVAL)
+  }
 }

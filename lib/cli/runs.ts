@@ -6,7 +6,8 @@ import { PORTS } from "../clusters/cluster.ts"
 import { TOKENS_FILE } from "../components/apiserver.ts"
 import { UsageError } from "../base/errors.ts"
 import type { Machine } from "../machines/machine.ts"
-import { attachMachine } from "../machines/attach.ts"
+import type { Attached } from "../machines/provider.ts"
+import { attachMachine } from "../machines/providers.ts"
 import { pki } from "../pki/pki.ts"
 import type { Settings } from "../base/settings.ts"
 import { typed } from "./options.ts"
@@ -33,6 +34,7 @@ export interface Run {
   readonly name: string
   readonly machine: Machine
   readonly folder: string
+  readonly enter: Attached["enter"]
   readonly since: Date
 }
 

@@ -1,4 +1,3 @@
-import { enter } from "../machines/enter.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 import { theRun } from "./runs.ts"
 
@@ -7,12 +6,8 @@ import { theRun } from "./runs.ts"
  * @returns its exit status
  */
 export async function shell(words: readonly string[], options: CommonOptions): Promise<number> {
-  const { machine, folder } = await theRun(settingsOf(options), nameOf(options))
+  const { enter } = await theRun(settingsOf(options), nameOf(options))
   const ignore = () => undefined
   process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for what runs in there.
-  return enter(
-    machine,
-    folder,
-    words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"],
-  )
+  return enter(words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"])
 }

@@ -10,12 +10,12 @@ import { Cluster, PORTS } from "../clusters/cluster.ts"
 import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
 import { explain } from "../diagnosis/explain.ts"
 import { httpGet } from "../clients/http-get.ts"
+import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { RemediedError, UsageError } from "../base/errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify, isAlive } from "../machines/identity.ts"
-import { choosePrivilege } from "../machines/privilege.ts"
-import { chooseKind, prepareMachine, startMachine } from "../machines/start.ts"
+import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { quote } from "../base/shell.ts"
@@ -51,6 +51,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
     )
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
+  checkExcept(settings.except)
   await admit(settings, idOf(name))
   makeRunsDir(settings)
   // What is left of one that lost its power is moved away; the next machine to start removes it.
@@ -61,16 +62,17 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
     milliseconds[milestone] = Math.round(performance.now())
   }
   const progress = terminalProgress()
-  await prepareMachine(settings, progress)
-  const withContainers =
-    (await chooseKind(settings)) === "container" || (await choosePrivilege(settings.privilege)) !== "user"
+  const provider = await chooseProvider(settings)
+  await provider.prepare(progress)
+  const availability = await provider.available()
+  const withContainers = !availability.isAvailable || availability.lacks === undefined
   const equipment = await equip(
     withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1,
     settings,
     progress,
   )
   reached("equipped")
-  const started = await startMachine({ name, id: idOf(name), binds: equipment.binds, settings })
+  const started = await provider.start({ name, id: idOf(name), binds: equipment.binds })
   reached("machine")
   try {
     if (options.empty !== true) {

@@ -5,11 +5,12 @@ import { watch as watchFolder } from "node:fs"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { equip } from "../clusters/equipment.ts"
+import { checkExcept } from "../curriculum/except.ts"
 import { admit } from "../machines/admission.ts"
 import { messageOf } from "../base/errors.ts"
 import { allLessons } from "../curriculum/lessons.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
-import { prepareMachine, startMachine } from "../machines/start.ts"
+import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot } from "../base/settings.ts"
 import { readFolder, type Folder } from "../subjects/folder.ts"
@@ -26,13 +27,15 @@ const INTERRUPTED = 130
 export async function watch(given: string, options: CommonOptions): Promise<number> {
   const settings = settingsOf(options)
   const id = `watch-${randomBytes(3).toString("hex")}`
+  checkExcept(settings.except)
   await admit(settings, id)
   let folder = await readFolder(resolve(given))
   const lessons = allLessons().map(({ number }) => number)
   const progress = terminalProgress()
-  await prepareMachine(settings, progress)
+  const provider = await chooseProvider(settings)
+  await provider.prepare(progress)
   const { binds } = await equip(Number(lessons.at(-1)), settings, progress)
-  const { machine } = await startMachine({ name: "byhand", id, binds, settings, limits: LIMITS_OF_SCRIPTS })
+  const { machine } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
   const interrupted = once(process, "SIGINT")
 
   const loop = async (): Promise<never> => {

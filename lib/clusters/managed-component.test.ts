@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { apiserver } from "../components/apiserver.ts"
 import { argvOf, type Component } from "../components/component.ts"
 import { etcd } from "../components/etcd.ts"
-import type { AgentMachine } from "../machines/agent-machine.ts"
+import type { Machine } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
 import { equipment, workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { Cluster } from "./cluster.ts"
@@ -13,7 +13,7 @@ import type { Known } from "./known.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
 let place: Workplace
-let machine: AgentMachine
+let machine: Machine
 let cluster: Cluster
 let surroundings: Surroundings
 const { binds } = await equipment(2)

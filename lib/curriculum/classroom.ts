@@ -18,9 +18,8 @@ import { etcdctlEnvironment, etcdTls, readTls } from "../components/discovery/et
 import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { cniFolder, configOf, containerdSocket } from "../components/discovery/readiness.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
-import { attachMachine } from "../machines/attach.ts"
 import { LIMITS_OF_SCRIPTS, type Limits } from "../machines/limits.ts"
-import { startMachine } from "../machines/start.ts"
+import { attachMachine, chooseProvider } from "../machines/providers.ts"
 import { explain, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
@@ -220,7 +219,10 @@ async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ m
   const limits: Limits =
     settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }
   if (settings.run === undefined)
-    return { machine: (await startMachine({ name: "byhand", binds, settings, limits })).machine, isKept: false }
+    return {
+      machine: (await (await chooseProvider(settings)).start({ name: "byhand", binds, limits })).machine,
+      isKept: false,
+    }
   const found = await attachMachine(settings, settings.run)
   if (found === undefined)
     throw new UsageError(`BYHAND_RUN=${settings.run} is no machine that runs.`, "Unset it for a new one.")

@@ -1,8 +1,8 @@
 import { mkdir, rename } from "node:fs/promises"
 import { join } from "node:path"
-import { leashed } from "../binaries/leash.ts"
+import { dependentCommand } from "../base/dependent-command.ts"
 import { RemediedError } from "../base/errors.ts"
-import { choosePrivilege } from "../machines/privilege.ts"
+import { choosePrivilege } from "../base/privilege.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import type { Recipe } from "./recipes.ts"
 
@@ -33,7 +33,7 @@ export async function assemble(
   const root = join(work, "root")
   await mkdir(root)
   await recipe.layOut(root)
-  const made = await leashed(
+  const made = await dependentCommand(
     [
       ...isolate[await choosePrivilege(settings.privilege)],
       "--net",

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises"
 import { z } from "zod"
-import { leashed } from "../binaries/leash.ts"
+import { dependentCommand } from "../base/dependent-command.ts"
 import { RemediedError } from "../base/errors.ts"
 import type { Report } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
@@ -29,7 +29,7 @@ export async function pull(
 ): Promise<string> {
   const source = addressOf(reference, settings.mirror)
   const flags = ["--platform", platform, ...(settings.mirror?.startsWith("http:") ? ["--insecure"] : [])]
-  const asked = await leashed([crane, "manifest", source, ...flags], { reject: false, timeout: firstAnswer })
+  const asked = await dependentCommand([crane, "manifest", source, ...flags], { reject: false, timeout: firstAnswer })
   if (asked.failed) {
     throw new PullError(
       `${source} cannot be pulled: ${asked.timedOut ? `no answer within ${firstAnswer / 1000} s` : complaint(asked.stderr)}.`,
@@ -38,7 +38,7 @@ export async function pull(
   }
   const total = sizeOf(asked.stdout)
 
-  const pulling = leashed([crane, "pull", source, archive, ...flags], { reject: false })
+  const pulling = dependentCommand([crane, "pull", source, archive, ...flags], { reject: false })
   let done = 0
   let grown = Date.now()
   const watch = setInterval(() => {

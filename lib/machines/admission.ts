@@ -1,18 +1,14 @@
 import { accessSync, constants, mkdirSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { checkNamedFolder } from "../binaries/folder.ts"
 import { releaseFor } from "../binaries/versions.ts"
 import { messageOf, problemOf, UsageError } from "../base/errors.ts"
-import { checkExcept } from "../curriculum/except.ts"
-import { choosePrivilege, PrivilegeError } from "./privilege.ts"
-import { socketOf } from "./sandbox.ts"
+import { choosePrivilege, PrivilegeError } from "../base/privilege.ts"
+import { checkSocketLength } from "./socket.ts"
 import type { Settings } from "../base/settings.ts"
 
 /** Elsewhere machines are containers, and nothing of theirs runs on this host. */
 const isLinux = process.platform === "linux"
-
-/** What the kernel has room for in a socket's address, in bytes (man 7 unix), without the 0 at its end. */
-const LONGEST_SOCKET = 107
 
 /** A folder that a run writes to. */
 interface Place {
@@ -29,7 +25,6 @@ interface Place {
  */
 export async function admit(settings: Settings, run: string): Promise<void> {
   releaseFor(settings.kubernetes)
-  checkExcept(settings.except)
   if (isLinux) checkRunsDir(settings.runsDir, run)
   await checkPrivilege(settings)
   const cache = cacheOf(settings)
@@ -59,13 +54,7 @@ function checkRunsDir(runsDir: string, run: string): void {
       "Choose another folder.",
     )
   }
-  const socket = socketOf(join(runsDir, run))
-  if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return
-  const rest = LONGEST_SOCKET - (Buffer.byteLength(socket) - Buffer.byteLength(runsDir))
-  throw new UsageError(
-    `BYHAND_RUNS=${runsDir} is too long: a machine's socket lies in it, whose path the kernel limits.`,
-    `Choose a folder of up to ${rest} bytes.`,
-  )
+  checkSocketLength(runsDir, run)
 }
 
 async function checkPrivilege({ machine, privilege, image }: Settings): Promise<void> {

@@ -4,8 +4,10 @@ import { text } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { useEngine, type OwnEngine } from "../proof/testing/engine.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { CommandTimeoutError, MachineError, type AgentMachine } from "./agent-machine.ts"
-import { startMachine, type Kind } from "./start.ts"
+import { CommandTimeoutError, MachineError } from "./agent-machine.ts"
+import type { Machine } from "./machine.ts"
+import type { Kind } from "./provider.ts"
+import { providerOf } from "./providers.ts"
 
 const isRoot = process.getuid?.() === 0
 const kinds: readonly Kind[] = isRoot ? ["sandbox", "container"] : ["sandbox"] // An engine of our own needs root.
@@ -18,8 +20,8 @@ afterAll(() => engine?.[Symbol.asyncDispose]())
 
 describe.each(kinds)("a %s", (kind) => {
   let place: Workplace
-  let machine: AgentMachine
-  const start = async () => (await startMachine({ name: place.name, binds: [], settings: place.settings })).machine
+  let machine: Machine
+  const start = async () => (await providerOf(kind, place.settings).start({ name: place.name, binds: [] })).machine
   beforeAll(async () => {
     place = await workplace({ BYHAND_MACHINE: kind })
     machine = await start()

@@ -18,7 +18,7 @@ bind_read_only() { # SOURCE TARGET
 mkdir -p "$root"
 mount --bind "$root" "$root"
 cd "$root"
-mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent run/byhand/door tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
+mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent run/byhand/socket tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
 chmod 1777 tmp var/tmp
 chmod 700 root
 if [ "$mode" = root ]; then
@@ -121,8 +121,8 @@ fi
 : >run/byhand/node
 bind_read_only "$node" run/byhand/node
 bind_read_only "$agent" run/byhand/agent
-mkdir -p "$run/door"
-mount --bind "$run/door" run/byhand/door
+mkdir -p "$run/socket"
+mount --bind "$run/socket" run/byhand/socket
 while IFS='	' read -r source target; do
   : >"$root$target"
   bind_read_only "$source" "$root$target"
@@ -146,5 +146,5 @@ EOF
 
 # The agent starts from an empty environment: the host's own has no say in here.
 env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/door/agent.sock "$owner" &
+  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/socket/agent.sock "$owner" &
 wait $!

@@ -12,8 +12,8 @@ import { waysOut, type Host, type WayOut } from "../proof/testing/ways-out.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
 import type { Machine } from "./machine.ts"
 import type { Limits } from "./limits.ts"
-import { startMachine, type Kind } from "./start.ts"
-import type { Started } from "./started.ts"
+import type { Kind, Started } from "./provider.ts"
+import { providerOf } from "./providers.ts"
 
 const isRoot = process.getuid?.() === 0
 const hasV2 = existsSync("/sys/fs/cgroup/cgroup.controllers")
@@ -89,10 +89,9 @@ async function look() {
 const SMALL = { memory: 256 * MIB, processes: 100, disk: 32 * MIB } as const satisfies Limits
 
 async function start(limits: Limits, machine: Kind = "sandbox"): Promise<Started> {
-  return startMachine({
+  return providerOf(machine, place.settings).start({
     name: place.name,
     binds: [{ source: host.given, target: "/usr/local/bin/given" }],
-    settings: { ...place.settings, machine },
     limits,
   })
 }

@@ -1,5 +1,5 @@
 import { execa } from "execa"
-import type { Privilege } from "./privilege.ts"
+import type { Privilege } from "../base/privilege.ts"
 
 /** Whether something works, and what was complained of where not. */
 export interface Trial {

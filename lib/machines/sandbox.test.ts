@@ -10,7 +10,7 @@ import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { Census } from "../proof/testing/census.ts"
 import { equipment, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { attachMachine } from "./attach.ts"
+import { attachMachine } from "./providers.ts"
 import { MachineStartError } from "./run-folder.ts"
 import { startSandbox } from "./sandbox.ts"
 
@@ -247,7 +247,7 @@ describe("nothing is left on the host", () => {
     const supervisor = Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
     process.kill(supervisor, "SIGSTOP")
     const end = expect(attached?.machine.close()).rejects.toThrow(
-      /was killed before it had removed .* The next machine to start does\./,
+      /was killed before it had removed .* The next machine that starts removes it\./,
     )
     await sleep(200)
     process.kill(supervisor, "SIGKILL")

@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { UsageError } from "../base/errors.ts"
-import { packageRoot } from "../base/settings.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
 import { AgentMachine } from "./agent-machine.ts"
 import { lineOf, ORDINARY_LIMITS, overAfter } from "./limits.ts"
-import { choosePrivilege, type Privilege } from "./privilege.ts"
+import { choosePrivilege, type Privilege } from "../base/privilege.ts"
 import { MachineStartError, makeRunFolder } from "./run-folder.ts"
-import { ADDRESS, type MachineOptions, type Started } from "./started.ts"
+import { ADDRESS, type MachineOptions, type Started } from "./provider.ts"
+import { checkSocketLength, socketOf } from "./socket.ts"
 import { supervise } from "./supervised.ts"
 
 /** A sandbox that has started. */
@@ -23,11 +23,6 @@ export const scriptsFolder = join(packageRoot, "lib", "machines")
 /** What a machine in a user namespace lacks. */
 export const NEEDS_ROOT = "needs root"
 
-/** The socket of the agent in a run's machine. */
-export function socketOf(folder: string): string {
-  return join(folder, "door", "agent.sock")
-}
-
 /**
  * Starts a machine made of Linux namespaces (man 7 namespaces): nothing of the host is changed, and its end is the end
  * of everything in it. A supervisor beside it notices when this process dies and cleans up.
@@ -39,16 +34,10 @@ export async function startSandbox({
   settings,
   id = `${name}-${randomBytes(3).toString("hex")}`,
   limits: given,
-}: MachineOptions): Promise<Sandbox> {
+}: MachineOptions & { readonly settings: Settings }): Promise<Sandbox> {
   checkIsBuilt(join(agentFolder, "agent.mjs"), join(scriptsFolder, "agent", "agent.mts"))
   const privilege = await choosePrivilege(settings.privilege)
-  const socketPath = socketOf(join(settings.runsDir, id))
-  if (socketPath.length > 107) {
-    throw new UsageError(
-      `BYHAND_RUNS=${settings.runsDir} is too long: the machine's socket ${socketPath} must stay below 108 characters.`,
-      "Choose a shorter folder.",
-    )
-  }
+  checkSocketLength(settings.runsDir, id)
   const mode = privilege === "user" ? "user" : "root"
   const limits = { ...ORDINARY_LIMITS, ...given }
   const { folder, logs } = await makeRunFolder(settings, id, {
@@ -85,7 +74,7 @@ export async function startSandbox({
     name,
     address: ADDRESS,
     lacks: privilege === "user" ? NEEDS_ROOT : undefined,
-    dial: () => connect(socketPath),
+    dial: () => connect(socketOf(folder)),
     end,
     whyEnded,
   })

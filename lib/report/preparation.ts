@@ -1,7 +1,7 @@
 import type { Reporter, TestSpecification } from "vitest/node"
 import { equip } from "../clusters/equipment.ts"
 import { messageOf } from "../base/errors.ts"
-import { prepareMachine } from "../machines/start.ts"
+import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
 
@@ -25,12 +25,12 @@ export class Preparation implements Reporter {
         ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId)))
         : Number.MAX_SAFE_INTEGER
     const progress = terminalProgress()
-    const preparation = await prepareMachine(this.#settings, progress)
-      .then(() => equip(last, this.#settings, progress))
-      .then(
-        (equipment) => ({ equipment }),
-        (error: unknown) => ({ failed: messageOf(error) }),
-      )
+    const prepare = async () => {
+      const provider = await chooseProvider(this.#settings)
+      await provider.prepare(progress)
+      return { equipment: await equip(last, this.#settings, progress), machine: provider.kind }
+    }
+    const preparation = await prepare().catch((error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)
   }
 }

@@ -1,6 +1,7 @@
 import type { TestCase } from "vitest/node"
 import type { Equipment } from "../clusters/equipment.ts"
 import { isExcepted } from "../curriculum/except.ts"
+import type { Kind } from "../machines/provider.ts"
 import type { Settings } from "../base/settings.ts"
 import type { Card } from "./card.ts"
 
@@ -14,8 +15,8 @@ declare module "vitest" {
     card?: Card
   }
   interface ProvidedContext {
-    /** What the lessons' machine is given, or why it cannot be had. */
-    preparation: { equipment: Equipment } | { failed: string }
+    /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */
+    preparation: { equipment: Equipment; machine: Kind } | { failed: string }
   }
 }
 

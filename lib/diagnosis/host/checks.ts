@@ -10,8 +10,8 @@ import { refusedBy } from "../../machines/container/capabilities.ts"
 import type { Engine } from "../../machines/container/engine.ts"
 import { has, imageOf } from "../../machines/container/image.ts"
 import { tried, triedWithin, type Trial } from "../../machines/namespaces.ts"
-import type { Privilege } from "../../machines/privilege.ts"
-import type { Kind } from "../../machines/start.ts"
+import type { Privilege } from "../../base/privilege.ts"
+import type { Kind } from "../../machines/provider.ts"
 import type { Settings } from "../../base/settings.ts"
 
 /** Where a check looks. */

@@ -1,7 +1,8 @@
 import { messageOf } from "../../base/errors.ts"
 import { findEngine } from "../../machines/container/engine.ts"
-import { chooseKind, type Kind } from "../../machines/start.ts"
-import { choosePrivilege, type Privilege } from "../../machines/privilege.ts"
+import type { Kind } from "../../machines/provider.ts"
+import { chooseProvider } from "../../machines/providers.ts"
+import { choosePrivilege, type Privilege } from "../../base/privilege.ts"
 import type { Settings } from "../../base/settings.ts"
 import { ALL_LESSONS, checks, WITHOUT_ROOT, type Check } from "./checks.ts"
 
@@ -34,7 +35,10 @@ export async function examine(settings: Settings): Promise<Examination> {
   const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // What is asked for is not to be had.
   const engine = findEngine()
   engine.catch(() => undefined) // Whoever asks for it is told.
-  const kind = await chooseKind(settings).catch((): Kind => "sandbox") // Neither is to be had: what a sandbox lacks is told.
+  const kind = await chooseProvider(settings).then(
+    (provider) => provider.kind,
+    (): Kind => "sandbox", // Neither kind is available: tell what a sandbox lacks.
+  )
   const host = { settings, privilege, engine }
   const examined = await Promise.all(
     checks

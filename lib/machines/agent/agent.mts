@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises"
 import { PassThrough } from "node:stream"
 import { Channel, frameReader, writeFrame, type Reply, type Request } from "./frames.mts"
 
-const [socketPath = "/run/byhand/door/agent.sock", owner = ""] = process.argv.slice(2)
+const [socketPath = "/run/byhand/socket/agent.sock", owner = ""] = process.argv.slice(2)
 
 function reply(socket: Socket, message: Reply): void {
   if (socket.writable) writeFrame(socket, Channel.control, JSON.stringify(message))

@@ -13,14 +13,14 @@ import { useEngine, type OwnEngine } from "../../proof/testing/engine.ts"
 import type { Census } from "../../proof/testing/census.ts"
 import { equipment, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
-import { attachMachine } from "../attach.ts"
+import { attachMachine } from "../providers.ts"
 import { CAPABILITIES } from "./capabilities.ts"
 import { startContainer } from "./container.ts"
-import { doorOf } from "./door.ts"
 import { findEngine, type Engine } from "./engine.ts"
 import { ensureImage, imageOf } from "./image.ts"
 import { dialLine } from "./line.mts"
 import { LABELS, thisHost } from "./machine-container.ts"
+import { publishedPortOf } from "./published-port.ts"
 
 // An engine of our own needs root.
 describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
@@ -98,8 +98,8 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("has what it needs of the engine and no more, and its key is told to nobody", async () => {
     const { machine, folder } = await start()
-    const door = doorOf(folder)
-    const seen = await engine.docker.getContainer(door?.container ?? "").inspect()
+    const published = publishedPortOf(folder)
+    const seen = await engine.docker.getContainer(published?.container ?? "").inspect()
     const { HostConfig: host } = seen
     expect([host.Privileged, host.CapDrop, host.CapAdd?.map((name: string) => name.replace("CAP_", ""))]).toEqual([
       false,
@@ -118,9 +118,9 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
         .flat()
         .map(({ HostIp }) => HostIp),
     ).toEqual(["127.0.0.1"])
-    expect(door?.key).toMatch(/^[0-9a-f]{64}$/)
-    expect(JSON.stringify(seen)).not.toContain(door?.key)
-    expect((await execa("ps", ["-eo", "args"])).stdout).not.toContain(door?.key)
+    expect(published?.key).toMatch(/^[0-9a-f]{64}$/)
+    expect(JSON.stringify(seen)).not.toContain(published?.key)
+    expect((await execa("ps", ["-eo", "args"])).stdout).not.toContain(published?.key)
     expect(machine.privileged).toBe(true)
     const sh = async (line: string) => (await machine.run(["sh", "-c", line])).stdout.trim()
     expect(await sh("hostname; ip -brief address show eth0 | tr -s ' '")).toMatch(
@@ -134,13 +134,13 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("opens to nobody without the run's key", async () => {
     const { machine, folder } = await start()
-    const door = doorOf(folder)
-    if (door === undefined) throw new Error("there is no door")
-    const wrong = dialLine({ ...door, key: "00".repeat(32) })
+    const published = publishedPortOf(folder)
+    if (published === undefined) throw new Error("no port is published")
+    const wrong = dialLine({ ...published, key: "00".repeat(32) })
     expect((await once(wrong, "error"))[0]).toMatchObject({
       code: expect.stringMatching(/^ERR_SSL|ECONNRESET/) as string,
     })
-    const plain = connect(door.port, door.host)
+    const plain = connect(published.port, published.host)
     plain.write(JSON.stringify({ op: "shutdown" }))
     await once(plain.on("error", () => undefined).resume(), "close")
     expect((await machine.run(["echo", "still here"])).stdout).toBe("still here\n")
@@ -255,7 +255,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
       `The machine ${place.name} has ended. Start it again.`,
     )
     await sleep(200)
-    await engine.docker.getContainer(doorOf(folder)?.container ?? "").remove({ force: true, v: true })
+    await engine.docker.getContainer(publishedPortOf(folder)?.container ?? "").remove({ force: true, v: true })
     await running
     await machine.close()
     await expectNothingLeft()
@@ -287,9 +287,9 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("in which BYHAND_PRIVILEGE=user leaves root no power runs no containers, and says why", async () => {
     const { machine, folder } = await start({ settings: { privilege: "user" } })
-    expect((await engine.docker.getContainer(doorOf(folder)?.container ?? "").inspect()).HostConfig.CapAdd).toEqual([
-      "SETFCAP",
-    ])
+    expect(
+      (await engine.docker.getContainer(publishedPortOf(folder)?.container ?? "").inspect()).HostConfig.CapAdd,
+    ).toEqual(["SETFCAP"])
     expect(machine.lacks).toBe("needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
     expect(
       (

@@ -5,10 +5,10 @@ import { AgentMachine } from "../agent-machine.ts"
 import { ORDINARY_LIMITS, overAfter, type Limits } from "../limits.ts"
 import { MachineStartError, makeRunFolder } from "../run-folder.ts"
 import { checkIsBuilt } from "../sandbox.ts"
-import { ADDRESS, type MachineOptions, type Started } from "../started.ts"
+import { ADDRESS, type MachineOptions, type Started } from "../provider.ts"
 import { supervise } from "../supervised.ts"
-import { doorOf } from "./door.ts"
 import { dialLine } from "./line.mts"
+import { publishedPortOf } from "./published-port.ts"
 import { ORDER_FILE } from "./sweep.ts"
 
 /** What a keeper is to start; it lies in the run's folder. */
@@ -34,7 +34,7 @@ export async function startContainer({
   settings,
   id = `${name}-${randomBytes(3).toString("hex")}`,
   limits: given,
-}: MachineOptions): Promise<Started> {
+}: MachineOptions & { readonly settings: Settings }): Promise<Started> {
   checkIsBuilt(join(built, "keeper.js"), join(source, "keeper.ts"))
   checkIsBuilt(join(built, "inside.mjs"), join(source, "inside.mts"))
   const limits = { ...ORDINARY_LIMITS, ...given }
@@ -45,11 +45,12 @@ export async function startContainer({
     [process.execPath, join(built, "keeper.js"), folder],
     (complaints) => new MachineStartError(whyEnded() ?? (complaints || "The machine's keeper ended at once."), ""),
   )
-  const door = doorOf(folder)
-  if (door === undefined)
+  const published = publishedPortOf(folder)
+  if (published === undefined)
     throw new MachineStartError(`The machine's container ended as soon as it had started.`, "Try again.")
+  const { lacks } = published
   return {
-    machine: new AgentMachine({ name, address: ADDRESS, lacks: door.lacks, dial: () => dialLine(door), end, whyEnded }),
+    machine: new AgentMachine({ name, address: ADDRESS, lacks, dial: () => dialLine(published), end, whyEnded }),
     folder,
     logs,
     detach,

@@ -1,9 +1,9 @@
 import { once } from "node:events"
-import type { Door } from "./door.ts"
+import type { PublishedPort } from "./published-port.ts"
 import { engineAt } from "./engine.ts"
 
-/** Runs a command in a container on this process's own terminal or pipes. @returns its exit status */
-export async function execIn({ container, engine }: Door, command: readonly string[]): Promise<number> {
+/** Runs a command in a container with the terminal or pipes of this process. @returns the exit status of the command */
+export async function execIn({ container, engine }: PublishedPort, command: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr } = process
   const { docker } = await engineAt(engine)
   const isTerminal = stdin.isTTY && stdout.isTTY
@@ -19,7 +19,7 @@ export async function execIn({ container, engine }: Door, command: readonly stri
   if (isTerminal) {
     const resize = () => {
       exec.resize({ h: stdout.rows, w: stdout.columns }).catch(() => undefined)
-    } // It may just have ended.
+    } // The command may have ended just now.
     stdout.on("resize", resize)
     resize()
     stdin.setRawMode(true)

@@ -6,12 +6,12 @@ import { join } from "node:path"
 import { z } from "zod"
 import { unpackDebianPackages } from "../../binaries/debian.ts"
 import { forget, keep, lookAt } from "../../binaries/kept.ts"
-import { leashed } from "../../binaries/leash.ts"
+import { dependentCommand } from "../../base/dependent-command.ts"
 import { withLock } from "../../binaries/lock.ts"
 import { messageOf, RemediedError } from "../../base/errors.ts"
 import type { Progress } from "../../base/progress.ts"
 import { packageRoot, type Settings } from "../../base/settings.ts"
-import { choosePrivilege } from "../privilege.ts"
+import { choosePrivilege } from "../../base/privilege.ts"
 import type { Engine } from "./engine.ts"
 
 /** The image of a machine is not there, and cannot be made or pulled. */
@@ -155,13 +155,13 @@ async function makeRoot(archive: string, settings: Settings): Promise<void> {
   if (privilege === "user") throw new RemediedError("that takes root or sudo, to make files of root's.", "")
   const work = `${archive}.work`
   const sudo = privilege === "sudo" ? ["sudo", "-n"] : []
-  const remove = () => leashed([...sudo, "rm", "-rf", work], { reject: false })
+  const remove = () => dependentCommand([...sudo, "rm", "-rf", work], { reject: false })
   await remove() // What a process left that was killed.
   await mkdir(work, { recursive: true })
   try {
     const tools = join(work, "tools")
     await unpackDebianPackages(["debootstrap", "debian-archive-keyring"], tools, settings)
-    const made = await leashed(
+    const made = await dependentCommand(
       [
         ...sudo,
         "unshare",

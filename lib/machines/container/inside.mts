@@ -14,7 +14,7 @@ const [run = "", name = "", mode = "", address = ""] = process.argv.slice(2)
 const logs = "/byhand/runs/.logs"
 
 const line = answerLine(readFileSync("/byhand/key", "utf8"), (outside) => {
-  const inside = connect(join(run, "door", "agent.sock"))
+  const inside = connect(join(run, "socket", "agent.sock"))
   outside.pipe(inside).pipe(outside)
   outside.on("error", () => inside.destroy()).on("close", () => inside.destroy())
   inside.on("error", () => outside.destroy()).on("close", () => outside.destroy())

@@ -18,15 +18,15 @@ import { identify } from "../identity.ts"
 import { lineOf } from "../limits.ts"
 import { MachineStartError } from "../run-folder.ts"
 import { agentFolder, scriptsFolder } from "../sandbox.ts"
-import { ADDRESS } from "../started.ts"
+import { ADDRESS } from "../provider.ts"
 import type { Order } from "./container.ts"
 import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
-import { DOOR_FILE, type Door } from "./door.ts"
 import { findEngine, nameToTestcontainers, type Engine } from "./engine.ts"
 import { ensureImage, isFromRegistry, oneLine } from "./image.ts"
 import { keepLogs } from "./kept-logs.ts"
 import { dialLine, PORT } from "./line.mts"
 import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
+import { PUBLISHED_PORT_FILE, type PublishedPort } from "./published-port.ts"
 import { ORDER_FILE, removeRun, sweep } from "./sweep.ts"
 
 /** How long a container may take to end by itself, and the engine to remove it (milliseconds). */
@@ -34,7 +34,7 @@ const GRACE = 30_000
 
 /** A container that runs, or ran. */
 interface Running {
-  readonly door: Door
+  readonly published: PublishedPort
   /** Its input and outputs. */
   readonly streams: Duplex
   /** When it has ended, and its logs are kept. */
@@ -61,7 +61,7 @@ try {
   nameToTestcontainers(engine.url)
   await sweep(engine, settings)
   const running = await start(engine)
-  await writeFile(join(folder, DOOR_FILE), JSON.stringify(running.door), { mode: 0o600 })
+  await writeFile(join(folder, PUBLISHED_PORT_FILE), JSON.stringify(running.published), { mode: 0o600 })
   process.stdout.write("ready\n")
   await Promise.race([owner, running.ended])
   running.streams.end()
@@ -206,7 +206,13 @@ async function runWith(
       key,
     )
     return {
-      door: { ...at, key, ...(lacks === undefined ? {} : { lacks }), container: container.getId(), engine: on.url },
+      published: {
+        ...at,
+        key,
+        ...(lacks === undefined ? {} : { lacks }),
+        container: container.getId(),
+        engine: on.url,
+      },
       streams,
       ended,
     }

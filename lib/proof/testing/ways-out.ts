@@ -59,7 +59,7 @@ export function waysOut(host: Host): WayOut[] {
     },
     {
       what: "to write where the host looks for the agent",
-      line: "touch /run/byhand/door/new; find / -xdev -name agent.sock 2>/dev/null",
+      line: "touch /run/byhand/socket/new; find / -xdev -name agent.sock 2>/dev/null",
       meets: /^$/,
       closed: EVERYWHERE,
     },

@@ -1,0 +1,59 @@
+import { join } from "node:path"
+import { messageOf } from "../../base/errors.ts"
+import type { Progress } from "../../base/progress.ts"
+import type { Settings } from "../../base/settings.ts"
+import { attachTo } from "../attach.ts"
+import type { Attached, Availability, MachineProvider } from "../provider.ts"
+import { dialLine } from "./line.mts"
+import { publishedPortOf } from "./published-port.ts"
+
+// What speaks with an engine is imported when it is used: it takes long to load, and a sandbox does not need it.
+
+/** Makes machines that are containers of a Docker engine. */
+export function containerProvider(settings: Settings): MachineProvider {
+  let availability: Promise<Availability> | undefined
+  return {
+    kind: "container",
+    available: () => (availability ??= available()),
+    prepare: (progress) => prepare(settings, progress),
+    start: async (options) => (await import("./container.ts")).startContainer({ ...options, settings }),
+    attach: (id) => attach(join(settings.runsDir, id)),
+  }
+}
+
+async function available(): Promise<Availability> {
+  const { findEngine } = await import("./engine.ts")
+  return findEngine().then(
+    // Only a container that starts shows which capabilities the engine grants.
+    () => ({ isAvailable: true, lacks: undefined }),
+    (error: unknown) => ({ isAvailable: false, reason: messageOf(error) }),
+  )
+}
+
+async function prepare(settings: Settings, progress: Progress): Promise<void> {
+  const [{ findEngine, nameToTestcontainers }, { ensureImage }] = await Promise.all([
+    import("./engine.ts"),
+    import("./image.ts"),
+  ])
+  const engine = await findEngine()
+  nameToTestcontainers(engine.url)
+  await ensureImage(engine, settings, progress)
+}
+
+async function attach(folder: string): Promise<Attached | undefined> {
+  const published = publishedPortOf(folder)
+  if (published === undefined) return undefined
+  const { lacks } = published
+  const mode = lacks === undefined ? "root" : "user"
+  return attachTo(folder, { dial: () => dialLine(published), lacks }, async (command) => {
+    const { execIn } = await import("./exec.ts")
+    return execIn(published, [
+      "sh",
+      "/byhand/scripts/enter.sh",
+      "/byhand/runs/machine",
+      mode,
+      "/byhand/scripts",
+      ...command,
+    ])
+  })
+}

@@ -1,0 +1,48 @@
+import type { Settings } from "../base/settings.ts"
+import { containerProvider } from "./container/provider.ts"
+import type { Attached, Kind, MachineProvider } from "./provider.ts"
+import { MachineStartError } from "./run-folder.ts"
+import { sandboxProvider } from "./sandbox-provider.ts"
+
+/** One provider for each kind of machine. `auto` tries them in this order. */
+const PROVIDERS: Readonly<Record<Kind, (settings: Settings) => MachineProvider>> = {
+  sandbox: sandboxProvider,
+  container: containerProvider,
+}
+
+/** The provider of one kind of machine, without a look at whether this host can make them. */
+export function providerOf(kind: Kind, settings: Settings): MachineProvider {
+  return PROVIDERS[kind](settings)
+}
+
+/**
+ * Chooses the provider that the settings ask for. Where they leave it open, the first one that is available on this host.
+ * @throws MachineStartError where none is available, with the reason of each
+ */
+export async function chooseProvider(settings: Settings): Promise<MachineProvider> {
+  if (settings.machine !== "auto") return providerOf(settings.machine, settings)
+  if (settings.privilege === "privileged" || settings.image !== undefined) return containerProvider(settings) // Only containers have these.
+  const reasons: string[] = []
+  for (const provider of all(settings)) {
+    const availability = await provider.available()
+    if (availability.isAvailable) return provider
+    reasons.push(`${provider.kind}: ${availability.reason.replace(/\.$/, "")}.`)
+  }
+  throw new MachineStartError(
+    `This host cannot make a machine of any kind. ${reasons.join(" ")}`,
+    "npx byhand doctor says more.",
+  )
+}
+
+/** The running machine in a run's folder, of whichever kind it is. Undefined where there is none. */
+export async function attachMachine(settings: Settings, id: string): Promise<Attached | undefined> {
+  for (const provider of all(settings)) {
+    const attached = await provider.attach(id)
+    if (attached !== undefined) return attached
+  }
+  return undefined
+}
+
+function all(settings: Settings): MachineProvider[] {
+  return Object.values(PROVIDERS).map((provider) => provider(settings))
+}

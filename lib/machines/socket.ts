@@ -1,0 +1,24 @@
+import { join } from "node:path"
+import { UsageError } from "../base/errors.ts"
+
+/** How many bytes the kernel allows in the path of a socket (man 7 unix), without the 0 at its end. */
+const LONGEST_PATH = 107
+
+/** The socket of the agent of the machine in a run's folder. */
+export function socketOf(folder: string): string {
+  return join(folder, "socket", "agent.sock")
+}
+
+/**
+ * Checks that the path of a machine's socket is short enough for the kernel.
+ * @param id the name of the run's folder in runsDir, or a name of the same length
+ * @throws UsageError with the number of bytes that runsDir may have
+ */
+export function checkSocketLength(runsDir: string, id: string): void {
+  const length = Buffer.byteLength(socketOf(join(runsDir, id)))
+  if (length <= LONGEST_PATH) return
+  throw new UsageError(
+    `BYHAND_RUNS=${runsDir} is too long: it holds the socket of a machine, and the kernel limits the length of a socket's path.`,
+    `Choose a folder whose path has at most ${LONGEST_PATH - (length - Buffer.byteLength(runsDir))} bytes.`,
+  )
+}
