@@ -10,7 +10,7 @@ import { packageRoot, readSettings } from "../../base/settings.ts"
 import { examineCluster } from "../../cli/doctor.ts"
 import { Cluster } from "../../clusters/cluster.ts"
 import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../../clusters/equipment.ts"
-import { prepareMachine, startMachine } from "../../machines/start.ts"
+import { chooseProvider } from "../../machines/providers.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { allLessons } from "../../curriculum/lessons.ts"
 import { Admission } from "../../report/admission.ts"
@@ -113,9 +113,10 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
 /** A whole cluster with a Node that is ready, as `byhand up` makes it; with components as the sabotage alters them. */
 async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
   const settings = readSettings()
-  await prepareMachine(settings, silentProgress)
+  const provider = await chooseProvider(settings)
+  await provider.prepare(silentProgress)
   const { binds, images } = await equip(FIRST_LESSON_WITH_CONTAINERS, settings, silentProgress)
-  const { machine } = await startMachine({ name: "sabotage", binds, settings })
+  const { machine } = await provider.start({ name: "sabotage", binds })
   try {
     const cluster = new Cluster({
       machine,
