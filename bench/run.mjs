@@ -9,8 +9,10 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { Cluster, PORTS } from "../dist/clusters/cluster.js"
-import { equip } from "../dist/clusters/equipment.js"
+import { prepareArtifacts } from "../dist/clusters/artifacts.js"
+import { Cluster } from "../dist/clusters/cluster.js"
+import { APISERVER_PORT } from "../dist/components/apiserver.js"
+import { componentNames } from "../dist/components/registry.js"
 import { httpGet } from "../dist/clients/http-get.js"
 import { findEngine } from "../dist/machines/container/engine.js"
 import { providerOf } from "../dist/machines/providers.js"
@@ -32,7 +34,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   process.exit(2)
 }
 const settings = readSettings()
-const equipment = await equip(7, settings, terminalProgress())
+const artifacts = await prepareArtifacts(componentNames, settings, terminalProgress())
 const folder = await mkdtemp(join(tmpdir(), "byhand-bench-"))
 
 /** Seconds by what was measured, one number for each round. */
@@ -76,7 +78,7 @@ async function engineForContainers() {
 async function layOutBinaries() {
   await chmod(folder, 0o755)
   await mkdir(join(folder, "bin", "cni"), { recursive: true })
-  for (const { source, target } of equipment.binds) {
+  for (const { source, target } of artifacts.binds) {
     if (target.endsWith(".tar")) continue
     await symlink(source, join(folder, "bin", target.startsWith("/opt/cni") ? "cni" : "", basename(target)))
   }
@@ -87,8 +89,8 @@ async function runByHand() {
   const { stdout } = await execa("bash", [
     join(packageRoot, "bench", "by-hand.sh"),
     join(folder, "bin"),
-    equipment.images.pause.archive,
-    equipment.images.nginx.archive,
+    artifacts.images.pause.archive,
+    artifacts.images.nginx.archive,
   ])
   note(byHand, "total", (performance.now() - started) / 1000)
   const at = Object.fromEntries(
@@ -107,7 +109,7 @@ async function runByHand() {
 /** The lessons' order, one after another, with the runtime prepared ahead. */
 async function runCluster(kind, table) {
   const before = performance.now()
-  const { machine } = await providerOf(kind, settings).start({ name: "bench", binds: equipment.binds })
+  const { machine } = await providerOf(kind, settings).start({ name: "bench", binds: artifacts.binds })
   let last = performance.now()
   const zero = last
   note(table, "machine", (zero - before) / 1000)
@@ -117,12 +119,12 @@ async function runCluster(kind, table) {
     last = now
   }
   try {
-    const cluster = new Cluster({ machine, images: equipment.images, patience: settings.patience })
-    const runtime = cluster.startRuntime()
-    await cluster.etcd.start()
+    const cluster = new Cluster({ machine, images: artifacts.images, patience: settings.patience })
+    const runtime = cluster.up(["registry", "containerd"])
+    await cluster.part("etcd").start()
     await run(machine, "etcdctl put /hello world && etcdctl get /hello")
     lap("etcd")
-    await cluster.apiserver.start()
+    await cluster.part("kube-apiserver").start()
     await run(machine, "kubectl get namespace default")
     lap("kube-apiserver")
     await run(
@@ -130,11 +132,11 @@ async function runCluster(kind, table) {
       'kubectl create configmap demo --from-literal=k=v && etcdctl get /registry/configmaps/default/demo | grep -q \'"k":"v"\'',
     )
     lap("ConfigMap")
-    await cluster.scheduler.start()
+    await cluster.part("kube-scheduler").start()
     lap("kube-scheduler")
     await runtime
     lap("containerd")
-    await cluster.kubelet.start()
+    await cluster.part("kubelet").start()
     await get(cluster, "/api/v1/nodes/bench", ({ status }) =>
       status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
     )
@@ -167,7 +169,7 @@ async function run(machine, line) {
 async function get(cluster, path, isThere) {
   for (const deadline = performance.now() + settings.patience; performance.now() < deadline; await sleep(20)) {
     const { status, body } = await httpGet(cluster.machine, {
-      port: PORTS.apiserver,
+      port: APISERVER_PORT,
       path,
       ca: await cluster.ca(),
       token: cluster.token,

@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, inject, test as vitestTest, type TaskMeta, type TestContext } from "vitest"
 import { Classroom } from "./curriculum/classroom.ts"
+import { lessonOf as lessonOfComponent, neededBy } from "./curriculum/needs.ts"
 import { answers as answersWithin } from "./clients/answers.ts"
 import type { Command } from "./clients/command.ts"
 import type { EtcdClient } from "./clients/etcd.ts"
 import type { Kubernetes } from "./clients/kubernetes.ts"
 import { decode } from "./clients/stored.ts"
-import { BlockedError } from "./clusters/cluster.ts"
-import { ComponentError } from "./clusters/errors.ts"
+import { BlockedError, ComponentError } from "./clusters/errors.ts"
 import { describe as described } from "./failures/describe.ts"
 import { failureOf } from "./failures/thrown.ts"
 import { messageOf } from "./base/errors.ts"
@@ -103,7 +103,7 @@ const room = vitestTest.extend("classroom", { scope: "worker" }, async ({}, { on
 async function open(): Promise<Classroom> {
   const preparation = inject("preparation")
   if ("failed" in preparation) throw new Error(preparation.failed)
-  return Classroom.open(preparation.equipment, { ...settings, machine: preparation.machine })
+  return Classroom.open(preparation.artifacts, { ...settings, machine: preparation.machine })
 }
 
 /** The lesson in which the machine was not to be had, or not to be trusted, any more: whatever comes later is blocked by it. */
@@ -144,10 +144,10 @@ async function enter(open: () => Promise<Classroom>, number: number, skip: Skip)
 /** Where a component does not come up, its own lesson fails, and whatever stands on it is blocked. */
 async function bringUp(classroom: Classroom, number: number, upTo: number, meta: TaskMeta, skip: Skip): Promise<void> {
   try {
-    await classroom.subject.upTo(upTo)
+    await classroom.subject.ensure(neededBy(upTo))
   } catch (error) {
     const failure = error instanceof BlockedError ? error.cause : error
-    const culprit = error instanceof BlockedError ? error.lesson : (lessonOf(classroom, error) ?? number)
+    const culprit = lessonToBlame(error) ?? number
     if (!(failure instanceof ComponentError)) closedSince = culprit
     const isNews = !told.has(culprit)
     told.add(culprit)
@@ -166,7 +166,11 @@ async function run(
   body: (kit: Kit) => Promise<void>,
 ): Promise<void> {
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
-  const { etcd, apiserver, scheduler, containerd, kubelet } = subject
+  const etcd = subject.part("etcd")
+  const apiserver = subject.part("kube-apiserver")
+  const scheduler = subject.part("kube-scheduler")
+  const containerd = subject.part("containerd")
+  const kubelet = subject.part("kubelet")
   await classroom.look()
   const { store, close } = await classroom.store()
   try {
@@ -217,7 +221,7 @@ async function run(
     if (error instanceof MachineError && error.code === "EPIPE") closedSince = number // It has ended.
     // What stands on a cluster that hangs, hangs too: two of its tests are enough to wait for.
     if (error instanceof CommandTimeoutError && ++hung > 1) closedSince = number
-    if (error instanceof ComponentError) told.add(number).add(lessonOf(classroom, error) ?? number)
+    if (error instanceof ComponentError) told.add(number).add(lessonToBlame(error) ?? number)
     meta.card = await cardOf(classroom, error)
     throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
   } finally {
@@ -238,9 +242,9 @@ async function cardOf(classroom: Classroom, error: unknown): Promise<Card> {
 }
 
 /** The lesson that brings up the component that an error tells of. */
-function lessonOf({ subject }: Classroom, error: unknown): number | undefined {
-  return error instanceof ComponentError
-    ? subject.components.find(({ name }) => name === error.component)?.lesson
+function lessonToBlame(error: unknown): number | undefined {
+  return error instanceof ComponentError || error instanceof BlockedError
+    ? lessonOfComponent(error.component)
     : undefined
 }
 

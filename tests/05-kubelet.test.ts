@@ -7,7 +7,7 @@ lesson(5, "kubelet: a machine becomes a Node", ({ test }) => {
     async ({ subject, kubelet, kubectl, node }) => {
       if (!kubelet.isRunning)
         expect(await kubectl("get nodes -o name --ignore-not-found")).not.toContain(`node/${node()}`)
-      await subject.startRuntime()
+      await subject.ensure(["containerd"])
       await kubelet.start()
       await eventually(() => kubectl("get nodes -o name")).toBe(`node/${node()}`)
     },

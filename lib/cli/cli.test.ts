@@ -34,7 +34,7 @@ test("a cluster that is up is used from the host and from inside, and is gone wh
     kubeconfig: string
     milliseconds: Record<string, number>
   } // What was just printed.
-  expect(Object.keys(milliseconds)).toEqual(expect.arrayContaining(["equipped", "machine", "namespace"]))
+  expect(Object.keys(milliseconds)).toEqual(expect.arrayContaining(["artifacts", "machine", "namespace"]))
   expect(statSync(kubeconfig).mode & 0o777).toBe(0o600)
 
   const settings = readSettings()

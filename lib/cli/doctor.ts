@@ -1,6 +1,5 @@
 import { EOL } from "node:os"
-import { Cluster } from "../clusters/cluster.ts"
-import { FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
+import { canRun, Cluster } from "../clusters/cluster.ts"
 import { paint } from "../base/colour.ts"
 import { diagnose, unwell } from "../diagnosis/diagnose.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
@@ -53,9 +52,9 @@ export async function examineCluster(
   { name, machine }: Pick<Run, "name" | "machine">,
   { patience }: Pick<Settings, "patience">,
 ): Promise<Diagnosis> {
-  const known = new Cluster({ machine, images: undefined, patience }).components.map(({ known: one, component }) => ({
+  const known = new Cluster({ machine, images: undefined, patience }).known().map((one) => ({
     ...one,
-    isMeantToBe: machine.privileged || component.lesson < FIRST_LESSON_WITH_CONTAINERS,
+    isMeantToBe: canRun(one.name, machine),
   }))
   const seen = await observe(machine, known)
   const findings = diagnose(seen)

@@ -2,8 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { httpGet } from "../clients/http-get.ts"
-import { PORTS } from "../clusters/cluster.ts"
-import { TOKENS_FILE } from "../components/apiserver.ts"
+import { APISERVER_PORT, TOKENS_FILE } from "../components/apiserver.ts"
 import { UsageError } from "../base/errors.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Attached } from "../machines/provider.ts"
@@ -89,7 +88,7 @@ export async function accessOf(machine: Machine): Promise<Access | undefined> {
 export async function kubernetesOf(machine: Machine, access: Access | undefined): Promise<string | undefined> {
   if (access === undefined) return undefined
   try {
-    const { body } = await httpGet(machine, { port: PORTS.apiserver, path: "/version", ...access })
+    const { body } = await httpGet(machine, { port: APISERVER_PORT, path: "/version", ...access })
     return z.object({ gitVersion: z.string() }).parse(JSON.parse(body)).gitVersion.replace(/^v/, "")
   } catch {
     return undefined

@@ -1,4 +1,4 @@
-import { Cluster } from "../clusters/cluster.ts"
+import { canRun, Cluster } from "../clusters/cluster.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { listeners } from "../clients/sockets.ts"
 import type { Component, ComponentName } from "../components/component.ts"
@@ -42,10 +42,9 @@ async function statusOf({ name, machine, folder, since }: Run, settings: Setting
     accessOf(machine),
     machine.run(["sh", "-c", "grep -sH '' /proc/[0-9]*/comm"]),
   ])
-  const all = new Cluster({ machine, images: undefined, patience: settings.patience }).components.map(
-    ({ component }) => component,
-  )
-  const components = all.filter(({ lesson }) => machine.privileged || lesson < 5)
+  const components = new Cluster({ machine, images: undefined, patience: settings.patience }).parts
+    .map(({ component }) => component)
+    .filter((component) => canRun(component.name, machine))
   return {
     name,
     since,

@@ -6,8 +6,10 @@ import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { Cluster, PORTS } from "../clusters/cluster.ts"
-import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../clusters/equipment.ts"
+import { canRun, Cluster } from "../clusters/cluster.ts"
+import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { APISERVER_PORT } from "../components/apiserver.ts"
+import { componentNames, specs } from "../components/registry.ts"
 import { explain } from "../diagnosis/explain.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { checkExcept } from "../curriculum/except.ts"
@@ -65,20 +67,17 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
   const availability = await provider.available()
-  const withContainers = !availability.isAvailable || availability.lacks === undefined
-  const equipment = await equip(
-    withContainers ? FIRST_LESSON_WITH_CONTAINERS : FIRST_LESSON_WITH_CONTAINERS - 1,
-    settings,
-    progress,
-  )
-  reached("equipped")
-  const started = await provider.start({ name, id: idOf(name), binds: equipment.binds })
+  const privileged = !availability.isAvailable || availability.lacks === undefined
+  const names = componentNames.filter((component) => canRun(component, { privileged }))
+  const artifacts = await prepareArtifacts(names, settings, progress)
+  reached("artifacts")
+  const started = await provider.start({ name, id: idOf(name), binds: artifacts.binds })
   reached("machine")
   try {
     if (options.empty !== true) {
       const cluster: Cluster = new Cluster({
         machine: started.machine,
-        images: equipment.images,
+        images: artifacts.images,
         patience: settings.patience,
         explain: async (failure) => (await explain(started.machine, cluster.known(), failure)).finding,
       })
@@ -143,8 +142,9 @@ async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone
   const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() =>
     reached("namespace"),
   )
-  const runtime = machine.privileged ? namespace.then(() => cluster.startRuntime()) : undefined
-  await Promise.all([cluster.etcd.start(), cluster.apiserver.start(), runtime])
+  const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
+  const runtime = namespace.then(() => cluster.up(ahead.map(({ name }) => name)))
+  await Promise.all([cluster.up(["kube-apiserver"]), runtime])
   await cluster.up()
   reached("components")
   if (!machine.privileged) return
@@ -163,7 +163,7 @@ async function until(
   const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
   for (;;) {
     const answer = await httpGet(cluster.machine, {
-      port: PORTS.apiserver,
+      port: APISERVER_PORT,
       path,
       ca: await cluster.ca(),
       token: cluster.token,
@@ -189,7 +189,7 @@ function isReadyNode(body: string): boolean {
 async function openToHost(cluster: Cluster, folder: string): Promise<void> {
   const relay = spawn(
     process.execPath,
-    [join(packageRoot, "dist", "cli", "relay.js"), folder, String(PORTS.apiserver)],
+    [join(packageRoot, "dist", "cli", "relay.js"), folder, String(APISERVER_PORT)],
     { detached: true, cwd: "/", stdio: ["ignore", "pipe", "ignore"] },
   )
   relay.unref()

@@ -4,7 +4,8 @@ import { once } from "node:events"
 import { watch as watchFolder } from "node:fs"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { equip } from "../clusters/equipment.ts"
+import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { componentNames } from "../components/registry.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit } from "../machines/admission.ts"
 import { messageOf } from "../base/errors.ts"
@@ -34,7 +35,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   const progress = terminalProgress()
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
-  const { binds } = await equip(Number(lessons.at(-1)), settings, progress)
+  const { binds } = await prepareArtifacts(componentNames, settings, progress)
   const { machine } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
   const interrupted = once(process, "SIGINT")
 
@@ -86,7 +87,7 @@ async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: st
           ({ name, fingerprint }) => before.scripts.find((script) => script.name === name)?.fingerprint !== fingerprint,
         ) ?? []
       if (folder !== undefined && changed.length > 0)
-        return { folder, lessons: changed.map(({ lesson }) => String(lesson).padStart(2, "0")) }
+        return { folder, lessons: changed.map(({ number }) => String(number).padStart(2, "0")) }
       await once(watcher, "change")
       await sleep(SETTLE)
     }

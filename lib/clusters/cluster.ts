@@ -1,11 +1,8 @@
 import { randomBytes } from "node:crypto"
-import { apiserver } from "../components/apiserver.ts"
-import type { Component } from "../components/component.ts"
-import { containerd } from "../components/containerd.ts"
-import { etcd } from "../components/etcd.ts"
-import { kubelet } from "../components/kubelet.ts"
-import { registry } from "../components/registry.ts"
-import { scheduler } from "../components/scheduler.ts"
+import { argvOf, type Component, type ComponentName } from "../components/component.ts"
+import { dependenciesOf, specs, type Spec } from "../components/registry.ts"
+import type { ClusterFacts, MachineFeature } from "../components/spec.ts"
+import { APISERVER_PORT } from "../components/apiserver.ts"
 import type { Explain } from "../failures/failure.ts"
 import type { Known } from "./known.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
@@ -16,56 +13,47 @@ import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
-import { archivePath } from "./equipment.ts"
 import type { Subject } from "../subjects/subject.ts"
+import { BlockedError } from "./errors.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
-
-/** Ports on the machine's loopback; they are the workshop's own, since nobody else is in there. */
-export const PORTS = { etcd: 2379, apiserver: 6443, scheduler: 10259, registry: 5000, kubelet: 10250 }
-
-/** The image could not be put into the machine's registry. */
-export class ImagePushError extends RemediedError {}
 
 /** Certificates could not be made. */
 export class PkiError extends RemediedError {}
 
-/** A component that an earlier lesson brings up did not come up. */
-export class BlockedError extends Error {
-  /** The lesson that has to pass first. */
-  readonly lesson: number
-  constructor(lesson: number, cause: Error) {
-    super(`blocked by lesson ${String(lesson).padStart(2, "0")}`, { cause })
-    this.name = "BlockedError"
-    this.lesson = lesson
-  }
-}
-
 export interface ClusterOptions {
   readonly machine: Machine
-  /** Needed from lesson 05 on. */
+  /** undefined where no component runs that requires images. */
   readonly images: Images | undefined
   /** Milliseconds each component may take to become ready. */
   readonly patience: number
   /** Finds the known cause of a failure; without it no error names a cause. */
   readonly explain?: Explain
-  /** Changes to components as they are described; none unless something is to be broken on purpose. */
+  /** Changes components as they are described, to break something on purpose; changes nothing by default. */
   readonly alter?: ((component: Component) => Component) | undefined
 }
 
-/** Which components stand, in what order, and how they reach each other. */
+/** What a machine provides to components. */
+export function featuresOfMachine({ privileged }: Pick<Machine, "privileged">): readonly MachineFeature[] {
+  return privileged ? ["containers", "images"] : []
+}
+
+/** Whether a component, and everything that it comes after, can run on a machine. */
+export function canRun(name: ComponentName, machine: Pick<Machine, "privileged">): boolean {
+  const provided = featuresOfMachine(machine)
+  return dependenciesOf([name]).every(({ requires }) => requires.every((feature) => provided.includes(feature)))
+}
+
+/** Our own cluster: one managed component for each spec. */
 export class Cluster implements Subject {
   readonly machine: Machine
+  readonly permits = "destroy"
   /** The administrator's bearer token, new for each cluster. */
   readonly token = randomBytes(16).toString("hex")
-  readonly etcd
-  readonly apiserver
-  readonly scheduler
-  readonly registry
-  readonly containerd
-  readonly kubelet
-  readonly #images: Images | undefined
+  /** The components in start order. */
+  readonly parts: readonly ManagedComponent[]
+  #facts: ClusterFacts
   #files: Promise<void> | undefined
-  #runtime: Promise<void> | undefined
+  #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
 
   constructor({
@@ -76,65 +64,79 @@ export class Cluster implements Subject {
     alter = (component) => component,
   }: ClusterOptions) {
     this.machine = machine
-    this.#images = images
+    this.#facts = {
+      token: this.token,
+      nodeIp: machine.address,
+      pauseImage: images?.pause.reference ?? "",
+      images: images === undefined ? [] : [images.pause.reference, images.nginx.reference],
+      mayAdjustOomScore: false,
+    }
     const surroundings: Surroundings = {
       machine,
       patience,
       token: this.token,
       ca: () => this.ca(),
-      prepare: () => this.writeFiles(),
+      prepare: (component) => this.#prepare(component),
       explain,
       alter,
     }
-    // Neither reads certificates or the kubeconfig.
-    const alone: Surroundings = { ...surroundings, prepare: () => Promise.resolve() }
-    this.etcd = new ManagedComponent(etcd, { dataDir: "/var/lib/etcd", port: PORTS.etcd }, alone)
-    this.apiserver = new ManagedComponent(
-      apiserver,
-      { etcdPort: PORTS.etcd, port: PORTS.apiserver, token: this.token, storage: "json" },
-      surroundings,
-    )
-    this.scheduler = new ManagedComponent(scheduler, { port: PORTS.scheduler }, surroundings)
-    this.registry = new ManagedComponent(registry, { port: PORTS.registry }, alone)
-    this.containerd = new ManagedComponent(
-      containerd,
-      { pauseImage: images?.pause.reference ?? "", registryPort: PORTS.registry, mayAdjustOomScore: false },
-      surroundings,
-    )
-    this.kubelet = new ManagedComponent(kubelet, { port: PORTS.kubelet, nodeIp: machine.address }, surroundings)
+    const managed = ({ name, describe }: Spec) => new ManagedComponent(name, () => describe(this.#facts), surroundings)
+    this.parts = specs.map(managed)
   }
 
-  /** The components in the order in which the lessons bring them up. */
-  get components() {
-    return [this.etcd, this.apiserver, this.scheduler, this.registry, this.containerd, this.kubelet] as const
+  part(name: ComponentName): ManagedComponent {
+    const found = this.parts.find((part) => part.name === name)
+    if (found === undefined) throw new TypeError(`${name} is not in the list of components`)
+    return found
   }
 
   /** What a diagnosis cannot see. */
   known(): Known[] {
-    return this.components.map(({ known }) => known)
+    return this.parts.map(({ known }) => known)
   }
 
-  /**
-   * Brings up what the lessons up to this one need, and brings back what is down.
-   * @throws BlockedError where a component did not come up, now or when it was last tried
-   */
-  async upTo(lesson: number): Promise<void> {
-    for (const component of this.components) {
-      if (component.component.lesson > lesson) return
-      if (component.isRunning) continue
-      if (component.failure !== undefined) throw new BlockedError(component.component.lesson, component.failure)
-      await (component === this.registry || component === this.containerd ? this.startRuntime() : component.start())
+  async ensure(names: readonly ComponentName[]): Promise<void> {
+    for (const { name } of dependenciesOf(names)) {
+      const part = this.part(name)
+      if (!part.isRunning && part.failure !== undefined) throw new BlockedError(name, part.failure)
+      await part.start()
     }
   }
 
-  /** Everything at once that may start at once: what waits, waits for what it needs and nothing else. */
-  async up(): Promise<void> {
-    const api = Promise.all([this.etcd.start(), this.apiserver.start()])
-    const runtime = this.machine.privileged ? this.startRuntime() : Promise.resolve()
-    await Promise.all([
-      api.then(() => this.scheduler.start()),
-      Promise.all([api, runtime]).then(() => (this.machine.privileged ? this.kubelet.start() : undefined)),
-    ])
+  /**
+   * Starts components, and what they come after, as much at the same time as possible.
+   * @param names all that this machine can run by default
+   * @throws ComponentError for the first that does not come up
+   */
+  async up(
+    names: readonly ComponentName[] = specs.map(({ name }) => name).filter((name) => canRun(name, this.machine)),
+  ): Promise<void> {
+    const starts = new Map<string, Promise<void>>()
+    for (const { name, after, isPatient = false } of dependenciesOf(names)) {
+      const awaited = isPatient ? [] : after.map((other) => starts.get(other) ?? Promise.resolve())
+      starts.set(
+        name,
+        Promise.all(awaited).then(() => this.part(name).start()),
+      )
+    }
+    await Promise.all(starts.values())
+  }
+
+  async access(): Promise<Access> {
+    return findAccess(this.machine, await findProcesses(this.machine))
+  }
+
+  /** Makes what a component reads and does not bring itself. */
+  async #prepare(component: Component): Promise<void> {
+    const texts = [...argvOf(component), ...component.files.map(({ content }) => content)]
+    const isNamed = (path: string) => texts.some((text) => text.includes(path))
+    if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
+    await (this.#oomScore ??= this.#learnOomScore())
+  }
+
+  async #learnOomScore(): Promise<void> {
+    const status = (await this.machine.read("/proc/self/status")).toString()
+    this.#facts = { ...this.#facts, mayAdjustOomScore: mayLowerOomScore(status) === true }
   }
 
   /** Certificates, keys and the kubeconfig; made once. */
@@ -160,57 +162,11 @@ export class Cluster implements Subject {
     await this.machine.write(
       KUBECONFIG_FILE,
       kubeconfig({
-        server: `https://127.0.0.1:${PORTS.apiserver}`,
+        server: `https://127.0.0.1:${APISERVER_PORT}`,
         ca: { file: pki.ca.certificate },
         token: this.token,
       }),
       0o600,
-    )
-  }
-
-  /** The registry with the lessons' images in it, and containerd; may be called ahead of time. */
-  startRuntime(): Promise<void> {
-    this.#runtime ??= this.#startRuntime().finally(() => {
-      this.#runtime = undefined
-    })
-    return this.#runtime
-  }
-
-  async #startRuntime(): Promise<void> {
-    this.containerd.configure({
-      mayAdjustOomScore: mayLowerOomScore((await this.machine.read("/proc/self/status")).toString()) === true,
-    })
-    await Promise.all([this.containerd.start(), this.serveImages()])
-  }
-
-  /** The registry with the lessons' images in it. */
-  async serveImages(): Promise<void> {
-    if (this.registry.isRunning) return
-    await this.registry.start()
-    await this.#pushImages()
-  }
-
-  async access(): Promise<Access> {
-    return findAccess(this.machine, await findProcesses(this.machine))
-  }
-
-  async #pushImages(): Promise<void> {
-    await Promise.all(
-      (this.#images === undefined ? [] : [this.#images.pause, this.#images.nginx]).map(async ({ reference }) => {
-        const [, ...path] = reference.split("/")
-        const { exitCode, stderr } = await this.machine.run([
-          "crane",
-          "push",
-          archivePath(reference),
-          `127.0.0.1:${PORTS.registry}/${path.join("/")}`,
-          "--insecure",
-        ])
-        if (exitCode !== 0)
-          throw new ImagePushError(
-            `${reference} could not be pushed to the registry on port ${PORTS.registry}: ${stderr.trim()}.`,
-            "Remove the folder images in the cache and try again.",
-          )
-      }),
     )
   }
 

@@ -1,5 +1,6 @@
 import type { ComponentName } from "../components/component.ts"
 import { assertNever } from "../base/assert-never.ts"
+import { RemediedError } from "../base/errors.ts"
 import { describe } from "../failures/describe.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
@@ -14,6 +15,16 @@ export type WithoutLog = ComponentFailure extends infer Kind
     ? Omit<Kind, "name" | "log" | "logPath">
     : never
   : never
+
+/** A component that others need did not come up, now or at its last start. */
+export class BlockedError extends Error {
+  readonly component: ComponentName
+  constructor(component: ComponentName, cause: Error) {
+    super(`blocked by ${component}`, { cause })
+    this.name = "BlockedError"
+    this.component = component
+  }
+}
 
 /** A component did not start, or did not keep running; carries what happened and its known cause. */
 export class ComponentError extends FailureError<ComponentFailure> {
@@ -39,6 +50,9 @@ function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefin
   const remedy = finding?.remedy ?? `No known cause fits; its log (${logPath}) ends:`
   return [remedy, ...log.map((line) => `    ${line}`)].join("\n")
 }
+
+/** A component is ready, but a command that completes its start has failed. */
+export class CompletionError extends RemediedError {}
 
 /** A clause without its subject. */
 function stateOf(failure: ComponentFailure): string {

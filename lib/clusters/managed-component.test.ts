@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { apiserver } from "../components/apiserver.ts"
-import { argvOf, type Component } from "../components/component.ts"
-import { etcd } from "../components/etcd.ts"
+import { argvOf, withFlags, type Component } from "../components/component.ts"
+import { specOf } from "../components/registry.ts"
 import type { Machine } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
-import { equipment, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { Cluster } from "./cluster.ts"
 import { explain } from "../diagnosis/explain.ts"
 import type { Explain } from "../failures/failure.ts"
@@ -16,7 +15,7 @@ let place: Workplace
 let machine: Machine
 let cluster: Cluster
 let surroundings: Surroundings
-const { binds } = await equipment(2)
+const { binds } = await artifacts(["kube-apiserver"])
 beforeAll(async () => {
   place = await workplace()
 })
@@ -36,14 +35,17 @@ beforeEach(async () => {
 afterEach(() => machine.close())
 
 const exitedOrForeign = expect.stringMatching(/^(?:component-exited|foreign-listener)$/) as string
-const api = { etcdPort: 2379, port: 6443, token: "t", storage: "json" } as const
-/** A component with one flag more. */
-const withFlag =
-  <Options>(describe: (options: Options) => Component, flag: string) =>
-  (options: Options): Component => {
-    const component = describe(options)
-    return { ...component, flags: [...component.flags, { flag }] }
-  }
+const facts = { token: "t", nodeIp: "", pauseImage: "", images: [], mayAdjustOomScore: false }
+const etcd = specOf("etcd").describe(facts)
+const apiserver = specOf("kube-apiserver").describe(facts)
+/** A component that differs from the cluster's own. */
+const managed = (component: Component, around: Surroundings = surroundings) => {
+  const made: ManagedComponent = new ManagedComponent(component.name, () => component, {
+    ...around,
+    explain: explainBy(() => [made.known]),
+  })
+  return made
+}
 const failureOf = (start: Promise<void>) =>
   start.then(
     () => {
@@ -60,10 +62,7 @@ const isThere = async (pid: number) => (await machine.run(["kill", "-0", String(
 
 describe("a component that ends before it is ready is reported at once, with why and its last lines", () => {
   test("an unknown flag", async () => {
-    const wrong: ManagedComponent<typeof api> = new ManagedComponent(withFlag(apiserver, "--etcd-serverz=x"), api, {
-      ...surroundings,
-      explain: explainBy(() => [wrong.known]),
-    })
+    const wrong = managed(withFlags(apiserver, { "--etcd-serverz=x": "" }))
     const error = await failureOf(wrong.start())
     expect(error).toMatchObject({ failure: { kind: "component-exited" } })
     expect(error).toMatchObject({
@@ -77,34 +76,27 @@ describe("a component that ends before it is ready is reported at once, with why
   })
 
   test("kube-apiserver without etcd; and what an earlier start logged is no finding of a later one", async () => {
-    const error = await failureOf(cluster.apiserver.start())
+    const error = await failureOf(cluster.part("kube-apiserver").start())
     expect(error).toMatchObject({ failure: { kind: "component-exited" } })
     expect(error).toMatchObject({
       finding: { id: "etcd-unreachable", cause: expect.stringContaining("127.0.0.1:2379") as string },
     })
-    const other: ManagedComponent<typeof api> = new ManagedComponent(withFlag(apiserver, "--nonsense"), api, {
-      ...surroundings,
-      explain: explainBy(() => [other.known]),
-    })
+    const other = managed(withFlags(apiserver, { "--nonsense": "" }))
     expect(await failureOf(other.start())).toMatchObject({ finding: { id: "unknown-flag" } })
   })
 
   test("a port that is taken: who has it is named", async () => {
-    await cluster.etcd.start()
-    const second = new ManagedComponent(etcd, { dataDir: "/var/lib/second", port: 2379 }, surroundings)
+    await cluster.part("etcd").start()
+    const second = managed(withFlags(etcd, { "--data-dir": "/var/lib/second" }))
     const error = await failureOf(second.start())
     // The other one answers in its place until it ends: whichever is seen first.
     expect(error).toMatchObject({ failure: { kind: exitedOrForeign }, finding: { id: "port-taken" } })
-    expect(String(error)).toContain(`etcd (pid ${cluster.etcd.pid})`)
-    expect(cluster.etcd.isRunning).toBe(true)
+    expect(String(error)).toContain(`etcd (pid ${cluster.part("etcd").pid})`)
+    expect(cluster.part("etcd").isRunning).toBe(true)
   })
 
   test("a binary that is not there", async () => {
-    const missing = new ManagedComponent(
-      (options: { dataDir: string; port: number }) => ({ ...etcd(options), binary: "kubelet" as const }),
-      { dataDir: "/d", port: 2379 },
-      surroundings,
-    )
+    const missing = managed({ ...etcd, binary: "kubelet" })
     await expect(missing.start()).rejects.toThrow(/^kubelet could not be started: .*ENOENT/)
   })
 })
@@ -116,14 +108,8 @@ test("somebody else who answers is not taken for the component", async () => {
   )
   await expect.poll(async () => (await machine.run(["ss", "-tlnH", "sport = :2379"])).stdout).not.toBe("")
   // It runs, and does not hold the port that it says it holds.
-  const silent = new ManagedComponent(
-    (options: { dataDir: string; port: number }): Component => {
-      const { flags, ...rest } = etcd(options)
-      return { ...rest, flags: flags.map((flag) => ({ ...flag, value: flag.value?.replace("2379", "2999") ?? "" })) }
-    },
-    { dataDir: "/var/lib/etcd", port: 2379 },
-    surroundings,
-  )
+  const flags = etcd.flags.map((flag) => ({ ...flag, value: flag.value?.replace("2379", "2999") ?? "" }))
+  const silent = managed({ ...etcd, flags })
   const error = await failureOf(silent.start())
   expect(error).toMatchObject({ failure: { kind: "foreign-listener" } })
   expect(String(error)).toMatch(
@@ -131,18 +117,14 @@ test("somebody else who answers is not taken for the component", async () => {
   )
   expect(silent.isRunning).toBe(false)
   // The real one ends by itself, or is found out.
-  const real = await failureOf(cluster.etcd.start())
+  const real = await failureOf(cluster.part("etcd").start())
   expect(real).toMatchObject({ failure: { kind: exitedOrForeign } })
   expect(String(real)).toContain(`pid ${stranger.pid}`)
 })
 
 test("one that hangs runs out of time, says so with its last lines, and does not go on", async () => {
-  const hanging = new ManagedComponent(
-    (options: { dataDir: string; port: number }): Component => ({
-      ...etcd(options),
-      ready: { by: "http", port: 2998, path: "/", tls: false },
-    }),
-    { dataDir: "/var/lib/etcd", port: 2379 },
+  const hanging = managed(
+    { ...etcd, ready: { by: "http", port: 2998, path: "/", tls: false } },
     { ...surroundings, patience: 1_000 },
   )
   const started = hanging.start()
@@ -157,11 +139,7 @@ test("one that hangs runs out of time, says so with its last lines, and does not
 })
 
 test("one that is stopped (SIGSTOP) while it boots runs out of time too, and is gone", async () => {
-  const stuck = new ManagedComponent(
-    etcd,
-    { dataDir: "/var/lib/etcd", port: 2379 },
-    { ...surroundings, patience: 1_000 },
-  )
+  const stuck = managed(etcd, { ...surroundings, patience: 1_000 })
   await cluster.writeFiles()
   const started = failureOf(stuck.start())
   await expect.poll(() => stuck.isRunning, { interval: 1 }).toBe(true)
@@ -173,55 +151,55 @@ test("one that is stopped (SIGSTOP) while it boots runs out of time too, and is 
 
 describe("the end of a component", () => {
   test("stop lets it finish, kill does not; either way it is gone, and it comes back with what it kept", async () => {
-    await cluster.etcd.start()
-    const first = cluster.etcd.pid
+    await cluster.part("etcd").start()
+    const first = cluster.part("etcd").pid
     expect((await machine.run(["etcdctl", "put", "/hello", "world"])).stdout).toBe("OK\n")
-    await cluster.etcd.stop()
-    expect((await cluster.etcd.log()).join("\n")).toContain("received signal; shutting down")
-    expect([cluster.etcd.isRunning, await isThere(first)]).toEqual([false, false])
-    expect(() => cluster.etcd.pid).toThrow(ComponentError)
-    await cluster.etcd.stop() // Nothing to do.
+    await cluster.part("etcd").stop()
+    expect((await cluster.part("etcd").log()).join("\n")).toContain("received signal; shutting down")
+    expect([cluster.part("etcd").isRunning, await isThere(first)]).toEqual([false, false])
+    expect(() => cluster.part("etcd").pid).toThrow(ComponentError)
+    await cluster.part("etcd").stop() // Nothing to do.
 
-    await cluster.etcd.start()
+    await cluster.part("etcd").start()
     expect((await machine.run(["etcdctl", "get", "/hello", "--print-value-only"])).stdout).toBe("world\n")
-    const second = cluster.etcd.pid
-    await cluster.etcd.start() // It runs.
-    expect(cluster.etcd.pid).toBe(second)
-    await cluster.etcd.kill()
-    expect([cluster.etcd.isRunning, await isThere(second)]).toEqual([false, false])
+    const second = cluster.part("etcd").pid
+    await cluster.part("etcd").start() // It runs.
+    expect(cluster.part("etcd").pid).toBe(second)
+    await cluster.part("etcd").kill()
+    expect([cluster.part("etcd").isRunning, await isThere(second)]).toEqual([false, false])
   })
 
   test("one that ignores SIGTERM is killed", async () => {
-    await cluster.etcd.start()
-    const { pid } = cluster.etcd
+    await cluster.part("etcd").start()
+    const { pid } = cluster.part("etcd")
     await machine.run(["kill", "-STOP", String(pid)]) // A stopped process takes SIGTERM only once it goes on.
-    await cluster.etcd.stop()
+    await cluster.part("etcd").stop()
     expect(await isThere(pid)).toBe(false)
   })
 
   test("its own end is seen", async () => {
-    await cluster.etcd.start()
-    await machine.run(["kill", "-KILL", String(cluster.etcd.pid)])
-    await expect.poll(() => cluster.etcd.isRunning).toBe(false)
+    await cluster.part("etcd").start()
+    await machine.run(["kill", "-KILL", String(cluster.part("etcd").pid)])
+    await expect.poll(() => cluster.part("etcd").isRunning).toBe(false)
   })
 })
 
 test("two starts at once start one", async () => {
-  await Promise.all([cluster.etcd.start(), cluster.etcd.start()])
+  await Promise.all([cluster.part("etcd").start(), cluster.part("etcd").start()])
   expect((await machine.run(["pgrep", "-c", "etcd"])).stdout).toBe("1\n")
 })
 
 test("etcd and kube-apiserver come up and are who they say; another of its kind is ended with its block", async () => {
-  await cluster.upTo(2)
-  expect(argvOf(cluster.apiserver.component)).toEqual(
-    (await machine.read(`/proc/${cluster.apiserver.pid}/cmdline`)).toString().split("\0").slice(0, -1),
+  await cluster.ensure(["kube-apiserver"])
+  expect(argvOf(cluster.part("kube-apiserver").component)).toEqual(
+    (await machine.read(`/proc/${cluster.part("kube-apiserver").pid}/cmdline`)).toString().split("\0").slice(0, -1),
   )
   expect((await machine.run(["kubectl", "get", "namespace", "default", "-o", "name"])).stdout).toBe(
     "namespace/default\n",
   )
   const pids: number[] = []
   {
-    await using other = await cluster.apiserver.another({ "--secure-port": "6444" })
+    await using other = await cluster.part("kube-apiserver").another({ "--secure-port": "6444" })
     pids.push(other.pid)
     expect(await isThere(other.pid)).toBe(true)
   }

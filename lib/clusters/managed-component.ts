@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
-import { argvOf, logOf, type Component, type ComponentName } from "../components/component.ts"
-import { withFlags, type FlagChanges } from "../components/discovery/process.ts"
+import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
+import { argvWith } from "../components/discovery/process.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Explain } from "../failures/failure.ts"
-import { ComponentError, LOG_LINES, type WithoutLog } from "./errors.ts"
+import { ComponentError, CompletionError, LOG_LINES, type WithoutLog } from "./errors.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
@@ -23,8 +23,8 @@ export interface Surroundings {
   /** The CA that has signed every certificate here. */
   readonly ca: () => Promise<Buffer>
   readonly token: string
-  /** Makes the files that several components read: certificates and the kubeconfig. */
-  readonly prepare: () => Promise<void>
+  /** Makes what several components read and this one needs: certificates and the kubeconfig. */
+  readonly prepare: (component: Component) => Promise<void>
   /** Finds the known cause of a failure while the broken process is still there. */
   readonly explain: Explain
   /** Changes to whatever is described, before it is started; none unless something is to be broken on purpose. */
@@ -32,10 +32,10 @@ export interface Surroundings {
 }
 
 /** One component of a cluster, to start, stop, kill and restart. */
-export class ManagedComponent<Options extends object> implements Part, AsyncDisposable {
-  readonly #describe: (options: Options) => Component
+export class ManagedComponent implements Part, AsyncDisposable {
+  readonly name: ComponentName
+  readonly #describe: () => Component
   readonly #surroundings: Surroundings
-  #options: Options
   #process: Spawned | undefined
   #failure: Error | undefined
   #starting: Promise<void> | undefined
@@ -44,17 +44,20 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
   #changes: FlagChanges = {}
   readonly #logPath: string
 
-  /** @param number 1 for the cluster's own, more for others of its kind beside it */
-  constructor(describe: (options: Options) => Component, options: Options, surroundings: Surroundings, number = 1) {
+  /**
+   * @param describe what to start; asked anew for each start
+   * @param number 1 for the cluster's own component, more for others of its kind beside it
+   */
+  constructor(name: ComponentName, describe: () => Component, surroundings: Surroundings, number = 1) {
+    this.name = name
     this.#describe = describe
-    this.#options = options
     this.#surroundings = surroundings
     this.#logPath = number === 1 ? logOf(this.name) : logOf(this.name).replace(/\.log$/, `-${number}.log`)
   }
 
   /** What is, or would be, started. */
   get component(): Component {
-    const component = this.#describe(this.#options)
+    const component = this.#describe()
     return this.#surroundings.alter?.(component) ?? component
   }
 
@@ -63,22 +66,9 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe }
   }
 
-  get name(): ComponentName {
-    return this.component.name
-  }
-
-  get lesson(): number {
-    return this.component.lesson
-  }
-
   /** Its command line, as it was or would be started. */
   get argv(): string[] {
-    return withFlags(argvOf(this.component), this.#changes)
-  }
-
-  /** Other options from its next start on. */
-  configure(options: Partial<Options>): void {
-    this.#options = { ...this.#options, ...options }
+    return argvWith(argvOf(this.component), this.#changes)
   }
 
   /** Its process's number on the machine. @throws where it does not run */
@@ -115,13 +105,24 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
     this.#failure = undefined
     this.#isMeantToBe = true
     try {
-      await this.#surroundings.prepare()
+      await this.#surroundings.prepare(this.component)
       await this.#startAndWait(this.component)
+      await this.#complete(this.component)
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       await this.#end("KILL")
       throw error
     }
+  }
+
+  /** @throws CompletionError */
+  async #complete({ completion = [] }: Component): Promise<void> {
+    await Promise.all(
+      completion.map(async ({ argv, problem, remedy }) => {
+        const { exitCode, stderr } = await this.#surroundings.machine.run(argv)
+        if (exitCode !== 0) throw new CompletionError(`${problem}: ${stderr.trim()}.`, remedy)
+      }),
+    )
   }
 
   async #startAndWait({ port: described, ...rest }: Component): Promise<void> {
@@ -235,8 +236,8 @@ export class ManagedComponent<Options extends object> implements Part, AsyncDisp
   }
 
   /** One more of its kind beside it, with what must differ; ended with `await using`. */
-  async another(changes: FlagChanges): Promise<ManagedComponent<Options>> {
-    const other = new ManagedComponent(this.#describe, this.#options, this.#surroundings, 2)
+  async another(changes: FlagChanges): Promise<ManagedComponent> {
+    const other = new ManagedComponent(this.name, this.#describe, this.#surroundings, 2)
     await other.start({ ...this.#changes, ...changes })
     return other
   }

@@ -1,6 +1,6 @@
-import type { ComponentName } from "../components/component.ts"
+import type { ComponentName, FlagChanges } from "../components/component.ts"
 import type { Known } from "./known.ts"
-import type { FlagChanges, Started } from "../components/discovery/process.ts"
+import type { Started } from "../components/discovery/process.ts"
 
 /** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
 export const GRACE = 20_000
@@ -8,8 +8,6 @@ export const GRACE = 20_000
 /** One component of a cluster, ours or somebody else's: to look at, start, stop, kill and restart. */
 export interface Part extends Started {
   readonly name: ComponentName
-  /** The lesson that brings it up, and that blocks the later ones where it does not come up. */
-  readonly lesson: number
   /** Its process's number on the machine. @throws where it does not run */
   readonly pid: number
   readonly isRunning: boolean

@@ -1,32 +1,30 @@
 import { pki } from "../pki/pki.ts"
-import type { Component, Flag } from "./component.ts"
+import { ETCD_PORT } from "./etcd.ts"
+import type { ComponentSpec } from "./spec.ts"
 
-export interface ApiserverOptions {
-  readonly etcdPort: number
-  readonly port: number
-  /** The administrator's bearer token; "$TOKEN" in a transcript. */
-  readonly token: string
-  /** How objects are encoded in etcd. */
-  readonly storage: "json" | "protobuf"
-}
-
+/** Its port on loopback. */
+export const APISERVER_PORT = 6443
+/** Where our own kube-apiserver reads the tokens that it accepts. */
 export const TOKENS_FILE = "/etc/kubernetes/tokens.csv"
 
 /** kube-apiserver as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ */
-export function apiserver({ etcdPort, port, token, storage }: ApiserverOptions): Component {
-  const json: Flag = {
-    flag: "--storage-media-type",
-    value: "application/json",
-    why: "objects can be read in etcd; the default is protobuf",
-  }
-  return {
+export const apiserver: ComponentSpec<"kube-apiserver"> = {
+  name: "kube-apiserver",
+  program: "kube-apiserver",
+  scriptWord: "api",
+  after: ["etcd"],
+  isPatient: true,
+  requires: [],
+  tools: ["kube-apiserver", "kubectl"],
+  absence: "kubectl, the scheduler and the kubelet have nobody to talk to",
+  describe: ({ token }) => ({
     name: "kube-apiserver",
     binary: "kube-apiserver",
     flags: [
-      { flag: "--etcd-servers", value: `http://127.0.0.1:${etcdPort}` },
+      { flag: "--etcd-servers", value: `http://127.0.0.1:${ETCD_PORT}` },
       { flag: "--service-cluster-ip-range", value: "10.0.0.0/24" },
       { flag: "--bind-address", value: "127.0.0.1" },
-      { flag: "--secure-port", value: String(port) },
+      { flag: "--secure-port", value: String(APISERVER_PORT) },
       { flag: "--token-auth-file", value: TOKENS_FILE },
       { flag: "--authorization-mode", value: "AlwaysAllow" },
       { flag: "--service-account-issuer", value: "https://kubernetes.default.svc", why: "demanded since 1.20" },
@@ -60,11 +58,14 @@ export function apiserver({ etcdPort, port, token, storage }: ApiserverOptions):
         value: "ServiceAccount,TaintNodesByCondition",
         why: "no controller-manager runs that would make ServiceAccounts and lift the not-ready taint",
       },
-      ...(storage === "json" ? [json] : []),
+      {
+        flag: "--storage-media-type",
+        value: "application/json",
+        why: "objects can be read in etcd; the default is protobuf",
+      },
     ],
     files: [{ path: TOKENS_FILE, content: `${token},admin,admin,"system:masters"\n`, mode: 0o600 }],
-    port,
-    ready: { by: "http", port, path: "/readyz", tls: true },
-    lesson: 2,
-  }
+    port: APISERVER_PORT,
+    ready: { by: "http", port: APISERVER_PORT, path: "/readyz", tls: true },
+  }),
 }

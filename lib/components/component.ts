@@ -1,19 +1,20 @@
 import type { ToolName } from "../binaries/versions.ts"
+import type { ComponentName } from "./registry.ts"
 
-export type ComponentName = "etcd" | "kube-apiserver" | "kube-scheduler" | "registry" | "containerd" | "kubelet"
+export type { ComponentName } from "./registry.ts"
 
-/** One flag of a command line; `why` for each that the workshop does not type but today's versions, or this course, need. */
+/** One flag of a command line. `why` is given for each flag that the workshop does not type, but that today's versions or this course need. */
 export interface Flag {
   readonly flag: string
   readonly value?: string
   readonly why?: string
 }
 
-/** A file that must be there before the process starts. */
+/** A file that must exist before the process starts. */
 export interface ComponentFile {
   readonly path: string
   readonly content: string
-  /** 0600 for whatever holds a secret. */
+  /** 0600 for a file that holds a secret. */
   readonly mode?: number
 }
 
@@ -21,6 +22,14 @@ export interface ComponentFile {
 export type Readiness =
   | { readonly by: "http"; readonly port: number; readonly path: string; readonly tls: boolean }
   | { readonly by: "command"; readonly argv: readonly string[] }
+
+/** A command that completes the start of a component once that is ready. */
+export interface Completion {
+  readonly argv: readonly string[]
+  /** What has failed where the command fails, as the beginning of a sentence. */
+  readonly problem: string
+  readonly remedy: string
+}
 
 /** A component as data: what to write, what to start, how to know that it is ready. It can be printed; nothing runs. */
 export interface Component {
@@ -30,12 +39,15 @@ export interface Component {
   readonly subcommand?: readonly string[]
   readonly flags: readonly Flag[]
   readonly files: readonly ComponentFile[]
-  /** The port that must be held by this very process; none where it is reached through a unix socket. */
+  /** The port that this very process must hold; undefined for a component that is reached through a unix socket. */
   readonly port?: number
   readonly ready: Readiness
-  /** The lesson that brings it up, and that blocks the later ones where it does not come up. */
-  readonly lesson: number
+  /** What to run once it is ready; nothing by default. */
+  readonly completion?: readonly Completion[]
 }
+
+/** Flags to change on a command line: null removes a flag, "" sets one without a value. */
+export type FlagChanges = Readonly<Record<string, string | null>>
 
 /** The command line as words. */
 export function argvOf(component: Component): string[] {
@@ -44,6 +56,19 @@ export function argvOf(component: Component): string[] {
     ...(component.subcommand ?? []),
     ...component.flags.map(({ flag, value }) => (value === undefined ? flag : `${flag}=${value}`)),
   ]
+}
+
+/** A component with other flags. */
+export function withFlags(component: Component, changes: FlagChanges): Component {
+  return {
+    ...component,
+    flags: [
+      ...component.flags.filter(({ flag }) => !(flag in changes)),
+      ...Object.entries(changes).flatMap(([flag, value]) =>
+        value === null ? [] : [value === "" ? { flag } : { flag, value }],
+      ),
+    ],
+  }
 }
 
 /** Where a component's output goes on its machine. */

@@ -1,33 +1,27 @@
 import { expect, test } from "vitest"
-import { apiserver } from "./apiserver.ts"
 import { argvOf, logOf, type Component } from "./component.ts"
-import { containerd } from "./containerd.ts"
-import { etcd } from "./etcd.ts"
-import { kubelet } from "./kubelet.ts"
-import { registry } from "./registry.ts"
-import { scheduler } from "./scheduler.ts"
+import { specOf, specs, type ComponentName } from "./registry.ts"
 
-const api = { etcdPort: 2379, port: 6443, token: "t0ken", storage: "json" } as const
-const all = [
-  etcd({ dataDir: "/var/lib/etcd", port: 2379 }),
-  apiserver(api),
-  scheduler({ port: 10259 }),
-  registry({ port: 5000 }),
-  kubelet({ port: 10250, nodeIp: "10.77.0.2" }),
-  containerd({ pauseImage: "registry.k8s.io/pause:3.10", registryPort: 5000, mayAdjustOomScore: false }),
-]
+const facts = {
+  token: "t0ken",
+  nodeIp: "10.77.0.2",
+  pauseImage: "registry.k8s.io/pause:3.10",
+  images: ["docker.io/library/nginx:latest"],
+  mayAdjustOomScore: false,
+}
+const all = specs.map(({ describe }) => describe(facts))
+const component = (name: ComponentName) => specOf(name).describe(facts)
 /** The flags that the workshop itself types: those that need no reason. */
-const workshop = (component: Component) =>
-  argvOf({ ...component, flags: component.flags.filter(({ why }) => why === undefined) })
+const workshop = (one: Component) => argvOf({ ...one, flags: one.flags.filter(({ why }) => why === undefined) })
 
 test("the workshop's flags, exactly", () => {
-  expect(workshop(etcd({ dataDir: "/var/lib/etcd", port: 2379 }))).toEqual([
+  expect(workshop(component("etcd"))).toEqual([
     "etcd",
     "--data-dir=/var/lib/etcd",
     "--listen-client-urls=http://127.0.0.1:2379",
     "--advertise-client-urls=http://127.0.0.1:2379",
   ])
-  expect(workshop(apiserver({ ...api, storage: "protobuf" }))).toEqual([
+  expect(workshop(component("kube-apiserver"))).toEqual([
     "kube-apiserver",
     "--etcd-servers=http://127.0.0.1:2379",
     "--service-cluster-ip-range=10.0.0.0/24",
@@ -36,37 +30,43 @@ test("the workshop's flags, exactly", () => {
     "--token-auth-file=/etc/kubernetes/tokens.csv",
     "--authorization-mode=AlwaysAllow",
   ])
-  expect(workshop(scheduler({ port: 10259 }))).toEqual([
+  expect(workshop(component("kube-scheduler"))).toEqual([
     "kube-scheduler",
     "--kubeconfig=/root/.kube/config",
     "--secure-port=10259",
   ])
-  expect(workshop(kubelet({ port: 10250, nodeIp: "10.77.0.2" }))).toEqual([
+  expect(workshop(component("kubelet"))).toEqual([
     "kubelet",
     "--kubeconfig=/root/.kube/config",
     "--config=/etc/kubernetes/kubelet.yaml",
   ])
-  expect(argvOf(registry({ port: 5000 }))).toEqual(["crane", "registry", "serve", "--address=127.0.0.1:5000"])
+  expect(argvOf(component("registry"))).toEqual(["crane", "registry", "serve", "--address=127.0.0.1:5000"])
 })
 
-test("objects are JSON in etcd where they are to be read, and protobuf by default", () => {
-  expect(argvOf(apiserver(api))).toContain("--storage-media-type=application/json")
-  expect(argvOf(apiserver({ ...api, storage: "protobuf" })).join(" ")).not.toContain("storage-media-type")
+test("objects are JSON in etcd, where people read them", () => {
+  expect(argvOf(component("kube-apiserver"))).toContain("--storage-media-type=application/json")
+})
+
+test("the registry is filled with the images that the machine has", () => {
+  expect(component("registry").completion?.map(({ argv }) => argv.join(" "))).toEqual([
+    "crane push /opt/images/docker.io_library_nginx_latest.tar 127.0.0.1:5000/library/nginx:latest --insecure",
+  ])
 })
 
 test("nothing skips verification, takes strangers, or listens beyond loopback", () => {
-  const text = JSON.stringify(all)
+  // To push images, crane must be told that the registry on loopback speaks no TLS.
+  const text = JSON.stringify(all.map((one) => ({ ...one, completion: [] })))
   expect(text).not.toMatch(/insecure|skip[-_]?verify/i)
   expect(text).not.toMatch(/0\.0\.0\.0(?!\/)|:::|"--[\w-]*bind-address","value":"(?!127\.)/)
-  expect(all.at(-2)?.files[0]?.content).toContain("anonymous: { enabled: false }")
+  expect(component("kubelet").files[0]?.content).toContain("anonymous: { enabled: false }")
 })
 
 test("the token is in a file for its owner alone, and on no command line", () => {
-  const component = apiserver(api)
-  expect(component.files).toEqual([
+  const apiserver = component("kube-apiserver")
+  expect(apiserver.files).toEqual([
     { path: "/etc/kubernetes/tokens.csv", content: 't0ken,admin,admin,"system:masters"\n', mode: 0o600 },
   ])
-  expect(argvOf(component).join(" ")).not.toContain("t0ken")
+  expect(argvOf(apiserver).join(" ")).not.toContain("t0ken")
 })
 
 test("a reason is a clause, every component has a log of its own name", () => {
@@ -76,7 +76,7 @@ test("a reason is a clause, every component has a log of its own name", () => {
 
 test("containerd may adjust OOM scores only where the machine may", () => {
   const content = (mayAdjustOomScore: boolean) =>
-    containerd({ pauseImage: "p", registryPort: 1, mayAdjustOomScore }).files[0]?.content
+    specOf("containerd").describe({ ...facts, mayAdjustOomScore }).files[0]?.content
   expect(content(false)).toContain("restrict_oom_score_adj = true")
   expect(content(true)).toContain("restrict_oom_score_adj = false")
 })

@@ -1,33 +1,33 @@
-import type { Component, ComponentFile } from "./component.ts"
-
-export interface ContainerdOptions {
-  /** Reference of the image that holds a Pod's namespaces open. */
-  readonly pauseImage: string
-  /** Port on loopback of the registry that stands in for the public ones. */
-  readonly registryPort: number
-  /** Whether this machine may lower a process's OOM score (CAP_SYS_RESOURCE). */
-  readonly mayAdjustOomScore: boolean
-}
+import type { ComponentFile } from "./component.ts"
+import { REGISTRY_PORT } from "./image-registry.ts"
+import type { ComponentSpec } from "./spec.ts"
 
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 const CONFIG = "/etc/containerd/config.toml"
 const CERTS = "/etc/containerd/certs.d"
 
 /** containerd with its CRI plugin, and the CNI network of its Pods. https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
-export function containerd({ pauseImage, registryPort, mayAdjustOomScore }: ContainerdOptions): Component {
-  return {
+export const containerd: ComponentSpec<"containerd"> = {
+  name: "containerd",
+  program: "containerd",
+  scriptWord: "containerd",
+  after: [],
+  requires: ["containers"],
+  startsAhead: true,
+  tools: ["containerd", "containerd-shim-runc-v2", "ctr", "runc", "bridge", "host-local", "loopback", "portmap"],
+  absence: "no container can be started, looked at or stopped",
+  describe: ({ pauseImage, mayAdjustOomScore }) => ({
     name: "containerd",
     binary: "containerd",
     flags: [{ flag: "--config", value: CONFIG }],
     files: [
       { path: CONFIG, content: config(pauseImage, mayAdjustOomScore) },
-      mirror("docker.io", registryPort),
-      mirror("registry.k8s.io", registryPort),
+      mirror("docker.io", REGISTRY_PORT),
+      mirror("registry.k8s.io", REGISTRY_PORT),
       { path: "/etc/cni/net.d/10-byhand.conflist", content: network },
     ],
     ready: { by: "command", argv: ["ctr", "version"] },
-    lesson: 5,
-  }
+  }),
 }
 
 function config(pauseImage: string, mayAdjustOomScore: boolean): string {

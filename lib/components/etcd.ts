@@ -1,22 +1,30 @@
-import type { Component } from "./component.ts"
+import type { ComponentSpec } from "./spec.ts"
 
-export interface EtcdOptions {
-  readonly dataDir: string
-  /** Port on loopback for clients. */
-  readonly port: number
-}
+/** Its port on loopback for clients. */
+export const ETCD_PORT = 2379
+const CLIENTS = `http://127.0.0.1:${ETCD_PORT}`
 
 /** etcd with one member, as the workshop starts it. https://etcd.io/docs/latest/op-guide/configuration/ */
-export function etcd({ dataDir, port }: EtcdOptions): Component {
-  const client = `http://127.0.0.1:${port}`
-  return {
+export const etcd: ComponentSpec<"etcd"> = {
+  name: "etcd",
+  program: "etcd",
+  scriptWord: "etcd",
+  after: [],
+  requires: [],
+  tools: ["etcd", "etcdctl", "etcdutl"],
+  absence: "nothing can be read or written in the cluster",
+  describe: () => ({
     name: "etcd",
     binary: "etcd",
     flags: [
-      { flag: "--data-dir", value: dataDir },
-      { flag: "--listen-client-urls", value: client },
-      { flag: "--advertise-client-urls", value: client },
-      { flag: "--heartbeat-interval", value: "10", why: "a single member hears nobody: it may elect itself at once" },
+      { flag: "--data-dir", value: "/var/lib/etcd" },
+      { flag: "--listen-client-urls", value: CLIENTS },
+      { flag: "--advertise-client-urls", value: CLIENTS },
+      {
+        flag: "--heartbeat-interval",
+        value: "10",
+        why: "a single member has no other member to hear from: it may elect itself at once",
+      },
       {
         flag: "--election-timeout",
         value: "100",
@@ -24,8 +32,7 @@ export function etcd({ dataDir, port }: EtcdOptions): Component {
       },
     ],
     files: [],
-    port,
-    ready: { by: "http", port, path: "/health", tls: false },
-    lesson: 1,
-  }
+    port: ETCD_PORT,
+    ready: { by: "http", port: ETCD_PORT, path: "/health", tls: false },
+  }),
 }

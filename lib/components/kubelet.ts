@@ -1,14 +1,24 @@
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
-import type { Component } from "./component.ts"
 import { CONTAINERD_SOCKET } from "./containerd.ts"
+import type { ComponentSpec } from "./spec.ts"
+
+const PORT = 10250
 
 const CONFIG = "/etc/kubernetes/kubelet.yaml"
 const HEALTHZ_PORT = 10248
 
 /** kubelet as the workshop starts it. https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
-export function kubelet({ port, nodeIp }: { readonly port: number; readonly nodeIp: string }): Component {
-  return {
+export const kubelet: ComponentSpec<"kubelet"> = {
+  name: "kubelet",
+  program: "kubelet",
+  scriptWord: "kubelet",
+  after: ["kube-apiserver", "registry", "containerd"],
+  requires: ["containers", "images"],
+  tools: ["kubelet"],
+  absence: "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead",
+  skew: { behind: 3, ahead: 0, supported: "a kubelet up to three minor versions older, none newer" },
+  describe: ({ nodeIp }) => ({
     name: "kubelet",
     binary: "kubelet",
     flags: [
@@ -16,18 +26,16 @@ export function kubelet({ port, nodeIp }: { readonly port: number; readonly node
       { flag: "--config", value: CONFIG },
       { flag: "--node-ip", value: nodeIp, why: "a Node's address must not be loopback" },
     ],
-    files: [{ path: CONFIG, content: config(port) }],
-    port,
+    files: [{ path: CONFIG, content: config }],
+    port: PORT,
     ready: { by: "http", port: HEALTHZ_PORT, path: "/healthz", tls: false },
-    lesson: 5,
-  }
+  }),
 }
 
-function config(port: number): string {
-  return `apiVersion: kubelet.config.k8s.io/v1beta1
+const config = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: 127.0.0.1
-port: ${port}
+port: ${PORT}
 healthzPort: ${HEALTHZ_PORT}
 tlsCertFile: ${pki.kubelet.certificate}
 tlsPrivateKeyFile: ${pki.kubelet.key}
@@ -45,4 +53,3 @@ nodeLeaseDurationSeconds: 4 # renewed every second, so that a person can watch i
 evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" } # a host's full disk is no reason to evict
 imageGCHighThresholdPercent: 100
 `
-}

@@ -1,15 +1,39 @@
-import type { Component } from "./component.ts"
+import { apiserver } from "./apiserver.ts"
+import { containerd } from "./containerd.ts"
+import { etcd } from "./etcd.ts"
+import { imageRegistry } from "./image-registry.ts"
+import { kubelet } from "./kubelet.ts"
+import { startOrder, withDependencies } from "./order.ts"
+import { scheduler } from "./scheduler.ts"
+import type { ComponentSpec, MachineFeature } from "./spec.ts"
 
-/** A registry on loopback that serves the lessons' images, so that no image comes from outside. */
-export function registry({ port }: { readonly port: number }): Component {
-  return {
-    name: "registry",
-    binary: "crane",
-    subcommand: ["registry", "serve"],
-    flags: [{ flag: "--address", value: `127.0.0.1:${port}` }],
-    files: [],
-    port,
-    ready: { by: "http", port, path: "/v2/", tls: false },
-    lesson: 5,
-  }
+/** All components. Add a component here; everything else is derived from its spec. */
+const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet] as const
+
+export type ComponentName = (typeof list)[number]["name"]
+
+/** The spec of a component whose name is in the list. */
+export type Spec = ComponentSpec<ComponentName>
+
+/** All components in start order. */
+export const specs: readonly Spec[] = startOrder<Spec>(list)
+
+/** The names of all components in start order. */
+export const componentNames: readonly ComponentName[] = specs.map(({ name }) => name)
+
+/** The spec of a component. */
+export function specOf(name: ComponentName): Spec {
+  const found = specs.find((spec) => spec.name === name)
+  if (found === undefined) throw new TypeError(`${name} is not in the list of components`)
+  return found
+}
+
+/** Some components and everything that they come after, in start order. */
+export function dependenciesOf(names: readonly ComponentName[]): readonly Spec[] {
+  return withDependencies<Spec>(specs, names)
+}
+
+/** Everything that a machine must provide so that these components, and what they come after, can run on it. */
+export function featuresOf(names: readonly ComponentName[]): MachineFeature[] {
+  return [...new Set(dependenciesOf(names).flatMap(({ requires }) => requires))]
 }

@@ -1,20 +1,26 @@
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
-import type { Component } from "./component.ts"
+import type { ComponentSpec } from "./spec.ts"
 
-export interface SchedulerOptions {
-  readonly port: number
-}
+const PORT = 10259
 
 /** kube-scheduler as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/ */
-export function scheduler({ port }: SchedulerOptions): Component {
-  return {
+export const scheduler: ComponentSpec<"kube-scheduler"> = {
+  name: "kube-scheduler",
+  program: "kube-scheduler",
+  scriptWord: "sched",
+  after: ["kube-apiserver"],
+  requires: [],
+  tools: ["kube-scheduler"],
+  absence: "new Pods stay Pending",
+  skew: { behind: 1, ahead: 0, supported: "a scheduler one minor version older, none newer" },
+  describe: () => ({
     name: "kube-scheduler",
     binary: "kube-scheduler",
     flags: [
       { flag: "--kubeconfig", value: KUBECONFIG_FILE },
       { flag: "--bind-address", value: "127.0.0.1", why: "every listener stays on loopback" },
-      { flag: "--secure-port", value: String(port) },
+      { flag: "--secure-port", value: String(PORT) },
       {
         flag: "--tls-cert-file",
         value: pki.scheduler.certificate,
@@ -28,8 +34,7 @@ export function scheduler({ port }: SchedulerOptions): Component {
       },
     ],
     files: [],
-    port,
-    ready: { by: "http", port, path: "/readyz", tls: true },
-    lesson: 4,
-  }
+    port: PORT,
+    ready: { by: "http", port: PORT, path: "/readyz", tls: true },
+  }),
 }

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto"
 import { command, type Command } from "../clients/command.ts"
 import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
 import { EtcdClient } from "../clients/etcd.ts"
-import { Cluster } from "../clusters/cluster.ts"
-import { FIRST_LESSON_WITH_CONTAINERS, type Equipment } from "../clusters/equipment.ts"
+import { canRun, Cluster } from "../clusters/cluster.ts"
+import type { Artifacts } from "../clusters/artifacts.ts"
+import { specs } from "../components/registry.ts"
 import type { Subject } from "../subjects/subject.ts"
 import type { Access } from "../components/discovery/access.ts"
 import {
@@ -27,6 +28,7 @@ import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
+import { lessonOf, neededBy } from "./needs.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
 /** How long whatever is asked may take, at the most, before it counts as hanging (milliseconds). */
@@ -80,10 +82,10 @@ export class Classroom implements AsyncDisposable {
    * Starts the machine, and on it nothing yet.
    * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
    */
-  static async open(equipment: Equipment, settings: Settings): Promise<Classroom> {
+  static async open(artifacts: Artifacts, settings: Settings): Promise<Classroom> {
     const { subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine, isKept } = await machineFor(equipment, settings)
+    const { machine, isKept } = await machineFor(artifacts, settings)
     const interference = registeredInterference()
     await interference?.atStart(machine)
     const limit = Math.min(LONGEST_COMMAND, patience)
@@ -92,13 +94,14 @@ export class Classroom implements AsyncDisposable {
       async (failure: Failure): Promise<Finding | undefined> =>
         (await explain(machine, subject().known(), failure)).finding
     if (folder !== undefined) {
-      const scripts: ScriptCluster = await ScriptCluster.open(
+      const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
         folder,
-        equipment,
+        artifacts,
         patience,
-        explainFor(() => scripts),
-      )
+        explain: explainFor(() => scripts),
+        scriptNumberOf: lessonOf,
+      })
       return new Classroom({
         machine,
         subject: scripts,
@@ -109,26 +112,30 @@ export class Classroom implements AsyncDisposable {
     }
     const cluster: Cluster = new Cluster({
       machine,
-      images: equipment.images,
+      images: artifacts.images,
       patience,
       explain: explainFor(() => cluster),
       alter: interference?.alter.bind(interference),
     })
     const classroom = new Classroom({ machine, subject: cluster, interference, isKept, limit })
-    // Nothing forbids containerd and the images to be ready before their lesson; a failure shows again when it comes.
-    if (classroom.canRun(FIRST_LESSON_WITH_CONTAINERS) && equipment.images !== undefined)
-      cluster.startRuntime().catch(() => undefined)
+    // A failure shows again when the lesson comes that needs them.
+    const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
+    if (artifacts.images !== undefined) cluster.up(ahead.map(({ name }) => name)).catch(() => undefined)
     return classroom
   }
 
   /** Whether this machine may do what a lesson needs. */
   canRun(lesson: number): boolean {
-    return lesson < FIRST_LESSON_WITH_CONTAINERS || this.machine.privileged
+    return neededBy(lesson).every((name) => canRun(name, this.machine))
   }
 
   /** Finds out anew where things are, once they run; what nobody lets us know stays unknown, and fails the test that needs it. */
   async look(): Promise<void> {
-    const { etcd, apiserver, containerd } = this.subject
+    const [etcd, apiserver, containerd] = [
+      this.subject.part("etcd"),
+      this.subject.part("kube-apiserver"),
+      this.subject.part("containerd"),
+    ]
     // Without etcd it answers after seconds, if at all.
     if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
     if (containerd.isRunning && this.#socket === "")
@@ -137,7 +144,7 @@ export class Classroom implements AsyncDisposable {
 
   /** What kubectl, etcdctl and ctr have to be told so that they find this cluster. */
   environment(): Record<string, string> {
-    const { etcd, apiserver } = this.subject
+    const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
     return {
       ...etcdctlEnvironment(etcd, apiserver),
       ...(this.#access === undefined ? {} : { KUBECONFIG: this.#access.kubeconfig }),
@@ -152,19 +159,19 @@ export class Classroom implements AsyncDisposable {
   }
 
   get etcdAddress(): EtcdAddress {
-    return etcdAddress(this.subject.etcd)
+    return etcdAddress(this.subject.part("etcd"))
   }
 
   get apiserverAddress(): Address {
-    return apiserverAddress(this.subject.apiserver)
+    return apiserverAddress(this.subject.part("kube-apiserver"))
   }
 
   async kubeletAddress(): Promise<KubeletAddress> {
-    const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.kubelet.pid)
+    const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.part("kubelet").pid)
     return kubeletAddress(
-      this.subject.kubelet,
+      this.subject.part("kubelet"),
       kubelet === undefined ? "" : await configOf(this.machine, kubelet),
-      this.subject.apiserver,
+      this.subject.part("kube-apiserver"),
     )
   }
 
@@ -181,7 +188,7 @@ export class Classroom implements AsyncDisposable {
   async store(): Promise<{ store: EtcdClient; close: () => Promise<void> }> {
     const { host, port } = this.etcdAddress
     const forward = await this.machine.forward(port, host)
-    const files = etcdTls(this.subject.etcd, this.subject.apiserver)
+    const files = etcdTls(this.subject.part("etcd"), this.subject.part("kube-apiserver"))
     const store = new EtcdClient(
       forward.address,
       files === undefined ? undefined : { ...(await readTls(this.machine, files)), host },
@@ -214,7 +221,7 @@ export class Classroom implements AsyncDisposable {
 }
 
 /** @throws UsageError where the machine that is to be used is not there */
-async function machineFor({ binds }: Equipment, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
+async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
   // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
   const limits: Limits =
     settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }

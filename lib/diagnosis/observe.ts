@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../clients/http-get.ts"
-import { logOf, type ComponentName } from "../components/component.ts"
+import { logOf } from "../components/component.ts"
 import {
   apiserverAddress,
   etcdAddress,
@@ -9,7 +9,8 @@ import {
   registryAddress,
   schedulerAddress,
 } from "../components/discovery/addresses.ts"
-import { findProcesses, PROGRAMS } from "../components/discovery/process.ts"
+import { specOf, specs } from "../components/registry.ts"
+import { findProcesses } from "../components/discovery/process.ts"
 import { containerdSocket } from "../components/discovery/readiness.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Known } from "../clusters/known.ts"
@@ -64,8 +65,7 @@ export async function observe(
   const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // What the machine's agent holds, it holds for whoever looks.
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(
-    Object.keys(PROGRAMS).map(async (key): Promise<ObservedComponent> => {
-      const name = key as ComponentName // The keys of PROGRAMS are the names of all components.
+    specs.map(async ({ name }): Promise<ObservedComponent> => {
       const memory = known.find((one) => one.name === name)
       const own = processes.filter((one) => one.name === name)
       // Of several the one that was started so; another one is a stranger.
@@ -91,7 +91,7 @@ export async function observe(
     filesOf(machine, bare),
     looksAt(
       machine,
-      puzzled.map(({ name }) => `${PROGRAMS[name]} --help`),
+      puzzled.map(({ name }) => `${specOf(name).program} --help`),
     ),
   ])
   const seen = {

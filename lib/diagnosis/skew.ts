@@ -1,26 +1,23 @@
+import { specs } from "../components/registry.ts"
 import type { Observation } from "./observation.ts"
 import { componentOf, type Shown } from "./symptom.ts"
 
-/** How far a program's minor version may be from kube-apiserver's. https://kubernetes.io/releases/version-skew-policy/ */
-const allowed = [
-  { program: "kubelet", behind: 3, ahead: 0, words: "a kubelet up to three minor versions older, none newer" },
-  { program: "kube-scheduler", behind: 1, ahead: 0, words: "a scheduler one minor version older, none newer" },
-  { program: "kubectl", behind: 1, ahead: 1, words: "one minor version either way" },
-] as const
+/** kubectl is no component, but its version counts too. https://kubernetes.io/releases/version-skew-policy/ */
+const KUBECTL = { name: "kubectl", skew: { behind: 1, ahead: 1, supported: "one minor version either way" } } as const
 
 /** A program whose version is too far from kube-apiserver's: $1 program, $2 its version, $3 kube-apiserver's, $4 what is supported. */
 export function apart(seen: Observation): Shown | undefined {
   const ours = seen.api?.version ?? versionIn(componentOf(seen, "kube-apiserver")?.log ?? [])
   if (ours === undefined) return undefined
-  for (const { program, behind, ahead, words } of allowed) {
+  for (const { name, skew } of [...specs, KUBECTL]) {
+    if (skew === undefined) continue
+    const { behind, ahead, supported } = skew
     const theirs = versionIn(
-      program === "kubectl"
-        ? [seen.looks.get("kubectl version --client") ?? ""]
-        : (componentOf(seen, program)?.log ?? []),
+      name === "kubectl" ? [seen.looks.get("kubectl version --client") ?? ""] : (componentOf(seen, name)?.log ?? []),
     )
     const distance = theirs === undefined ? 0 : minor(theirs) - minor(ours)
     if (theirs !== undefined && (distance > ahead || distance < -behind))
-      return { evidence: `${program} ${theirs}, kube-apiserver ${ours}`, names: [program, theirs, ours, words] }
+      return { evidence: `${name} ${theirs}, kube-apiserver ${ours}`, names: [name, theirs, ours, supported] }
   }
   return undefined
 }

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { Census } from "../proof/testing/census.ts"
-import { equipment, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { attachMachine } from "./providers.ts"
 import { MachineStartError } from "./run-folder.ts"
 import { startSandbox } from "./sandbox.ts"
@@ -258,7 +258,7 @@ describe("nothing is left on the host", () => {
   })
 
   test("when the process that started it is killed at any moment of a cluster's boot", async () => {
-    const { binds } = await equipment(isRoot ? 5 : 2)
+    const { binds } = await artifacts(isRoot ? undefined : ["kube-scheduler"])
     const program = `
       const { machine } = await startSandbox({ name, binds: ${JSON.stringify(binds)}, settings })
       console.log("started")
@@ -366,7 +366,7 @@ test.skipIf(!isRoot)(
       await cp(join(packageRoot, part), join(copy, part), { recursive: true, preserveTimestamps: true })
     await cp(join(packageRoot, "node_modules"), join(copy, "node_modules"), { recursive: true })
     for (const folder of ["runs", "cache", "bin"]) await mkdir(join(place.folder, folder))
-    const { binds } = await equipment(2)
+    const { binds } = await artifacts(["kube-apiserver"])
     const readable = await Promise.all(
       binds.map(async ({ source, target }) => {
         const copied = join(place.folder, "bin", target.replaceAll("/", "_"))
@@ -381,7 +381,7 @@ test.skipIf(!isRoot)(
       `
     const { machine, privilege, logs } = await startSandbox({ name, binds: ${JSON.stringify(readable)}, settings })
     const cluster = new Cluster({ machine, images: undefined, patience: settings.patience })
-    await cluster.upTo(2)
+    await cluster.ensure(["kube-apiserver"])
     const { stdout } = await machine.run(["sh", "-c", "id -u; hostname; kubectl get namespace default -o name"])
     const written = await machine.write("/usr/byhand", "x").then(() => true, () => false)
     await machine.close()

@@ -1,5 +1,7 @@
 import type { Reporter, TestSpecification } from "vitest/node"
-import { equip } from "../clusters/equipment.ts"
+import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { componentNames } from "../components/registry.ts"
+import { neededBy } from "../curriculum/needs.ts"
 import { messageOf } from "../base/errors.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
@@ -19,16 +21,16 @@ export class Preparation implements Reporter {
   }
 
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
-    // A learner's scripts may use whatever is there to be used, whichever lessons are graded.
-    const last =
+    // The scripts of a learner may start any component, whichever lessons are graded.
+    const names =
       this.#settings.subject === undefined
-        ? Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId)))
-        : Number.MAX_SAFE_INTEGER
+        ? neededBy(Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId))))
+        : componentNames
     const progress = terminalProgress()
     const prepare = async () => {
       const provider = await chooseProvider(this.#settings)
       await provider.prepare(progress)
-      return { equipment: await equip(last, this.#settings, progress), machine: provider.kind }
+      return { artifacts: await prepareArtifacts(names, this.#settings, progress), machine: provider.kind }
     }
     const preparation = await prepare().catch((error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)

@@ -1,5 +1,5 @@
 import type { TestCase } from "vitest/node"
-import type { Equipment } from "../clusters/equipment.ts"
+import type { Artifacts } from "../clusters/artifacts.ts"
 import { isExcepted } from "../curriculum/except.ts"
 import type { Kind } from "../machines/provider.ts"
 import type { Settings } from "../base/settings.ts"
@@ -16,7 +16,7 @@ declare module "vitest" {
   }
   interface ProvidedContext {
     /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */
-    preparation: { equipment: Equipment; machine: Kind } | { failed: string }
+    preparation: { artifacts: Artifacts; machine: Kind } | { failed: string }
   }
 }
 

@@ -11,12 +11,12 @@ export const HOME = "/root/cluster"
 /** Bytes: a folder of start scripts and configuration is small. */
 const LARGEST = 16 * 2 ** 20
 
-/** A start script of a learner's. */
+/** A start script that a learner has written. */
 export interface Script {
   readonly name: string
-  /** The lesson whose components it starts. */
-  readonly lesson: number
-  /** SHA-256 of the script and of the files beside it that it names: changes when it is to be run anew. */
+  /** The number that its name begins with. */
+  readonly number: number
+  /** SHA-256 of the script and of the files beside it that it names: changes when the script must run again. */
   readonly fingerprint: string
 }
 
@@ -48,7 +48,7 @@ export async function readFolder(path: string): Promise<Folder> {
       : [
           {
             name,
-            lesson: Number(number),
+            number: Number(number),
             fingerprint: fingerprintOf(
               name,
               path,

@@ -2,23 +2,23 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import { pipeline } from "node:stream/promises"
-import type { Equipment } from "../clusters/equipment.ts"
+import type { Artifacts } from "../clusters/artifacts.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
 
 /** Tells whether a process is the program that the machine was given, wherever that was copied to and whatever it is called. */
 export class Genuine {
   readonly #machine: Machine
-  readonly #equipment: Equipment
+  readonly #artifacts: Artifacts
 
-  constructor(machine: Machine, equipment: Equipment) {
+  constructor(machine: Machine, artifacts: Artifacts) {
     this.#machine = machine
-    this.#equipment = equipment
+    this.#artifacts = artifacts
   }
 
   /** @returns what speaks against it; undefined where nothing does, or the process has ended */
   async doubt(name: ComponentName, pid: number): Promise<string | undefined> {
-    const given = this.#equipment.binds.find(({ target }) => target === `/usr/local/bin/${name}`)?.source
+    const given = this.#artifacts.binds.find(({ target }) => target === `/usr/local/bin/${name}`)?.source
     if (given === undefined) return undefined
     const { dev, ino } = await stat(given)
     const seen = await this.#machine.run(["stat", "--dereference", "--format=%d:%i", `/proc/${pid}/exe`])

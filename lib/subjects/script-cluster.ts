@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { BlockedError, Cluster } from "../clusters/cluster.ts"
-import type { Equipment } from "../clusters/equipment.ts"
+import { Cluster } from "../clusters/cluster.ts"
+import { BlockedError } from "../clusters/errors.ts"
+import type { Artifacts } from "../clusters/artifacts.ts"
+import type { Part } from "../clusters/part.ts"
 import type { Subject } from "./subject.ts"
-import type { ComponentName } from "../components/component.ts"
+import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Explain } from "../failures/failure.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
@@ -15,29 +17,28 @@ import { HOME, layOut, type Folder, type Script } from "./folder.ts"
 import { ScriptComponent, type Run } from "./script-component.ts"
 import { Witnesses } from "./witnesses.ts"
 
-/** Words by which a script's name tells what it starts. */
-const SHORT: Readonly<Record<ComponentName, string>> = {
-  etcd: "etcd",
-  "kube-apiserver": "api",
-  "kube-scheduler": "sched",
-  registry: "registry",
-  containerd: "containerd",
-  kubelet: "kubelet",
-}
 const POLL_INTERVAL = 100
 /** Which scripts have been run on the machine, and as they were. */
 const STATE = "/run/byhand/scripts.json"
-/** A Node would take the Pods that these lessons want to see wait. */
-const WITHOUT_NODE: readonly number[] = [3, 4]
 
-/** The cluster that a learner's start scripts make; whatever is to be known of it is seen from its processes. */
+export interface ScriptClusterOptions {
+  readonly machine: Machine
+  readonly folder: Folder
+  readonly artifacts: Artifacts
+  /** Milliseconds each component may take to become ready. */
+  readonly patience: number
+  /** Finds the known cause of a failure while the broken process is still there. */
+  readonly explain: Explain
+  /** The number of the scripts that must have started a component, such as 2 for 02-apiserver.sh. Scripts with a lower number run first. */
+  readonly scriptNumberOf: (name: ComponentName) => number
+}
+
+/** The cluster that the start scripts of a learner make. Everything that the lessons know about it is read from its processes. */
 export class ScriptCluster implements Subject {
   readonly machine: Machine
-  readonly etcd: ScriptComponent
-  readonly apiserver: ScriptComponent
-  readonly scheduler: ScriptComponent
-  readonly containerd: ScriptComponent
-  readonly kubelet: ScriptComponent
+  readonly permits = "destroy"
+  readonly parts: readonly ScriptComponent[]
+  readonly #scriptNumberOf: (name: ComponentName) => number
   readonly #folder: Folder
   readonly #patience: number
   readonly #runs = new Map<string, { run: Run; script: Script }>()
@@ -50,54 +51,33 @@ export class ScriptCluster implements Subject {
   #isCordoned: boolean | undefined = false
 
   private constructor(
-    machine: Machine,
-    folder: Folder,
-    equipment: Equipment,
-    patience: number,
-    genuine: Genuine,
+    { machine, folder, artifacts, patience, explain, scriptNumberOf }: ScriptClusterOptions,
     witnesses: Witnesses,
-    explain: Explain,
   ) {
     this.machine = machine
     this.#folder = folder
     this.#patience = patience
+    this.#scriptNumberOf = scriptNumberOf
     this.#witnesses = witnesses
-    this.#hasImages = equipment.images !== undefined
-    this.#reference = new Cluster({ machine, images: equipment.images, patience, explain })
-    const part = (name: ComponentName, lesson: number) =>
-      new ScriptComponent(name, lesson, {
-        machine,
-        patience,
-        genuine,
-        explain,
-        runScripts: (upTo) => this.#runScripts(upTo),
-        runOf: (wanted) => this.#runOf(wanted, lesson),
-      })
-    this.etcd = part("etcd", 1)
-    this.apiserver = part("kube-apiserver", 2)
-    this.scheduler = part("kube-scheduler", 4)
-    this.containerd = part("containerd", 5)
-    this.kubelet = part("kubelet", 5)
+    this.#hasImages = artifacts.images !== undefined
+    this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain })
+    const around = {
+      machine,
+      patience,
+      genuine: new Genuine(machine, artifacts),
+      explain,
+      runScripts: (name: ComponentName) => this.#runScripts(name),
+      runOf: (name: ComponentName) => this.#runOf(name),
+    }
+    this.parts = specs
+      .filter(({ isProvided }) => isProvided !== true)
+      .map(({ name }) => new ScriptComponent(name, around))
   }
 
-  /** Copies the folder to the machine; none of its scripts runs yet. */
-  static async open(
-    machine: Machine,
-    folder: Folder,
-    equipment: Equipment,
-    patience: number,
-    explain: Explain,
-  ): Promise<ScriptCluster> {
-    await layOut(machine, folder)
-    const cluster = new ScriptCluster(
-      machine,
-      folder,
-      equipment,
-      patience,
-      new Genuine(machine, equipment),
-      await Witnesses.remember(machine),
-      explain,
-    )
+  /** Lays the folder out on the machine; nothing of it is run yet. */
+  static async open(options: ScriptClusterOptions): Promise<ScriptCluster> {
+    await layOut(options.machine, options.folder)
+    const cluster = new ScriptCluster(options, await Witnesses.remember(options.machine))
     await cluster.#takeOver()
     return cluster
   }
@@ -109,7 +89,7 @@ export class ScriptCluster implements Subject {
     this.#isCordoned = undefined
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
-    for (const component of this.components) component.see(processes)
+    for (const component of this.parts) component.see(processes)
     if (this.#answers) await this.#tidy() // While it can be done: whatever stands on a component that ends hangs for a while.
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
@@ -121,12 +101,13 @@ export class ScriptCluster implements Subject {
 
   /** Whether the API may be expected to. */
   get #answers(): boolean {
-    return this.etcd.isRunning && this.apiserver.isRunning
+    return this.part("etcd").isRunning && this.part("kube-apiserver").isRunning
   }
 
   async #discard(component: ScriptComponent): Promise<void> {
     await component.discard()
-    const access = component === this.kubelet && this.#answers ? await this.access().catch(() => undefined) : undefined
+    const access =
+      component.name === "kubelet" && this.#answers ? await this.access().catch(() => undefined) : undefined
     // Its Node would pass for one that the next kubelet has registered.
     if (access !== undefined)
       await this.machine.run([
@@ -153,27 +134,29 @@ export class ScriptCluster implements Subject {
     ])
   }
 
-  get components() {
-    return [this.etcd, this.apiserver, this.scheduler, this.containerd, this.kubelet] as const
+  part(name: ComponentName): Part {
+    return this.parts.find((part) => part.name === name) ?? this.#reference.part(name)
   }
 
   known(): Known[] {
-    return this.components.map(({ known }) => known)
+    return this.parts.map(({ known }) => known)
   }
 
-  async upTo(lesson: number): Promise<void> {
+  async ensure(names: readonly ComponentName[]): Promise<void> {
     await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
-    for (const component of this.components) component.see(processes)
-    for (const component of this.components) {
-      if (component.lesson > lesson) break
-      if (component.failure !== undefined) throw new BlockedError(component.lesson, component.failure)
+    for (const component of this.parts) component.see(processes)
+    const wanted = dependenciesOf(names)
+    for (const component of this.parts) {
+      if (!wanted.some(({ name }) => name === component.name)) continue
+      if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
       if (!component.isUp) await component.start()
     }
-    if (this.kubelet.isRunning && this.#answers) await this.#cordon(WITHOUT_NODE.includes(lesson))
+    if (this.part("kubelet").isRunning && this.#answers)
+      await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
   }
 
-  /** One script may have started everything at once: then the Node is there too early, and takes no Pod until it is due. */
+  /** One script may start everything at once. Then there is a Node before a lesson asks for one, and it must not take Pods until then. */
   async #cordon(isEarly: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return
     const access = await this.access().catch(() => undefined)
@@ -189,30 +172,28 @@ export class ScriptCluster implements Subject {
     this.#isCordoned = isEarly
   }
 
-  async startRuntime(): Promise<void> {
-    await this.containerd.start()
-  }
-
   async access(): Promise<Access> {
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
-  /** One after another: two components of one lesson must not run its scripts twice. */
-  #runScripts(lesson: number): Promise<void> {
+  /** One after another, so that two components do not run the same scripts twice. */
+  #runScripts(name: ComponentName): Promise<void> {
+    const last = this.#scriptNumberOf(name)
     this.#running = this.#running
       .catch(() => undefined)
       .then(async () => {
         if (this.machine.privileged && this.#hasImages) await this.#serveImages()
         for (const script of this.#folder.scripts)
-          if (script.lesson <= lesson && !this.#runs.has(script.name)) await this.#run(script)
+          if (script.number <= last && !this.#runs.has(script.name)) await this.#run(script)
       })
     return this.#running
   }
 
-  /** On a machine that was used before they are served already. */
+  /** On a machine that was used before, they may be served already. */
   async #serveImages(): Promise<void> {
-    if ((await findProcesses(this.machine)).some(({ name }) => name === "registry")) return
-    await this.#reference.serveImages()
+    const processes = await findProcesses(this.machine)
+    const provided = specs.filter(({ isProvided, name }) => isProvided && !processes.some((one) => one.name === name))
+    await this.#reference.up(provided.map(({ name }) => name))
   }
 
   async #run(script: Script): Promise<void> {
@@ -244,21 +225,27 @@ export class ScriptCluster implements Subject {
     }
   }
 
-  /** What a script starts: the components that its name tells, or else those of its lesson that no other script's name does. */
+  /** What a script starts: the components that its name names, or else those of its number that no other script's name names. */
   #componentsOf(script: Script): ScriptComponent[] {
-    const named = this.components.filter(({ name }) => script.name.includes(SHORT[name]))
+    const named = this.parts.filter(({ name }) => names(script, name))
     if (named.length > 0) return named
-    return this.components.filter(
-      ({ name, lesson }) =>
-        lesson === script.lesson && !this.#folder.scripts.some((other) => other.name.includes(SHORT[name])),
+    return this.parts.filter(
+      ({ name }) =>
+        this.#scriptNumberOf(name) === script.number && !this.#folder.scripts.some((other) => names(other, name)),
     )
   }
 
-  /** The script whose name tells that it starts a component; else the last one that was run for its lesson or an earlier one. */
-  #runOf(name: ComponentName, lesson: number): Run | undefined {
-    const runs = [...this.#runs.values()].filter(({ script }) => script.lesson <= lesson)
-    return (runs.find(({ script }) => script.name.includes(SHORT[name])) ?? runs.at(-1))?.run
+  /** The script whose name names a component; else the last one that was run of those that may start it. */
+  #runOf(name: ComponentName): Run | undefined {
+    const last = this.#scriptNumberOf(name)
+    const runs = [...this.#runs.values()].filter(({ script }) => script.number <= last)
+    return (runs.find(({ script }) => names(script, name)) ?? runs.at(-1))?.run
   }
+}
+
+/** Whether the name of a script tells that it starts a component. */
+function names(script: Script, component: ComponentName): boolean {
+  return script.name.includes(specOf(component).scriptWord)
 }
 
 function logFor({ name }: Script): string {

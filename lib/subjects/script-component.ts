@@ -3,9 +3,9 @@ import { ComponentError, LOG_LINES, type WithoutLog } from "../clusters/errors.t
 import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { listeners } from "../clients/sockets.ts"
-import { logOf, type ComponentName } from "../components/component.ts"
+import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
 import type { Explain } from "../failures/failure.ts"
-import { findProcesses, withFlags, type FlagChanges, type FoundProcess } from "../components/discovery/process.ts"
+import { argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { addressOf, isReady } from "../components/discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
@@ -31,16 +31,15 @@ export interface Around {
   readonly genuine: Genuine
   /** Finds the known cause of a failure while the broken process is still there. */
   readonly explain: Explain
-  /** Runs the scripts up to a lesson that have not been run. */
-  readonly runScripts: (lesson: number) => Promise<void>
-  /** The script that is to start a component, once it has been run. */
+  /** Runs the scripts that a component may need and that have not been run. */
+  readonly runScripts: (name: ComponentName) => Promise<void>
+  /** The script that must start a component, once that script has been run. */
   readonly runOf: (name: ComponentName) => Run | undefined
 }
 
 /** A component that a learner's script has started: found by its process, and started again as it was found. */
 export class ScriptComponent implements Part {
   readonly name: ComponentName
-  readonly lesson: number
   readonly #around: Around
   #process: FoundProcess | undefined
   /** As it was last seen to run, by its script's doing. */
@@ -53,9 +52,8 @@ export class ScriptComponent implements Part {
   #logPath: string
   #starting: Promise<void> | undefined
 
-  constructor(name: ComponentName, lesson: number, around: Around) {
+  constructor(name: ComponentName, around: Around) {
     this.name = name
-    this.lesson = lesson
     this.#around = around
     this.#logPath = logOf(name)
   }
@@ -132,7 +130,7 @@ export class ScriptComponent implements Part {
   async #bringAbout(changes: FlagChanges): Promise<Spawned | undefined> {
     const { machine } = this.#around
     if (this.#original === undefined) {
-      await this.#around.runScripts(this.lesson)
+      await this.#around.runScripts(this.name)
       return undefined
     }
     if (Object.keys(changes).length === 0 && this.#frozen.length > 0) {
@@ -142,7 +140,7 @@ export class ScriptComponent implements Part {
     }
     const { argv, env, cwd } = this.#original
     this.#logPath = logOf(this.name)
-    return machine.spawn(withFlags(argv, changes), { env, cwd, log: this.#logPath })
+    return machine.spawn(argvWith(argv, changes), { env, cwd, log: this.#logPath })
   }
 
   /** Whether whoever supervises it has started it again. */
@@ -260,13 +258,13 @@ export class ScriptComponent implements Part {
   }
 
   async another(changes: FlagChanges): Promise<Beside> {
-    const other = new ScriptComponent(this.name, this.lesson, this.#around)
+    const other = new ScriptComponent(this.name, this.#around)
     other.#original = this.#process ?? this.#original
     other.#isMeantToBe = true
     const { argv, env, cwd } = other.#original ?? { argv: [this.name], env: {}, cwd: "/root" }
     other.#logPath = logOf(this.name).replace(/\.log$/, "-2.log")
     await other.#untilReady(
-      await this.#around.machine.spawn(withFlags(argv, changes), { env, cwd, log: other.#logPath }),
+      await this.#around.machine.spawn(argvWith(argv, changes), { env, cwd, log: other.#logPath }),
     )
     return { pid: other.pid, kill: () => other.kill(), [Symbol.asyncDispose]: () => other.kill() }
   }

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import { allLessons } from "../curriculum/lessons.ts"
 import { gradeDocument, type GradeDocument } from "../report/grade-document.ts"
 import { packageRoot } from "../base/settings.ts"
-import { equipment } from "../proof/testing/workplace.ts"
+import { artifacts } from "../proof/testing/workplace.ts"
 
 const SUBJECTS = join(packageRoot, "fixtures", "subjects")
 /** Seconds; whoever does not start a component is not waited for long. */
@@ -41,7 +41,7 @@ const FAILING: Readonly<Record<string, readonly (readonly [test: string, finding
   ],
 }
 
-beforeAll(() => equipment(7), 1_800_000)
+beforeAll(() => artifacts(), 1_800_000)
 
 /** Grades a copy in which links have become what they lead to: a learner's folder holds its files itself. */
 async function grade(

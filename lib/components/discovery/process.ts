@@ -1,4 +1,5 @@
-import type { ComponentName } from "../component.ts"
+import type { FlagChanges } from "../component.ts"
+import { specs, type ComponentName } from "../registry.ts"
 import type { Machine } from "../../machines/machine.ts"
 
 /** A component's process, whoever started it. */
@@ -10,16 +11,6 @@ export interface FoundProcess {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-}
-
-/** The program that each component is. */
-export const PROGRAMS: Readonly<Record<ComponentName, string>> = {
-  etcd: "etcd",
-  "kube-apiserver": "kube-apiserver",
-  "kube-scheduler": "kube-scheduler",
-  registry: "crane",
-  containerd: "containerd",
-  kubelet: "kubelet",
 }
 
 /** Milliseconds; whatever hangs must not make whoever looks hang. All processes are looked at at once, and each look at a container is a handshake: a slow host takes seconds for them. */
@@ -35,9 +26,7 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
     .map((line) => line.trim().split(/\s+/))
     .filter(([, state = "Z"]) => !state.startsWith("Z"))
   // The kernel cuts a program's name at 15 characters.
-  const candidates = rows.filter(([, , comm = ""]) =>
-    Object.values(PROGRAMS).some((program) => comm === program.slice(0, 15)),
-  )
+  const candidates = rows.filter(([, , comm = ""]) => specs.some(({ program }) => comm === program.slice(0, 15)))
   const found = await Promise.all(
     candidates.map(async ([id = "", state = ""]) => {
       const pid = Number(id)
@@ -47,10 +36,10 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
         cwdOf(machine, pid),
       ])
       const program = argv[0]?.split("/").at(-1)
-      return Object.entries(PROGRAMS)
-        .filter(([, own]) => own === program)
-        .map(([name]): FoundProcess => ({
-          name: name as ComponentName, // The keys of PROGRAMS are the names of all components.
+      return specs
+        .filter((spec) => spec.program === program)
+        .map(({ name }): FoundProcess => ({
+          name,
           pid,
           state: state.startsWith("T") ? "stopped" : "running",
           argv,
@@ -98,11 +87,8 @@ export function settingOf({ argv, env = {} }: Started, flag: string): string | u
   return next === undefined || next.startsWith("--") ? "" : next
 }
 
-/** Flags to change on a command line: null takes one away, "" sets one without a value. */
-export type FlagChanges = Readonly<Record<string, string | null>>
-
 /** A command line with other flags. */
-export function withFlags(argv: readonly string[], changes: FlagChanges): string[] {
+export function argvWith(argv: readonly string[], changes: FlagChanges): string[] {
   const [program = "", ...rest] = argv
   const kept: string[] = []
   for (let at = 0; at < rest.length; at++) {

@@ -3,13 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { hint } from "../../cli/hint.ts"
-import { archivePath, type Equipment } from "../../clusters/equipment.ts"
+import type { Artifacts } from "../../clusters/artifacts.ts"
+import { archivePath } from "../../components/image-registry.ts"
 import { argvOf } from "../../components/component.ts"
 import { REFERENCES } from "../../images/resolve.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { startSandbox } from "../../machines/sandbox.ts"
 import { packageRoot } from "../../base/settings.ts"
-import { equipment, workplace, type Workplace } from "../../proof/testing/workplace.ts"
+import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { reference } from "../transcript/steps.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -24,12 +25,12 @@ const PARTS: Readonly<Record<string, string>> = {
 const nginxAnswers = `kubectl run hello --image=nginx && kubectl wait --for=condition=Ready --timeout=60s pod/hello >/dev/null &&
   curl -sf "http://$(kubectl get pod hello -o jsonpath='{.status.podIP}')" && kubectl logs hello && kubectl exec hello -- nginx -v`
 
-let given: Equipment
+let given: Artifacts
 let place: Workplace
 let machine: Machine
 let folder: string
 beforeAll(async () => {
-  given = await equipment(5)
+  given = await artifacts()
 })
 beforeEach(async () => {
   place = await workplace()

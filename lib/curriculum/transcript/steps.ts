@@ -1,12 +1,11 @@
-import { archivePath } from "../../clusters/equipment.ts"
-import { PORTS } from "../../clusters/cluster.ts"
-import { apiserver } from "../../components/apiserver.ts"
+import { APISERVER_PORT, apiserver } from "../../components/apiserver.ts"
 import type { Component } from "../../components/component.ts"
 import { containerd } from "../../components/containerd.ts"
 import { etcd } from "../../components/etcd.ts"
 import { kubelet } from "../../components/kubelet.ts"
-import { registry } from "../../components/registry.ts"
+import { imageRegistry } from "../../components/image-registry.ts"
 import { scheduler } from "../../components/scheduler.ts"
+import type { ClusterFacts } from "../../components/spec.ts"
 import { REFERENCES } from "../../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
 import { pki, pkiCommands } from "../../pki/pki.ts"
@@ -42,14 +41,21 @@ export interface Hand {
 }
 
 /** Every component as the lessons start it, with what only the machine knows left open. */
+const facts: ClusterFacts = {
+  token: "$TOKEN",
+  nodeIp: "$NODE_IP",
+  pauseImage: REFERENCES.pause,
+  images: [REFERENCES.pause, REFERENCES.nginx],
+  mayAdjustOomScore: false, // Right on every machine; without CAP_SYS_RESOURCE containerd must be told so.
+}
+
 export const reference = {
-  etcd: etcd({ dataDir: "/var/lib/etcd", port: PORTS.etcd }),
-  apiserver: apiserver({ etcdPort: PORTS.etcd, port: PORTS.apiserver, token: "$TOKEN", storage: "json" }),
-  scheduler: scheduler({ port: PORTS.scheduler }),
-  registry: registry({ port: PORTS.registry }),
-  // Without CAP_SYS_RESOURCE containerd has to be told so; with it, it may be.
-  containerd: containerd({ pauseImage: REFERENCES.pause, registryPort: PORTS.registry, mayAdjustOomScore: false }),
-  kubelet: kubelet({ port: PORTS.kubelet, nodeIp: "$NODE_IP" }),
+  etcd: etcd.describe(facts),
+  apiserver: apiserver.describe(facts),
+  scheduler: scheduler.describe(facts),
+  registry: imageRegistry.describe(facts),
+  containerd: containerd.describe(facts),
+  kubelet: kubelet.describe(facts),
 } as const
 
 const podIp = "POD_IP=$(kubectl get pod hello -o jsonpath='{.status.podIP}')"
@@ -82,7 +88,7 @@ export function steps({ start, again, kill, registry, waitFor }: Hand): readonly
               path: KUBECONFIG_FILE,
               mode: 0o600,
               content: kubeconfig({
-                server: `https://127.0.0.1:${PORTS.apiserver}`,
+                server: `https://127.0.0.1:${APISERVER_PORT}`,
                 ca: { file: pki.ca.certificate },
                 token: "$TOKEN",
               }),
@@ -122,10 +128,7 @@ export function steps({ start, again, kill, registry, waitFor }: Hand): readonly
           lines: [
             registry(
               reference.registry,
-              [REFERENCES.pause, REFERENCES.nginx].map(
-                (image) =>
-                  `crane push ${archivePath(image)} 127.0.0.1:${PORTS.registry}/${image.split("/").slice(1).join("/")} --insecure`,
-              ),
+              (reference.registry.completion ?? []).map(({ argv }) => argv.join(" ")),
             ),
             start(reference.containerd),
           ],

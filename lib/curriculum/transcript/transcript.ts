@@ -1,4 +1,4 @@
-import { PORTS } from "../../clusters/cluster.ts"
+import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
 import { pki } from "../../pki/pki.ts"
 import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
@@ -60,7 +60,7 @@ wait_for() {
   exit 1
 }
 
-if curl -s http://127.0.0.1:${PORTS.etcd} >/dev/null; then
+if curl -s http://127.0.0.1:${ETCD_PORT} >/dev/null; then
   echo "etcd runs here already. Run this in an empty machine: npx byhand up --empty --name NAME" >&2
   exit 1
 fi`

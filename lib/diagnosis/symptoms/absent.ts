@@ -1,7 +1,10 @@
-import type { ComponentName } from "../../components/component.ts"
+import { specs, type ComponentName } from "../../components/registry.ts"
 import { apiserverAddress, etcdAddress, type Address } from "../../components/discovery/addresses.ts"
 import type { Started } from "../../components/discovery/process.ts"
 import { componentOf, type Sign, type Symptom } from "../symptom.ts"
+
+/** The components that a learner's scripts start. */
+const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
 /** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
 export const absent: readonly Symptom[] = [
@@ -18,7 +21,7 @@ export const absent: readonly Symptom[] = [
     remedy: "Stop that one: kill $2",
     look: "ss -tlnp",
   })),
-  ...(["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"] as const).flatMap((name) => [
+  ...learners.flatMap(({ name }) => [
     {
       id: "script-ended",
       component: name,
@@ -36,23 +39,11 @@ export const absent: readonly Symptom[] = [
       look: "ps -ef --forest; cat $3",
     },
   ]),
-  ...(
-    [
-      ["etcd", "nothing can be read or written in the cluster"],
-      ["kube-apiserver", "kubectl, the scheduler and the kubelet have nobody to talk to"],
-      ["kube-scheduler", "new Pods stay Pending"],
-      ["registry", "images cannot be pulled"],
-      ["containerd", "no container can be started, looked at or stopped"],
-      [
-        "kubelet",
-        "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead",
-      ],
-    ] as const satisfies readonly (readonly [ComponentName, string])[]
-  ).map(([name, consequence]) => ({
+  ...specs.map(({ name, absence }) => ({
     id: "not-running",
     component: name,
     sign: isAbsent(name),
-    cause: `${name} does not run: ${consequence}`,
+    cause: `${name} does not run: ${absence}`,
     remedy: `Start ${name} again. Its log tells how it ended.`,
     look: `tail /var/log/byhand/${name}.log`,
   })),

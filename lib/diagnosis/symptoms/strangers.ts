@@ -1,12 +1,9 @@
-import { PROGRAMS } from "../../components/discovery/process.ts"
-import type { ComponentName } from "../../components/component.ts"
+import { componentNames } from "../../components/registry.ts"
 import { addressOf } from "../signs.ts"
 import { componentOf, flagOf, type Symptom } from "../symptom.ts"
 
-const COMPONENT_NAMES = Object.keys(PROGRAMS) as ComponentName[] // The keys of PROGRAMS are the names of all components.
-
 /** Processes that took a component's place, as the one that started the component saw them. */
-export const impostors: readonly Symptom[] = COMPONENT_NAMES.flatMap((name) => [
+export const impostors: readonly Symptom[] = componentNames.flatMap((name) => [
   {
     id: "port-taken",
     component: name,

@@ -7,11 +7,12 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { equipInContainer } from "../../clusters/equip-in-container.ts"
+import { prepareArtifactsInContainer } from "../../clusters/artifacts-in-container.ts"
+import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings, type Settings } from "../../base/settings.ts"
 import { useEngine, type OwnEngine } from "../../proof/testing/engine.ts"
 import type { Census } from "../../proof/testing/census.ts"
-import { equipment, workplace, type Workplace } from "../../proof/testing/workplace.ts"
+import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { attachMachine } from "../providers.ts"
 import { CAPABILITIES } from "./capabilities.ts"
@@ -321,10 +322,10 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     await using _ = await useEngine()
     const settings = readSettings()
-    expect(await equipInContainer(7, settings, silentProgress)).toEqual(await equipment(7))
-    await expect(equipInContainer(7, { ...settings, kubernetes: "1.1.1" }, silentProgress)).rejects.toThrow(
-      "What the lessons run could not be got ready in a container. What it said above tells why.",
-    )
+    expect(await prepareArtifactsInContainer(componentNames, settings, silentProgress)).toEqual(await artifacts())
+    await expect(
+      prepareArtifactsInContainer(componentNames, { ...settings, kubernetes: "1.1.1" }, silentProgress),
+    ).rejects.toThrow("The programs and images could not be prepared in a container.")
     const { docker } = await findEngine()
     await expect.poll(() => docker.listContainers({ all: true }), { timeout: 30_000 }).toEqual([])
   },

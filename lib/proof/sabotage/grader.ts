@@ -9,7 +9,8 @@ import { silentProgress } from "../../base/progress-silent.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { examineCluster } from "../../cli/doctor.ts"
 import { Cluster } from "../../clusters/cluster.ts"
-import { equip, FIRST_LESSON_WITH_CONTAINERS } from "../../clusters/equipment.ts"
+import { prepareArtifacts } from "../../clusters/artifacts.ts"
+import { componentNames } from "../../components/registry.ts"
 import { chooseProvider } from "../../machines/providers.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { allLessons } from "../../curriculum/lessons.ts"
@@ -115,7 +116,7 @@ async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
   const settings = readSettings()
   const provider = await chooseProvider(settings)
   await provider.prepare(silentProgress)
-  const { binds, images } = await equip(FIRST_LESSON_WITH_CONTAINERS, settings, silentProgress)
+  const { binds, images } = await prepareArtifacts(componentNames, settings, silentProgress)
   const { machine } = await provider.start({ name: "sabotage", binds })
   try {
     const cluster = new Cluster({

@@ -3,7 +3,8 @@ import { execa } from "execa"
 import { availableParallelism } from "node:os"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
-import { equip } from "../../clusters/equipment.ts"
+import { prepareArtifacts } from "../../clusters/artifacts.ts"
+import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
@@ -117,7 +118,7 @@ async function changedSince(base: string): Promise<string[] | undefined> {
 
 /** @param left how many are not tried this time */
 async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolean): Promise<boolean> {
-  await equip(Number.MAX_SAFE_INTEGER, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
+  await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },
     () => new Grader({ BYHAND_PATIENCE: PATIENCE }, HANGING),

@@ -1,5 +1,6 @@
 import { allLessons } from "../../curriculum/lessons.ts"
-import { reference } from "../../curriculum/transcript/steps.ts"
+import { lessonOf } from "../../curriculum/needs.ts"
+import { componentNames } from "../../components/registry.ts"
 import type { Grader } from "./graders.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Examination, TestResult } from "./tasks.ts"
@@ -130,9 +131,7 @@ function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): 
 /** The first lesson that a sabotage can affect: that of the test just before which it happens, or that of the first component which is started otherwise. */
 function firstTouched({ before, script, component = {} }: Sabotage): number {
   if (before === undefined && script !== undefined) return 1
-  const changed = Object.values(reference)
-    .filter(({ name }) => name in component)
-    .map(({ lesson }) => lesson)
+  const changed = componentNames.filter((name) => name in component).map(lessonOf)
   return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
 }
 

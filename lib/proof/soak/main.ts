@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process"
 import { readlinkSync } from "node:fs"
 import { clearLine, cursorTo } from "node:readline"
 import { parseArgs } from "node:util"
-import { equip } from "../../clusters/equipment.ts"
+import { prepareArtifacts } from "../../clusters/artifacts.ts"
+import { componentNames } from "../../components/registry.ts"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { nearest } from "../../base/nearest.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
 
 async function soak({ rounds, seed, kinds }: Options): Promise<number> {
   const settings = readSettings()
-  await equip(Number.MAX_SAFE_INTEGER, settings, terminalProgress())
+  await prepareArtifacts(componentNames, settings, terminalProgress())
   const started = performance.now()
   const verdicts: Verdict[] = []
   await using place = await Place.make(settings)

@@ -3,7 +3,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { equip, type Equipment } from "../../clusters/equipment.ts"
+import { prepareArtifacts, type Artifacts } from "../../clusters/artifacts.ts"
+import { componentNames, type ComponentName } from "../../components/registry.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { readSettings, type Settings } from "../../base/settings.ts"
 import { census, type Census } from "./census.ts"
@@ -47,7 +48,7 @@ export async function workplace(variables: Record<string, string> = {}): Promise
   }
 }
 
-/** The real binaries and images, from the project's own cache. */
-export function equipment(lesson: number): Promise<Equipment> {
-  return equip(lesson, readSettings(), silentProgress)
+/** The real binaries and images that components need, from the project's own cache. @param names all components by default */
+export function artifacts(names: readonly ComponentName[] = componentNames): Promise<Artifacts> {
+  return prepareArtifacts(names, readSettings(), silentProgress)
 }

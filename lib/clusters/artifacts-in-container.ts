@@ -10,20 +10,25 @@ import { LABELS, thisHost } from "../machines/container/machine-container.ts"
 import { identify } from "../machines/identity.ts"
 import type { Progress } from "../base/progress.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
-import type { Equipment } from "./equipment.ts"
+import type { ComponentName } from "../components/registry.ts"
+import type { Artifacts } from "./artifacts.ts"
 
-/** What the lessons run could not be got ready in a container; what it said is on standard error already. */
-class EquipError extends RemediedError {}
+/** The artifacts could not be prepared in a container. What that printed is on standard error already. */
+class ArtifactsError extends RemediedError {}
 
-/** Where this host's folders are found in the container. */
+/** Where the container has the folders of this host. */
 const INSIDE = { project: "/byhand/project", cache: "/byhand/cache", binDir: "/byhand/programs" } as const
 
 /**
- * As `equip`, for a host that is not Linux: what is run to find, verify or build programs for Linux is run there too. The
- * cache stays this host's.
- * @throws EquipError, EngineError, MachineImageError
+ * Does the work of `prepareArtifacts` in a container, for a host that is not Linux: programs for Linux can be run there, which
+ * is needed to find, verify or build them. The cache stays on this host.
+ * @throws ArtifactsError, EngineError, MachineImageError
  */
-export async function equipInContainer(lesson: number, settings: Settings, progress: Progress): Promise<Equipment> {
+export async function prepareArtifactsInContainer(
+  names: readonly ComponentName[],
+  settings: Settings,
+  progress: Progress,
+): Promise<Artifacts> {
   const engine = await findEngine()
   nameToTestcontainers(engine.url)
   const image = await ensureImage(engine, settings, progress)
@@ -40,15 +45,15 @@ export async function equipInContainer(lesson: number, settings: Settings, progr
     ...(settings.binDir === undefined ? {} : { BYHAND_BIN_DIR: INSIDE.binDir }),
     ...(settings.mirror === undefined ? {} : { BYHAND_MIRROR: settings.mirror }),
   }
-  const program = join(packageRoot, "dist", "clusters", "equip-main.js")
+  const program = join(packageRoot, "dist", "clusters", "artifacts-main.js")
     .replace(projectRoot(), INSIDE.project)
     .replaceAll("\\", "/")
   const container = await engine.docker.createContainer({
-    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // For the next start's sweep, should it never be started.
+    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // So that the next start removes it if it is never started.
     Image: image,
-    Entrypoint: ["node", program, String(lesson)],
+    Entrypoint: ["node", program, ...names],
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    // Its input ends when this process does, and then so does it.
+    // Its stdin ends when this process ends, and then the container ends too.
     OpenStdin: true,
     StdinOnce: true,
     AttachStdin: true,
@@ -63,8 +68,11 @@ export async function equipInContainer(lesson: number, settings: Settings, progr
   await container.start()
   const said = await text(output)
   if (!said.startsWith("{"))
-    throw new EquipError("What the lessons run could not be got ready in a container.", "What it said above tells why.")
-  const { binds, images } = JSON.parse(said) as Equipment // Our own program's word.
+    throw new ArtifactsError(
+      "The programs and images could not be prepared in a container.",
+      "Read the messages above: they tell why.",
+    )
+  const { binds, images } = JSON.parse(said) as Artifacts // Our own program has written it.
   const outside = (path: string) =>
     path.startsWith(INSIDE.binDir)
       ? join(settings.binDir ?? "", path.slice(INSIDE.binDir.length))
@@ -78,7 +86,7 @@ export async function equipInContainer(lesson: number, settings: Settings, progr
   }
 }
 
-/** The folder that has this package and what it depends on, which may lie beside it. */
+/** The folder that holds this package and its dependencies, which may lie beside it. */
 function projectRoot(): string {
   const installed = /^(.*)[\\/]node_modules[\\/]/.exec(packageRoot)?.[1]
   return installed !== undefined && existsSync(join(installed, "node_modules")) ? installed : packageRoot

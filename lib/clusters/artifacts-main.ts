@@ -1,0 +1,16 @@
+// Runs in a container and prepares the artifacts of some components there, for a host that is not Linux. Prints them as JSON.
+// usage: node artifacts-main.js COMPONENT...
+import { messageOf } from "../base/errors.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import { readSettings } from "../base/settings.ts"
+import { componentNames } from "../components/registry.ts"
+import { prepareArtifacts } from "./artifacts.ts"
+
+process.stdin.resume().on("end", () => process.exit(1)) // The process that waits for the result has ended.
+try {
+  const names = componentNames.filter((name) => process.argv.slice(2).includes(name))
+  const artifacts = await prepareArtifacts(names, readSettings(), terminalProgress())
+  process.stdout.write(JSON.stringify(artifacts), () => process.exit())
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`, () => process.exit(1))
+}

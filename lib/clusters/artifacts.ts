@@ -1,0 +1,51 @@
+import { resolveBinaries } from "../binaries/resolve.ts"
+import { groupOf, type ToolName } from "../binaries/versions.ts"
+import { archivePath } from "../components/image-registry.ts"
+import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
+import { resolveImages, type Images } from "../images/resolve.ts"
+import type { Progress } from "../base/progress.ts"
+import type { Settings } from "../base/settings.ts"
+
+/** The programs and images that a machine is given. Plain data, so that it can be handed to another process. */
+export interface Artifacts {
+  readonly binds: readonly { readonly source: string; readonly target: string }[]
+  readonly images: Images | undefined
+}
+
+/** What images are assembled with; it stays on the host. */
+const IMAGE_TOOLS: readonly ToolName[] = ["catatonit"]
+
+/**
+ * Finds, downloads or builds what some components, and everything that they come after, need; and nothing more.
+ * @throws NoBinaryError, NoImageError or UsageError, each with what was tried and what to do
+ */
+export async function prepareArtifacts(
+  names: readonly ComponentName[],
+  settings: Settings,
+  progress: Progress,
+): Promise<Artifacts> {
+  if (process.platform !== "linux")
+    return (await import("./artifacts-in-container.ts")).prepareArtifactsInContainer(names, settings, progress)
+  const tools = [...new Set(dependenciesOf(names).flatMap((spec) => spec.tools))]
+  const needsImages = featuresOf(names).includes("images")
+  const binaries = await resolveBinaries([...tools, ...(needsImages ? IMAGE_TOOLS : [])], settings, progress)
+  const images = needsImages ? await resolveImages(binaries, settings, progress) : undefined
+  return {
+    binds: [
+      ...tools.flatMap((tool) => {
+        const binary = binaries.get(tool)
+        return binary === undefined ? [] : [{ source: binary.path, target: `${folderOf(tool)}/${tool}` }]
+      }),
+      ...(images === undefined ? [] : [images.pause, images.nginx]).map(({ archive, reference }) => ({
+        source: archive,
+        target: archivePath(reference),
+      })),
+    ],
+    images,
+  }
+}
+
+/** Where a program lies on the machine: CNI plugins have a folder of their own, which is not on PATH. */
+function folderOf(tool: ToolName): string {
+  return groupOf(tool) === "cni-plugins" ? "/opt/cni/bin" : "/usr/local/bin"
+}

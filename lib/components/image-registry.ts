@@ -1,0 +1,42 @@
+import type { ComponentSpec } from "./spec.ts"
+
+/** Its port on loopback. */
+export const REGISTRY_PORT = 5000
+
+/** Where the archive of an image lies on the machine. */
+export function archivePath(reference: string): string {
+  return `/opt/images/${reference.replaceAll(/[^\w.-]/g, "_")}.tar`
+}
+
+/** A registry on loopback that serves the lessons' images, so that no image comes from outside the machine. */
+export const imageRegistry: ComponentSpec<"registry"> = {
+  name: "registry",
+  program: "crane",
+  scriptWord: "registry",
+  after: [],
+  requires: ["images"],
+  isProvided: true,
+  startsAhead: true,
+  tools: ["crane"],
+  absence: "images cannot be pulled",
+  describe: ({ images }) => ({
+    name: "registry",
+    binary: "crane",
+    subcommand: ["registry", "serve"],
+    flags: [{ flag: "--address", value: `127.0.0.1:${REGISTRY_PORT}` }],
+    files: [],
+    port: REGISTRY_PORT,
+    ready: { by: "http", port: REGISTRY_PORT, path: "/v2/", tls: false },
+    completion: images.map((reference) => ({
+      argv: [
+        "crane",
+        "push",
+        archivePath(reference),
+        `127.0.0.1:${REGISTRY_PORT}/${reference.split("/").slice(1).join("/")}`,
+        "--insecure",
+      ],
+      problem: `${reference} could not be pushed to the registry on port ${REGISTRY_PORT}`,
+      remedy: "Remove the folder images in the cache and try again.",
+    })),
+  }),
+}
