@@ -13,7 +13,6 @@ import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
-import type { Subject } from "../subjects/subject.ts"
 import { BlockedError } from "./errors.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
@@ -43,8 +42,8 @@ export function canRun(name: ComponentName, machine: Pick<Machine, "privileged">
   return dependenciesOf([name]).every(({ requires }) => requires.every((feature) => provided.includes(feature)))
 }
 
-/** Our own cluster: one managed component for each spec. */
-export class Cluster implements Subject {
+/** Our own cluster: one managed component for each spec. It is a Subject, which is declared on a floor above. */
+export class Cluster {
   readonly machine: Machine
   readonly permits = "destroy"
   /** The administrator's bearer token, new for each cluster. */
