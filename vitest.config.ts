@@ -2,12 +2,8 @@ import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { admit } from "./lib/machines/admission.ts"
 import { messageOf, UsageError } from "./lib/base/errors.ts"
-import { Admission } from "./lib/report/admission.ts"
-import { gitHubReporters } from "./lib/report/github.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
-import { LessonTable } from "./lib/report/lesson-table.ts"
-import { Preparation } from "./lib/report/preparation.ts"
-import { TypedLines } from "./lib/report/typed-lines.ts"
+import { BYHAND, byhandPlugin } from "./lib/report/vitest-plugin.ts"
 import { sabotageOf } from "./lib/proof/sabotage/all.ts"
 import { readSettings, type Settings } from "./lib/base/settings.ts"
 import { checkExcept } from "./lib/curriculum/except.ts"
@@ -32,6 +28,7 @@ async function admittedSettings(): Promise<Settings> {
 
 export default defineConfig({
   root: import.meta.dirname,
+  plugins: [byhandPlugin(settings)],
   test: {
     include: ["tests/*.test.ts"],
     exclude: [],
@@ -51,13 +48,8 @@ export default defineConfig({
       { name: "observing", description: "looks, and changes nothing: may run at any moment" },
       { name: "disturbing", description: "acts on the cluster, then puts things back" },
     ],
-    reporters: [
-      new Admission(settings),
-      new Preparation(settings),
-      new TypedLines(),
-      new LessonTable(settings),
-      ...gitHubReporters(settings),
-    ],
+    // vitest's --reporter flag takes the place of this one; the plugin does what every run needs.
+    reporters: [BYHAND],
     // Compiled modules go to the cache: vitest's own folder for them, among the temporary files, stays there when it is killed.
     experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
     // An installed package lies below node_modules, which vitest takes for compiled code.

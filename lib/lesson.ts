@@ -17,10 +17,12 @@ import type { Part } from "./clusters/part.ts"
 import type { Subject } from "./subjects/subject.ts"
 import type { Access } from "./components/discovery/access.ts"
 import type { Address, EtcdAddress, KubeletAddress } from "./components/discovery/addresses.ts"
+import { onComponentEvent } from "./components/component-event.ts"
 import { settingOf } from "./components/discovery/process.ts"
 import { CommandTimeoutError, MachineError } from "./machines/agent-machine.ts"
 import type { Machine } from "./machines/machine.ts"
 import { expectation, type Card } from "./report/card.ts"
+import { eventsSent, sendEvent } from "./report/test-process.ts"
 import { packageRoot, readSettings } from "./base/settings.ts"
 
 export { expect } from "vitest"
@@ -109,6 +111,12 @@ async function open(): Promise<Classroom> {
 /** The lesson in which the machine was not to be had, or not to be trusted, any more: whatever comes later is blocked by it. */
 let closedSince: number | undefined
 
+/** The test that runs now; what components report meanwhile belongs to it. */
+let running: TestContext["task"] | undefined
+onComponentEvent((event) => {
+  if (running !== undefined) sendEvent(running, event)
+})
+
 /** Tests in which a command did not end. */
 let hung = 0
 
@@ -122,9 +130,15 @@ export function lesson(number: number, title: string, define: (tools: { test: Ou
       outcome,
       { tags: [disturbs ? "disturbing" : "observing"], meta: { see } },
       async ({ classroom: open, skip, task }) => {
-        const classroom = await enter(open, number, skip)
-        await bringUp(classroom, number, upTo, task.meta, skip)
-        await run(classroom, number, outcome, task.meta, body)
+        running = task
+        try {
+          const classroom = await enter(open, number, skip)
+          await bringUp(classroom, number, upTo, task.meta, skip)
+          await run(classroom, number, outcome, task.meta, body)
+        } finally {
+          running = undefined
+          await eventsSent()
+        }
       },
     )
   }
@@ -215,6 +229,7 @@ async function run(
       },
       evidence: (line) => {
         meta.evidence = line
+        if (running !== undefined) sendEvent(running, { type: "evidence", line })
       },
     })
   } catch (error) {

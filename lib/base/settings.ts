@@ -77,6 +77,14 @@ const schema = z.strictObject({
   BYHAND_SABOTAGE: z.string().optional(),
   /** The folder of start scripts that is graded, instead of our own cluster; SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
+  /** A file to which the run's result is written as JSON. */
+  BYHAND_RESULT: z
+    .string()
+    .min(1, "is empty")
+    .transform((given) => resolve(given))
+    .optional(),
+  /** Print below each outcome that passes the command that shows it. */
+  BYHAND_SEE: flag.default(false),
   /** The run's folder of a machine that is there already, and stays; `byhand watch` sets it. */
   BYHAND_RUN: z
     .string()
@@ -105,6 +113,10 @@ export interface Settings {
   readonly sabotage: string | undefined
   /** A learner's folder; undefined for our own cluster. */
   readonly subject: string | undefined
+  /** The file to which the run's result is written as JSON. */
+  readonly result: string | undefined
+  /** Whether each passed outcome is followed by the command that shows it. */
+  readonly see: boolean
   /** Name of a run's folder whose machine is used instead of a new one. */
   readonly run: string | undefined
 }
@@ -139,6 +151,8 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     image: values.BYHAND_IMAGE,
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
     subject: values.BYHAND_SUBJECT,
+    result: values.BYHAND_RESULT,
+    see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,
   }
 }

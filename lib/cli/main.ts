@@ -84,6 +84,7 @@ command(
 )
   .option(...MACHINE)
   .option("--strict", "count what cannot be checked here as failed")
+  .option("--see", "print below each test that passes the command that shows the same")
   .option(
     "--except <list>",
     "lessons or titles of tests, separated by commas, that --strict does not count",

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
 import { argvWith } from "../components/discovery/process.ts"
+import { reportComponent } from "../components/component-event.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { messageOf } from "../base/errors.ts"
@@ -146,9 +147,11 @@ export class ManagedComponent implements Part, AsyncDisposable {
     const spawned = await machine.spawn(this.argv, { log: this.#logPath })
     this.#process = spawned
     const ended: { exit?: Exit } = {}
+    reportComponent({ type: "component started", component: this.name, pid: spawned.pid })
     void spawned.exit.then((exit) => {
       ended.exit = exit
       if (this.#process === spawned) this.#process = undefined
+      reportComponent({ type: "component exited", component: this.name, pid: spawned.pid, exit })
     })
     for (;;) {
       if (ended.exit !== undefined)
@@ -159,6 +162,8 @@ export class ManagedComponent implements Part, AsyncDisposable {
       if (waited() > patience) throw await this.#error({ kind: "not-ready", waited: waited(), answer })
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
+    const milliseconds = Math.round(performance.now() - before)
+    reportComponent({ type: "component ready", component: this.name, pid: spawned.pid, milliseconds })
   }
 
   /**

@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import type { Finding } from "../failures/finding.ts"
-import { packageRoot, readSettings } from "../base/settings.ts"
-import { gitHubReport, gitHubReporters, type Graded } from "./github.ts"
-import { placeOf } from "./script-line.ts"
+import { packageRoot } from "../base/settings.ts"
+import { gitHub, gitHubReport } from "./github.ts"
+import { lessonResultOf, runResultOf, type Fault, type LessonResult, type OutcomeResult } from "./result.ts"
+import { scriptLineOf } from "./script-line.ts"
 
 const scripts = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"].map(
   (name) => ({ name, text: readFileSync(join(packageRoot, "fixtures", "solution", name), "utf8") }),
@@ -25,7 +26,7 @@ const finding = (given: Partial<Finding>): Finding => ({
   ...given,
 })
 const place = (lesson: string, given: Partial<Finding> | undefined, observed = "") =>
-  placeOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, [], scripts)
+  scriptLineOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, [], scripts)
 
 describe("the script's line", () => {
   test.each([
@@ -66,15 +67,15 @@ describe("the script's line", () => {
       "--config",
     ],
   ] as const)("%s", (_, lesson, given, file, part) => {
-    expect(place(lesson, given)).toEqual({ file, line: lineOf(file, part) })
+    expect(place(lesson, given)).toEqual({ script: file, line: lineOf(file, part) })
     expect(lineOf(file, part)).toBeGreaterThan(1)
   })
 
   test("nothing that is named: the first line of the script of that lesson, or of the one before", () => {
-    expect(place("02", { component: "etcd" })).toEqual({ file: "01-etcd.sh", line: 1 })
-    expect(place("02", undefined)).toEqual({ file: "02-apiserver.sh", line: 1 })
-    expect(place("03", undefined)).toEqual({ file: "02-apiserver.sh", line: 1 })
-    expect(placeOf("03", undefined, [], [])).toBeUndefined()
+    expect(place("02", { component: "etcd" })).toEqual({ script: "01-etcd.sh", line: 1 })
+    expect(place("02", undefined)).toEqual({ script: "02-apiserver.sh", line: 1 })
+    expect(place("03", undefined)).toEqual({ script: "02-apiserver.sh", line: 1 })
+    expect(scriptLineOf("03", undefined, [], [])).toBeUndefined()
   })
 
   test("what the script itself printed", () => {
@@ -85,56 +86,62 @@ describe("the script's line", () => {
     const at = lines.findIndex((line) => line.startsWith("echo"))
     const evidence = /"(.*)"/.exec(lines[at] ?? "")?.[1] ?? ""
     const card = { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [] }
-    expect(placeOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({
-      file: "01-etcd.sh",
+    expect(scriptLineOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({
+      script: "01-etcd.sh",
       line: at + 1,
     })
     expect(
-      placeOf("01", { ...card, finding: finding({ component: "etcd" }) }, ["something", evidence], laidOut),
-    ).toEqual({ file: "01-etcd.sh", line: at + 1 })
+      scriptLineOf("01", { ...card, finding: finding({ component: "etcd" }) }, ["something", evidence], laidOut),
+    ).toEqual({ script: "01-etcd.sh", line: at + 1 })
   })
 
   test("bash's own complaint says it", () => {
     expect(place("02", undefined, "01-etcd.sh ended with 127: ./01-etcd.sh: line 7: etdc: command not found")).toEqual({
-      file: "01-etcd.sh",
+      script: "01-etcd.sh",
       line: 7,
     })
   })
 })
 
-const graded: readonly Graded[] = [
-  {
-    lesson: "01",
-    lessonTitle: "etcd: the brain",
-    title: "put says OK",
-    verdict: "passed",
-    isFailure: false,
-    evidence: "a | b <img src=x>",
-  },
-  {
-    lesson: "02",
-    lessonTitle: "the door",
-    title: "starts, and holds port: 6443",
-    verdict: "failed",
-    isFailure: true,
-    reason: "it ended",
-    words: ["goodbye"],
-    card: {
-      observed: "100% refused\n::notice title=Autograding report::{}",
-      unwell: [],
-      finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }),
-    },
-  },
-  { lesson: "02", lessonTitle: "the door", title: "another", verdict: "not chosen", isFailure: false },
-  {
-    lesson: "03",
-    lessonTitle: "keys",
-    title: "is a key",
-    verdict: "blocked",
-    isFailure: true,
-    reason: "blocked by lesson 02",
-  },
-]
+const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
+  id: "01-some-outcome",
+  title: "some outcome",
+  verdict: "passed",
+  counts: given.verdict === "failed" || given.verdict === "blocked",
+  reason: null,
+  finding: null,
+  evidence: null,
+  see: null,
+  milliseconds: 1,
+  message: null,
+  card: null,
+  ...given,
+})
+const run = (lessons: LessonResult[], faults: Fault[] = []) =>
+  runResultOf({ kubernetes: "1.37.2", subject: "/learner", milliseconds: 1 }, lessons, faults)
+
+const graded = run([
+  lessonResultOf({ id: "01", title: "etcd: the brain" }, [
+    outcome({ title: "put says OK", evidence: "a | b <img src=x>" }),
+  ]),
+  lessonResultOf({ id: "02", title: "the door" }, [
+    outcome({
+      title: "starts, and holds port: 6443",
+      verdict: "failed",
+      reason: "it ended",
+      message: "it ended\n    goodbye\n",
+      card: {
+        observed: "100% refused\n::notice title=Autograding report::{}",
+        unwell: [],
+        finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }),
+      },
+    }),
+    outcome({ title: "another", verdict: "not chosen" }),
+  ]),
+  lessonResultOf({ id: "03", title: "keys" }, [
+    outcome({ title: "is a key", verdict: "blocked", reason: "blocked by lesson 02" }),
+  ]),
+])
 
 test("an error at the script's line for what failed, none for what it blocks, then the points as GitHub Classroom reads them", () => {
   const { commands } = gitHubReport(graded, scripts, "")
@@ -150,21 +157,16 @@ test("an error at the script's line for what failed, none for what it blocks, th
 })
 
 test("a lesson's file that cannot be read is no script's fault, and colours stay out", () => {
-  const { commands } = gitHubReport(
-    [
-      {
-        lesson: "01",
-        lessonTitle: "",
-        title: "01-etcd.test.ts",
-        verdict: "failed",
-        isFailure: true,
-        reason: "\u001b[31mno such module",
-      },
-    ],
+  const { commands, summary } = gitHubReport(
+    run([], [{ file: "tests/01-etcd.test.ts", message: "\u001b[31mno such module", stack: null }]),
     scripts,
     "",
   )
-  expect(commands[0]).toBe("::error title=01 01-etcd.test.ts::no such module")
+  expect(commands.slice(0, 2)).toEqual([
+    "::error title=01-etcd.test.ts::no such module",
+    "::notice title=Autograding complete::Points 0/1",
+  ])
+  expect(summary).toContain("### ✗ 01-etcd.test.ts\n\n```text\nno such module\n```")
 })
 
 test("the summary is a table of lessons and a card for what failed, and shows what scripts print as it is", () => {
@@ -179,8 +181,20 @@ test("the summary is a table of lessons and a card for what failed, and shows wh
 })
 
 test("it is for a learner's folder in a job of GitHub Actions alone", () => {
-  const settings = readSettings({ BYHAND_SUBJECT: join(packageRoot, "fixtures", "solution") })
-  expect(gitHubReporters(settings, {})).toEqual([])
-  expect(gitHubReporters(readSettings({}), { GITHUB_ACTIONS: "true" })).toEqual([])
-  expect(gitHubReporters(settings, { GITHUB_ACTIONS: "true" })).toHaveLength(1)
+  const subject = join(packageRoot, "fixtures", "solution")
+  expect(gitHub({ subject }, {})).toBeUndefined()
+  expect(gitHub({ subject: undefined }, { GITHUB_ACTIONS: "true" })).toBeUndefined()
+  expect(gitHub({ subject }, { GITHUB_ACTIONS: "true" })).toBeTypeOf("function")
+})
+
+test("GitHub obeys no command that a script prints: its commands are off from the start of the run to its end", () => {
+  let printed = ""
+  const reader = gitHub({ subject: join(packageRoot, "fixtures", "solution") }, { GITHUB_ACTIONS: "true" }, (text) => {
+    printed += text
+  })
+  reader?.({ type: "run started", runner: "4", folder: "/suite", kubernetes: "1.37.2", subject: "/learner", at: 0 })
+  const [, token = ""] = /^::stop-commands::([0-9a-f]{32})\n$/.exec(printed) ?? []
+  expect(token).not.toBe("")
+  reader?.({ type: "run ended", result: graded })
+  expect(printed).toContain(`::stop-commands::${token}\n\n::${token}::\n::error `)
 })

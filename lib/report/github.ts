@@ -2,138 +2,140 @@ import { randomBytes } from "node:crypto"
 import { appendFileSync, readdirSync, readFileSync } from "node:fs"
 import { basename, join, relative } from "node:path"
 import { stripVTControlCharacters } from "node:util"
-import type { Reporter, TestModule } from "vitest/node"
 import type { Settings } from "../base/settings.ts"
-import { cardLines, type Card } from "./card.ts"
-import { placeOf, type ScriptText } from "./script-line.ts"
-import { isFailure, lessonOf, verdictOf, type Verdict } from "./verdict.ts"
+import { cardLines } from "./card.ts"
+import type { Reader } from "./events.ts"
+import { summaryOf, type LessonResult, type OutcomeResult, type RunResult } from "./result.ts"
+import { scriptLineOf, type ScriptText } from "./script-line.ts"
+import type { Verdict } from "./verdict.ts"
 
-/** Lines. */
-const LAST_WORDS = 12
+/** The last lines of a message that are shown. */
+const LAST_LINES = 12
 
-/** A test that was graded, with what a learner is told of it. */
-export interface Graded {
+/** A failed test, with its lesson. */
+interface FailedTest extends OutcomeResult {
   /** Two digits. */
   readonly lesson: string
-  readonly lessonTitle: string
-  readonly title: string
-  readonly verdict: Verdict
-  /** Whether it makes the run fail. */
-  readonly isFailure: boolean
-  readonly reason?: string | undefined
-  readonly evidence?: string | undefined
-  /** On failure: what the script or the component has said last. */
-  readonly words?: readonly string[] | undefined
-  readonly see?: string | undefined
-  readonly card?: Card | undefined
 }
 
-/** What a job of GitHub Actions says of a learner's folder. */
+/** What a job of GitHub Actions shows about a learner's folder. */
 export interface GitHubReport {
-  /** Workflow commands, a line each: errors at the scripts' lines, then the points as GitHub Classroom reads them. */
+  /** Workflow commands, one a line: errors at the scripts' lines, then the points as GitHub Classroom reads them. */
   readonly commands: readonly string[]
   /** Markdown for the job's page. */
   readonly summary: string
 }
 
-/** The reporter for a learner's folder in a job of GitHub Actions; none elsewhere. */
-export function gitHubReporters(settings: Settings, environment: NodeJS.ProcessEnv = process.env): Reporter[] {
-  const isThere = environment["GITHUB_ACTIONS"] === "true" || environment["GITHUB_STEP_SUMMARY"] !== undefined
-  return settings.subject !== undefined && isThere
-    ? [new GitHub({ ...settings, subject: settings.subject }, environment)]
-    : []
-}
-
-/** Annotates the scripts' lines, writes the job's summary and tells the points. Last among the reporters. */
-class GitHub implements Reporter {
-  readonly #settings: Settings & { readonly subject: string }
-  readonly #environment: NodeJS.ProcessEnv
-  // What a learner's scripts have printed is shown too, and must not be obeyed: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-  readonly #token = randomBytes(16).toString("hex")
-
-  constructor(settings: Settings & { readonly subject: string }, environment: NodeJS.ProcessEnv) {
-    this.#settings = settings
-    this.#environment = environment
-  }
-
-  onTestRunStart(): void {
-    process.stdout.write(`::stop-commands::${this.#token}\n`)
-  }
-
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const { subject } = this.#settings
-    const root = this.#environment["GITHUB_WORKSPACE"] ?? process.cwd()
-    const { commands, summary } = gitHubReport(
-      gradedIn(modules, this.#settings),
-      scriptsIn(subject),
-      relative(root, subject),
-    )
-    process.stdout.write(`\n::${this.#token}::\n${commands.map((command) => `${command}\n`).join("")}`)
-    const page = this.#environment["GITHUB_STEP_SUMMARY"]
+/**
+ * For a learner's folder in a job of GitHub Actions: annotates the scripts' lines, writes the job's summary and prints
+ * the points.
+ * @returns undefined where there is no such job, or no such folder
+ */
+export function gitHub(
+  { subject }: Pick<Settings, "subject">,
+  environment: NodeJS.ProcessEnv = process.env,
+  write: (text: string) => void = (text) => process.stdout.write(text),
+): Reader | undefined {
+  const isJob = environment["GITHUB_ACTIONS"] === "true" || environment["GITHUB_STEP_SUMMARY"] !== undefined
+  if (subject === undefined || !isJob) return undefined
+  // The run prints what a learner's scripts have printed. GitHub must not obey commands in it:
+  // https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+  const token = randomBytes(16).toString("hex")
+  return (event) => {
+    if (event.type === "run started") write(`::stop-commands::${token}\n`)
+    if (event.type !== "run ended") return
+    const root = environment["GITHUB_WORKSPACE"] ?? process.cwd()
+    const { commands, summary } = gitHubReport(event.result, scriptsIn(subject), relative(root, subject))
+    write(`\n::${token}::\n${commands.map((command) => `${command}\n`).join("")}`)
+    const page = environment["GITHUB_STEP_SUMMARY"]
     if (page !== undefined) appendFileSync(page, summary)
   }
 }
 
-/** @param folder the learner's folder as the repository names it; empty where it is the repository itself */
-export function gitHubReport(graded: readonly Graded[], scripts: readonly ScriptText[], folder: string): GitHubReport {
-  const failed = graded.filter(({ verdict, isFailure: counts }) => counts && verdict !== "blocked")
+/**
+ * @param scripts the learner's start scripts
+ * @param folder the learner's folder, relative to the repository; empty if it is the repository itself
+ */
+export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], folder: string): GitHubReport {
+  const failed = result.lessons.flatMap(({ id, tests }) =>
+    tests
+      .filter(({ verdict, counts }) => counts && verdict !== "blocked")
+      .map((test) => ({ ...test, lesson: id, at: scriptLineOf(id, test.card ?? undefined, lastLines(test), scripts) })),
+  )
   const fileOf = (name: string) => join(folder, name)
-  // A lesson's file that cannot be read, which has no title, is no script's fault.
-  const placed = failed.map((test) => ({
-    test,
-    place: test.lessonTitle === "" ? undefined : placeOf(test.lesson, test.card, test.words ?? [], scripts),
-  }))
-  const [totalPoints, maxPoints] = points(graded)
+  const { passed, chosen } = points(result)
   return {
     commands: [
-      ...placed.map(({ test, place }) =>
+      ...result.faults.map(({ file, message }) => command("error", { title: faultTitle(file) }, message)),
+      ...failed.map(({ at, ...test }) =>
         command(
           "error",
           {
-            ...(place === undefined ? {} : { file: fileOf(place.file), line: String(place.line) }),
+            ...(at === undefined ? {} : { file: fileOf(at.script), line: String(at.line) }),
             title: `${test.lesson} ${test.title}`,
           },
-          textOf(test),
+          annotationText(test),
         ),
       ),
       // GitHub Classroom reads these two, by their titles.
-      command("notice", { title: "Autograding complete" }, `Points ${totalPoints}/${maxPoints}`),
-      command("notice", { title: "Autograding report" }, JSON.stringify({ totalPoints, maxPoints })),
+      command("notice", { title: "Autograding complete" }, `Points ${passed}/${chosen}`),
+      command("notice", { title: "Autograding report" }, JSON.stringify({ totalPoints: passed, maxPoints: chosen })),
     ],
     summary: [
-      `## ${totalPoints} of ${maxPoints} points`,
+      `## ${passed} of ${chosen} points`,
       "",
       "| | lesson | verdict | points | |",
       "| --- | --- | --- | --- | --- |",
-      ...lessonsOf(graded).map(row),
+      ...result.lessons.map(row),
       "",
-      ...placed.flatMap(({ test, place }) => [
-        `### ✗ ${test.lesson} ${inline(test.title)}`,
-        ...(place === undefined ? [] : ["", `Look at \`${fileOf(place.file)}\`, line ${place.line}.`]),
+      ...result.faults.flatMap(({ file, message }) => [
+        `### ✗ ${inline(faultTitle(file))}`,
         "",
-        ...fenced(
-          test.card === undefined
-            ? textOf(test)
-            : cardLines(test.card, test.lesson, test.see)
-                .map((line) => line.slice(3))
-                .concat(lastWords(test))
-                .join("\n"),
-        ),
+        ...fenced(message),
+        "",
+      ]),
+      ...failed.flatMap(({ at, ...test }) => [
+        `### ✗ ${test.lesson} ${inline(test.title)}`,
+        ...(at === undefined ? [] : ["", `Look at \`${fileOf(at.script)}\`, line ${at.line}.`]),
+        "",
+        ...fenced(cardText(test)),
         "",
       ]),
     ].join("\n"),
   }
 }
 
-/** What was said last, below a card that does not show it. */
-function lastWords({ card, words = [] }: Graded): string[] {
-  return words.length === 0 || card?.finding?.evidence === words.join("\n") ? [] : ["", "last words:", ...words]
+/** A lesson's file that cannot be loaded is not the fault of a script. */
+function faultTitle(file: string | null): string {
+  return file === null ? "outside of the tests" : basename(file)
+}
+
+/** The last lines that the script or the component printed. Of an assertion, only the first line of the message is of use. */
+function lastLines({ card, message }: OutcomeResult): string[] {
+  if (card?.expected !== undefined) return []
+  const [, ...lines] = (message ?? "").split("\n").map((line) => line.trim())
+  return lines.filter((line) => line !== "" && card?.observed.includes(line) !== true).slice(-LAST_LINES)
+}
+
+/** The last lines, for below a card that does not show them. */
+function lastWords(test: FailedTest): string[] {
+  const lines = lastLines(test)
+  return lines.length === 0 || test.card?.finding?.evidence === lines.join("\n") ? [] : ["", "last words:", ...lines]
+}
+
+/** The card for the job's page. */
+function cardText(test: FailedTest): string {
+  if (test.card === null) return annotationText(test)
+  return cardLines(test.card, test.lesson, test.see ?? undefined)
+    .map((line) => line.slice(3)) // The terminal's indentation.
+    .concat(lastWords(test))
+    .join("\n")
 }
 
 /** What an annotation says. */
-function textOf(test: Graded): string {
+function annotationText(test: FailedTest): string {
   const { lesson, card, reason, verdict } = test
-  if (card === undefined) return reason ?? verdict
+  if (card === null) return reason ?? verdict
   const { observed, finding } = card
   return [
     ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
@@ -149,30 +151,26 @@ function textOf(test: Graded): string {
   ].join("\n")
 }
 
-function points(graded: readonly Graded[]): [number, number] {
-  return [
-    graded.filter(({ verdict }) => verdict === "passed").length,
-    graded.filter(({ verdict }) => verdict !== "not chosen").length,
-  ]
+/** A point for each outcome that passed, of those that were chosen. A fault is one that did not. */
+function points({ lessons, faults }: Pick<RunResult, "lessons" | "faults">): { passed: number; chosen: number } {
+  const tests = lessons.flatMap((lesson) => lesson.tests)
+  return {
+    passed: tests.filter(({ verdict }) => verdict === "passed").length,
+    chosen: tests.filter(({ verdict }) => verdict !== "not chosen").length + faults.length,
+  }
 }
 
-function lessonsOf(graded: readonly Graded[]): Graded[][] {
-  return [...new Set(graded.map(({ lesson }) => lesson))].map((lesson) =>
-    graded.filter((test) => test.lesson === lesson),
-  )
-}
+const MARK = {
+  failed: "✗",
+  blocked: "·",
+  "cannot check here": "?",
+  passed: "✓",
+  "not chosen": "",
+} as const satisfies Record<Verdict, string>
 
-const BY_WEIGHT: readonly Verdict[] = ["failed", "blocked", "cannot check here", "passed", "not chosen"]
-const MARK = { failed: "✗", blocked: "·", "cannot check here": "?", passed: "✓", "not chosen": "" } as const
-
-function row(tests: readonly Graded[]): string {
-  const [first] = tests
-  const verdict = BY_WEIGHT.find((each) => tests.some((test) => test.verdict === each)) ?? "not chosen"
-  const telling =
-    verdict === "passed"
-      ? tests.findLast(({ evidence }) => evidence !== undefined)?.evidence
-      : tests.find((test) => test.verdict === verdict)?.reason
-  return `| ${MARK[verdict]} ${first?.lesson ?? ""} | ${inline(first?.lessonTitle ?? "")} | ${verdict} | ${points(tests).join("/")} | ${inline(telling ?? "")} |`
+function row(lesson: LessonResult): string {
+  const { passed, chosen } = points({ lessons: [lesson], faults: [] })
+  return `| ${MARK[lesson.verdict]} ${lesson.id} | ${inline(lesson.title)} | ${lesson.verdict} | ${passed}/${chosen} | ${inline(summaryOf(lesson))} |`
 }
 
 /** One line of Markdown that shows a text as it is. */
@@ -196,40 +194,6 @@ function command(name: string, properties: Readonly<Record<string, string>>, tex
     .map(([key, value]) => `${key}=${escaped(value).replaceAll(":", "%3A").replaceAll(",", "%2C")}`)
     .join(",")
   return `::${name} ${listed}::${escaped(text)}`
-}
-
-function gradedIn(modules: readonly TestModule[], settings: Settings): Graded[] {
-  return modules.flatMap((module) => [
-    ...module.errors().map(({ message }): Graded => ({
-      lesson: basename(module.moduleId).slice(0, 2),
-      lessonTitle: "",
-      title: basename(module.moduleId),
-      verdict: "failed",
-      isFailure: true,
-      reason: message,
-    })),
-    ...[...module.children.allTests()].map((test): Graded => {
-      const lesson = lessonOf(test)
-      const { see, evidence, card } = test.meta()
-      const judged = verdictOf(test)
-      // Of an assertion only its message's first line is of use; of a component that did not come up, the lines after it are its log's.
-      const [, ...words] =
-        card?.expected === undefined
-          ? (test.result().errors?.[0]?.message ?? "").split("\n").map((line) => line.trim())
-          : []
-      return {
-        lesson,
-        lessonTitle: test.parent.type === "suite" ? test.parent.name.slice(3) : "",
-        title: test.name,
-        ...judged,
-        see,
-        evidence,
-        card,
-        words: words.filter((line) => line !== "" && card?.observed.includes(line) !== true).slice(-LAST_WORDS),
-        isFailure: isFailure(judged.verdict, { lesson, title: test.name }, settings),
-      }
-    }),
-  ])
 }
 
 function scriptsIn(folder: string): ScriptText[] {

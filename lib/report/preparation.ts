@@ -1,18 +1,20 @@
 import type { Reporter, TestSpecification } from "vitest/node"
+import { messageOf, UsageError } from "../base/errors.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import type { Settings } from "../base/settings.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { componentNames } from "../components/registry.ts"
 import { neededBy } from "../curriculum/needs.ts"
-import { messageOf } from "../base/errors.ts"
+import { makeRunsDir } from "../machines/admission.ts"
 import { chooseProvider } from "../machines/providers.ts"
-import { terminalProgress } from "../base/progress-terminal.ts"
-import type { Settings } from "../base/settings.ts"
+import { numberInName } from "./lesson-order.ts"
+import { emptyResultFile } from "./result-file.ts"
 
-/** The lesson that a file holds, by its name; the last one where it has no number. */
-export function lessonOf(path: string): number {
-  return Number(/(\d+)-[^/]*$/.exec(path)?.[1] ?? Number.MAX_SAFE_INTEGER)
-}
-
-/** Gets ready what the chosen lessons need, on the terminal, before the first of them starts. vitest tells only reporters which were chosen. */
+/**
+ * Before the first lesson starts: prepares the machine and the binaries that the chosen lessons need, with progress on
+ * standard error, and hands them to the test process. It is a reporter because vitest tells the chosen files to
+ * reporters only; byhandPlugin adds it to every run, whichever reporters the user names.
+ */
 export class Preparation implements Reporter {
   readonly #settings: Settings
 
@@ -21,16 +23,24 @@ export class Preparation implements Reporter {
   }
 
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
-    // The scripts of a learner may start any component, whichever lessons are graded.
+    const settings = this.#settings
+    try {
+      makeRunsDir(settings)
+      if (settings.result !== undefined) emptyResultFile(settings.result, `BYHAND_RESULT=${settings.result}`)
+    } catch (error) {
+      process.stderr.write(`${messageOf(error)}\n`)
+      process.exit(error instanceof UsageError ? 2 : 1)
+    }
+    // A learner's scripts can start any component, whichever lessons are graded.
     const names =
-      this.#settings.subject === undefined
-        ? neededBy(Math.max(...specifications.map(({ moduleId }) => lessonOf(moduleId))))
+      settings.subject === undefined
+        ? neededBy(Math.max(...specifications.map(({ moduleId }) => numberInName(moduleId))))
         : componentNames
     const progress = terminalProgress()
     const prepare = async () => {
-      const provider = await chooseProvider(this.#settings)
+      const provider = await chooseProvider(settings)
       await provider.prepare(progress)
-      return { artifacts: await prepareArtifacts(names, this.#settings, progress), machine: provider.kind }
+      return { artifacts: await prepareArtifacts(names, settings, progress), machine: provider.kind }
     }
     const preparation = await prepare().catch((error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)

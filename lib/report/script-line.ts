@@ -1,38 +1,40 @@
 import type { Card } from "./card.ts"
 
-/** A start script of a learner's. */
+/** A learner's start script. */
 export interface ScriptText {
   /** Such as 02-apiserver.sh. */
   readonly name: string
   readonly text: string
 }
 
-/** A place in a learner's folder. */
-export interface Place {
-  readonly file: string
+/** A line of a start script. */
+export interface ScriptLine {
+  /** The script's name. */
+  readonly script: string
   /** From 1. */
   readonly line: number
 }
 
 /**
- * Where in a learner's scripts to look for the reason of a failure: the line that bash complained of, or the one that printed what
- * was said last, or that has the flag or file that the finding names, or the first.
+ * Finds the line of a learner's scripts where the reason of a failure is likely: the line that bash's error message
+ * names, or the line that printed the last words, or the first line with a flag or file that the finding names, or
+ * the first line of the script.
  * @param lesson two digits
- * @param words what a script or component has said last, if anything
- * @returns undefined where there are no scripts
+ * @param words the last lines that a script or component printed, if any
+ * @returns undefined if there are no scripts
  */
-export function placeOf(
+export function scriptLineOf(
   lesson: string,
   card: Card | undefined,
   words: readonly string[],
   scripts: readonly ScriptText[],
-): Place | undefined {
+): ScriptLine | undefined {
   const { finding, observed = "", unwell = [] } = card ?? {}
   const said = [observed, finding?.evidence ?? "", ...words, ...unwell.flatMap(({ lastLines }) => lastLines)].flatMap(
     (text) => text.split("\n"),
   )
   for (const [, name, line] of said.join("\n").matchAll(/(\d\d-[^\s/:]+\.sh): line (\d+):/g)) {
-    if (scripts.some((script) => script.name === name)) return { file: name ?? "", line: Number(line) }
+    if (scripts.some((script) => script.name === name)) return { script: name ?? "", line: Number(line) }
   }
   const script =
     scripts.find(({ name }) => said.some((line) => line.includes(name))) ??
@@ -43,10 +45,10 @@ export function placeOf(
   const line =
     linePrinting(script.text, said) ??
     lineNaming(script.text, finding === undefined ? [] : [finding.evidence, finding.cause, finding.remedy])
-  return { file: script.name, line: line ?? 1 }
+  return { script: script.name, line: line ?? 1 }
 }
 
-/** Whether a script calls a program. */
+/** Whether a script runs a program. */
 function starts(text: string, program: string): boolean {
   if (program === "") return false
   return text
@@ -54,13 +56,13 @@ function starts(text: string, program: string): boolean {
     .some((line) => !isComment(line) && new RegExp(String.raw`(?:^|[\s/;&|("'])${program}(?:[\s"';&|]|$)`).test(line))
 }
 
-/** The first line with a string that was printed, as with echo. */
+/** The first line that contains, in quotes, a line that was printed, as with echo. */
 function linePrinting(script: string, said: readonly string[]): number | undefined {
   const printed = said.map((line) => line.trim()).filter((line) => line !== "")
   return found(script, (line) => printed.some((text) => line.includes(`"${text}"`) || line.includes(`'${text}'`)))
 }
 
-/** The first line with a flag that the texts name, in their order, or else with a file. */
+/** The first line with a flag that the texts name, in their order; without one, the first line with a file that they name. */
 function lineNaming(script: string, texts: readonly string[]): number | undefined {
   const flags = texts.flatMap((text) => text.match(/(?<![\w-])--?[a-z][\w-]+/g) ?? [])
   const files = texts.flatMap((text) => text.match(/(?<![\w.:/])\/[\w.-]+(?:\/[\w.-]+)+/g) ?? [])
@@ -72,7 +74,7 @@ function lineNaming(script: string, texts: readonly string[]): number | undefine
   return undefined
 }
 
-/** The number, from 1, of the first line that is code and as it should be. */
+/** The number, from 1, of the first line that is no comment and fulfils a condition. */
 function found(script: string, isIt: (line: string) => boolean): number | undefined {
   const at = script.split("\n").findIndex((line) => !isComment(line) && isIt(line))
   return at < 0 ? undefined : at + 1

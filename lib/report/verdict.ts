@@ -1,50 +1,65 @@
-import type { TestCase } from "vitest/node"
-import type { Artifacts } from "../clusters/artifacts.ts"
-import { isExcepted } from "../curriculum/except.ts"
-import type { Kind } from "../machines/provider.ts"
+import { assertNever } from "../base/assert-never.ts"
 import type { Settings } from "../base/settings.ts"
-import type { Card } from "./card.ts"
+import { isExcepted } from "../curriculum/except.ts"
 
-declare module "vitest" {
-  interface TaskMeta {
-    /** What to type to see the same. */
-    see?: string
-    /** A line of what was seen. */
-    evidence?: string
-    /** Why it failed, and what to look at next. */
-    card?: Card
-  }
-  interface ProvidedContext {
-    /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */
-    preparation: { artifacts: Artifacts; machine: Kind } | { failed: string }
-  }
-}
+/** All verdicts on an outcome, the worst first. The order is the ranking: a lesson has the verdict of its worst outcome. */
+export const VERDICTS = ["failed", "blocked", "cannot check here", "passed", "not chosen"] as const
 
 /** What became of one outcome. */
-export type Verdict = "passed" | "failed" | "blocked" | "cannot check here" | "not chosen"
+export type Verdict = (typeof VERDICTS)[number]
 
-/** The number of the lesson that a test belongs to, two digits. */
-export function lessonOf(test: TestCase): string {
-  return test.parent.type === "suite" ? test.parent.name.slice(0, 2) : ""
+/** @returns the worst of some verdicts; "not chosen" if there are none */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
+  return VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? "not chosen"
 }
 
-/** The verdict on a test, and the reason for it where it has one. */
-export function verdictOf(test: TestCase): { verdict: Verdict; reason: string | undefined } {
-  const result = test.result()
-  if (result.state === "passed") return { verdict: "passed", reason: undefined }
-  if (result.state === "failed") return { verdict: "failed", reason: result.errors[0]?.message.split("\n")[0] }
-  const note = result.state === "skipped" ? result.note : undefined
-  if (note?.startsWith("blocked")) return { verdict: "blocked", reason: note }
-  if (note?.startsWith("cannot check here")) return { verdict: "cannot check here", reason: note }
-  return { verdict: "not chosen", reason: note }
+/** The number of outcomes in each of the three columns of the closing line. */
+export interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
 }
 
-/** Whether a verdict must make the run fail. Strict counts what cannot be checked too, but for what it is told to except. */
+/** The column of the closing line that counts a verdict. */
+function columnOf(verdict: Verdict): keyof Counts {
+  switch (verdict) {
+    case "passed":
+    case "failed":
+      return verdict
+    case "blocked":
+    case "cannot check here":
+    case "not chosen":
+      return "skipped"
+    default:
+      return assertNever(verdict)
+  }
+}
+
+/** Counts verdicts by the columns of the closing line. */
+export function countsOf(verdicts: readonly Verdict[]): Counts {
+  const count = (column: keyof Counts) => verdicts.filter((verdict) => columnOf(verdict) === column).length
+  return { passed: count("passed"), failed: count("failed"), skipped: count("skipped") }
+}
+
+/**
+ * Whether a verdict makes the run fail. The strict setting also counts outcomes that cannot be checked on this host,
+ * except those that BYHAND_EXCEPT names.
+ */
 export function isFailure(
   verdict: Verdict,
-  test: { lesson: string; title: string },
+  outcome: { readonly lesson: string; readonly title: string },
   { strict, except }: Pick<Settings, "strict" | "except">,
 ): boolean {
-  if (verdict === "failed" || verdict === "blocked") return true
-  return verdict === "cannot check here" && strict && !isExcepted(test, except)
+  switch (verdict) {
+    case "failed":
+    case "blocked":
+      return true
+    case "cannot check here":
+      return strict && !isExcepted(outcome, except)
+    case "passed":
+    case "not chosen":
+      return false
+    default:
+      return assertNever(verdict)
+  }
 }

@@ -6,6 +6,7 @@ import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
 import type { Explain } from "../failures/failure.ts"
 import { argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
+import { reportComponent } from "../components/component-event.ts"
 import { addressOf, isReady } from "../components/discovery/readiness.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
@@ -101,7 +102,12 @@ export class ScriptComponent implements Part {
   /** Takes in which processes there are now; of several of its kind the one that was known before, or else the oldest. */
   see(processes: readonly FoundProcess[]): void {
     const own = processes.filter(({ name }) => name === this.name)
-    this.#process = own.find(({ pid }) => pid === this.#process?.pid) ?? own[0]
+    const before = this.#process
+    this.#process = own.find(({ pid }) => pid === before?.pid) ?? own[0]
+    if (before !== undefined && this.#process?.pid !== before.pid)
+      reportComponent({ type: "component exited", component: this.name, pid: before.pid, exit: undefined })
+    if (this.#process !== undefined && this.#process.pid !== before?.pid)
+      reportComponent({ type: "component started", component: this.name, pid: this.#process.pid })
     if (this.#process !== undefined) this.#original ??= this.#process
   }
 
@@ -178,7 +184,11 @@ export class ScriptComponent implements Part {
         if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
         seen = this.#process
         await this.#followLog(seen.pid)
-        if (await isReady(machine, seen, processes)) break
+        if (await isReady(machine, seen, processes)) {
+          const milliseconds = Math.round(elapsed())
+          reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
+          break
+        }
       } else if (ended.exit !== undefined)
         throw await this.#error({ kind: "component-exited", exit: ended.exit, after: elapsed() })
       else if (seen !== undefined)
@@ -288,6 +298,8 @@ export class ScriptComponent implements Part {
       await sleep(POLL_INTERVAL / 4)
     }
     this.#process = undefined
+    const exit: Exit = { code: null, signal: isForced ? "SIGKILL" : `SIG${signal}` }
+    reportComponent({ type: "component exited", component: this.name, pid: process.pid, exit })
   }
 
   /** Whoever would start it again at once must not, for as long as it is to be down. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import { allLessons } from "../curriculum/lessons.ts"
-import { gradeDocument, type GradeDocument } from "../report/grade-document.ts"
+import { runResult, type RunResult } from "../report/result.ts"
 import { packageRoot } from "../base/settings.ts"
 import { artifacts } from "../proof/testing/workplace.ts"
 
@@ -49,7 +49,7 @@ async function grade(
   build: string,
   lessons: readonly string[],
   patience: string,
-): Promise<{ document: GradeDocument; said: string }> {
+): Promise<{ document: RunResult; said: string }> {
   const place = mkdtempSync(join(tmpdir(), "byhand-build-"))
   try {
     cpSync(join(SUBJECTS, kind, build), join(place, build), { recursive: true, dereference: true })
@@ -64,13 +64,13 @@ async function grade(
         env: { NO_COLOR: "1", BYHAND_RUNS: join(place, "runs"), BYHAND_PATIENCE: patience },
       },
     )
-    return { document: gradeDocument.parse(JSON.parse(readFileSync(file, "utf8"))), said: all }
+    return { document: runResult.parse(JSON.parse(readFileSync(file, "utf8"))), said: all }
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
 }
 
-function testsOf({ lessons }: GradeDocument) {
+function testsOf({ lessons }: RunResult) {
   return lessons.flatMap(({ id, tests }) =>
     tests.map(({ title, verdict, finding }) => ({ test: `${id} ${title}`, verdict, finding })),
   )

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { gradeDocument } from "../../report/grade-document.ts"
+import { runResult } from "../../report/result.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -42,7 +42,7 @@ test.each(SCRIPTS)(
     )
     expect(graded.exitCode, graded.stdout.slice(-2_000) + graded.stderr.slice(-2_000)).toBe(1)
 
-    const { lessons } = gradeDocument.parse(JSON.parse(readFileSync(file, "utf8")))
+    const { lessons } = runResult.parse(JSON.parse(readFileSync(file, "utf8")))
     const [failed] = lessons.flatMap(({ tests }) => tests.filter(({ verdict }) => verdict === "failed"))
     expect(lessons.map(({ id, verdict }) => [id, verdict])).toEqual([[lesson, "failed"]])
     expect(`${failed?.reason ?? ""}\n${failed?.evidence ?? ""}`).toContain(`${next} exited with 1`)

@@ -3,7 +3,7 @@
 // nothing but loaded code passes from one task to the next.
 import { performance } from "node:perf_hooks"
 import { join } from "node:path"
-import { startVitest, type Reporter, type TestModule } from "vitest/node"
+import { startVitest } from "vitest/node"
 import { messageOf } from "../../base/errors.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
@@ -14,9 +14,8 @@ import { componentNames } from "../../components/registry.ts"
 import { chooseProvider } from "../../machines/providers.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { allLessons } from "../../curriculum/lessons.ts"
-import { Admission } from "../../report/admission.ts"
-import { documentOf } from "../../report/grade-document.ts"
-import { Preparation } from "../../report/preparation.ts"
+import type { RunResult } from "../../report/result.ts"
+import { BYHAND, type ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Answer, Examination, Task } from "./tasks.ts"
@@ -32,11 +31,10 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
   // The settings travel in the environment, as they do for `byhand grade`.
   if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
   else process.env["BYHAND_SABOTAGE"] = sabotage
-  const settings = readSettings()
-  let modules: readonly TestModule[] = []
-  const collector: Reporter = {
-    onTestRunEnd: (ended) => {
-      modules = ended
+  let result: RunResult | undefined
+  const options: ByhandOptions = {
+    reader: (event) => {
+      if (event.type === "run ended") result = event.result
     },
   }
   try {
@@ -51,14 +49,14 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
         watch: false,
         run: true,
         configLoader: "runner",
-        reporters: [new Admission(settings), new Preparation(settings), collector],
+        reporters: [[BYHAND, options]],
       },
     )
     await vitest.close()
-    const { lessons: graded, errors } = documentOf(modules, settings)
+    const { lessons: graded, errors } = result ?? { lessons: [], errors: [] }
     return {
       kind: "lessons",
-      errors: [...errors, ...(modules.length === 0 ? ["No lesson was run."] : [])],
+      errors: [...errors, ...(graded.length === 0 ? ["No lesson was run."] : [])],
       tests: graded.flatMap(({ id, tests }) =>
         tests.map(({ title, verdict, reason, finding }) => ({
           test: `${id} ${title}`,

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
-import { gradeSchema } from "./grade-document.ts"
+import { resultSchema } from "./result.ts"
 
 test("the schema that is handed out is that of what is written", () => {
   expect(JSON.parse(readFileSync(join(packageRoot, "fixtures", "schemas", "grade.schema.json"), "utf8"))).toEqual(
-    JSON.parse(JSON.stringify(gradeSchema())),
+    JSON.parse(JSON.stringify(resultSchema())),
   )
 })

@@ -1,0 +1,34 @@
+import { writeFileSync } from "node:fs"
+import { messageOf, UsageError } from "../base/errors.ts"
+import type { Reader } from "./events.ts"
+
+/**
+ * Empties the file that the result will be written to: it must not keep an earlier run's result if this run is killed.
+ * @param given what the user wrote, such as --json FILE
+ * @throws UsageError if it cannot be written
+ */
+export function emptyResultFile(file: string, given: string): void {
+  try {
+    writeFileSync(file, "")
+  } catch (error) {
+    throw new UsageError(
+      `${given} cannot be written: ${messageOf(error)}.`,
+      "Name a file in a folder that exists and that you may write to.",
+      { cause: error },
+    )
+  }
+}
+
+/** For programs: writes the result as JSON when the run has ended. */
+export function resultAsJson(write: (text: string) => void): Reader {
+  return (event) => {
+    if (event.type === "run ended") write(`${JSON.stringify(event.result, undefined, 2)}\n`)
+  }
+}
+
+/** The same, into a file. */
+export function resultInFile(file: string): Reader {
+  return resultAsJson((text) => {
+    writeFileSync(file, text)
+  })
+}

@@ -1,0 +1,125 @@
+import { z } from "zod"
+import type { Card } from "./card.ts"
+import { countsOf, VERDICTS, worstOf, type Counts } from "./verdict.ts"
+
+const verdict = z.enum(VERDICTS)
+
+const outcomeResult = z.object({
+  id: z
+    .string()
+    .describe("lesson and title in small letters and hyphens; stays the same for as long as the title does"),
+  title: z.string(),
+  verdict,
+  counts: z.boolean().describe("whether it makes the run fail"),
+  reason: z.string().nullable().describe("why it did not pass, in a line"),
+  finding: z
+    .string()
+    .nullable()
+    .describe("id of the finding that explains a failure; null where it passed or nothing known fits"),
+  evidence: z
+    .string()
+    .nullable()
+    .describe("what was seen: on success what proves the outcome, on failure what gave the cause away"),
+  see: z.string().nullable().describe("what to type on the machine to see the same"),
+  milliseconds: z.number().describe("duration"),
+  message: z
+    .string()
+    .nullable()
+    .describe("the whole message of a failure, with line breaks; null where it did not fail"),
+  card: z
+    .custom<Card>((value) => typeof value === "object" && value !== null)
+    .nullable()
+    .describe("what a learner is told of a failure: expected, observed, finding, components that are not well"),
+})
+
+const lessonResult = z.object({
+  id: z.string().describe("two digits"),
+  title: z.string(),
+  verdict: verdict.describe("that of its worst test"),
+  milliseconds: z.number().describe("duration of its tests"),
+  tests: z.array(outcomeResult),
+})
+
+const fault = z.object({
+  file: z
+    .string()
+    .nullable()
+    .describe("the lesson's file, relative to the suite; null where the error belongs to none"),
+  message: z.string(),
+  stack: z.string().nullable(),
+})
+
+/** The schema of RunResult. */
+export const runResult = z.object({
+  kubernetes: z.string().describe("the version that was run, such as 1.37.2"),
+  subject: z.string().nullable().describe("the folder of start scripts; null for the project's own cluster"),
+  passed: z.number().int(),
+  failed: z.number().int(),
+  skipped: z.number().int(),
+  milliseconds: z.number().describe("duration of the run, with its preparation"),
+  errors: z.array(z.string()).describe("what kept a lesson's file from being read"),
+  faults: z.array(fault).describe("the same errors with file and stack"),
+  lessons: z.array(lessonResult),
+})
+
+/** All that a run found; plain data, the same in memory and as JSON. */
+export type RunResult = z.infer<typeof runResult>
+export type LessonResult = z.infer<typeof lessonResult>
+export type OutcomeResult = z.infer<typeof outcomeResult>
+/** An error outside of the tests: a lesson's file that cannot be loaded, or an unhandled rejection. Counts as one failed test. */
+export type Fault = z.infer<typeof fault>
+
+/** The JSON Schema of RunResult, for editors and validators. */
+export function resultSchema(): object {
+  return z.toJSONSchema(runResult, { unrepresentable: "any" })
+}
+
+/** Builds a lesson's result from those of its outcomes. */
+export function lessonResultOf(lesson: Pick<LessonResult, "id" | "title">, tests: OutcomeResult[]): LessonResult {
+  return {
+    id: lesson.id,
+    title: lesson.title,
+    verdict: worstOf(tests.map((test) => test.verdict)),
+    milliseconds: tests.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+    tests,
+  }
+}
+
+/** Builds a run's result, with its counts. */
+export function runResultOf(
+  run: Pick<RunResult, "kubernetes" | "subject" | "milliseconds">,
+  lessons: LessonResult[],
+  faults: Fault[],
+): RunResult {
+  const counts = countsOf(lessons.flatMap(({ tests }) => tests.map((test) => test.verdict)))
+  return {
+    kubernetes: run.kubernetes,
+    subject: run.subject,
+    passed: counts.passed,
+    failed: counts.failed + faults.length,
+    skipped: counts.skipped,
+    milliseconds: run.milliseconds,
+    errors: faults.map(({ message }) => message),
+    faults,
+    lessons,
+  }
+}
+
+/** The exit status that a result asks for: 0 if nothing failed, 1 otherwise. */
+export function exitStatusOf({ faults, lessons }: RunResult): 0 | 1 {
+  return faults.length > 0 || lessons.some(({ tests }) => tests.some(({ counts }) => counts)) ? 1 : 0
+}
+
+/** The closing line, which grading pipelines read. */
+export function closingLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`
+}
+
+/** One line about a lesson: the last evidence if it passed, otherwise the reason of the first outcome with the worst verdict. */
+export function summaryOf({ verdict: worst, tests }: LessonResult): string {
+  const line =
+    worst === "passed"
+      ? tests.findLast(({ evidence }) => evidence !== null)?.evidence
+      : tests.find((test) => test.verdict === worst)?.reason
+  return line ?? ""
+}

@@ -1,0 +1,48 @@
+import { recordArtifact, type TestArtifactBase, type TestContext } from "vitest"
+import type { Artifacts } from "../clusters/artifacts.ts"
+import type { Kind } from "../machines/provider.ts"
+import type { Card } from "./card.ts"
+import type { OutcomeEvent } from "./events.ts"
+
+// How the process that runs the tests and vitest's own process, where the reporters are, exchange data.
+
+const outcomeEvent = Symbol("byhand outcome event")
+
+/** An event on its way from the test process; vitest hands artifacts to reporters at once, and no reporter of its own prints ours. */
+export interface OutcomeEventArtifact extends TestArtifactBase {
+  readonly type: "byhand:event"
+  readonly event: OutcomeEvent
+}
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** What to type to see the same. */
+    see?: string
+    /** A line of what was seen. */
+    evidence?: string
+    /** Why it failed, and what to look at next. */
+    card?: Card
+  }
+  interface ProvidedContext {
+    /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */
+    preparation: { artifacts: Artifacts; machine: Kind } | { failed: string }
+  }
+  interface TestArtifactRegistry {
+    [outcomeEvent]: OutcomeEventArtifact
+  }
+}
+
+const unsent = new Set<Promise<unknown>>()
+
+/** Sends an event to the reporters. It must be called while the test runs. An event that vitest does not take is dropped. */
+export function sendEvent(task: TestContext["task"], event: OutcomeEvent): void {
+  const sending = recordArtifact(task, { type: "byhand:event", event })
+    .catch(() => undefined)
+    .finally(() => unsent.delete(sending))
+  unsent.add(sending)
+}
+
+/** Resolves when all events have arrived. A test ends after that, so that its events precede its result. */
+export async function eventsSent(): Promise<void> {
+  await Promise.all(unsent)
+}

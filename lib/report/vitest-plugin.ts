@@ -1,0 +1,65 @@
+import { basename } from "node:path"
+import type {} from "vitest/config" // Adds configureVitest to Vite's plugins.
+import { parseCLI, type Vite } from "vitest/node"
+import { messageOf, UsageError } from "../base/errors.ts"
+import type { Settings } from "../base/settings.ts"
+import { admitSelection } from "./admission.ts"
+import type { Reader } from "./events.ts"
+import { Preparation } from "./preparation.ts"
+import { readersFor, type Output } from "./reporters.ts"
+import { VitestAdapter } from "./vitest-adapter.ts"
+
+/** The name of our reporters for vitest's --reporter flag and for its configuration. */
+export const BYHAND = "byhand"
+
+/** The options that a program can give to our reporters, as in reporters: [["byhand", { json: true }]]. */
+export type ByhandOptions = {
+  /** Print the result as JSON instead of lines for people. */
+  readonly json?: boolean
+  /** Print nothing, and tell this reader the events instead. */
+  readonly reader?: Reader
+} // A type and no interface: vitest takes options that are a Record.
+
+/**
+ * What a run of the lessons needs, whichever reporters vitest is told to use: refuses files, tags and titles that do
+ * not exist, prepares the machine, sets the exit status, and replaces the reporter named "byhand" by our readers.
+ */
+export function byhandPlugin(settings: Settings): Vite.Plugin {
+  return {
+    name: BYHAND,
+    configureVitest({ vitest }) {
+      const { config } = vitest
+      try {
+        admitSelection({ files: filesGiven(), ...config, tags: config.tags.map(({ name }) => name) })
+      } catch (error) {
+        process.stderr.write(`${messageOf(error)}\n`)
+        process.exit(error instanceof UsageError ? 2 : 1)
+      }
+      // vitest creates the reporters after this hook; its documentation names this list as the place to add one.
+      const ours = config.reporters.find((reporter) => Array.isArray(reporter) && reporter[0] === BYHAND)
+      const { output, reader: own } = outputOf(ours)
+      const readers = [...readersFor(settings, output), ...(own === undefined ? [] : [own])]
+      config.reporters = [
+        new Preparation(settings),
+        ...config.reporters.filter((reporter) => reporter !== ours),
+        // Behind the others, so that the closing line is the last one.
+        new VitestAdapter(settings, (event) => {
+          for (const reader of readers) reader(event)
+        }),
+      ]
+    },
+  }
+}
+
+function outputOf(reporter: unknown): { output: Output; reader?: Reader | undefined } {
+  if (!Array.isArray(reporter)) return { output: "none" } // vitest's own reporters use standard output.
+  const options = reporter[1] as ByhandOptions | undefined // What the configuration gave, or an empty object.
+  if (options?.reader !== undefined) return { output: "none", reader: options.reader }
+  return { output: options?.json === true ? "json" : "people" }
+}
+
+/** The words of vitest's command line that select files; none if another program has started vitest. */
+function filesGiven(): readonly string[] {
+  const [, program = "", ...words] = process.argv
+  return /^vitest(\.mjs)?$/.test(basename(program)) ? parseCLI(["vitest", ...words]).filter : []
+}
