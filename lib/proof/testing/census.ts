@@ -67,7 +67,7 @@ export async function census(
     // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
     else if (
       cgroup.includes("/byhand-") ||
-      command.includes("/machine/supervisor.sh") ||
+      command.includes("/machines/supervisor.sh") ||
       command.startsWith("dockerd ") ||
       command.includes("/engine-")
     )
