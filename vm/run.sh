@@ -4,6 +4,7 @@
 #   SCRIPT: what to run in place of vm/lessons.sh; finds the checkout in /payload/project, the cache in /payload/cache.
 #   VM_ACCEL=kvm: for hosts that have it; the default is to emulate, which works anywhere and is some nine times slower.
 #   VM_LIMIT=60m: how long the machine may take.
+#   VM_RESULT=FILE: the counts of passed, failed and skipped tests are written to this file as JSON.
 # Its exit status is the lessons' own; 2 for wrong use. It leaves nothing behind but the system disk in the cache.
 set -eu
 export PATH=$PATH:/usr/sbin:/sbin
@@ -19,7 +20,7 @@ done
 for folder in bin images; do [ -d "$cache/$folder" ] || stop "there is no $cache/$folder: run the lessons here first (npx vitest run)."; done
 
 # A file system that belongs to root is made by root.
-[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" bash "$0" "$@"
+[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
 
 # Everything below happens in namespaces of its own: when this process ends, however it ends, so do its children, mounts and files.
 if [ -z "${VM_INSIDE:-}" ]; then
@@ -69,8 +70,10 @@ timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
   -kernel "$system/vmlinuz" -initrd "$system/initrd" -append "root=/dev/vda rw console=ttyS0 quiet" \
   $(disk "$system/disk.img") $(disk "$work/payload.img") -device virtio-rng-pci -device virtio-serial \
   -chardev stdio,id=output,signal=off $(port output) -chardev "file,id=status,path=$work/status" $(port status) \
+  -chardev "file,id=result,path=$work/result" $(port result) \
   < <(sleep infinity) || echo "vm: qemu ended with $?, or was stopped after ${VM_LIMIT:-60m}." >&2
 
 status=$(tr -cd 0-9 <"$work/status" || true)
+[ -z "${VM_RESULT:-}" ] || cp "$work/result" "$VM_RESULT" || true
 [ -n "$status" ] || { tail -n 20 "$work/boot.log" >&2; echo "vm: the machine ended before the lessons did." >&2; exit 1; }
 exit "$status"

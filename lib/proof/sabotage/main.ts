@@ -1,11 +1,14 @@
 import { Command, CommanderError } from "commander"
 import { execa } from "execa"
+import { writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
+import { closingLine } from "../../report/result.ts"
+import type { Counts } from "../../report/verdict.ts"
 import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
@@ -39,6 +42,7 @@ interface Options {
   readonly seed: string
   readonly atMost: number
   readonly shard?: readonly [number, number]
+  readonly result?: string
 }
 
 const wholeNumber = (least: number) => (given: string) => {
@@ -65,6 +69,7 @@ const program = new Command("sabotage")
   .option("--seed <text>", "which others --affected takes: the same text takes the same ones", "0")
   .option("--at-most <n>", "the limit for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
   .option("--shard <n/m>", "the nth of m parts of the sabotages", shard)
+  .option("--result <file>", "write the counts to this file as JSON, for programs")
   .exitOverride()
   .action(async (ids: string[], options: Options) => {
     const { sabotages: chosen, reasons } = await chosenBy(ids, options)
@@ -74,7 +79,10 @@ const program = new Command("sabotage")
     }
     process.stdout.write(reasons.map((line) => `${line}\n`).join(""))
     const left = ids.length > 0 ? 0 : sabotages.length - chosen.length
-    process.exitCode = (await tryAll(chosen, left, options.whole === true)) ? 0 : 1
+    const counts = await tryAll(chosen, left, options.whole === true)
+    process.stdout.write(`\n${closingLine(counts)}\n`)
+    if (options.result !== undefined) writeFileSync(options.result, `${JSON.stringify(counts)}\n`)
+    process.exitCode = counts.failed === 0 ? 0 : 1
   })
 
 async function chosenBy(
@@ -117,7 +125,7 @@ async function changedSince(base: string): Promise<string[] | undefined> {
 }
 
 /** @param left how many are not tried this time */
-async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolean): Promise<boolean> {
+async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolean): Promise<Counts> {
   await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },
@@ -135,7 +143,7 @@ async function tryWith(
   chosen: readonly Sabotage[],
   left: number,
   isWhole: boolean,
-): Promise<boolean> {
+): Promise<Counts> {
   const [first] = graders
   if (first === undefined) throw new RangeError("There is no grader.")
   const tests = allTests()
@@ -193,8 +201,7 @@ async function tryWith(
   const failed =
     all.filter(({ mistakes }) => mistakes.length > 0).length + (unbroken.length > 0 ? 1 : 0) + unfailed.length
   const count = all.length + 1 + (isAll ? tests.length : unfailed.length)
-  process.stdout.write(`\n${count - failed} passed, ${failed} failed, ${left} skipped\n`)
-  return failed === 0
+  return { passed: count - failed, failed, skipped: left }
 }
 
 /** Sabotages that one grader tries one after another; the groups that take longest come first. */

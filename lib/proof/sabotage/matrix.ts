@@ -1,6 +1,7 @@
+import type { Verdict } from "../../report/verdict.ts"
 import type { Proof } from "./prove.ts"
 
-const MARKS: Readonly<Record<string, string>> = {
+const MARKS: Readonly<Record<Verdict, string>> = {
   passed: "·",
   failed: "F",
   blocked: "b",
@@ -17,7 +18,7 @@ export function matrix(tests: readonly string[], proofs: readonly Proof[]): stri
     `${" ".repeat(width)}  ${columns.map((column, at) => (lessons[at] ?? "").padEnd(column.length)).join(" ")}  finding`,
     ...proofs.map(({ sabotage, verdicts, mistakes }) => {
       const marks = columns
-        .map((column) => column.map((test) => MARKS[verdicts.get(test) ?? ""] ?? " ").join(""))
+        .map((column) => column.map((test) => MARKS[verdicts.get(test) ?? "not chosen"]).join(""))
         .join(" ")
       return `${sabotage.id.padEnd(width)}  ${marks}  ${sabotage.finding}${sabotage.fails.length === 0 ? " (doctor)" : ""}${mistakes.length > 0 ? "  ✗" : ""}`
     }),

@@ -2,6 +2,7 @@ import { allLessons } from "../../curriculum/lessons.ts"
 import { lessonOf } from "../../curriculum/needs.ts"
 import { componentNames } from "../../components/registry.ts"
 import type { Grader } from "./graders.ts"
+import type { Verdict } from "../../report/verdict.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Examination, TestResult } from "./tasks.ts"
 
@@ -9,7 +10,7 @@ import type { Examination, TestResult } from "./tasks.ts"
 export interface Proof {
   readonly sabotage: Sabotage
   /** By test: "03 a ConfigMap that …". */
-  readonly verdicts: ReadonlyMap<string, string>
+  readonly verdicts: ReadonlyMap<string, Verdict>
   /** What came out otherwise than was predicted; empty where all came out so. */
   readonly mistakes: readonly string[]
   readonly seconds: number

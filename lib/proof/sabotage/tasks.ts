@@ -1,3 +1,5 @@
+import type { Verdict } from "../../report/verdict.ts"
+
 /** What a grader process is asked to do. */
 export type Task =
   /** Grade lessons, on a cluster with this sabotage or on a whole one. All lessons where none is named. */
@@ -9,7 +11,7 @@ export type Task =
 export interface TestResult {
   /** The lesson's number and the test's title: "03 a ConfigMap that …". */
   readonly test: string
-  readonly verdict: string
+  readonly verdict: Verdict
   readonly reason: string
   /** The id of the finding on the test's card; "none" where the card says that nothing known fits. */
   readonly finding: string

@@ -13,7 +13,7 @@ import { readSettings } from "../../base/settings.ts"
 import { drawFrom } from "./draw.ts"
 import { KINDS, type Kind } from "./kinds.ts"
 import { Place } from "./place.ts"
-import { Round, type Durations, type Verdict } from "./round.ts"
+import { Round, type Durations, type RoundResult } from "./round.ts"
 import { summary } from "./summary.ts"
 import { TARGETS } from "./targets.ts"
 
@@ -44,7 +44,7 @@ async function soak({ rounds, seed, kinds }: Options): Promise<number> {
   const settings = readSettings()
   await prepareArtifacts(componentNames, settings, terminalProgress())
   const started = performance.now()
-  const verdicts: Verdict[] = []
+  const results: RoundResult[] = []
   await using place = await Place.make(settings)
   let isLast = false
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -66,21 +66,21 @@ async function soak({ rounds, seed, kinds }: Options): Promise<number> {
       TARGETS.filter(({ what }) => kind.on?.includes(what) !== false),
     )
     show(`round ${round} of ${rounds}: ${kind.name}, ${target.name}`)
-    const verdict = await new Round({ place, kind, target, draw, kept }).play(durations)
-    verdicts.push(verdict)
-    if (verdict.problems.length === 0) continue
+    const result = await new Round({ place, kind, target, draw, kept }).play(durations)
+    results.push(result)
+    if (result.problems.length === 0) continue
     show("")
-    const moment = verdict.moment === undefined ? "" : ` after ${verdict.moment.toFixed(2)} s`
+    const moment = result.moment === undefined ? "" : ` after ${result.moment.toFixed(2)} s`
     console.log(
       [
         `FAIL round ${round}: ${kind.name} on ${target.name}${moment}. Again: npm run soak -- --rounds 1 --seed ${own} --kind ${kind.name}`,
-        ...verdict.problems,
+        ...result.problems,
       ].join("\n  "),
     )
   }
   show("")
-  console.log(summary(verdicts, (performance.now() - started) / 1000))
-  return verdicts.length === rounds && verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
+  console.log(summary(results, (performance.now() - started) / 1000))
+  return results.length === rounds && results.every(({ problems }) => problems.length === 0) ? 0 : 1
 }
 
 function optionsOf(argv: readonly string[]): Options {

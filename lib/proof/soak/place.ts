@@ -1,11 +1,12 @@
 import { execa } from "execa"
 import { spawn, type ChildProcess } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, writeFileSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { attachMachine } from "../../machines/providers.ts"
 import { packageRoot, readSettings, type Settings } from "../../base/settings.ts"
+import { runResult, type RunResult } from "../../report/result.ts"
 import { Disk } from "./disk.ts"
 import { STRUCK } from "./targets.ts"
 
@@ -65,19 +66,34 @@ export class Place implements AsyncDisposable {
     }
   }
 
-  /** Types a command as a terminal would start it: in a process group of its own. Its output goes to a file. */
-  type(command: readonly string[], onDisk: boolean): { child: ChildProcess; output: () => Promise<string> } {
+  /**
+   * Types a command as a terminal would start it: in a process group of its own. Its output goes to a file.
+   * @returns the process, its output so far, and the result of the lessons; undefined where it ended before it wrote one
+   */
+  type(
+    command: readonly string[],
+    onDisk: boolean,
+  ): { child: ChildProcess; output: () => Promise<string>; result: () => Promise<RunResult | undefined> } {
+    const resultFile = join(this.folder, "result.json")
+    writeFileSync(resultFile, "") // A run that is killed early leaves the file as it is.
     const path = join(this.folder, "output")
     const file = openSync(path, "w")
     const child = spawn("npx", command, {
       cwd: packageRoot,
       detached: true,
-      env: { ...process.env, ...this.#environment(onDisk) },
+      env: { ...process.env, ...this.#environment(onDisk), BYHAND_RESULT: resultFile },
       stdio: ["ignore", file, file],
     })
     closeSync(file)
     this.#spawned.add(child)
-    return { child, output: () => readFile(path, "utf8") }
+    return {
+      child,
+      output: () => readFile(path, "utf8"),
+      result: async () => {
+        const text = await readFile(resultFile, "utf8")
+        return text === "" ? undefined : runResult.parse(JSON.parse(text))
+      },
+    }
   }
 
   /** A command of the project's own, to its end. */

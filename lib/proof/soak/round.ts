@@ -17,7 +17,7 @@ import { find } from "./victims.ts"
 const MARK = "seen-by-soak"
 
 /** What a round showed. */
-export interface Verdict {
+export interface RoundResult {
   readonly kind: Kind
   readonly target: Target
   /** Seconds after the start of the run at which it was struck; undefined where its disk was too small from the start. */
@@ -67,7 +67,7 @@ export class Round {
     this.#onDisk = options.kind.disk !== undefined
   }
 
-  async play(durations: Durations): Promise<Verdict> {
+  async play(durations: Durations): Promise<RoundResult> {
     const { moment, ...seen } = await this.#play(durations).catch((error: unknown) => {
       this.#problems.push(messageOf(error))
       return { moment: undefined, cleanAtOnce: false, cleanAfterNext: false, nextPassed: false, keptIntact: false }
@@ -203,9 +203,10 @@ export class Round {
 
   async #nextRun(): Promise<boolean> {
     const next = this.#draw("next") < 1 / LONG_RUN_EVERY ? LONG_RUN : SHORT_RUN
-    const { child, output } = this.#place.type(next.command, this.#onDisk)
+    const { child, output, result } = this.#place.type(next.command, this.#onDisk)
     await this.#ended(child, output)
-    const passed = child.exitCode === 0 && /^\d+ passed, 0 failed, \d+ skipped$/m.test(await output())
+    const found = await result()
+    const passed = child.exitCode === 0 && found !== undefined && found.passed > 0 && found.failed === 0
     if (!passed)
       this.#problems.push(
         `The next run, ${next.name}, ended with ${child.exitCode ?? child.signalCode}. ${tail(await output())}`,

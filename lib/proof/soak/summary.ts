@@ -1,14 +1,15 @@
+import { closingLine } from "../../report/result.ts"
 import { KINDS } from "./kinds.ts"
-import type { Verdict } from "./round.ts"
+import type { RoundResult } from "./round.ts"
 
 /** A table of figures, and the closing line. @param seconds that all of it took */
-export function summary(verdicts: readonly Verdict[], seconds: number): string {
+export function summary(results: readonly RoundResult[], seconds: number): string {
   const rows = [
-    ...KINDS.map(({ name }) => ({ name, of: verdicts.filter(({ kind }) => kind.name === name) })),
-    { name: "together", of: verdicts },
+    ...KINDS.map(({ name }) => ({ name, of: results.filter(({ kind }) => kind.name === name) })),
+    { name: "together", of: results },
   ].filter(({ of }) => of.length > 0)
   const cells = rows.map(({ name, of }) => {
-    const count = (holds: (verdict: Verdict) => boolean) => String(of.filter(holds).length)
+    const count = (holds: (result: RoundResult) => boolean) => String(of.filter(holds).length)
     return [
       name,
       String(of.length),
@@ -30,17 +31,17 @@ export function summary(verdicts: readonly Verdict[], seconds: number): string {
       .join("  ")
       .trimEnd(),
   )
-  const failed = verdicts.filter(({ problems }) => problems.length > 0).length
+  const failed = results.filter(({ problems }) => problems.length > 0).length
   return [
     ...lines,
     "",
     `${(seconds / 60).toFixed(1)} min`,
     "",
-    `${verdicts.length - failed} passed, ${failed} failed, 0 skipped`,
+    closingLine({ passed: results.length - failed, failed, skipped: 0 }),
   ].join("\n")
 }
 
-function range(verdicts: readonly Verdict[]): string {
-  const moments = verdicts.flatMap(({ moment }) => moment ?? [])
+function range(results: readonly RoundResult[]): string {
+  const moments = results.flatMap(({ moment }) => moment ?? [])
   return moments.length === 0 ? "" : `${Math.min(...moments).toFixed(1)} to ${Math.max(...moments).toFixed(1)} s`
 }
