@@ -45,8 +45,12 @@ export default defineConfig({
     hookTimeout: settings.patience,
     teardownTimeout: settings.patience,
     tags: [
-      { name: "observing", description: "looks, and changes nothing: may run at any moment" },
-      { name: "disturbing", description: "acts on the cluster, then puts things back" },
+      { name: "observing", description: "only reads; needs --allow observe" },
+      {
+        name: "disturbing",
+        description: "changes the cluster, and then restores it; needs --allow restart or destroy",
+      },
+      { name: "destroying", description: "replaces etcd's data, and then restores it; needs --allow destroy" },
     ],
     // vitest's --reporter flag takes the place of this one; the plugin does what every run needs.
     reporters: [BYHAND],

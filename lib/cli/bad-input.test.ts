@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { allLessons } from "../curriculum/lessons.ts"
+import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
 import { packageRoot } from "../base/settings.ts"
 
 /** What a person types and sets: words after the command, BYHAND_* without their prefix, and what is then said. */
@@ -358,8 +358,8 @@ test("the lessons and titles that can be named are those that vitest finds", asy
     env: { BYHAND_RUNS: here },
   })
   const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`) // What vitest documents.
-  const read = allLessons().flatMap(({ path, number, title, tests }) =>
-    tests.map((name) => `${path} ${number} ${title} > ${name}`),
+  const read = lessons.flatMap((lesson) =>
+    titlesOf(lesson).map((title) => `${testFileOf(lesson)} ${lessonId(lesson)} ${lesson.title} > ${title}`),
   )
   expect(read).toEqual(found)
 })

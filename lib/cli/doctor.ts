@@ -6,6 +6,7 @@ import type { Finding, Unwell } from "../failures/finding.ts"
 import { observe } from "../diagnosis/observe.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
+import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, theRun, type Run } from "./runs.ts"
@@ -78,18 +79,25 @@ function describe(diagnosis: Diagnosis): string {
 }
 
 async function examineHost(settings: Settings): Promise<Outcome & { data: object; exitCode: number }> {
-  const { checks, summary, canBegin } = await examine(settings)
+  const { checks, summary, canBegin } = await examine(
+    settings,
+    lessons.map((lesson) => ({ number: lesson.number, requires: featuresOfLesson(lesson) })),
+  )
   const rows = table(checks.map(({ verdict, title, found }) => [verdict, title, found]))
     .split("\n")
     .slice(0, -1)
   const lines = rows.flatMap((row, index) => {
-    const { verdict, lessons, remedy } = checks[index] ?? { verdict: "unknown" as const, lessons: [], remedy: "" }
+    const {
+      verdict,
+      lessons: affected,
+      remedy,
+    } = checks[index] ?? { verdict: "unknown" as const, lessons: [], remedy: "" }
     return [
       `${paint(COLOUR[verdict], verdict)}${row.slice(verdict.length)}`,
       ...(verdict === "ok" || remedy === ""
         ? []
         : [
-            `         ${lessons.length === 0 ? "" : `needed by lessons ${lessons.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`,
+            `         ${affected.length === 0 ? "" : `needed by lessons ${affected.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`,
           ]),
     ]
   })

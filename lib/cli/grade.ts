@@ -2,7 +2,8 @@ import { statSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
-import { allLessons, type LessonFile } from "../curriculum/lessons.ts"
+import type { LessonSpec } from "../curriculum/lesson-spec.ts"
+import { lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import type { ByhandOptions } from "../report/vitest-plugin.ts"
 import { readFolder } from "../subjects/folder.ts"
@@ -24,7 +25,6 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
 export async function grade(targets: readonly string[], options: GradeOptions): Promise<void> {
-  const all = allLessons()
   // A number after --json is a lesson, not a file's name.
   const numbered = typeof options.json === "string" && /^\d+$/.test(options.json)
   const words = [...targets, ...(numbered ? [String(options.json)] : [])]
@@ -37,7 +37,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   if (unknown !== undefined)
     throw new UsageError(
       `There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`,
-      `There are ${all.map(({ number }) => number).join(", ")}.`,
+      `There are ${all.map(lessonId).join(", ")}.`,
     )
   nameOf({ ...options, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
@@ -55,7 +55,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   const { BYHAND } = await import("../report/vitest-plugin.ts")
   const filters = all
     .filter((lesson) => lessons.length === 0 || lessons.some((given) => isCalled(given)(lesson)))
-    .map(({ path }) => path)
+    .map(testFileOf)
   await startVitest("test", filters, {
     root: packageRoot,
     config: join(packageRoot, "vitest.config.ts"),
@@ -67,6 +67,6 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
 }
 
 /** Whether a user means a lesson; the zero before its number is optional. */
-function isCalled(given: string): (lesson: LessonFile) => boolean {
-  return ({ number }) => given !== "" && number === given.padStart(2, "0")
+function isCalled(given: string): (lesson: LessonSpec) => boolean {
+  return (lesson) => given !== "" && lessonId(lesson) === given.padStart(2, "0")
 }

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { UsageError } from "../base/errors.ts"
-import { allLessons, type LessonFile } from "../curriculum/lessons.ts"
 import { packageRoot } from "../base/settings.ts"
-import { answers, type Answer } from "../curriculum/transcript/answers.ts"
+import type { LessonSpec } from "../curriculum/lesson-spec.ts"
+import { lessonId, lessons } from "../curriculum/lessons.ts"
+import { typedParts, type TypedPart } from "../curriculum/transcript/typed-parts.ts"
 import type { Outcome } from "./options.ts"
 
 const STEPS = ["a nudge", "the direction", "the answer"] as const
@@ -13,10 +14,10 @@ const WIDTH = 100
 const hints = z.record(z.string(), z.object({ nudge: z.string(), direction: z.string() }))
 
 /**
- * Help with a lesson, or with one start script of it, in three steps: no more of it than was asked for.
- * The answer is what the workshop itself types, and runs as it is printed.
- * @param given a lesson's number, such as 2 or 02, or a start script's name, such as 05-kubelet.sh
- * @throws UsageError for a lesson, script or step that there is not
+ * Help with a lesson or with one of its start scripts, in three steps. Each step shows only what was asked for. The third
+ * step is what the workshop itself types; it runs as it is printed.
+ * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or the component that a script starts
+ * @throws UsageError for a lesson, script or step that does not exist
  */
 export async function hint(given: string, step = "1"): Promise<Outcome> {
   const { lesson, parts } = asked(given)
@@ -27,41 +28,43 @@ export async function hint(given: string, step = "1"): Promise<Outcome> {
       `There are ${STEPS.map((name, index) => `${index + 1} (${name})`).join(", ")}.`,
     )
   const known = hints.parse(JSON.parse(await readFile(join(packageRoot, "fixtures", "hints", "hints.json"), "utf8")))
-  const comment = at === STEPS.length - 1 ? "# " : "" // So that the answer is a script, whole.
+  const comment = at === STEPS.length - 1 ? "# " : "" // The answer as a whole must be a script that runs.
   const text = parts
     .map((part) => {
-      const { nudge = "", direction = "" } = known[part.script ?? lesson.number] ?? {}
+      const { nudge = "", direction = "" } = known[part.script ?? lessonId(lesson)] ?? {}
       const heading = parts.length > 1 ? `${comment}${part.script ?? ""}.sh\n` : ""
       return heading + ([folded(nudge), folded(direction)][at] ?? part.text)
     })
     .join("\n\n")
   const more = at < STEPS.length - 1 ? `\n${STEPS[at + 1]}: npx byhand hint ${given} ${at + 2}\n` : ""
   return {
-    text: `${comment}${lesson.number} ${lesson.title} (${at + 1} of ${STEPS.length}: ${STEPS[at]})\n\n${text}\n${more}`,
-    data: { lesson: lesson.number, step: at + 1, hint: text },
+    text: `${comment}${lessonId(lesson)} ${lesson.title} (${at + 1} of ${STEPS.length}: ${STEPS[at]})\n\n${text}\n${more}`,
+    data: { lesson: lessonId(lesson), step: at + 1, hint: text },
   }
 }
 
-/** The lesson that is meant, and what of it. @throws UsageError */
-function asked(given: string): { lesson: LessonFile; parts: readonly Answer[] } {
-  const lessons = allLessons()
-  const [, number, script] = /^0*(\d+)(-.+?)?(?:\.sh)?$/.exec(given.trim()) ?? []
-  const lesson = lessons.find((candidate) => Number(candidate.number) === Number(number))
+/** The lesson and those of its parts that are meant. @throws UsageError */
+function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[] } {
+  const started = lessons.find((lesson) => lesson.parts.some(({ starts }) => starts === given))
+  const script = started?.parts.find(({ starts }) => starts === given)?.script ?? given
+  const [, number, name] = /^0*(\d+)(-.+?)?(?:\.sh)?$/.exec(script.trim()) ?? []
+  const lesson = lessons.find((candidate) => candidate.number === Number(number))
   if (lesson === undefined)
-    throw new UsageError(`There is no lesson ${given}.`, `There are ${lessons.map((each) => each.number).join(", ")}.`)
-  const parts = answers(Number(lesson.number))
-  const chosen = script === undefined ? parts : parts.filter((part) => part.script === `${lesson.number}${script}`)
+    throw new UsageError(`There is no lesson ${given}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
+  const id = lessonId(lesson)
+  const parts = typedParts(lesson)
+  const chosen = name === undefined ? parts : parts.filter((part) => part.script === `${id}${name}`)
   if (chosen.length > 0) return { lesson, parts: chosen }
   const scripts = parts.flatMap((part) => (part.script === undefined ? [] : [`${part.script}.sh`]))
   throw new UsageError(
     `There is no hint for ${given}.`,
     scripts.length === 0
-      ? `Lesson ${lesson.number} needs no script: npx byhand hint ${lesson.number}`
-      : `Lesson ${lesson.number} has ${scripts.join(" and ")}.`,
+      ? `Lesson ${id} needs no script: npx byhand hint ${id}`
+      : `Lesson ${id} has ${scripts.join(" and ")}.`,
   )
 }
 
-/** A paragraph in lines that a terminal shows whole. */
+/** A paragraph in lines of at most WIDTH characters. */
 function folded(text: string): string {
   return text
     .split(" ")

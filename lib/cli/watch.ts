@@ -9,7 +9,7 @@ import { componentNames } from "../components/registry.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit } from "../machines/admission.ts"
 import { messageOf } from "../base/errors.ts"
-import { allLessons } from "../curriculum/lessons.ts"
+import { lessonId, lessons as all } from "../curriculum/lessons.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
@@ -31,7 +31,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   checkExcept(settings.except)
   await admit(settings, id)
   let folder = await readFolder(resolve(given))
-  const lessons = allLessons().map(({ number }) => number)
+  const lessons = all.map(lessonId)
   const progress = terminalProgress()
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)

@@ -14,6 +14,7 @@ import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
 import { BlockedError } from "./errors.ts"
+import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
 /** Certificates could not be made. */
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   readonly explain?: Explain
   /** Changes components as they are described, to break something on purpose; changes nothing by default. */
   readonly alter?: ((component: Component) => Component) | undefined
+  /** What lessons may do to it; everything by default. */
+  readonly permits?: Permission
 }
 
 /** What a machine provides to components. */
@@ -45,7 +48,7 @@ export function canRun(name: ComponentName, machine: Pick<Machine, "privileged">
 /** Our own cluster: one managed component for each spec. It is a Subject, which is declared on a floor above. */
 export class Cluster {
   readonly machine: Machine
-  readonly permits = "destroy"
+  readonly permits: Permission
   /** The administrator's bearer token, new for each cluster. */
   readonly token = randomBytes(16).toString("hex")
   /** The components in start order. */
@@ -61,8 +64,10 @@ export class Cluster {
     patience,
     explain = () => Promise.resolve(undefined),
     alter = (component) => component,
+    permits = "destroy",
   }: ClusterOptions) {
     this.machine = machine
+    this.permits = permits
     this.#facts = {
       token: this.token,
       nodeIp: machine.address,
@@ -119,6 +124,11 @@ export class Cluster {
       )
     }
     await Promise.all(starts.values())
+  }
+
+  /** See Subject. A component that runs is restarted if its command line or files change. */
+  async configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void> {
+    for (const part of this.parts) await part.change(changes[part.name])
   }
 
   async access(): Promise<Access> {

@@ -44,6 +44,8 @@ export class ManagedComponent implements Part, AsyncDisposable {
   /** What differs from how it is described, for as long as this start lasts. */
   #changes: FlagChanges = {}
   readonly #logPath: string
+  /** What differs from how it is described, from now on. */
+  #lasting: ((component: Component) => Component) | undefined
 
   /**
    * @param describe what to start; asked anew for each start
@@ -58,7 +60,8 @@ export class ManagedComponent implements Part, AsyncDisposable {
 
   /** What is, or would be, started. */
   get component(): Component {
-    const component = this.#describe()
+    const described = this.#describe()
+    const component = this.#lasting?.(described) ?? described
     return this.#surroundings.alter?.(component) ?? component
   }
 
@@ -70,6 +73,16 @@ export class ManagedComponent implements Part, AsyncDisposable {
   /** Its command line, as it was or would be started. */
   get argv(): string[] {
     return argvWith(argvOf(this.component), this.#changes)
+  }
+
+  /**
+   * Changes how it is started, from now on; undefined undoes that. Restarts it if it runs with another command line or
+   * other files.
+   */
+  async change(lasting: ((component: Component) => Component) | undefined): Promise<void> {
+    const before = JSON.stringify(this.component)
+    this.#lasting = lasting
+    if (this.isRunning && JSON.stringify(this.component) !== before) await this.restart()
   }
 
   /** Its process's number on the machine. @throws where it does not run */
@@ -243,6 +256,7 @@ export class ManagedComponent implements Part, AsyncDisposable {
   /** One more of its kind beside it, with what must differ; ended with `await using`. */
   async another(changes: FlagChanges): Promise<ManagedComponent> {
     const other = new ManagedComponent(this.name, this.#describe, this.#surroundings, 2)
+    other.#lasting = this.#lasting
     await other.start({ ...this.#changes, ...changes })
     return other
   }

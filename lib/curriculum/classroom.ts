@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto"
 import { command, type Command } from "../clients/command.ts"
 import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
 import { EtcdClient } from "../clients/etcd.ts"
-import { canRun, Cluster } from "../clusters/cluster.ts"
+import { canRun, Cluster, featuresOfMachine } from "../clusters/cluster.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import { specs } from "../components/registry.ts"
+import type { MachineFeature } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
 import type { Access } from "../components/discovery/access.ts"
 import {
@@ -28,21 +29,24 @@ import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
-import { lessonOf, neededBy } from "./needs.ts"
+import { lessonThatStarts } from "./lessons.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
-/** How long whatever is asked may take, at the most, before it counts as hanging (milliseconds). */
+/** A command that takes longer counts as hanging (milliseconds). */
 const LONGEST_COMMAND = 60_000
 
-interface Furniture {
+/** What a classroom is made of. */
+export interface ClassroomParts {
   readonly machine: Machine
   readonly subject: Subject
-  readonly interference: Interference | undefined
-  readonly isKept: boolean
-  readonly limit: number
+  readonly interference?: Interference | undefined
+  /** Whether the machine outlives the classroom; false by default. */
+  readonly isKept?: boolean
+  /** Milliseconds a command may take; a minute by default. */
+  readonly limit?: number
 }
 
-/** What the lessons of one run share: a machine, the cluster on it, and what a person would look with. */
+/** What the lessons of one run share: a machine, the cluster on it, and the commands that a person would look with. */
 export class Classroom implements AsyncDisposable {
   readonly machine: Machine
   /** What is graded. */
@@ -55,7 +59,7 @@ export class Classroom implements AsyncDisposable {
   readonly sh: Command
   /** Breaks something on purpose; undefined in an ordinary run. */
   readonly interference: Interference | undefined
-  /** In names and values, so that no answer can have been written beforehand. */
+  /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce = randomBytes(4).toString("hex")
   readonly #isKept: boolean
   readonly #limit: number
@@ -63,7 +67,7 @@ export class Classroom implements AsyncDisposable {
   #forward: Forward | undefined
   #socket = ""
 
-  private constructor({ machine, subject, interference, isKept, limit }: Furniture) {
+  constructor({ machine, subject, interference, isKept = false, limit = LONGEST_COMMAND }: ClassroomParts) {
     this.machine = machine
     this.#isKept = isKept
     this.#limit = limit
@@ -79,8 +83,8 @@ export class Classroom implements AsyncDisposable {
   }
 
   /**
-   * Starts the machine, and on it nothing yet.
-   * @throws MachineStartError where this host cannot make one, UsageError where the subject is none
+   * Starts the machine. Components start when a lesson needs them.
+   * @throws MachineStartError if this host cannot make a machine, UsageError if the subject is not a folder of scripts
    */
   static async open(artifacts: Artifacts, settings: Settings): Promise<Classroom> {
     const { subject: path, patience } = settings
@@ -100,7 +104,7 @@ export class Classroom implements AsyncDisposable {
         artifacts,
         patience,
         explain: explainFor(() => scripts),
-        scriptNumberOf: lessonOf,
+        scriptNumberOf: (name) => lessonThatStarts(name)?.number ?? Number.MAX_SAFE_INTEGER,
       })
       return new Classroom({
         machine,
@@ -118,31 +122,32 @@ export class Classroom implements AsyncDisposable {
       alter: interference?.alter.bind(interference),
     })
     const classroom = new Classroom({ machine, subject: cluster, interference, isKept, limit })
-    // A failure shows again when the lesson comes that needs them.
+    // These components can be ready before their lesson. A failure shows again in that lesson.
     const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
     if (artifacts.images !== undefined) cluster.up(ahead.map(({ name }) => name)).catch(() => undefined)
     return classroom
   }
 
-  /** Whether this machine may do what a lesson needs. */
-  canRun(lesson: number): boolean {
-    return neededBy(lesson).every((name) => canRun(name, this.machine))
+  /** Why this machine cannot provide what a lesson requires; undefined if it can. */
+  lacks(features: readonly MachineFeature[]): string | undefined {
+    const provided = featuresOfMachine(this.machine)
+    return features.every((feature) => provided.includes(feature)) ? undefined : (this.machine.lacks ?? "")
   }
 
-  /** Finds out anew where things are, once they run; what nobody lets us know stays unknown, and fails the test that needs it. */
+  /** Reads the addresses and credentials of the components that run. What cannot be read stays unknown, and the test that needs it fails. */
   async look(): Promise<void> {
     const [etcd, apiserver, containerd] = [
       this.subject.part("etcd"),
       this.subject.part("kube-apiserver"),
       this.subject.part("containerd"),
     ]
-    // Without etcd it answers after seconds, if at all.
+    // Without etcd, kube-apiserver answers after seconds or not at all.
     if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
     if (containerd.isRunning && this.#socket === "")
       this.#socket = await containerdSocket(this.machine, await this.#containerd())
   }
 
-  /** What kubectl, etcdctl and ctr have to be told so that they find this cluster. */
+  /** The environment variables with which kubectl, etcdctl and ctr find this cluster. */
   environment(): Record<string, string> {
     const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
     return {
@@ -152,7 +157,7 @@ export class Classroom implements AsyncDisposable {
     }
   }
 
-  /** How an administrator gets in. @throws NoAccessError where nobody does */
+  /** The credentials of an administrator. @throws NoAccessError if none are found */
   async access(): Promise<Access> {
     this.#access ??= await this.subject.access()
     return this.#access
@@ -175,7 +180,7 @@ export class Classroom implements AsyncDisposable {
     )
   }
 
-  /** Where containerd looks for the network of the Pods. */
+  /** The folder of the Pods' network configuration, read from containerd's settings. */
   async cniFolder(): Promise<string> {
     return cniFolder(this.machine, await this.#containerd())
   }
@@ -214,15 +219,15 @@ export class Classroom implements AsyncDisposable {
     return kubernetes(await this.access(), this.#forward.address, this.#limit)
   }
 
-  /** Removes the machine and all in it, unless it was there before. */
+  /** Removes the machine and everything in it, unless it is kept. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isKept) await this.machine.close()
   }
 }
 
-/** @throws UsageError where the machine that is to be used is not there */
+/** Starts a machine, or attaches to the one that BYHAND_RUN names. @throws UsageError if that one does not run */
 async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
-  // A learner's scripts get half an hour where components have the ordinary patience of two minutes.
+  // With the ordinary patience of two minutes a learner's scripts have half an hour.
   const limits: Limits =
     settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }
   if (settings.run === undefined)
@@ -232,6 +237,6 @@ async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ m
     }
   const found = await attachMachine(settings, settings.run)
   if (found === undefined)
-    throw new UsageError(`BYHAND_RUN=${settings.run} is no machine that runs.`, "Unset it for a new one.")
+    throw new UsageError(`BYHAND_RUN=${settings.run} names no machine that runs.`, "Unset it for a new one.")
   return { machine: found.machine, isKept: true }
 }

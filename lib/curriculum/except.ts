@@ -1,8 +1,11 @@
 import { UsageError } from "../base/errors.ts"
-import { allLessons } from "./lessons.ts"
 import { nearest } from "../base/nearest.ts"
+import { lessonId, lessons, titlesOf } from "./lessons.ts"
 
-/** A test that may be excepted from strict: by its lesson, or by its title, of which the commas of a list make several items. */
+/**
+ * Whether an outcome does not count for --strict. It is named by its lesson or by its title. A title that contains commas
+ * is several items of the list, which is separated by commas.
+ */
 export function isExcepted(
   { lesson, title }: { readonly lesson: string; readonly title: string },
   except: readonly string[],
@@ -10,10 +13,10 @@ export function isExcepted(
   return except.includes(lesson) || itemsOf(title).every((item) => except.includes(item))
 }
 
-/** @throws UsageError for an item that is neither a lesson nor the title of a test */
+/** @throws UsageError for an item that is neither a lesson nor the title of an outcome */
 export function checkExcept(except: readonly string[]): void {
   if (except.length === 0) return
-  const known = allLessons().flatMap(({ number, tests }) => [number, ...tests.flatMap(itemsOf)])
+  const known = lessons.flatMap((lesson) => [lessonId(lesson), ...titlesOf(lesson).flatMap(itemsOf)])
   const unknown = except.find((item) => !known.includes(item))
   if (unknown === undefined) return
   throw new UsageError(

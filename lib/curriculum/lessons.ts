@@ -1,45 +1,60 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { RemediedError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
+import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
+import type { MachineFeature } from "../components/spec.ts"
+import type { ComponentSettings, LessonSpec } from "./lesson-spec.ts"
+import { etcd } from "./lessons/01-etcd.ts"
+import { apiserver } from "./lessons/02-apiserver.ts"
+import { objects } from "./lessons/03-etcd-objects.ts"
+import { scheduler } from "./lessons/04-scheduler.ts"
+import { kubelet } from "./lessons/05-kubelet.ts"
+import { pod } from "./lessons/06-pod.ts"
+import { resilience } from "./lessons/07-resilience.ts"
 
-/** A lesson as its file tells it, without running it. */
-export interface LessonFile {
-  /** Two digits, such as 03. */
-  readonly number: string
-  readonly path: string
-  readonly title: string
-  /** Titles of its tests, in order. */
-  readonly tests: readonly string[]
+export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience }
+
+/** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
+export const lessons: readonly LessonSpec[] = [etcd, apiserver, objects, scheduler, kubelet, pod, resilience]
+
+/** A lesson's number as it is written everywhere: two digits, such as "03". */
+export function lessonId({ number }: Pick<LessonSpec, "number">): string {
+  return String(number).padStart(2, "0")
 }
 
-/** The lessons are not where they should be. */
-class NoLessonsError extends RemediedError {}
-
-/** All lessons, in order. @throws NoLessonsError where there are none */
-export function allLessons(): LessonFile[] {
-  const folder = join(packageRoot, "tests")
-  try {
-    return readdirSync(folder)
-      .filter((file) => file.endsWith(".test.ts"))
-      .toSorted()
-      .map((file) => read(join(folder, file), file.slice(0, 2)))
-  } catch (error) {
-    throw new NoLessonsError(`There are no lessons in ${folder}.`, "Install byhand again.", { cause: error })
-  }
+/** The path of the file with a lesson's tests. */
+export function testFileOf(lesson: LessonSpec): string {
+  return join(packageRoot, "tests", `${lessonId(lesson)}-${lesson.slug}.test.ts`)
 }
 
-/** Titles are plain strings at the start of a line; the test of bad input holds them against what vitest finds. */
-function read(path: string, number: string): LessonFile {
-  const text = readFileSync(path, "utf8")
-  const literal = String.raw`"(?:[^"\\]|\\.)*"`
-  const unquote = (quoted = '""') => String(JSON.parse(quoted))
-  return {
-    number,
-    path,
-    title: unquote(new RegExp(String.raw`^lesson\(\d+, (${literal})`, "m").exec(text)?.[1]),
-    tests: [...text.matchAll(new RegExp(String.raw`^ {2}test\(\s*(${literal})`, "gm"))].map(([, quoted]) =>
-      unquote(quoted),
-    ),
+/** The lesson whose tests are in a file; undefined if the file belongs to none. */
+export function lessonOf(path: string): LessonSpec | undefined {
+  return lessons.find((lesson) => testFileOf(lesson) === path)
+}
+
+/** The titles of a lesson's outcomes, in order. */
+export function titlesOf({ outcomes }: LessonSpec): string[] {
+  return Object.keys(outcomes)
+}
+
+/** The lesson that brings up a component: the first that needs it. */
+export function lessonThatStarts(component: ComponentName): LessonSpec | undefined {
+  return lessons.find(({ components }) => dependenciesOf(components).some(({ name }) => name === component))
+}
+
+/** Everything that the machine must provide in a lesson. */
+export function featuresOfLesson({ components, requires = [] }: LessonSpec): MachineFeature[] {
+  return [...new Set([...featuresOf(components), ...requires])]
+}
+
+/** The component settings in effect in a lesson: its own and those of all lessons before it, applied in order. */
+export function settingsIn(lesson: LessonSpec): ComponentSettings {
+  const effective: Record<string, NonNullable<ComponentSettings[ComponentName]>> = {}
+  for (const { number, settings = {} } of lessons) {
+    if (number > lesson.number) continue
+    for (const [name, change] of Object.entries(settings)) {
+      const before = effective[name]
+      effective[name] = before === undefined ? change : (component) => change(before(component))
+    }
   }
+  return effective
 }

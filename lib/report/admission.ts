@@ -2,7 +2,8 @@ import { relative } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import { nearest } from "../base/nearest.ts"
 import { packageRoot } from "../base/settings.ts"
-import { allLessons } from "../curriculum/lessons.ts"
+import type { LessonSpec } from "../curriculum/lesson-spec.ts"
+import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
 
 /** What a user selects of the lessons with vitest's command line. */
 export interface Selection {
@@ -21,33 +22,37 @@ export interface Selection {
  * @throws UsageError
  */
 export function admitSelection({ files, tagsFilter = [], tags, testNamePattern }: Selection): void {
-  const lessons = allLessons()
-  const unknown = files.find((file) => !lessons.some(({ path }) => isMeant(file, path)))
+  const unknown = files.find((file) => !lessons.some(isChosenBy(file)))
   if (unknown !== undefined)
     throw new UsageError(
       `No lesson's file has ${unknown} in its path.`,
-      `There are ${lessons.map(({ path }) => relative(packageRoot, path)).join(", ")}.`,
+      `There are ${lessons.map((lesson) => relative(packageRoot, testFileOf(lesson))).join(", ")}.`,
     )
   checkTags(tagsFilter, tags)
-  const chosen = lessons.filter(({ path }) => files.length === 0 || files.some((file) => isMeant(file, path)))
+  const chosen = lessons.filter((lesson) => files.length === 0 || files.some((file) => isChosenBy(file)(lesson)))
   if (testNamePattern === undefined) return
   // vitest compares with the full title, of lesson and test.
-  const titles = chosen.flatMap(({ number, title, tests }) => tests.map((test) => `${number} ${title} ${test}`))
+  const titles = chosen.flatMap((lesson) =>
+    titlesOf(lesson).map((title) => `${lessonId(lesson)} ${lesson.title} ${title}`),
+  )
   if (titles.some((title) => testNamePattern.test(title))) return
   throw new UsageError(
-    `No test of lesson ${chosen.map(({ number }) => number).join(", ")} has ${testNamePattern.source} in its title.`,
+    `No test of lesson ${chosen.map(lessonId).join(", ")} has ${testNamePattern.source} in its title.`,
     "npx vitest list prints them all.",
   )
 }
 
 /** The same comparison as vitest's: a part of the path, from the current folder or from the root. */
-function isMeant(filter: string, path: string): boolean {
-  const short = relative(packageRoot, path).toLowerCase()
-  return (
-    path.startsWith(filter) ||
-    short.includes(filter.toLowerCase()) ||
-    short.includes(relative(packageRoot, filter).toLowerCase())
-  )
+function isChosenBy(filter: string): (lesson: LessonSpec) => boolean {
+  return (lesson) => {
+    const path = testFileOf(lesson)
+    const short = relative(packageRoot, path).toLowerCase()
+    return (
+      path.startsWith(filter) ||
+      short.includes(filter.toLowerCase()) ||
+      short.includes(relative(packageRoot, filter).toLowerCase())
+    )
+  }
 }
 
 /** @throws UsageError for a word of an expression that is no tag */

@@ -4,10 +4,9 @@ import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { componentNames } from "../components/registry.ts"
-import { neededBy } from "../curriculum/needs.ts"
+import { lessonOf } from "../curriculum/lessons.ts"
 import { makeRunsDir } from "../machines/admission.ts"
 import { chooseProvider } from "../machines/providers.ts"
-import { numberInName } from "./lesson-order.ts"
 import { emptyResultFile } from "./result-file.ts"
 
 /**
@@ -34,7 +33,7 @@ export class Preparation implements Reporter {
     // A learner's scripts can start any component, whichever lessons are graded.
     const names =
       settings.subject === undefined
-        ? neededBy(Math.max(...specifications.map(({ moduleId }) => numberInName(moduleId))))
+        ? [...new Set(specifications.flatMap(({ moduleId }) => lessonOf(moduleId)?.components ?? componentNames))]
         : componentNames
     const progress = terminalProgress()
     const prepare = async () => {

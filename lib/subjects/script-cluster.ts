@@ -156,6 +156,11 @@ export class ScriptCluster implements Subject {
       await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
   }
 
+  /** The learner's scripts decide how components are started. */
+  configure(): Promise<void> {
+    return Promise.resolve()
+  }
+
   /** One script may start everything at once. Then there is a Node before a lesson asks for one, and it must not take Pods until then. */
   async #cordon(isEarly: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return

@@ -8,7 +8,7 @@ import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
 import { pki, pkiCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
-import { reference } from "../transcript/steps.ts"
+import { reference } from "../transcript/reference.ts"
 import { layOut } from "./scaffold.ts"
 
 const solution = join(packageRoot, "fixtures", "solution")

@@ -11,7 +11,7 @@ import type { Machine } from "../../machines/machine.ts"
 import { startSandbox } from "../../machines/sandbox.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
-import { reference } from "../transcript/steps.ts"
+import { reference } from "../transcript/reference.ts"
 import { layOut } from "./scaffold.ts"
 
 /** Each start script, in order, and a line that succeeds on the machine once it has done its part. */

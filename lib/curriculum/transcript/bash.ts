@@ -2,7 +2,7 @@ import { TOKENS_FILE } from "../../components/apiserver.ts"
 import { argvOf, type Component, type ComponentFile } from "../../components/component.ts"
 import { quote } from "../../base/shell.ts"
 
-/** What bash fills in when it runs, and how it gets to know it. */
+/** Shell variables that the lines use, and the command that sets each. */
 export const VARIABLES: Readonly<Record<string, string>> = {
   TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
   NODE: "NODE=$(hostname)",
@@ -11,7 +11,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
 
 const VARIABLE = new RegExp(String.raw`\$(${Object.keys(VARIABLES).join("|")})\b`)
 
-/** One word as a person would type it, with what bash is to fill in left open. */
+/** One word as a person would type it. Shell variables stay variables. */
 export function word(text: string): string {
   return VARIABLE.test(text) ? `"${text.replaceAll(/["\\`]/g, "\\$&")}"` : quote([text])
 }
@@ -31,8 +31,11 @@ export function reasonsOf(component: Component): string[] {
   return component.flags.flatMap(({ flag, why }) => (why === undefined ? [] : [`# ${flag}: ${why}`]))
 }
 
-/** A file as a heredoc; its mode counts from the start, so that no secret can be read before it is set. */
+/** A file as a heredoc. It is created with its mode, so that a secret is never readable by others. */
 export function writes({ path, content, mode = 0o644 }: ComponentFile): string {
   const end = VARIABLE.test(content) ? "EOF" : "'EOF'"
   return `install -D -m ${mode.toString(8).padStart(4, "0")} /dev/stdin ${word(path)} <<${end}\n${content}EOF`
 }
+
+/** Sets the shell variable POD_IP to the address of the Pod hello. */
+export const POD_IP = "POD_IP=$(kubectl get pod hello -o jsonpath='{.status.podIP}')"

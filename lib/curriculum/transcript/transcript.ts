@@ -2,25 +2,27 @@ import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
 import { pki } from "../../pki/pki.ts"
 import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
-import { reference, steps, type Hand } from "./steps.ts"
+import { lessonId, lessons } from "../lessons.ts"
+import type { Hand } from "./hand.ts"
+import { reference } from "./reference.ts"
 
 /**
- * The whole workshop, steps 1 to 7, as a script for bash: the same components that the lessons start, typed by hand.
- * It runs as root on a machine that has the tools and the images' archives and where nothing of it runs yet.
- * @param kubernetes the version of Kubernetes that it is for
+ * The whole workshop as a script for bash: the same components that the lessons start, typed by hand. It must run as root
+ * on a machine that has the tools and the image archives, and on which no component runs yet.
+ * @param kubernetes the version of Kubernetes that the machine has
  */
 export function transcript(kubernetes: string): string {
   return [
     intro(kubernetes),
-    ...steps(scripted).flatMap(({ number, title, parts }) => [
+    ...lessons.flatMap(({ number, title, parts }) => [
       heading(number, title),
-      ...parts.flatMap(({ lines }) => lines),
+      ...parts.flatMap(({ lines }) => lines(scripted)),
     ]),
-    `echo "What was started goes on running. To end it: kill ${Object.values(reference)
+    `echo "The components go on running. To end them: kill ${Object.values(reference)
       .reverse()
       .map((component) => `$${pidOf(component)}`)
       .join(" ")}"`,
-    `echo "All seven steps are done."`,
+    `echo "All ${lessons.length} lessons are done."`,
     "",
   ].join("\n")
 }
@@ -34,7 +36,7 @@ const scripted: Hand = {
   },
   registry: (component, pushes) =>
     [
-      "# A registry on loopback with the images in it, which containerd takes for the public ones.",
+      "# A registry on loopback that holds the images. containerd uses it as the mirror of the public registries.",
       starts(component),
       ...pushes,
     ].join("\n"),
@@ -43,8 +45,8 @@ const scripted: Hand = {
 
 function intro(kubernetes: string): string {
   return `#!/bin/bash
-# A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, steps 1 to 7.
-# Run it as root where the tools are and none of it runs yet, such as in a machine of its own:
+# A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, lessons ${ids(0)} to ${ids(-1)}.
+# Run it as root on a machine that has the tools and on which no component runs yet, such as:
 #   npx byhand up --empty && npx byhand transcript | npx byhand shell bash
 set -euo pipefail
 
@@ -56,21 +58,27 @@ wait_for() {
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.1
   done
-  echo "gave up: $*" >&2
+  echo "gave up after 120 s: $*" >&2
   exit 1
 }
 
 if curl -s http://127.0.0.1:${ETCD_PORT} >/dev/null; then
-  echo "etcd runs here already. Run this in an empty machine: npx byhand up --empty --name NAME" >&2
+  echo "etcd already runs here. Run this script in an empty machine: npx byhand up --empty --name NAME" >&2
   exit 1
 fi`
+}
+
+/** The number of the lesson at an index, as it is written. */
+function ids(at: number): string {
+  const lesson = lessons.at(at)
+  return lesson === undefined ? "" : lessonId(lesson)
 }
 
 function heading(step: number, title: string): string {
   return `\n# ${step}. ${title}\necho ${word(`${step}. ${title}`)}`
 }
 
-/** A function that starts a component, since some are started again, and its first call. */
+/** A shell function that starts a component, because some are started twice, and its first call. */
 function starts(component: Component): string {
   return [
     ...component.files.map(writes),

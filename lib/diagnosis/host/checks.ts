@@ -5,6 +5,7 @@ import { release } from "node:os"
 import { dirname } from "node:path"
 import { architecture } from "../../binaries/architecture.ts"
 import { problemOf } from "../../base/errors.ts"
+import type { MachineFeature } from "../../components/spec.ts"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
 import { refusedBy } from "../../machines/container/capabilities.ts"
 import type { Engine } from "../../machines/container/engine.ts"
@@ -27,8 +28,8 @@ export interface Host {
 export interface Check {
   readonly id: string
   readonly title: string
-  /** The lessons that cannot run in full without it; none where it only helps. */
-  readonly lessons: readonly number[]
+  /** What cannot run in full without it: every lesson, the lessons that require a feature of the machine, or none, if it only helps. */
+  readonly neededFor: "every lesson" | MachineFeature | "no lesson"
   /** The kind of machine that it counts for; any by default. */
   readonly only?: Kind
   /** What to do where it is not there. */
@@ -37,10 +38,6 @@ export interface Check {
   readonly look: (host: Host) => Promise<{ readonly ok: boolean | undefined; readonly found: string }>
 }
 
-export const ALL_LESSONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7]
-/** What a user namespace is enough for. */
-export const WITHOUT_ROOT: readonly number[] = [1, 2, 3, 4]
-const WITH_CONTAINERS: readonly number[] = [5, 6, 7]
 const GIB = 2 ** 30
 
 const NO_ENGINE = { ok: undefined, found: "there is no engine to ask" }
@@ -49,7 +46,7 @@ export const checks: readonly Check[] = [
   {
     id: "node",
     title: "Node.js",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Install Node.js 20.19 or newer.",
     look: () =>
       Promise.resolve({
@@ -61,7 +58,7 @@ export const checks: readonly Check[] = [
     id: "privilege",
     only: "sandbox",
     title: "privilege",
-    lessons: WITH_CONTAINERS,
+    neededFor: "containers",
     remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
     look: ({ privilege }) =>
       Promise.resolve({
@@ -73,7 +70,7 @@ export const checks: readonly Check[] = [
     id: "user-namespaces",
     only: "sandbox",
     title: "user namespaces",
-    lessons: [],
+    neededFor: "no lesson",
     remedy:
       "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
     look: async () => {
@@ -88,7 +85,7 @@ export const checks: readonly Check[] = [
     id: "namespaces",
     only: "sandbox",
     title: "namespaces",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy:
       "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
     look: async (host) => within(host, "mount -t tmpfs tmpfs /tmp", "pid, mount, net, uts, ipc: can be made"),
@@ -97,7 +94,7 @@ export const checks: readonly Check[] = [
     id: "overlay",
     only: "sandbox",
     title: "overlay file system",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Load it: modprobe overlay",
     look: async (host) =>
       host.privilege === "user"
@@ -112,7 +109,7 @@ export const checks: readonly Check[] = [
     id: "veth",
     only: "sandbox",
     title: "veth links",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Load it: modprobe veth",
     look: async (host) => within(host, "ip link add left type veth peer name right", "can be made"),
   },
@@ -120,7 +117,7 @@ export const checks: readonly Check[] = [
     id: "bridge",
     only: "sandbox",
     title: "bridge links",
-    lessons: WITH_CONTAINERS,
+    neededFor: "containers",
     remedy: "Load it: modprobe bridge",
     look: async (host) => within(host, "ip link add bridge0 type bridge", "can be made"),
   },
@@ -128,7 +125,7 @@ export const checks: readonly Check[] = [
     id: "cgroups",
     only: "sandbox",
     title: "cgroups",
-    lessons: WITH_CONTAINERS,
+    neededFor: "containers",
     remedy:
       "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
     look: cgroups,
@@ -137,7 +134,7 @@ export const checks: readonly Check[] = [
     id: "cap-sys-resource",
     only: "sandbox",
     title: "CAP_SYS_RESOURCE",
-    lessons: [],
+    neededFor: "no lesson",
     remedy: "",
     look: async ({ privilege }) => {
       if (privilege === "user") return { ok: true, found: "not needed without root" }
@@ -155,7 +152,7 @@ export const checks: readonly Check[] = [
     id: "tools",
     only: "sandbox",
     title: "tools",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Install them; on Debian: apt-get install util-linux iproute2 mount findutils grep hostname",
     look: () =>
       onPath([
@@ -176,7 +173,7 @@ export const checks: readonly Check[] = [
     id: "openssl",
     only: "sandbox",
     title: "openssl",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Install OpenSSL 3; on Debian: apt-get install openssl",
     look: async () => {
       const { stdout, failed } = await execa("openssl", ["version"], { reject: false })
@@ -189,7 +186,7 @@ export const checks: readonly Check[] = [
     id: "engine-beside",
     only: "sandbox",
     title: "container engine",
-    lessons: [],
+    neededFor: "no lesson",
     remedy: "Only needed where no sandbox can be made, or for --machine container.",
     look: async ({ engine }) =>
       engine.then(
@@ -201,7 +198,7 @@ export const checks: readonly Check[] = [
     id: "engine",
     only: "container",
     title: "container engine",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "Start Docker, Docker Desktop or Podman, or name one in DOCKER_HOST.",
     look: async ({ engine }) =>
       engine.then(
@@ -213,7 +210,7 @@ export const checks: readonly Check[] = [
     id: "engine-binaries",
     only: "container",
     title: "its architecture",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: `Use an engine for ${architecture}: binaries are found or built for this host's.`,
     look: async ({ engine: found }) => {
       const engine = await found.catch(() => undefined)
@@ -224,7 +221,7 @@ export const checks: readonly Check[] = [
     id: "engine-grants",
     only: "container",
     title: "what it grants",
-    lessons: WITH_CONTAINERS,
+    neededFor: "containers",
     remedy:
       "Use an engine that runs as root and grants them: containers inside of the machine need to mount and to make networks.",
     look: async ({ engine: found, settings }) => {
@@ -244,14 +241,14 @@ export const checks: readonly Check[] = [
   {
     id: "curl",
     title: "curl",
-    lessons: [],
+    neededFor: "no lesson",
     remedy: "Only byhand transcript needs it; on Debian: apt-get install curl",
     look: () => onPath(["curl"]),
   },
   {
     id: "sources",
     title: "sources of binaries",
-    lessons: [],
+    neededFor: "no lesson",
     remedy:
       "Without Go and apt-get everything has to come from the official releases, a mirror of them (BYHAND_MIRROR) or a folder (BYHAND_BIN_DIR).",
     look: async ({ settings }) => {
@@ -270,7 +267,7 @@ export const checks: readonly Check[] = [
   {
     id: "memory",
     title: "free memory",
-    lessons: WITH_CONTAINERS,
+    neededFor: "containers",
     remedy: "Free some: the cluster takes 1.5 GiB, and builds from Go modules take 3.",
     look: async () => {
       const available = Number(/^MemAvailable:\s+(\d+)/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1]) * 1024
@@ -280,7 +277,7 @@ export const checks: readonly Check[] = [
   {
     id: "disk-cache",
     title: "disk for the cache",
-    lessons: [],
+    neededFor: "no lesson",
     remedy: "A cache with everything built takes 6 GiB; put it elsewhere with BYHAND_CACHE.",
     look: async ({ settings }) => {
       const isFilled = existsSync(`${settings.cacheDir}/bin`)
@@ -291,7 +288,7 @@ export const checks: readonly Check[] = [
   {
     id: "disk-runs",
     title: "disk for a run",
-    lessons: ALL_LESSONS,
+    neededFor: "every lesson",
     remedy: "A run takes up to 1 GiB; put it elsewhere with BYHAND_RUNS.",
     look: async ({ settings }) => {
       const free = await freeBytes(settings.runsDir)
@@ -301,7 +298,7 @@ export const checks: readonly Check[] = [
   {
     id: "time-sync",
     title: "time sync",
-    lessons: [],
+    neededFor: "no lesson",
     remedy: "Certificates and leases go by the clock: let NTP keep it (timedatectl set-ntp true).",
     look: async () => {
       const { stdout, failed } = await execa("timedatectl", ["show", "--property=NTPSynchronized", "--value"], {

@@ -4,7 +4,8 @@ import type { Kind } from "../../machines/provider.ts"
 import { chooseProvider } from "../../machines/providers.ts"
 import { choosePrivilege, type Privilege } from "../../base/privilege.ts"
 import type { Settings } from "../../base/settings.ts"
-import { ALL_LESSONS, checks, WITHOUT_ROOT, type Check } from "./checks.ts"
+import type { MachineFeature } from "../../components/spec.ts"
+import { checks, type Check } from "./checks.ts"
 
 /** ok; limited: some lessons cannot run; missing: none can; unknown: it could not be found out. */
 export type Verdict = "ok" | "limited" | "missing" | "unknown"
@@ -22,16 +23,25 @@ export interface Examined {
   readonly remedy: string
 }
 
+/** A lesson, as far as a host must know it. */
+export interface LessonNeeds {
+  readonly number: number
+  readonly requires: readonly MachineFeature[]
+}
+
 /** What a host can run. */
 export interface Examination {
   readonly checks: readonly Examined[]
   readonly summary: string
-  /** Whether lessons 01 to 04 can run in full. */
+  /** Whether the lessons that require nothing special of the machine can run in full. */
   readonly canBegin: boolean
 }
 
-/** Looks at this host; changes nothing, asks for no password and takes nothing of what is found for granted where it can be tried. */
-export async function examine(settings: Settings): Promise<Examination> {
+/**
+ * Examines this host. Changes nothing and asks for no password. Tries what can be tried instead of trusting what is configured.
+ * @param lessons all lessons, in order
+ */
+export async function examine(settings: Settings, lessons: readonly LessonNeeds[]): Promise<Examination> {
   const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // What is asked for is not to be had.
   const engine = findEngine()
   engine.catch(() => undefined) // Whoever asks for it is told.
@@ -52,7 +62,7 @@ export async function examine(settings: Settings): Promise<Examination> {
           title: check.title,
           verdict: verdictOf(check, ok),
           found,
-          lessons: check.lessons,
+          lessons: numbersOf(lessons.filter(isAffectedBy(check))),
           remedy: check.remedy,
         }
       }),
@@ -60,19 +70,34 @@ export async function examine(settings: Settings): Promise<Examination> {
   const unfit = examined
     .filter(({ verdict }) => verdict === "limited" || verdict === "missing")
     .flatMap(({ lessons }) => lessons)
-  const can = ALL_LESSONS.filter((lesson) => !unfit.includes(lesson))
-  return { checks: examined, summary: summarize(can), canBegin: WITHOUT_ROOT.every((lesson) => can.includes(lesson)) }
+  const all = numbersOf(lessons)
+  const can = all.filter((lesson) => !unfit.includes(lesson))
+  const simple = numbersOf(lessons.filter(({ requires }) => requires.length === 0))
+  return {
+    checks: examined,
+    summary: summarize(can, all),
+    canBegin: simple.every((lesson) => can.includes(lesson)),
+  }
 }
 
-function verdictOf({ lessons }: Check, ok: boolean | undefined): Verdict {
+function numbersOf(lessons: readonly LessonNeeds[]): number[] {
+  return lessons.map(({ number }) => number)
+}
+
+/** Whether a lesson cannot run in full if a check fails. */
+function isAffectedBy({ neededFor }: Check): (lesson: LessonNeeds) => boolean {
+  return ({ requires }) => neededFor === "every lesson" || (neededFor !== "no lesson" && requires.includes(neededFor))
+}
+
+function verdictOf({ neededFor }: Check, ok: boolean | undefined): Verdict {
   if (ok === undefined) return "unknown"
   if (ok) return "ok"
-  return lessons.length === ALL_LESSONS.length ? "missing" : "limited"
+  return neededFor === "every lesson" ? "missing" : "limited"
 }
 
-function summarize(can: readonly number[]): string {
+function summarize(can: readonly number[], all: readonly number[]): string {
   const names = (lessons: readonly number[]) => lessons.map((lesson) => String(lesson).padStart(2, "0")).join(", ")
-  if (can.length === ALL_LESSONS.length) return "This host can run every lesson."
+  if (can.length === all.length) return "This host can run every lesson."
   if (can.length === 0) return "This host can run no lesson yet."
-  return `This host can run lessons ${names(can)} in full; ${names(ALL_LESSONS.filter((lesson) => !can.includes(lesson)))} it cannot check.`
+  return `This host can run lessons ${names(can)} in full; ${names(all.filter((lesson) => !can.includes(lesson)))} it cannot check.`
 }

@@ -13,7 +13,7 @@ import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { chooseProvider } from "../../machines/providers.ts"
 import type { Machine } from "../../machines/machine.ts"
-import { allLessons } from "../../curriculum/lessons.ts"
+import { lessonId, lessons as curriculum, testFileOf } from "../../curriculum/lessons.ts"
 import type { RunResult } from "../../report/result.ts"
 import { BYHAND, type ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
@@ -40,9 +40,7 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
   try {
     const vitest = await startVitest(
       "test",
-      allLessons()
-        .filter(({ number }) => lessons.length === 0 || lessons.includes(number))
-        .map(({ path }) => path),
+      curriculum.filter((lesson) => lessons.length === 0 || lessons.includes(lessonId(lesson))).map(testFileOf),
       {
         root: packageRoot,
         config: join(packageRoot, "vitest.config.ts"),

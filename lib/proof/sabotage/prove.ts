@@ -1,6 +1,5 @@
-import { allLessons } from "../../curriculum/lessons.ts"
-import { lessonOf } from "../../curriculum/needs.ts"
 import { componentNames } from "../../components/registry.ts"
+import { lessonId, lessons as curriculum, lessonThatStarts, titlesOf } from "../../curriculum/lessons.ts"
 import type { Grader } from "./graders.ts"
 import type { Verdict } from "../../report/verdict.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -23,7 +22,7 @@ export function isForDoctor({ fails }: Sabotage): boolean {
 
 /** The names of all tests: "03 a ConfigMap that …". */
 export function allTests(): string[] {
-  return allLessons().flatMap(({ number, tests }) => tests.map((title) => `${number} ${title}`))
+  return curriculum.flatMap((lesson) => titlesOf(lesson).map((title) => `${lessonId(lesson)} ${title}`))
 }
 
 /**
@@ -132,7 +131,9 @@ function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): 
 /** The first lesson that a sabotage can affect: that of the test just before which it happens, or that of the first component which is started otherwise. */
 function firstTouched({ before, script, component = {} }: Sabotage): number {
   if (before === undefined && script !== undefined) return 1
-  const changed = componentNames.filter((name) => name in component).map(lessonOf)
+  const changed = componentNames
+    .filter((name) => name in component)
+    .map((name) => lessonThatStarts(name)?.number ?? Infinity)
   return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
 }
 

@@ -7,10 +7,11 @@ import type { Machine } from "../machines/machine.ts"
 class NoAnswerError extends FailureError<NoAnswer> {}
 
 /**
- * Waits until a web server on the machine answers with 200.
+ * Waits until a web server on the machine answers with status 200.
  * @param timeout milliseconds
+ * @throws NoAnswerError
  */
-export async function answers(machine: Machine, host: string, port: number, timeout: number): Promise<void> {
+export async function serves(machine: Machine, host: string, port: number, timeout: number): Promise<void> {
   await using forward = await machine.forward(port, host)
   try {
     await waitOn({ resources: [`http-get://${forward.address}/`], interval: 50, timeout })

@@ -1,23 +1,23 @@
 import type { Component } from "../../components/component.ts"
 import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
-import { steps, type Hand, type Part } from "./steps.ts"
+import type { LessonSpec } from "../lesson-spec.ts"
+import type { Hand } from "./hand.ts"
 
-/** What to type for one step, or for one start script of it. */
-export interface Answer {
-  /** The start script that it belongs into, without the .sh; undefined where it is only typed. */
+/** What to type for one part of a lesson. */
+export interface TypedPart {
+  /** The start script that it belongs into, without ".sh"; undefined if it starts nothing that keeps running. */
   readonly script: string | undefined
-  /** Lines for bash that run as they stand: at a prompt, or as the script. What is started runs on in the background. */
+  /** Lines for bash that run as they are printed, at a prompt or in the script. Components run in the background. */
   readonly text: string
 }
 
-/** The workshop's own answers for a step, in order; none where there is no such step. @param number 1 to 7 */
-export function answers(number: number): Answer[] {
-  const parts = steps(byHand).find((step) => step.number === number)?.parts ?? []
-  return parts.map((part) => ({ script: part.script, text: textOf(part) }))
+/** What the workshop itself types in a lesson, in order. */
+export function typedParts({ parts }: LessonSpec): TypedPart[] {
+  return parts.map(({ script, lines }) => ({ script, text: withVariables(lines(byHand)) }))
 }
 
-/** The lines, and before them whatever variable they use and do not set. */
-function textOf({ lines }: Part): string {
+/** The lines, and before them the variables that they use but do not set. */
+function withVariables(lines: readonly string[]): string {
   const text = lines.join("\n")
   const uses = (name: string) => new RegExp(String.raw`\$${name}\b`).test(text)
   return [...Object.entries(VARIABLES).flatMap(([name, definition]) => (uses(name) ? [definition] : [])), text].join(
@@ -31,7 +31,7 @@ const byHand: Hand = {
   kill: (components) => `kill -9 $(pidof ${components.map(({ binary }) => binary).join(" ")})`,
   registry: (component, pushes) =>
     [
-      `# Images come from a registry on 127.0.0.1, which "npx byhand grade" starts and fills. In an empty machine of your own you do it:`,
+      `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,
       ...[`${commandOf(component).replaceAll(/\s*\\\n\s*/g, " ")} &`, ...pushes].map((line) => `#   ${line}`),
     ].join("\n"),
   waitFor,
@@ -45,7 +45,7 @@ function waitFor(command: string): string {
   return `until ${command} >/dev/null 2>&1; do sleep 0.2; done`
 }
 
-/** kubectl brings along the CA and the token wherever its kubeconfig is. */
+/** kubectl reads the CA and the token from its kubeconfig. */
 function isReady({ ready }: Component): string {
   if (ready.by === "command") return ready.argv.map(word).join(" ")
   return ready.tls

@@ -1,0 +1,143 @@
+import type { Command } from "../clients/command.ts"
+import type { EtcdClient } from "../clients/etcd.ts"
+import { httpGet } from "../clients/http-get.ts"
+import type { Kubernetes } from "../clients/kubernetes.ts"
+import { decode } from "../clients/stored.ts"
+import type { Part } from "../clusters/part.ts"
+import type { Access } from "../components/discovery/access.ts"
+import type { Address, EtcdAddress, KubeletAddress } from "../components/discovery/addresses.ts"
+import { settingOf } from "../components/discovery/process.ts"
+import type { Machine } from "../machines/machine.ts"
+import { allows, type Permission } from "../clusters/permission.ts"
+import type { Classroom } from "./classroom.ts"
+import type { Cleanups } from "./cleanups.ts"
+
+/** What a test works with. */
+export interface Kit {
+  readonly machine: Machine
+  readonly etcd: Part
+  readonly apiserver: Part
+  readonly scheduler: Part
+  readonly containerd: Part
+  readonly kubelet: Part
+  /** Starts containerd and whatever serves images to it. */
+  readonly startRuntime: () => Promise<void>
+  /** The addresses on which the components listen, read from their own settings. */
+  readonly at: {
+    readonly etcd: EtcdAddress
+    readonly apiserver: Address
+    readonly kubelet: () => Promise<KubeletAddress>
+  }
+  /** The folder of the Pods' network configuration, read from containerd's settings. */
+  readonly cniFolder: () => Promise<string>
+  /** The name of this machine's Node. If no kubelet runs, the name that a kubelet would choose. */
+  readonly node: () => string
+  readonly kubectl: Command
+  readonly etcdctl: Command
+  readonly etcdutl: Command
+  readonly ctr: Command
+  readonly sh: Command
+  /** The Kubernetes API, typed. */
+  readonly kubernetes: () => Promise<Kubernetes>
+  /** The credentials of an administrator. */
+  readonly access: () => Promise<Access>
+  /** The HTTP status with which kube-apiserver answers a request that carries this token. */
+  readonly ask: (path: string, token?: string) => Promise<number>
+  /** etcd's own API; a new client for each test. */
+  readonly store: EtcdClient
+  /** The object at a key of etcd, as JSON, whichever encoding etcd holds; undefined if the key does not exist. */
+  readonly stored: (key: string) => Promise<unknown>
+  /** A random text for names and values, so that no answer can be prepared in advance. */
+  readonly nonce: string
+  /** Adds a line about what was seen to the report. */
+  readonly evidence: (line: string) => void
+  /** Runs a step after this outcome, in reverse order, also if the outcome fails or times out. */
+  readonly onCleanup: (step: () => unknown) => void
+  /** Runs a step after the last outcome of this lesson, in reverse order, whatever the outcomes come to. */
+  readonly onLessonEnd: (step: () => unknown) => void
+  /** Ends the outcome as "cannot check here" if the subject does not permit this much. */
+  readonly needs: (permit: Permission) => void
+}
+
+/** An outcome was not checked; the message is the reason, as the report shows it. */
+export class NotChecked extends Error {}
+
+/** Refuses what the subject does not permit. @throws NotChecked */
+export function mustAllow({ subject }: Pick<Classroom, "subject">, permit: Permission): void {
+  if (!allows(subject.permits, permit)) throw new NotChecked(`cannot check here: needs --allow ${permit}`)
+}
+
+/** What surrounds one outcome. */
+export interface KitOptions {
+  readonly classroom: Classroom
+  readonly store: EtcdClient
+  readonly evidence: (line: string) => void
+  readonly cleanups: Cleanups
+  readonly lessonEnd: Cleanups
+}
+
+/** The kit for one outcome. */
+export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOptions): Kit {
+  const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
+  const needs = (permit: Permission) => mustAllow(classroom, permit)
+  const part = (one: Part) => guarded(one, needs)
+  return {
+    machine,
+    etcd: part(subject.part("etcd")),
+    apiserver: part(subject.part("kube-apiserver")),
+    scheduler: part(subject.part("kube-scheduler")),
+    containerd: part(subject.part("containerd")),
+    kubelet: part(subject.part("kubelet")),
+    startRuntime: async () => {
+      if (subject.part("containerd").isRunning && !allows(subject.permits, "restart")) return
+      needs("restart")
+      await subject.ensure(["containerd"])
+    },
+    kubectl,
+    etcdctl,
+    etcdutl,
+    ctr,
+    sh,
+    store,
+    nonce,
+    at: {
+      get etcd() {
+        return classroom.etcdAddress
+      },
+      get apiserver() {
+        return classroom.apiserverAddress
+      },
+      kubelet: () => classroom.kubeletAddress(),
+    },
+    node: () => settingOf(subject.part("kubelet"), "--hostname-override") ?? machine.name,
+    cniFolder: () => classroom.cniFolder(),
+    kubernetes: () => classroom.kubernetes(),
+    access: () => classroom.access(),
+    ask: async (path, token) => {
+      const { ca } = await classroom.access()
+      const request = { ...classroom.apiserverAddress, path, ca, ...(token === undefined ? {} : { token }) }
+      return (await httpGet(machine, request)).status
+    },
+    stored: async (key) => {
+      const state = await store.get(key)
+      return state && decode(state.bytes)
+    },
+    evidence,
+    onCleanup: (step) => cleanups.add(step),
+    onLessonEnd: (step) => lessonEnd.add(step),
+    needs,
+  }
+}
+
+/** A component that starts and stops only if the subject permits it. A start of what runs already changes nothing. */
+function guarded(part: Part, needs: (permit: Permission) => void): Part {
+  const changing: readonly (string | symbol)[] = ["stop", "kill", "restart", "another"] satisfies (keyof Part)[]
+  return new Proxy(part, {
+    get: (target, key) => {
+      if (changing.includes(key)) needs("restart")
+      if (key === "start" && !target.isRunning) needs("restart")
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === "function" ? (value.bind(target) as unknown) : value
+    },
+  })
+}

@@ -1,0 +1,167 @@
+import type { TaskMeta } from "vitest"
+import { messageOf } from "../base/errors.ts"
+import { BlockedError, ComponentError } from "../clusters/errors.ts"
+import { CommandTimeoutError, MachineError } from "../machines/agent-machine.ts"
+import { describe } from "../failures/describe.ts"
+import { failureOf } from "../failures/thrown.ts"
+import { allows } from "../clusters/permission.ts"
+import type { Classroom } from "./classroom.ts"
+import type { Cleanups } from "./cleanups.ts"
+import { kitOf, mustAllow, NotChecked, type Kit } from "./kit.ts"
+import type { LessonSpec } from "./lesson-spec.ts"
+import { featuresOfLesson, lessonId, lessonThatStarts, settingsIn } from "./lessons.ts"
+
+/** One outcome that is to be checked. */
+export interface OutcomeRun {
+  readonly lesson: LessonSpec
+  readonly title: string
+  readonly body: (kit: Kit) => Promise<void>
+  readonly meta: TaskMeta
+  /** Called for each line of evidence. */
+  readonly onEvidence?: (line: string) => void
+  /** Runs after the outcome. */
+  readonly cleanups: Cleanups
+  /** Runs after the lesson. */
+  readonly lessonEnd: Cleanups
+}
+
+/** What an outcome expected and what it saw, read from an assertion error; the message of any other error counts as seen. */
+export type ExpectationOf = (thrown: unknown) => {
+  readonly expected?: string | undefined
+  readonly observed: string
+}
+
+/** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
+export class LessonRun implements AsyncDisposable {
+  readonly #open: () => Promise<Classroom>
+  readonly #expectationOf: ExpectationOf
+  #opened: Promise<Classroom> | undefined
+  /** The lesson in which the machine could not be made, ended, or hung. It blocks everything after it. */
+  #closedSince: LessonSpec | undefined
+  /** How many outcomes had a command that did not end. */
+  #hung = 0
+  /** Numbers of the lessons whose components did not come up and were reported; one report is enough. */
+  readonly #reported = new Set<number>()
+
+  /** @param open makes the classroom; called once, for the first outcome that needs it */
+  constructor(open: () => Promise<Classroom>, expectationOf: ExpectationOf) {
+    this.#open = open
+    this.#expectationOf = expectationOf
+  }
+
+  /**
+   * Checks one outcome: brings up what it needs, and then runs its body.
+   * @throws NotChecked if the outcome is blocked, or this host or subject cannot provide what it needs; otherwise what the body throws
+   */
+  async check(outcome: OutcomeRun): Promise<void> {
+    const classroom = await this.#enter(outcome.lesson)
+    mustAllow(classroom, specOf(outcome).permits)
+    await this.#bringUp(classroom, outcome)
+    await this.#run(classroom, outcome)
+  }
+
+  async #enter(lesson: LessonSpec): Promise<Classroom> {
+    if (this.#closedSince !== undefined) throw blockedBy(this.#closedSince)
+    const classroom = await (this.#opened ??= this.#open()).catch((error: unknown) => {
+      this.#closedSince = lesson
+      throw withoutStack(error)
+    })
+    const lacks = classroom.lacks(featuresOfLesson(lesson))
+    if (lacks !== undefined) throw new NotChecked(`cannot check here: ${lacks}`)
+    return classroom
+  }
+
+  /** Starts the components that the outcome needs. If one does not start, the lesson that brings it up fails, and later ones are blocked. */
+  async #bringUp(classroom: Classroom, { lesson, title, meta }: OutcomeRun): Promise<void> {
+    const { after = lesson.components } = specOf({ lesson, title })
+    if (!allows(classroom.subject.permits, "restart")) {
+      const isDown = classroom.subject.parts.some(({ name, isRunning }) => after.includes(name) && !isRunning)
+      if (isDown) mustAllow(classroom, "restart")
+      return
+    }
+    try {
+      await classroom.subject.configure(settingsIn(lesson))
+      await classroom.subject.ensure(after)
+    } catch (error) {
+      const failure = error instanceof BlockedError ? error.cause : error
+      const culprit = (isOfComponent(error) ? lessonThatStarts(error.component) : undefined) ?? lesson
+      if (!(failure instanceof ComponentError)) this.#closedSince = culprit
+      const isNews = !this.#reported.has(culprit.number)
+      this.#reported.add(culprit.number)
+      // A lesson that is run alone also reports on the components of earlier lessons.
+      if (isNews) meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), failure)
+      if (culprit.number !== lesson.number || !isNews) throw blockedBy(culprit)
+      throw withoutStack(failure)
+    }
+  }
+
+  async #run(
+    classroom: Classroom,
+    { lesson, title, body, meta, onEvidence, cleanups, lessonEnd }: OutcomeRun,
+  ): Promise<void> {
+    await classroom.look()
+    const { store, close } = await classroom.store()
+    cleanups.add(close)
+    const evidence = (line: string) => {
+      meta.evidence = line
+      onEvidence?.(line)
+    }
+    try {
+      await classroom.interference?.before(keyOf({ lesson, title }))
+      await body(kitOf({ classroom, store, evidence, cleanups, lessonEnd }))
+    } catch (error) {
+      if (error instanceof NotChecked) throw error
+      if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
+      // Whatever needs a cluster that hangs will hang too: two outcomes that wait for it are enough.
+      if (error instanceof CommandTimeoutError && ++this.#hung > 1) this.#closedSince = lesson
+      if (error instanceof ComponentError)
+        this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
+      meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error)
+      throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
+    }
+  }
+
+  /** What a learner is told. A component that did not start was diagnosed when it failed. */
+  async #cardOf(classroom: Classroom, outcome: string, error: unknown): Promise<NonNullable<TaskMeta["card"]>> {
+    if (error instanceof ComponentError)
+      return {
+        observed: describe(error.failure),
+        finding: error.finding,
+        unwell: error.finding === undefined ? [error.unwell] : [],
+      }
+    return { ...this.#expectationOf(error), ...(await classroom.explain(failureOf(error, outcome), messageOf(error))) }
+  }
+
+  /** Removes the machine, if one was made. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#opened?.catch(() => undefined))?.[Symbol.asyncDispose]()
+  }
+}
+
+/** The name of an outcome everywhere outside its lesson: "03 a ConfigMap that …". */
+function keyOf({ lesson, title }: Pick<OutcomeRun, "lesson" | "title">): string {
+  return `${lessonId(lesson)} ${title}`
+}
+
+function specOf({ lesson, title }: Pick<OutcomeRun, "lesson" | "title">) {
+  const spec = lesson.outcomes[title]
+  if (spec === undefined)
+    throw new Error(`Lesson ${lessonId(lesson)} has no outcome "${title}". Add it to lib/curriculum/lessons.`)
+  return spec
+}
+
+function isOfComponent(error: unknown): error is ComponentError | BlockedError {
+  return error instanceof ComponentError || error instanceof BlockedError
+}
+
+function blockedBy(lesson: LessonSpec): NotChecked {
+  return new NotChecked(`blocked by lesson ${lessonId(lesson)}`)
+}
+
+/** The error without the lines of our own code in which it came up, which tell a learner nothing. */
+function withoutStack(thrown: unknown): Error {
+  const error = new Error(messageOf(thrown))
+  error.name = thrown instanceof Error ? thrown.name : "Error"
+  error.stack = `${error.name}: ${error.message}`
+  return error
+}

@@ -1,0 +1,52 @@
+import type { Permission } from "../clusters/permission.ts"
+import type { Component, ComponentName } from "../components/component.ts"
+import type { MachineFeature } from "../components/spec.ts"
+import type { Hand } from "./transcript/hand.ts"
+
+/** Everything that the project knows about one lesson, apart from the code of its tests. */
+export interface LessonSpec {
+  /** From 1, without gaps. */
+  readonly number: number
+  /** The end of the test file's name: "etcd" for tests/01-etcd.test.ts. */
+  readonly slug: string
+  /** What the lesson is called in reports. */
+  readonly title: string
+  /** The row of the lesson in README.md: what it is about, and what it proves. */
+  readonly row: { readonly topic: string; readonly proves: string }
+  /** The components that must run when its outcomes are checked. The first lesson that names a component brings it up. */
+  readonly components: readonly ComponentName[]
+  /** What the machine must provide besides what these components require. */
+  readonly requires?: readonly MachineFeature[]
+  /** How components of our own cluster differ from this lesson on, in this lesson and in all later ones. */
+  readonly settings?: ComponentSettings
+  /** What a person types in this lesson, in order: for the transcript and for the third step of hints. */
+  readonly parts: readonly LessonPart[]
+  /** The documented outcomes by title, in order. Each is one test. */
+  readonly outcomes: Readonly<Record<string, OutcomeSpec>>
+}
+
+/** What a person types in one go. */
+export interface LessonPart {
+  /**
+   * The learner's start script that these lines belong into, without ".sh", such as "05-kubelet"; undefined if the lines
+   * start nothing that keeps running. It is also the key of the hint in fixtures/hints/hints.json.
+   */
+  readonly script?: string
+  /** The component that the script must start. */
+  readonly starts?: ComponentName
+  /** Lines for bash. */
+  readonly lines: (hand: Hand) => readonly string[]
+}
+
+/** One documented outcome. */
+export interface OutcomeSpec {
+  /** What to type on the machine to see the same by hand. */
+  readonly see: string
+  /** The least that the subject must permit. */
+  readonly permits: Permission
+  /** The components that must run before it starts; by default all components of the lesson. */
+  readonly after?: readonly ComponentName[]
+}
+
+/** Changes to components by name: flags and files that differ from a point of the course on. */
+export type ComponentSettings = { readonly [name in ComponentName]?: (component: Component) => Component }

@@ -1,0 +1,15 @@
+import type { Component } from "../../components/component.ts"
+
+/** How the lines of a lesson are written where a script and a person's typing differ. */
+export interface Hand {
+  /** Writes a component's files and starts its process. */
+  readonly start: (component: Component) => string
+  /** Starts a component again after it was killed: only its command. */
+  readonly again: (component: Component) => string
+  /** Ends components with SIGKILL. */
+  readonly kill: (components: readonly Component[]) => string
+  /** Starts the image registry and fills it. */
+  readonly registry: (component: Component, pushes: readonly string[]) => string
+  /** Waits until a command succeeds. */
+  readonly waitFor: (command: string) => string
+}
