@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import { UsageError } from "../base/errors.ts"
+import type { RunEvent } from "./events.ts"
+import { emptyResultFile, resultAsJson, resultInFile } from "./result-file.ts"
+import {
+  exitStatusOf,
+  lessonResultOf,
+  runResult,
+  runResultOf,
+  type Fault,
+  type OutcomeResult,
+  type RunResult,
+} from "./result.ts"
+import { terminal } from "./terminal.ts"
+
+const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
+  id: "01-etcd-starts",
+  title: "etcd starts",
+  verdict: "passed",
+  counts: given.verdict === "failed" || given.verdict === "blocked",
+  reason: null,
+  finding: null,
+  evidence: null,
+  see: "etcdctl get /hello",
+  milliseconds: 131,
+  message: null,
+  card: null,
+  ...given,
+})
+
+const LONG = "only kube-apiserver, pid 279, is connected to etcd, and nothing else on this machine is or was"
+
+/** A run in which each verdict occurs. */
+const resultWith = (...faults: Fault[]) =>
+  runResultOf(
+    { kubernetes: "1.37.2", subject: null, milliseconds: 34_100 },
+    [
+      lessonResultOf({ id: "01", title: "etcd: the cluster's brain" }, [
+        outcome({}),
+        outcome({ title: "a watch sees a put", milliseconds: 669, evidence: LONG }),
+      ]),
+      lessonResultOf({ id: "02", title: "kube-apiserver: the only door to etcd" }, [
+        outcome({
+          title: "kube-apiserver starts",
+          verdict: "failed",
+          reason: "kube-apiserver was not ready after 15.0 s",
+          message: "kube-apiserver was not ready after 15.0 s\n    its log",
+          card: { observed: "kube-apiserver was not ready after 15.0 s", unwell: [] },
+        }),
+        outcome({ title: "holds its port", verdict: "failed", reason: "no card", message: "no card\nsecond line" }),
+      ]),
+      lessonResultOf({ id: "03", title: "every object is a key" }, [
+        outcome({ title: "a ConfigMap is a key", verdict: "blocked", reason: "blocked by lesson 02" }),
+      ]),
+      lessonResultOf({ id: "05", title: "kubelet" }, [
+        outcome({ title: "a Node", verdict: "cannot check here", reason: "cannot check here: needs root" }),
+        outcome({ title: "a lease", verdict: "not chosen" }),
+      ]),
+    ],
+    faults,
+  )
+
+const eventsOf = (result: RunResult): RunEvent[] => [
+  { type: "run started", runner: "4.1.12", folder: "/suite", kubernetes: "1.37.2", subject: null, at: 0 },
+  ...result.lessons.flatMap(({ id: lesson, title, tests }): RunEvent[] => [
+    { type: "lesson started", lesson, title },
+    ...tests.flatMap((test): RunEvent[] => [
+      { type: "outcome started", lesson, title: test.title },
+      { type: "component started", component: "etcd", pid: 7, lesson, title: test.title },
+      { type: "outcome ended", lesson, title: test.title, result: test },
+    ]),
+  ]),
+  { type: "run ended", result },
+]
+
+function printed(result: RunResult, given: { width?: number; isTTY?: boolean; see?: boolean } = {}): string {
+  let text = ""
+  const screen = {
+    write: (part: string) => void (text += part),
+    width: given.width ?? 100,
+    isTTY: given.isTTY ?? false,
+  }
+  const reader = terminal(screen, given.see ?? false)
+  for (const event of eventsOf(result)) reader(event)
+  return text
+}
+
+test("each outcome that passes takes a line, and a blocked one none; --see adds the command", () => {
+  const lines = printed(resultWith()).split("\n")
+  expect(lines.slice(0, 4)).toEqual(["", " RUN  v4.1.12 /suite", "", " ✓ 01 etcd starts 131ms"])
+  expect(lines[4]).toBe(" ✓ 01 a watch sees a put 669ms")
+  expect(lines).toContain(" × 02 kube-apiserver starts 131ms")
+  expect(lines).toContain("   → kube-apiserver was not ready after 15.0 s")
+  expect(lines).toContain(" ↓ 05 a lease")
+  expect(lines.join("\n")).not.toContain("a ConfigMap is a key")
+  expect(printed(resultWith(), { see: true })).toContain(" ✓ 01 etcd starts 131ms\n     $ etcdctl get /hello\n")
+})
+
+test("a failure has a card, one without a card its whole message, and the counts stand alone on the last line", () => {
+  const text = printed(resultWith({ file: "tests/06-pod.test.ts", message: "no such module", stack: null }))
+  expect(text).toContain("\n ✗ 02 kube-apiserver starts\n   observed   kube-apiserver was not ready after 15.0 s\n")
+  expect(text).toContain("\n FAIL  02 holds its port\nno card\nsecond line\n")
+  expect(text).toContain("\n FAIL  tests/06-pod.test.ts\nno such module\n")
+  expect(text).toMatch(/\n\n2 passed, 3 failed, 3 skipped\n$/)
+})
+
+test.each([80, 100, 200])("the table fits into %i columns", (width) => {
+  const rows = printed(resultWith(), { width })
+    .split("\n")
+    .filter((line) => /^\d\d {2}/.test(line))
+  expect(rows.map((row) => row.slice(0, 2))).toEqual(["01", "02", "03", "05"])
+  expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(width)
+  expect(rows[2]).toMatch(/^03 {2}every object is a key {18}blocked {12}0\.1 s {2}b/)
+  expect(rows[0]?.endsWith(width === 200 ? LONG : "…")).toBe(true)
+})
+
+test("on a terminal the outcome that is being checked has a line, which its result replaces", () => {
+  expect(printed(resultWith(), { isTTY: true })).toContain("   01 etcd starts …\r\u001b[K")
+  // oxlint-disable-next-line no-control-regex -- that is what is looked for
+  expect(printed(resultWith())).not.toMatch(/\u001b|…\r/)
+})
+
+test("the exit status is 1 for a failure, for a blocked outcome and for a fault, and 0 otherwise", () => {
+  const of = (verdict: OutcomeResult["verdict"], ...faults: Fault[]) =>
+    exitStatusOf(
+      runResultOf(
+        { kubernetes: "1.37.2", subject: null, milliseconds: 1 },
+        [lessonResultOf({ id: "01", title: "etcd" }, [outcome({ verdict })])],
+        faults,
+      ),
+    )
+  expect([of("passed"), of("not chosen"), of("cannot check here")]).toEqual([0, 0, 0])
+  expect([of("failed"), of("blocked")]).toEqual([1, 1])
+  expect(of("passed", { file: null, message: "unhandled", stack: null })).toBe(1)
+})
+
+test("the result as JSON is the result, and a file keeps nothing of an earlier run", () => {
+  const result = resultWith()
+  let text = ""
+  const reader = resultAsJson((part) => void (text += part))
+  for (const event of eventsOf(result)) reader(event)
+  expect(runResult.parse(JSON.parse(text))).toEqual(result)
+
+  const folder = mkdtempSync(join(tmpdir(), "byhand-result-"))
+  try {
+    const file = join(folder, "result.json")
+    for (const event of eventsOf(result)) resultInFile(file)(event)
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(result)
+    emptyResultFile(file, "--json result.json")
+    expect(readFileSync(file, "utf8")).toBe("")
+    expect(() => emptyResultFile(join(folder, "none", "x"), "--json none/x")).toThrow(UsageError)
+    expect(() => emptyResultFile(join(folder, "none", "x"), "--json none/x")).toThrow(
+      /^--json none\/x cannot be written: /,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest"
+import { countsOf, isFailure, worstOf } from "./verdict.ts"
+
+test("a lesson is as bad as its worst outcome", () => {
+  expect(worstOf(["passed", "failed", "blocked"])).toBe("failed")
+  expect(worstOf(["cannot check here", "blocked", "passed"])).toBe("blocked")
+  expect(worstOf(["passed", "cannot check here"])).toBe("cannot check here")
+  expect(worstOf(["not chosen", "passed"])).toBe("passed")
+  expect(worstOf([])).toBe("not chosen")
+})
+
+test("what was not checked, for whatever reason, counts as skipped", () => {
+  expect(countsOf(["passed", "passed", "failed", "blocked", "cannot check here", "not chosen"])).toEqual({
+    passed: 2,
+    failed: 1,
+    skipped: 3,
+  })
+})
+
+test("a blocked outcome makes the run fail; one that cannot be checked here only if that is strict and not excepted", () => {
+  const outcome = { lesson: "05", title: "a machine registers itself as a Node" }
+  const lax = { strict: false, except: [] }
+  const strict = { strict: true, except: [] }
+  expect(isFailure("failed", outcome, lax)).toBe(true)
+  expect(isFailure("blocked", outcome, lax)).toBe(true)
+  expect(isFailure("passed", outcome, strict)).toBe(false)
+  expect(isFailure("not chosen", outcome, strict)).toBe(false)
+  expect(isFailure("cannot check here", outcome, lax)).toBe(false)
+  expect(isFailure("cannot check here", outcome, strict)).toBe(true)
+  expect(isFailure("cannot check here", outcome, { strict: true, except: ["05"] })).toBe(false)
+})
