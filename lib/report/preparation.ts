@@ -24,8 +24,8 @@ export class Preparation implements Reporter {
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
     const settings = this.#settings
     try {
-      makeRunsDir(settings)
       if (settings.result !== undefined) emptyResultFile(settings.result, `BYHAND_RESULT=${settings.result}`)
+      makeRunsDir(settings)
     } catch (error) {
       process.stderr.write(`${messageOf(error)}\n`)
       process.exit(error instanceof UsageError ? 2 : 1)
