@@ -15,7 +15,7 @@ import { scheduler } from "./symptoms/scheduler.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
 
 /** Whatever is known to go wrong. What stands below, by the order of the lessons, explains what stands upon it; a bare absence explains least. */
-const catalogue: readonly Symptom[] = [
+export const catalogue: readonly Symptom[] = [
   impostors,
   machine,
   etcd,

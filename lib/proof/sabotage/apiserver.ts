@@ -18,6 +18,14 @@ export const apiserver: readonly Sabotage[] = [
     finding: "etcd-elsewhere",
   },
   {
+    id: "etcd-gone-at-start",
+    breaks: "etcd dies just before kube-apiserver starts",
+    before: "02 kube-apiserver starts",
+    script: "pkill -KILL -x etcd\nwhile pidof etcd; do sleep 0.05; done",
+    ...boots,
+    finding: "etcd-unreachable",
+  },
+  {
     id: "etcd-by-its-peer-port",
     breaks: "kube-apiserver is sent to where etcd's members talk to each other",
     ...apiserverFlags({ "--etcd-servers": "http://127.0.0.1:2380" }),

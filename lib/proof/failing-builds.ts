@@ -1,0 +1,31 @@
+/**
+ * Builds in fixtures/subjects/fail: folders of start scripts that only look right. For each, the outcomes that must fail and
+ * the finding that each must get. Nothing else may fail before the first of them.
+ */
+export const failingBuilds: Readonly<Record<string, readonly (readonly [outcome: string, finding: string])[]>> = {
+  "says-that-it-passed": [["01 etcd starts", "script-ended"]],
+  "never-ends": [["01 etcd starts", "script-without-effect"]],
+  "canned-etcdctl": [["01 etcd starts", "script-without-effect"]],
+  "listens-for-etcd": [["01 etcd starts", "port-taken"]],
+  "kills-the-grader": [["01 etcd starts", "machine-ended"]],
+  "forks-for-ever": [["01 etcd starts", "no-processes-left"]],
+  "kube-apiserver-in-python": [["02 kube-apiserver starts", "not-genuine"]],
+  "hidden-etcd": [
+    ["02 what kube-apiserver makes", "another-etcd"],
+    ["02 a namespace written straight", "another-etcd"],
+    ["02 by its sockets", "another-etcd"],
+  ],
+  "mirrored-etcd": [
+    ["02 a namespace written straight", "another-etcd"],
+    ["02 by its sockets", "another-etcd"],
+  ],
+  "open-to-everybody": [["02 without a token", "open-to-everybody"]],
+  "kube-scheduler-in-bash": [["04 once a scheduler runs", "not-genuine"]],
+  "fake-kubectl": [["05 the kubelet registers", "script-without-effect"]],
+  "other-kubectl": [["02 kubectl get nodes", "witness-replaced"]],
+  "pod-that-never-ran": [
+    ["06 kubectl run hello", "pod-never-ran"],
+    ["06 its process is a child", "pod-never-ran"],
+    ["07 the kubelet acts alone", "pod-never-ran"],
+  ],
+}
