@@ -86,7 +86,7 @@ resources:
     before: "03 a backup",
     script: "mount --bind /usr/local/bin/etcdctl /usr/local/bin/etcdutl",
     fails: ["03 a backup"],
-    until: 3,
+    until: 5,
     finding: "snapshot-restore-moved",
   },
 ]

@@ -38,7 +38,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
     before: "04 once there is",
     script: "pkill -KILL -x kube-scheduler\nwhile pidof kube-scheduler; do sleep 0.05; done",
     fails: ["04 once there is"],
-    until: 4,
+    until: 5,
     finding: "scheduler-not-running",
   },
   {
@@ -47,7 +47,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
     before: "04 a scheduler of twenty",
     script: "kubectl delete node paper",
     fails: ["04 a scheduler of twenty"],
-    until: 4,
+    until: 5,
     finding: "no-node",
   },
   {
@@ -80,7 +80,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
  "spec": {"holderIdentity": "elsewhere_ghost", "leaseDurationSeconds": 3600, "acquireTime": "$(date -u +%FT%T.000000Z)", "renewTime": "$(date -u +%FT%T.000000Z)"}}
 EOF`,
     fails: ["04 of two"],
-    until: 4,
+    until: 6,
     finding: "scheduler-without-leadership",
   },
 ]

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import { Cluster } from "../clusters/cluster.ts"
+import type { Permission } from "../clusters/permission.ts"
+import type { Machine } from "../machines/machine.ts"
+import { startSandbox } from "../machines/sandbox.ts"
+import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { Classroom } from "./classroom.ts"
+import { Cleanups } from "./cleanups.ts"
+import { NotChecked, type Kit } from "./kit.ts"
+import { LessonRun } from "./lesson-run.ts"
+import type { LessonSpec } from "./lesson-spec.ts"
+import { lessonId, lessons, testFileOf, titlesOf } from "./lessons.ts"
+
+/** A test as its lesson defines it. */
+interface Defined {
+  readonly lesson: LessonSpec
+  readonly title: string
+  readonly body: (kit: Kit) => Promise<void>
+}
+
+let place: Workplace
+let machine: Machine
+beforeAll(async () => {
+  const { binds } = await artifacts()
+  place = await workplace()
+  machine = (await startSandbox({ name: place.name, binds, settings: place.settings })).machine
+}, 600_000)
+afterAll(async () => {
+  await machine.close()
+  await place[Symbol.asyncDispose]()
+})
+
+/** The tests of all lessons, as the files in tests/ define them. */
+async function readTests(): Promise<Defined[]> {
+  const found: Defined[] = []
+  vi.doMock("../lesson.ts", async (original) => ({
+    ...(await original<object>()),
+    lesson: (lesson: LessonSpec, define: (tools: { test: (title: string, body: Defined["body"]) => void }) => void) =>
+      define({ test: (title, body) => found.push({ lesson, title, body }) }),
+  }))
+  for (const lesson of lessons) await import(testFileOf(lesson))
+  return found
+}
+
+let defined: Promise<Defined[]> | undefined
+
+/** Runs all lessons on a cluster, and tells the verdict on each outcome. */
+async function verdictsOn(cluster: Cluster): Promise<Map<string, string>> {
+  const verdicts = new Map<string, string>()
+  const run = new LessonRun(
+    () => Promise.resolve(new Classroom({ machine, subject: cluster, isKept: true })),
+    (thrown) => ({ observed: String(thrown) }),
+  )
+  for (const { lesson, title, body } of await (defined ??= readTests())) {
+    const cleanups = new Cleanups()
+    const lessonEnd = new Cleanups()
+    const verdict = await run.check({ lesson, title, body, meta: {}, cleanups, lessonEnd }).then(
+      () => "passed",
+      (error: unknown) => (error instanceof NotChecked ? error.message : `failed: ${String(error)}`),
+    )
+    await cleanups.run()
+    await lessonEnd.run()
+    verdicts.set(`${lessonId(lesson)} ${title}`, verdict)
+  }
+  return verdicts
+}
+
+/** What must be the same before and after: processes of components and containers, etcd's folder, and all objects but what renews itself. */
+async function state(): Promise<object> {
+  const look = async (line: string) => (await machine.run(["sh", "-ec", line])).stdout.trim().split("\n").toSorted()
+  return {
+    processes: await look(
+      "ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|kubelet|containerd|crane|nginx|containerd-shim)'",
+    ),
+    dataFolder: await look("stat -c '%i %n' /var/lib/etcd /var/lib/etcd/member /var/lib/etcd* /tmp /tmp/*"),
+    keys: await look("etcdctl get / --prefix --keys-only | grep -v -e ^$ -e /events/ -e /leases/ -e /masterleases/"),
+    pods: await look("kubectl get pods -A -o jsonpath='{.items[*].metadata.uid} {.items[*].status.containerStatuses}'"),
+  }
+}
+
+test("a subject that permits only observing is not changed by any lesson", { timeout: 600_000 }, async () => {
+  const { images } = await artifacts()
+  const cluster = new Cluster({ machine, images, patience: 120_000, permits: "observe" })
+  await cluster.up()
+  await machine.run([
+    "sh",
+    "-ec",
+    `until kubectl run hello --image=nginx; do sleep 0.2; done
+kubectl create configmap demo --from-literal=k=v
+until [ "$(kubectl get pod hello -o jsonpath={.status.phase})" = Running ]; do sleep 0.2; done`,
+  ])
+  const before = await state()
+
+  const verdicts = await verdictsOn(cluster)
+  const needs: Readonly<Record<Permission, string>> = {
+    observe: "passed",
+    restart: "cannot check here: needs --allow restart",
+    destroy: "cannot check here: needs --allow destroy",
+  }
+  const expected = lessons.flatMap((lesson) =>
+    titlesOf(lesson).map((title) => [
+      `${lessonId(lesson)} ${title}`,
+      needs[lesson.outcomes[title]?.permits ?? "observe"],
+    ]),
+  )
+  expect(Object.fromEntries(verdicts)).toEqual(Object.fromEntries(expected))
+  expect(await state()).toEqual(before)
+})
+
+test("a component that does not run is not started", { timeout: 600_000 }, async () => {
+  const cluster = new Cluster({ machine, images: undefined, patience: 120_000, permits: "observe" })
+  const before = await state()
+  expect(new Set((await verdictsOn(cluster)).values())).toEqual(
+    new Set(["cannot check here: needs --allow restart", "cannot check here: needs --allow destroy"]),
+  )
+  expect(await state()).toEqual(before)
+})
