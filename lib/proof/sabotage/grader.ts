@@ -91,15 +91,18 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
         }
         cluster ??= await startCluster(sabotage)
         if (sabotage?.script !== undefined) await runScript(cluster, sabotage.script)
-        note(await findingsOf(cluster), [])
-        if (sabotage?.undo !== undefined) await runScript(cluster, sabotage.undo)
+        const findings = await findingsOf(cluster)
+        if (sabotage?.undo !== undefined) {
+          await runScript(cluster, sabotage.undo)
+          note(findings, [])
+          continue // The next sabotage can have this cluster.
+        }
+        note(findings, [])
       } catch (error) {
         note([], [messageOf(error)])
       }
-      if (sabotage?.undo === undefined) {
-        await cluster?.close()
-        cluster = undefined
-      }
+      await cluster?.close()
+      cluster = undefined
     }
   } finally {
     await cluster?.close()

@@ -78,8 +78,9 @@ const program = new Command("sabotage")
       return
     }
     process.stdout.write(reasons.map((line) => `${line}\n`).join(""))
-    const left = ids.length > 0 ? 0 : sabotages.length - chosen.length
-    const counts = await tryAll(chosen, left, options.whole === true)
+    const isNamed = ids.length > 0 // Then nothing else is asked for.
+    const left = isNamed ? 0 : sabotages.length - chosen.length
+    const counts = await tryAll(chosen, { left, isWhole: options.whole === true, triesUnbroken: !isNamed })
     process.stdout.write(`\n${closingLine(counts)}\n`)
     if (options.result !== undefined) writeFileSync(options.result, `${JSON.stringify(counts)}\n`)
     process.exitCode = counts.failed === 0 ? 0 : 1
@@ -124,15 +125,23 @@ async function changedSince(base: string): Promise<string[] | undefined> {
   return [...differing.stdout.split("\n"), ...untracked.stdout.split("\n")].filter((file) => file !== "")
 }
 
-/** @param left how many are not tried this time */
-async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolean): Promise<Counts> {
+interface Scope {
+  /** How many sabotages are not tried this time. */
+  readonly left: number
+  /** Whether every lesson runs each time, not only those that can tell. */
+  readonly isWhole: boolean
+  /** Whether a cluster in which nothing is broken must pass all lessons, too. */
+  readonly triesUnbroken: boolean
+}
+
+async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
   await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },
     () => new Grader({ BYHAND_PATIENCE: PATIENCE }, HANGING),
   )
   try {
-    return await tryWith(graders, chosen, left, isWhole)
+    return await tryWith(graders, chosen, scope)
   } finally {
     for (const grader of graders) grader[Symbol.dispose]()
   }
@@ -141,8 +150,7 @@ async function tryAll(chosen: readonly Sabotage[], left: number, isWhole: boolea
 async function tryWith(
   graders: readonly Grader[],
   chosen: readonly Sabotage[],
-  left: number,
-  isWhole: boolean,
+  { left, isWhole, triesUnbroken }: Scope,
 ): Promise<Counts> {
   const [first] = graders
   if (first === undefined) throw new RangeError("There is no grader.")
@@ -177,7 +185,10 @@ async function tryWith(
     for (const mistake of unbroken) process.stdout.write(`unbroken: ${mistake}\n`)
   }
   const groups = groupsOf(chosen.filter((sabotage) => !mistyped.includes(sabotage)))
-  const queue = [tryUnbroken, ...groups.map((group) => (grader: Grader) => tryTogether(grader, group))]
+  const queue = [
+    ...(triesUnbroken ? [tryUnbroken] : []),
+    ...groups.map((group) => (grader: Grader) => tryTogether(grader, group)),
+  ]
   await Promise.all(
     graders.map(async (grader) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next(grader)
@@ -200,7 +211,7 @@ async function tryWith(
   for (const test of unfailed) process.stdout.write(`No sabotage can fail this test: ${test}\n`)
   const failed =
     all.filter(({ mistakes }) => mistakes.length > 0).length + (unbroken.length > 0 ? 1 : 0) + unfailed.length
-  const count = all.length + 1 + (isAll ? tests.length : unfailed.length)
+  const count = all.length + (triesUnbroken ? 1 : 0) + (isAll ? tests.length : unfailed.length)
   return { passed: count - failed, failed, skipped: left }
 }
 
