@@ -64,7 +64,7 @@ const OF_BYHAND: readonly Try[] = [
   ["new", {}, /^byhand new needs a folder\. Write: npx byhand new \[options\] <folder>$/],
   ["new one two", {}, /^byhand new takes fewer arguments\. /],
   ["new /", {}, /^\/ cannot name a folder\. Use up to 100 /],
-  ["new /nowhere/deeper", {}, /^\/nowhere is no folder that deeper could be laid out in\. /],
+  ["new /nowhere/deeper", {}, /^\/nowhere is not a folder, so deeper cannot be created in it\. /],
   ["new my-cluster --suite one --suite two", {}, /^--suite is given twice, as one and as two\. /],
   ["up --name", {}, /^--name lacks its value\. /],
   ["up --name=", {}, /^--name is empty\. /],

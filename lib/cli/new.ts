@@ -2,7 +2,7 @@ import { layOut } from "../curriculum/scaffold/scaffold.ts"
 import { quote } from "../base/shell.ts"
 import type { CommonOptions, Outcome } from "./options.ts"
 
-/** Lays out a learner's folder and says what to do next. @throws UsageError */
+/** Creates a learner's folder and says what to do next. @throws UsageError */
 export async function newFolder(
   given: string,
   { suite }: CommonOptions & { readonly suite?: string },
@@ -12,17 +12,17 @@ export async function newFolder(
   const [first = ""] = scripts
   return {
     text: [
-      `${given} is laid out: ${scripts.length} start scripts, each with its goal and a hint. Its README.md tells the rest.`,
+      `${given} is created: ${scripts.length} start scripts, each with its goal and a hint. README.md explains the rest.`,
       "",
       ...(laidOut.folder === process.cwd() ? [] : [`  cd ${quote([given])}`]),
       "  npm install",
-      `  npx byhand grade .      # ${first} is the first that lacks something`,
-      "  npx byhand watch .      # the same, whenever you save a script",
-      "  npx byhand hint 01      # help with it",
+      `  npx byhand grade .      # ${first} is the first script to complete`,
+      "  npx byhand watch .      # grades again each time you save a script",
+      "  npx byhand hint 01      # help with the first lesson",
       ...(laidOut.suite.startsWith("file:")
         ? [
             "",
-            `Its package.json names this suite by its path, ${laidOut.suite}, which CI cannot reach: name what it can install with --suite.`,
+            `Its package.json names this suite by its path, ${laidOut.suite}, which CI cannot reach. Name a suite that CI can install with --suite.`,
           ]
         : []),
       "",

@@ -1,7 +1,7 @@
 import { transcript as render } from "../curriculum/transcript/transcript.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 
-/** The whole workshop as a script for bash. */
+/** The whole workshop as a bash script. */
 export function transcript(options: CommonOptions): Promise<Outcome> {
   const { kubernetes } = settingsOf(options)
   const text = render(kubernetes)

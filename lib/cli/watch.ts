@@ -17,13 +17,13 @@ import { packageRoot } from "../base/settings.ts"
 import { readFolder, type Folder } from "../subjects/folder.ts"
 import { settingsOf, type CommonOptions } from "./options.ts"
 
-/** An editor writes a file in several steps (milliseconds). */
+/** How long to wait after a change, because an editor writes a file in several steps (milliseconds). */
 const SETTLE = 50
 const INTERRUPTED = 130
 
 /**
- * A learner's inner loop: grades the lesson at hand on one machine, again each time that a file is saved, and goes on to the next when it passes.
- * @returns the exit status, once it is interrupted
+ * Grades one lesson on one machine, and again each time a file is saved. When the lesson passes, continues with the next one.
+ * @returns the exit status, after an interrupt (Ctrl-C)
  */
 export async function watch(given: string, options: CommonOptions): Promise<number> {
   const settings = settingsOf(options)
@@ -51,7 +51,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
       )
       const changed = await nextChange(folder)
       folder = changed.folder
-      // What stands below the lesson at hand is graded again where it is that which has changed.
+      // If a script of an earlier lesson has changed, that lesson is graded again first.
       const earliest = changed.lessons.toSorted()[0]
       if (earliest !== undefined && (lesson === undefined || earliest < lesson)) lesson = earliest
     }
@@ -73,12 +73,12 @@ async function passes(folder: string, lesson: string, machine: string): Promise<
   return exitCode === 0
 }
 
-/** Waits until a script, or a file that it names, has another content. */
+/** Waits until the content of a script, or of a file that it names, changes. */
 async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: string[] }> {
   const watcher = watchFolder(before.path, { recursive: true })
   try {
     for (;;) {
-      // First of all what was saved while the lesson ran.
+      // A file may have been saved while the lesson ran, so look before waiting.
       const folder = await readFolder(before.path).catch((error: unknown) => {
         process.stderr.write(`${messageOf(error)}\n`)
       })

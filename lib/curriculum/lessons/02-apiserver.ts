@@ -9,7 +9,7 @@ import { pki, pkiCommands } from "../../pki/pki.ts"
 export const apiserver = {
   number: 2,
   slug: "apiserver",
-  title: "kube-apiserver: the only door to etcd",
+  title: "kube-apiserver: the only client of etcd",
   row: {
     topic: "kube-apiserver",
     proves: "the only process that talks to etcd; namespaces are keys; requests without a token are refused",
@@ -20,7 +20,7 @@ export const apiserver = {
       script: "02-apiserver",
       starts: "kube-apiserver",
       lines: ({ start, waitFor }) => [
-        "# Certificates and keys, readable by their owner alone; made once, since whoever knows them would not know others.",
+        "# Certificates and keys, readable only by their owner. They are made once, because clients keep using them.",
         `if [ ! -e ${pki.serviceAccount.public} ]; then`,
         ...[
           `mkdir -p ${pki.folder}`,

@@ -9,10 +9,11 @@ import { pki, pkiCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { reference } from "../transcript/reference.ts"
+import { lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
 const solution = join(packageRoot, "fixtures", "solution")
-const SCRIPTS = ["01-etcd", "02-apiserver", "04-scheduler", "05-containerd", "05-kubelet"]
+const SCRIPTS = lessons.flatMap(({ parts }) => parts.flatMap(({ script }) => script ?? []))
 
 let place: string
 beforeEach(() => {
@@ -54,8 +55,8 @@ describe("what is there is left alone, and a bad name writes nothing", () => {
   test.each([
     ["full", "is not empty: it holds kept"],
     ["file", "is a file"],
-    ["missing/deeper", "is no folder that deeper could be laid out in"],
-    ["file/deeper", "is no folder that deeper could be laid out in"],
+    ["missing/deeper", "is not a folder, so deeper cannot be created in it"],
+    ["file/deeper", "is not a folder, so deeper cannot be created in it"],
     ["two words", "cannot name a folder"],
     ["-rf", "cannot name a folder"],
     ["line\nbreak", "cannot name a folder"],

@@ -4,10 +4,10 @@ import { messageOf, UsageError } from "../../base/errors.ts"
 import { packageRoot } from "../../base/settings.ts"
 
 const TEMPLATES = join(packageRoot, "fixtures", "scaffold")
-/** What GitHub takes for a repository's name. */
+/** A name that GitHub accepts for a repository. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/
 
-/** A learner's folder that was laid out. */
+/** A learner's folder that was created. */
 export interface Scaffold {
   readonly folder: string
   /** Paths of its files in it, sorted. */
@@ -17,10 +17,10 @@ export interface Scaffold {
 }
 
 /**
- * Lays out a learner's folder: start scripts that say what is to be done, the files beside them, a README and a workflow.
- * @param given the folder's path; it must not be there yet, or be empty
- * @param suite what its package.json names as this suite: a version, or whatever else npm can install
- * @throws UsageError before anything is written, where the folder cannot be made or holds something
+ * Creates a learner's folder: start scripts that state their goal, configuration files, a README and a workflow.
+ * @param given the folder's path; the folder must not exist, or must be empty
+ * @param suite what its package.json names as this suite: a version, or anything else that npm can install
+ * @throws UsageError before anything is written, if the folder cannot be created or is not empty
  */
 export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   const folder = resolve(given)
@@ -37,12 +37,12 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   } catch (error) {
     throw new UsageError(`${given} cannot be written: ${messageOf(error)}.`, "Choose another folder.", { cause: error })
   }
-  await rename(join(folder, "gitignore"), join(folder, ".gitignore")) // npm packs no file of that name.
+  await rename(join(folder, "gitignore"), join(folder, ".gitignore")) // npm does not pack files of that name.
   const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .toSorted()
-  for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644) // Whatever they are where the suite is installed.
+  for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644) // Installed packages can have other modes.
   const named = suite ?? (await ownName(folder))
   const manifest = join(folder, "package.json")
   await writeFile(
@@ -52,14 +52,14 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   return { folder, files, suite: named }
 }
 
-/** @throws UsageError where there is something already, or nowhere to put it */
+/** @throws UsageError if the folder is not empty, or its parent does not exist */
 async function admit(folder: string, given: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined)
   if (found === undefined) {
     if ((await stat(dirname(folder)).catch(() => undefined))?.isDirectory() === true) return
     throw new UsageError(
-      `${dirname(folder)} is no folder that ${basename(folder)} could be laid out in.`,
-      "Make it first, or choose another.",
+      `${dirname(folder)} is not a folder, so ${basename(folder)} cannot be created in it.`,
+      "Create it first, or choose another.",
     )
   }
   if (!found.isDirectory()) throw new UsageError(`${given} is a file.`, "Choose another name.")
@@ -73,7 +73,7 @@ async function admit(folder: string, given: string): Promise<void> {
     )
 }
 
-/** This suite as npm would install it into a folder: by its version where npm has installed it, by its path where it is a checkout. */
+/** This suite as npm would install it into a folder: its version if npm has installed it, its path if it is a checkout. */
 async function ownName(folder: string): Promise<string> {
   if (basename(dirname(packageRoot)) !== "node_modules") return `file:${relative(folder, packageRoot)}`
   const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm refuses one without.

@@ -5,9 +5,12 @@ import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { runResult } from "../../report/result.ts"
 import { packageRoot } from "../../base/settings.ts"
+import { lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
-const SCRIPTS = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"]
+const SCRIPTS = lessons.flatMap(({ parts }) =>
+  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
+)
 
 let place: string
 beforeEach(() => {
@@ -15,7 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true }))
 
-/** Whoever has come this far fails at the next script, with its own words; each lesson is graded on the scripts before it, which pass. */
+/** With all earlier scripts done, the next script fails its lesson with its own message. */
 test.each(SCRIPTS)(
   "with everything before %s done, its lesson fails with what that script says is to be done",
   { timeout: 300_000 },
