@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
+import { packageRoot } from "../base/settings.ts"
 import type { RunEvent } from "./events.ts"
 import { emptyResultFile, resultAsJson, resultInFile } from "./result-file.ts"
 import {
@@ -158,4 +159,38 @@ test("the result as JSON is the result, and a file keeps nothing of an earlier r
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test("a recorded run of a learner's folder reads as it did: a card at the cause, the rest blocked, lesson 05 without root", () => {
+  const events = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as RunEvent) // As a run of this suite has written them.
+  let text = ""
+  const reader = terminal({ write: (part) => void (text += part), width: 100, isTTY: false }, false)
+  for (const event of events) reader(event)
+  const last = events.at(-1)
+  const result = runResult.parse(last?.type === "run ended" ? last.result : undefined)
+  expect(result.lessons.map(({ id, verdict }) => `${id} ${verdict}`)).toEqual([
+    "01 passed",
+    "02 failed",
+    "03 blocked",
+    "05 cannot check here",
+  ])
+  expect(exitStatusOf(result)).toBe(1)
+  expect(text).toContain(`\n   hint       npx byhand hint 02\n`)
+  expect(text.match(/^ ✗ /gm)).toHaveLength(1)
+  expect(text.split("\n").filter((line) => /^\d\d {2}/.test(line) && line.length > 100)).toEqual([])
+  // What belongs to an outcome comes between its start and its end.
+  const types = events.flatMap((event) =>
+    "title" in event && event.title === "the key outlives a restart of etcd" ? [event.type] : [],
+  )
+  expect(types).toEqual([
+    "outcome started",
+    "component exited",
+    "component started",
+    "component ready",
+    "evidence",
+    "outcome ended",
+  ])
 })

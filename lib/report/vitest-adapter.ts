@@ -53,6 +53,7 @@ export class VitestAdapter implements Reporter {
   }
 
   onTestCaseReady(test: TestCase): void {
+    if (test.result().state === "skipped") return // It was not chosen, and does not start.
     this.#tell({ type: "outcome started", ...nameOf(test) })
   }
 
