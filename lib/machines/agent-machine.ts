@@ -5,6 +5,7 @@ import { deferred } from "../base/deferred.ts"
 import { RemediedError } from "../base/errors.ts"
 import { quote } from "../base/shell.ts"
 import { Channel, frameReader, writeFrame, type Reply, type Request } from "./agent/frames.mts"
+import { ENVIRONMENT } from "./environment.ts"
 import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
 
 /** The machine answered that something cannot be done there. */
@@ -48,13 +49,6 @@ export class CommandTimeoutError extends RemediedError {
     this.printed = printed
   }
 }
-
-/** What every process on a machine gets unless it is told otherwise. */
-export const ENVIRONMENT = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  HOME: "/root",
-  LANG: "C.UTF-8",
-} as const
 
 /** What a machine is made known by. */
 export interface AgentMachineOptions {

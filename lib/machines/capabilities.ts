@@ -1,7 +1,38 @@
-const CAP_SYS_RESOURCE = 24n // capabilities(7)
+/**
+ * What root may do on a machine (man 7 capabilities): what the components and their containers need, and nothing else.
+ * Each one that is missing would be a way out of the machine: to load modules (sys_module), to open the host's files by their
+ * handles (dac_read_search), to leave files that cannot be removed (linux_immutable), to set the clock, to reboot, to
+ * reach ports and memory.
+ */
+export const CAPABILITIES = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "SETGID",
+  "SETUID",
+  "SETPCAP",
+  "SETFCAP",
+  "NET_BIND_SERVICE",
+  "NET_ADMIN",
+  "NET_RAW",
+  "SYS_CHROOT",
+  "SYS_PTRACE",
+  "SYS_ADMIN",
+  "SYS_RESOURCE",
+  "MKNOD",
+  "AUDIT_WRITE",
+] as const
 
-/** Whether a process may lower OOM scores (CAP_SYS_RESOURCE). @param status the text of its /proc/PID/status; undefined where it does not tell */
+const SYS_RESOURCE = 24n // Its number (man 7 capabilities).
+
+/**
+ * Whether a process may lower OOM scores (CAP_SYS_RESOURCE).
+ * @param status the text of its /proc/PID/status
+ * @returns undefined where that text does not say
+ */
 export function mayLowerOomScore(status: string): boolean | undefined {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1]
-  return effective === undefined ? undefined : ((BigInt(`0x${effective}`) >> CAP_SYS_RESOURCE) & 1n) === 1n
+  return effective === undefined ? undefined : ((BigInt(`0x${effective}`) >> SYS_RESOURCE) & 1n) === 1n
 }

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Goes into cgroups of its own, makes them all that can be seen, and becomes the command. In each hierarchy there are two:
-# the outer one has the limits and the inner one is the machine's root, from where nobody can write to the outer one.
-# usage: enter-cgroup.sh RUN_DIR COMMAND…      RUN_DIR/cgroups: the outer folder in each hierarchy, one a line     RUN_DIR/limits: see supervisor.sh
+# Goes into cgroups of its own, makes them all that can be seen, and becomes the command. In each hierarchy it makes two
+# folders: the outer one has the limits, the inner one is the machine's root. From inside, nothing can write to the outer one.
+# usage: enter-cgroup.sh SETTINGS COMMAND…      SETTINGS: see supervisor.sh      RUN_DIR/cgroups: the outer folder in each hierarchy, one a line
 set -eu
-run=$1
+run='' memory=0 processes=0
+# shellcheck source=/dev/null
+. "$1"
 shift
-read -r memory processes _ <"$run/limits"
 
 # What a container needs: null, zero, full, random, urandom, tty, console, ptmx, terminals and tun; making nodes without opening them.
-# One level up from the machine's own, so that nobody in there can grant itself the rest. cgroup v2 has no such list.
+# The list is one level above the machine's own folder, so that no process inside can allow itself another device. cgroup v2 has no such list.
 DEVICES="c 1:3 rwm
 c 1:5 rwm
 c 1:7 rwm
@@ -28,11 +29,12 @@ limit() { # FILE VALUE, where this hierarchy has that file
 
 make() { # FOLDER
   mkdir -p "$1"
-  # A cpuset of cgroup v1 takes no process before it has been given processors and memory.
+  # A cpuset of cgroup v1 accepts no process before it has processors and memory.
   for set in cpus mems; do [ ! -e "$1/../cpuset.$set" ] || cat "$1/../cpuset.$set" >"$1/cpuset.$set"; done
 }
 
-clear() { # FOLDER that a machine of this name has left which lost its supervisor, once the kernel has done with its processes
+# A machine of this name may have left the folder when its supervisor was killed. It can be removed once the kernel has ended its processes.
+clear() { # FOLDER
   tries=0
   until [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; do
     tries=$((tries + 1))
@@ -54,7 +56,7 @@ while read -r folder; do
   [ "$processes" = 0 ] || limit pids.max "$processes"
   if [ -e "$folder/devices.deny" ]; then
     echo a >"$folder/devices.deny"
-    # Who runs this in a container may not have all of them to give: Podman leaves the console out.
+    # In a container not every device is allowed to begin with: Podman leaves the console out.
     echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow" || true; done 2>/dev/null
   fi
   if [ -e "$folder/cgroup.controllers" ]; then
@@ -65,7 +67,7 @@ while read -r folder; do
   make "$entered"
   echo $$ >"$entered/cgroup.procs"
 done <"$run/cgroups"
-# cgroup v2 hands controllers on only from a folder without processes: once it is the root of what is seen, step aside.
+# cgroup v2 hands controllers on only from a folder without processes: leave the folder that is now the root of what can be seen.
 # shellcheck disable=SC2016 # The inner shell expands it.
 exec unshare --cgroup sh -euc '
   if [ -e "$1/cgroup.controllers" ]; then mkdir -p "$1/launcher"; echo $$ >"$1/launcher/cgroup.procs"; fi

@@ -1,32 +1,49 @@
-import { readFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import { packageRoot } from "../base/settings.ts"
+import { ENVIRONMENT } from "./environment.ts"
 
-const hasProc = process.platform === "linux"
+/** Elsewhere there is no /proc, and the pid alone has to identify a process. */
+const isLinux = process.platform === "linux"
 
 /**
- * Who a process is: its number, when it started (in clock ticks since boot, proc(5) stat field 22), and in which boot.
- * A number alone is given again to somebody else.
+ * Identifies a process so that it cannot be confused with a later one that gets the same pid (PID reuse): its pid, its
+ * start time and the boot. The rule is in processes.sh, which the supervisor of a machine uses too.
+ * @returns one line, with its newline
  */
 export function identify(pid: number): string {
-  return `${pid} ${startTime(pid) ?? "gone"} ${bootId()}\n`
+  if (!isLinux) return `${pid} ${runs(pid) ? "unknown" : "gone"} unknown\n`
+  return inShell("identify", [String(pid)])
 }
 
-/** Whether the process that `identify` described still lives; one that has ended and that nobody has asked after does not. */
+/** Whether the process still runs that `identify` described. A zombie does not. */
 export function isAlive(identity: string): boolean {
-  const [pid, start, boot] = identity.trim().split(" ")
-  return boot === bootId() && start === startTime(Number(pid))
-}
-
-function bootId(): string {
-  return hasProc ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() : "unknown"
-}
-
-function startTime(pid: number): string | undefined {
+  const words = identity.trim().split(" ")
+  if (words.length !== 3) return false
+  if (!isLinux) return words[1] === "unknown" && runs(Number(words[0]))
   try {
-    if (!hasProc) return process.kill(pid, 0) ? "unknown" : undefined // Elsewhere the number has to do.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return state === "Z" || state === "X" ? undefined : fields[18]
+    inShell("is_alive", words)
+    return true
   } catch {
-    return undefined // No such process.
+    return false
+  }
+}
+
+/** Calls a function of processes.sh. @returns what it prints @throws where its exit status is not 0 */
+function inShell(name: "identify" | "is_alive", words: readonly string[]): string {
+  const library = join(packageRoot, "lib", "machines", "processes.sh")
+  const script = '. "$1"; shift; "$@"'
+  return execFileSync("/bin/sh", ["-c", script, "sh", library, name, ...words], {
+    env: { PATH: ENVIRONMENT.PATH },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  })
+}
+
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false // No such process.
   }
 }

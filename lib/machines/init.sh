@@ -1,14 +1,17 @@
 #!/bin/sh
-# The first process of a machine: makes the file system and the network that are its own, then runs the agent.
-# When it ends, the kernel ends everything in the machine with it.
-# usage: init.sh RUN_DIR HOSTNAME MODE NODE AGENT_DIR OWNER ADDRESS      OWNER: who may talk to the agent, where that is not who runs it. MODE: root | user     RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
+# The first process of a machine: makes the machine's own file system and network, then runs the agent.
+# When it ends, the kernel ends everything in the machine.
+# usage: init.sh SETTINGS      SETTINGS: see supervisor.sh      RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
 set -eu
-run=$1 name=$2 mode=$3 node=$4 agent=$5 owner=$6 address=$7
+run='' name='' mode='' node='' agent='' owner='' address='' home=''
+# shellcheck source=/dev/null
+. "$1"
+export PATH="${path:?}"
 root=$run/disk/root
 umask 022
 mount --make-rprivate /
 
-# Of the host's own files and devices none can be changed, neither what is in them nor their modes.
+# Neither the content nor the mode of a file or device of the host can be changed in the machine.
 bind_read_only() { # SOURCE TARGET
   mount --bind "$1" "$2"
   mount -o remount,bind,ro "$2"
@@ -25,7 +28,7 @@ if [ "$mode" = root ]; then
   mkdir -p "$run/disk/usr/upper" "$run/disk/usr/work"
   mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/disk/usr/upper,workdir=$run/disk/usr/work" usr
 else
-  # In a user namespace the host's folders belong to nobody and cannot be written; the binaries need one that can.
+  # In a user namespace the host's folders cannot be written to. The binaries need a folder that can.
   mount --rbind /usr usr
   mount -t tmpfs -o mode=755 tmpfs usr/local/bin
 fi
@@ -35,7 +38,7 @@ for folder in bin sbin lib lib32 lib64 libx32; do
   fi
 done
 
-# An /etc made up: what programs need to run, no accounts, no secrets, no names that lead outside.
+# A new /etc with what programs need to run. It has no accounts, no secrets and no host names of the outside.
 for file in ld.so.cache ld.so.conf ld.so.conf.d ssl/openssl.cnf alternatives localtime protocols services mime.types; do
   [ ! -e "/etc/$file" ] || cp -RP "/etc/$file" "etc/$file"
 done
@@ -45,14 +48,12 @@ printf 'hosts: files\n' >etc/nsswitch.conf
 printf '%s\n' "$name" >etc/hostname
 printf '127.0.0.1 localhost %s\n' "$name" >etc/hosts # kube-apiserver reaches the kubelet by the Node's name, on loopback.
 : >etc/resolv.conf
-cat >etc/profile <<'EOF'
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-EOF
+printf 'export PATH=%s\n' "$path" >etc/profile
 cp etc/profile root/.bashrc
 # shellcheck disable=SC2016 # The machine's shell expands it, not this one.
 printf 'PS1="\\u@%s:\\w# "\n' "$name" >>root/.bashrc
 
-# Devices: those that every program may expect. The kernel's log is the host's: the kubelet, which reads it, finds none.
+# Devices: those that every program may expect. The kernel's log belongs to the host: the kubelet reads an empty one.
 mount -t tmpfs -o mode=755 tmpfs dev
 mkdir dev/pts dev/shm
 for device in null zero full random urandom tty; do
@@ -70,7 +71,7 @@ ln -s /proc/self/fd/2 dev/stderr
 
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys 2>/dev/null || mount --rbind /sys sys
-# What is the whole kernel's can be seen and not changed, by those who do not mount another /proc; the network's settings are the machine's own.
+# Settings of the whole kernel can be read here and not changed, as long as no other /proc is mounted. The network's settings are the machine's own.
 for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
   if [ ! -e "$part" ] || [ "$part" = proc/sys/net ]; then continue; fi
   bind_read_only "$part" "$part"
@@ -79,7 +80,7 @@ for secret in proc/kcore proc/kmsg proc/keys proc/timer_list proc/sched_debug pr
   [ ! -e "$secret" ] || bind_read_only /dev/null "$secret"
 done
 if [ "$mode" = root ]; then
-  # The machine's cgroup is the root of what it sees, in each hierarchy that the host has.
+  # The machine sees its own cgroup as the root of each hierarchy that the host has.
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mount -t cgroup2 cgroup2 sys/fs/cgroup
     # cgroup v2 hands controllers on only from a group that holds no process.
@@ -101,7 +102,7 @@ if [ "$mode" = root ]; then
       esac || rmdir "sys/fs/cgroup/$hierarchy"
     done
   fi
-  # The kubelet sets these for the whole kernel: show it the values that it wants, so that the host keeps its own.
+  # The kubelet changes these settings of the whole kernel, unless they are set already: show it the values that it wants.
   mkdir -p run/byhand/sysctl
   while read -r key value; do
     file=run/byhand/sysctl/$(echo "$key" | tr / .)
@@ -117,7 +118,7 @@ kernel/keys/root_maxbytes 25000000
 EOF
 fi
 
-# What this machine is given: the agent and the binaries, each bound over a file of its own.
+# The files that this machine is given, the agent and the binaries: each is bound over an empty file.
 : >run/byhand/node
 bind_read_only "$node" run/byhand/node
 bind_read_only "$agent" run/byhand/agent
@@ -133,7 +134,7 @@ cd /
 umount -l /old
 rmdir /old
 
-# A network of its own. The kubelet wants an address that is not loopback and a default route; nobody answers at its other end.
+# A network of its own. The kubelet needs an address that is not loopback, and a default route. The route leads nowhere.
 hostname "$name"
 ip -batch - <<EOF
 link set lo up
@@ -144,7 +145,7 @@ link set eth0 up
 route add default via ${address%.*}.1
 EOF
 
-# The agent starts from an empty environment: the host's own has no say in here.
-env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+# The agent starts with an environment that holds nothing of the host's.
+env -i "HOME=$home" "PATH=$path" \
   /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/socket/agent.sock "$owner" &
 wait $!

@@ -18,11 +18,6 @@ export const ORDINARY_LIMITS: Limits = { memory: 4 * GIB, processes: 8192 }
 /** For a learner's own scripts. */
 export const LIMITS_OF_SCRIPTS = { memory: 4 * GIB, processes: 4096, disk: 2 * GIB } as const satisfies Limits
 
-/** As the supervisor reads them: one line of bytes of memory, processes, bytes of disk, seconds; 0 for none. */
-export function lineOf({ memory, processes, disk, seconds }: Limits): string {
-  return `${[memory, processes, disk, seconds].map((limit) => limit ?? 0).join(" ")}\n`
-}
-
 /** Why a machine has ended, once its time is over. @param seconds from now */
 export function overAfter(seconds: number | undefined): () => string | undefined {
   const deadline = seconds === undefined ? Infinity : performance.now() + seconds * 1000

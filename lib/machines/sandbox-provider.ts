@@ -47,8 +47,6 @@ async function enter(folder: string, mode: string, command: readonly string[]): 
     "sh",
     join(scriptsFolder, "enter.sh"),
     folder,
-    mode,
-    scriptsFolder,
     ...command,
   ]
   const { exitCode, signal } = await execa(file, args, { stdio: "inherit", reject: false })

@@ -13,6 +13,7 @@ import { artifacts, workplace, type Workplace } from "../proof/testing/workplace
 import { attachMachine } from "./providers.ts"
 import { MachineStartError } from "./run-folder.ts"
 import { startSandbox } from "./sandbox.ts"
+import { settingsText } from "./supervisor-settings.ts"
 
 const isRoot = process.getuid?.() === 0
 
@@ -167,6 +168,23 @@ test("a machine on a full disk is refused in a sentence", async () => {
 test("a disk that is full once a machine starts is named, though nothing could be logged", async () => {
   const run = join(place.settings.runsDir, "full")
   await mkdir(run, { recursive: true })
+  const settings = join(place.folder, "settings")
+  const agent = join(packageRoot, "dist/machines/agent")
+  const scripts = join(packageRoot, "lib/machines")
+  await writeFile(
+    settings,
+    settingsText({
+      run,
+      name: "full",
+      mode: "user",
+      node: process.execPath,
+      agent,
+      scripts,
+      owner: "",
+      logs: place.folder,
+      limits: {},
+    }),
+  )
   const { stderr } = await execa(
     "unshare",
     [
@@ -176,8 +194,8 @@ test("a disk that is full once a machine starts is named, though nothing could b
       "sh",
       "-c",
       `
-    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && echo 0 0 0 0 >${run}/limits && head -c 40k /dev/zero >${run}/filler
-    exec sh ${join(packageRoot, "lib/machines/supervisor.sh")} ${run} full user ${process.execPath} ${join(packageRoot, "dist/machines/agent")} "" ${join(packageRoot, "lib/machines")} 10.77.0.2 ${place.folder}`,
+    mount -t tmpfs -o size=64k tmpfs ${run} && : >${run}/binds && head -c 40k /dev/zero >${run}/filler
+    exec sh ${join(packageRoot, "lib/machines/supervisor.sh")} ${settings}`,
     ],
     { reject: false, stdin: "pipe" },
   )

@@ -4,12 +4,13 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { AgentMachine } from "./agent-machine.ts"
-import { lineOf, ORDINARY_LIMITS, overAfter } from "./limits.ts"
+import { ORDINARY_LIMITS, overAfter } from "./limits.ts"
 import { choosePrivilege, type Privilege } from "../base/privilege.ts"
 import { MachineStartError, makeRunFolder } from "./run-folder.ts"
 import { ADDRESS, type MachineOptions, type Started } from "./provider.ts"
 import { checkSocketLength, socketOf } from "./socket.ts"
 import { supervise } from "./supervised.ts"
+import { SETTINGS_FILE, settingsText } from "./supervisor-settings.ts"
 
 /** A sandbox that has started. */
 export interface Sandbox extends Started {
@@ -38,28 +39,31 @@ export async function startSandbox({
   checkIsBuilt(join(agentFolder, "agent.mjs"), join(scriptsFolder, "agent", "agent.mts"))
   const privilege = await choosePrivilege(settings.privilege)
   checkSocketLength(settings.runsDir, id)
+  const run = join(settings.runsDir, id)
   const mode = privilege === "user" ? "user" : "root"
   const limits = { ...ORDINARY_LIMITS, ...given }
   const { folder, logs } = await makeRunFolder(settings, id, {
     binds: binds.map(({ source, target }) => `${source}\t${target}\n`).join(""),
     mode,
     name,
-    limits: lineOf(limits),
+    [SETTINGS_FILE]: settingsText({
+      run,
+      name,
+      mode,
+      node: process.execPath,
+      agent: agentFolder,
+      scripts: scriptsFolder,
+      owner: privilege === "sudo" ? String(process.getuid?.()) : "",
+      logs: join(settings.cacheDir, "logs"),
+      limits,
+    }),
   })
 
   const command = [
     ...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []),
     "sh",
     join(scriptsFolder, "supervisor.sh"),
-    folder,
-    name,
-    mode,
-    process.execPath,
-    agentFolder,
-    privilege === "sudo" ? String(process.getuid?.()) : "",
-    scriptsFolder,
-    ADDRESS,
-    join(settings.cacheDir, "logs"),
+    join(folder, SETTINGS_FILE),
   ]
   const whyEnded = overAfter(limits.seconds)
   const { end, detach } = await supervise(

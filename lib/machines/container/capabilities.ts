@@ -1,35 +1,19 @@
+import { CAPABILITIES } from "../capabilities.ts"
 import type { Engine } from "./engine.ts"
 
 /**
- * What root may do in a container that is to hold a machine: what drop-capabilities.sh leaves, but for CAP_SYS_RESOURCE,
- * without which it works, and which engines inside of other machines do not have themselves.
+ * What root may do in a container that holds a machine: what root may do on a machine, without CAP_SYS_RESOURCE. A machine
+ * works without that one, and an engine that runs inside another machine often does not have it.
  */
-export const CAPABILITIES = [
-  "CHOWN",
-  "DAC_OVERRIDE",
-  "FOWNER",
-  "FSETID",
-  "KILL",
-  "SETGID",
-  "SETUID",
-  "SETPCAP",
-  "SETFCAP",
-  "NET_BIND_SERVICE",
-  "NET_ADMIN",
-  "NET_RAW",
-  "SYS_CHROOT",
-  "SYS_PTRACE",
-  "SYS_ADMIN",
-  "MKNOD",
-  "AUDIT_WRITE",
-] as const
+export const CAPABILITIES_OF_ROOT = CAPABILITIES.filter((capability) => capability !== "SYS_RESOURCE")
 
-/** What is left where the machine is to be in a user namespace: whoever has not got this one may not be root in there (man 7 user_namespaces). */
+/** What is left where the machine is in a user namespace: without this one, no process can be root there (man 7 user_namespaces). */
 export const CAPABILITIES_OF_USER = ["SETFCAP"] as const
 
 /**
- * Which of them an engine refuses, such as CAP_SYS_ADMIN; an engine says only that it refuses some, so each is tried.
- * @param image one that it has
+ * Which of root's capabilities an engine refuses, such as CAP_SYS_ADMIN. An engine says only that it refuses some of them,
+ * so each is tried alone.
+ * @param image an image that the engine has
  */
 export async function refusedBy(
   { docker }: Engine,
@@ -50,8 +34,8 @@ export async function refusedBy(
       return false
     }
   }
-  if (await grants(CAPABILITIES)) return []
+  if (await grants(CAPABILITIES_OF_ROOT)) return []
   const refused: string[] = []
-  for (const capability of CAPABILITIES) if (!(await grants([capability]))) refused.push(`CAP_${capability}`)
+  for (const capability of CAPABILITIES_OF_ROOT) if (!(await grants([capability]))) refused.push(`CAP_${capability}`)
   return refused
 }

@@ -15,7 +15,7 @@ import type { Census } from "../../proof/testing/census.ts"
 import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { attachMachine } from "../providers.ts"
-import { CAPABILITIES } from "./capabilities.ts"
+import { CAPABILITIES_OF_ROOT } from "./capabilities.ts"
 import { startContainer } from "./container.ts"
 import { findEngine, type Engine } from "./engine.ts"
 import { ensureImage, imageOf } from "./image.ts"
@@ -105,7 +105,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     expect([host.Privileged, host.CapDrop, host.CapAdd?.map((name: string) => name.replace("CAP_", ""))]).toEqual([
       false,
       ["ALL"],
-      [...CAPABILITIES],
+      CAPABILITIES_OF_ROOT,
     ])
     expect([
       host.Devices ?? [],

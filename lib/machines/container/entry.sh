@@ -1,17 +1,20 @@
 #!/bin/sh
-# The first process of a container: makes of it what a host is to a machine of namespaces, and runs such a machine there.
-# usage: entry.sh HOSTNAME MODE ADDRESS      MODE: root | user; see supervisor.sh
-#   /byhand: scripts, agent, inside (what answers at the container's port), key, binds, limits; /byhand/runs: a volume
+# The first process of a container: turns the container into a host for a machine of namespaces, and runs such a machine there.
+# usage: entry.sh SETTINGS      SETTINGS: see supervisor.sh
+#   /byhand: scripts, agent, inside (it answers at the container's port), key, binds; /byhand/runs: a volume
 set -eu
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+run='' mode='' logs=''
+# shellcheck source=/dev/null
+. "$1"
+export PATH="${path:?}"
 missing=
-for tool in node unshare nsenter setpriv setsid mount pivot_root ip ss find cksum tar openssl hostname ps; do
+for tool in node unshare nsenter setpriv setsid mount pivot_root ip ss find tar openssl hostname ps; do
   command -v $tool >/dev/null || missing="$missing $tool"
 done
 [ -z "$missing" ] || { echo "its image lacks$missing" >&2; exit 1; }
 
-# The engine shows a container its cgroups, of which it has namespaces of its own, but read-only.
-if [ "$2" = root ]; then
+# The engine mounts the container's cgroups read-only.
+if [ "$mode" = root ]; then
   for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
     ! mountpoint -q "$hierarchy" || mount -o remount,bind,rw "$hierarchy" 2>/dev/null || true
   done
@@ -22,8 +25,9 @@ if [ "$2" = root ]; then
   fi
 fi
 
-run=/byhand/runs/machine
-mkdir -p "$run" /byhand/runs/.logs
-cp /byhand/binds /byhand/limits "$run"
+mkdir -p "$run" "$logs"
+cp /byhand/binds "$run"
+# Only here it is known where the image has its Node.js.
+{ cat "$1"; printf "node='%s'\n" "$(command -v node)"; } >"$run/settings"
 : >"$run/owner"
-exec node /byhand/inside/inside.mjs "$run" "$@"
+exec node /byhand/inside/inside.mjs "$run" "$mode" "$logs"

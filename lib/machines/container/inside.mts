@@ -1,8 +1,8 @@
-// What runs in a container beside its machine: the machine's supervisor, whose input is the container's own, and the
-// port that leads whoever has the run's key to the machine's agent. Says "ready" once the machine stands; when it has
-// ended, what follows on standard output are its logs, as a tar.
-// It stands on Node's own modules only, since nothing else of the project is inside.
-// usage: node inside.mjs RUN_DIR HOSTNAME MODE ADDRESS
+// Runs in a container beside its machine. It starts the machine's supervisor, which reads the container's stdin, and
+// answers at the container's port: clients that have the run's key reach the machine's agent there. It prints "ready" when
+// the machine has started and, when the machine has ended, the machine's logs as a tar.
+// It imports Node's own modules only: nothing else of the project is inside the container.
+// usage: node inside.mjs RUN_DIR MODE LOGS_DIR
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
@@ -10,8 +10,7 @@ import { connect } from "node:net"
 import { basename, join } from "node:path"
 import { answerLine, PORT } from "./line.mts"
 
-const [run = "", name = "", mode = "", address = ""] = process.argv.slice(2)
-const logs = "/byhand/runs/.logs"
+const [run = "", mode = "", logs = ""] = process.argv.slice(2)
 
 const line = answerLine(readFileSync("/byhand/key", "utf8"), (outside) => {
   const inside = connect(join(run, "socket", "agent.sock"))
@@ -19,27 +18,16 @@ const line = answerLine(readFileSync("/byhand/key", "utf8"), (outside) => {
   outside.on("error", () => inside.destroy()).on("close", () => inside.destroy())
   inside.on("error", () => outside.destroy()).on("close", () => outside.destroy())
 })
-line.on("tlsClientError", () => undefined) // Somebody without the key.
+line.on("tlsClientError", () => undefined) // A client without the key.
 
-const supervisor = [
-  "sh",
-  "/byhand/scripts/supervisor.sh",
-  run,
-  name,
-  mode,
-  process.execPath,
-  "/byhand/agent",
-  "",
-  "/byhand/scripts",
-  address,
-  logs,
-]
 const [file = "", ...args] = [
   ...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []),
-  ...supervisor,
+  "sh",
+  "/byhand/scripts/supervisor.sh",
+  join(run, "settings"),
 ]
 const child = spawn(file, args, { stdio: ["inherit", "pipe", "inherit"] })
-process.on("SIGTERM", () => child.kill("SIGTERM")) // Whoever stops the container means the machine.
+process.on("SIGTERM", () => child.kill("SIGTERM")) // To stop the container means to stop the machine.
 child.stdout.once("data", () => line.listen(PORT, () => process.stdout.write("ready\n")))
 const [code] = (await once(child, "exit")) as [number | null]
 

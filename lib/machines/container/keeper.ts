@@ -15,14 +15,14 @@ import { deferred } from "../../base/deferred.ts"
 import { messageOf } from "../../base/errors.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { identify } from "../identity.ts"
-import { lineOf } from "../limits.ts"
 import { MachineStartError } from "../run-folder.ts"
 import { agentFolder, scriptsFolder } from "../sandbox.ts"
-import { ADDRESS } from "../provider.ts"
+import { settingsText } from "../supervisor-settings.ts"
 import type { Order } from "./container.ts"
-import { CAPABILITIES, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
+import { CAPABILITIES_OF_ROOT, CAPABILITIES_OF_USER, refusedBy } from "./capabilities.ts"
 import { findEngine, nameToTestcontainers, type Engine } from "./engine.ts"
 import { ensureImage, isFromRegistry, oneLine } from "./image.ts"
+import { INSIDE } from "./inside.ts"
 import { keepLogs } from "./kept-logs.ts"
 import { dialLine, PORT } from "./line.mts"
 import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container.ts"
@@ -86,7 +86,7 @@ async function start(on: Engine): Promise<Running> {
     return run(on, image, CAPABILITIES_OF_USER, "needs the capabilities that BYHAND_PRIVILEGE=user leaves out")
   if (on.isRootless) return run(on, image, CAPABILITIES_OF_USER, "needs an engine that is not rootless")
   try {
-    return await run(on, image, CAPABILITIES, undefined)
+    return await run(on, image, CAPABILITIES_OF_ROOT, undefined)
   } catch (error) {
     const refused = await refusedBy(on, image, labels)
     if (refused.length === 0) throw error
@@ -150,7 +150,7 @@ async function runWith(
     isOnLoopback: host === "localhost" || host === "127.0.0.1",
     labels,
     given: given.map(({ source, inside }) => ({ source, target: inside })),
-    command: ["sh", "/byhand/scripts/entry.sh", name, lacks === undefined ? "root" : "user", ADDRESS],
+    command: ["sh", `${INSIDE.scripts}/entry.sh`, INSIDE.settings],
     wait: new WaitFor(ready.promise),
     onStreams: (streams) => {
       const output = new PassThrough()
@@ -171,20 +171,19 @@ async function runWith(
     },
   })
     .withCopyContentToContainer([
-      { content: key, target: "/byhand/key", mode: 0o600 },
-      // The engine limits memory and processes, from outside; where it has no say, nobody has.
-      { content: lineOf({ ...order.limits, memory: 0, processes: 0 }), target: "/byhand/limits" },
-      { content: given.map(({ inside, target }) => `${inside}\t${target}\n`).join(""), target: "/byhand/binds" },
+      { content: key, target: INSIDE.key, mode: 0o600 },
+      { content: settingsForInside(lacks === undefined ? "root" : "user"), target: INSIDE.settings },
+      { content: given.map(({ inside, target }) => `${inside}\t${target}\n`).join(""), target: INSIDE.binds },
     ])
     .withCopyFilesToContainer([
       ...(await filesIn(scriptsFolder, ".sh")).map((file) => ({
         source: join(scriptsFolder, file),
-        target: `/byhand/scripts/${file}`,
+        target: `${INSIDE.scripts}/${file}`,
       })),
-      { source: join(scriptsFolder, "container", "entry.sh"), target: "/byhand/scripts/entry.sh" },
+      { source: join(scriptsFolder, "container", "entry.sh"), target: `${INSIDE.scripts}/entry.sh` },
       ...(await filesIn(agentFolder, ".mjs")).map((file) => ({
         source: join(agentFolder, file),
-        target: `/byhand/agent/${file}`,
+        target: `${INSIDE.agent}/${file}`,
       })),
       ...["inside.mjs", "line.mjs"].map((file) => ({
         source: join(import.meta.dirname, file),
@@ -227,6 +226,18 @@ async function runWith(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What the scripts in the container are told. */
+function settingsForInside(mode: "root" | "user"): string {
+  const { run, agent, scripts, logs } = INSIDE
+  const { disk, seconds } = order.limits
+  const limits = {
+    // The engine limits memory and processes of the whole container. An engine that cannot is rootless: then nothing can.
+    ...(disk === undefined ? {} : { disk }),
+    ...(seconds === undefined ? {} : { seconds }),
+  }
+  return settingsText({ run, name, mode, node: "", agent, scripts, owner: "", logs, limits })
 }
 
 /** Takes a container's output: a word when it is ready, and then its logs. Resolves when it has ended and they are kept. */

@@ -1,17 +1,17 @@
+import { execa } from "execa"
 import { createWriteStream } from "node:fs"
-import { mkdir, readdir, rm, stat } from "node:fs/promises"
+import { mkdir, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { extract } from "tar-stream"
-
-/** Of how many runs logs are kept, as supervisor.sh keeps them. */
-const KEPT_LOGS = 10
+import { scriptsFolder } from "../sandbox.ts"
 
 /**
- * Keeps a machine's logs, which come as a tar; nothing where there are none. Only files are taken, each by its name
- * alone: what was in a machine may be anything.
- * @param folder where they go; those of an earlier run of the same name make room
+ * Keeps a machine's logs. Does nothing where there are none. It takes only plain files, each by the last part of its path:
+ * a machine may have put anything into the tar.
+ * @param tar the logs
+ * @param folder where they go; the logs of an earlier run of the same name are removed
  */
 export async function keepLogs(tar: Readable, folder: string): Promise<void> {
   const entries = extract()
@@ -31,13 +31,10 @@ export async function keepLogs(tar: Readable, folder: string): Promise<void> {
     await pipeline(entry, createWriteStream(join(folder, name)))
   }
   await unpacked
-  await forgetOldest(dirname(folder))
+  await forgetOldLogs(dirname(folder))
 }
 
-async function forgetOldest(logs: string): Promise<void> {
-  const folders = await Promise.all(
-    (await readdir(logs).catch(() => [])).map(async (name) => ({ name, time: (await stat(join(logs, name))).mtimeMs })),
-  )
-  const old = folders.toSorted((a, b) => b.time - a.time).slice(KEPT_LOGS)
-  await Promise.all(old.map(({ name }) => rm(join(logs, name), { recursive: true, force: true })))
+/** By the same script as a sandbox's supervisor, so that both keep the logs of the same number of runs. */
+async function forgetOldLogs(logs: string): Promise<void> {
+  await execa("sh", ["-c", '. "$1"; forget_old_logs "$2"', "sh", join(scriptsFolder, "keep-logs.sh"), logs])
 }

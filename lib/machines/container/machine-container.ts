@@ -3,6 +3,7 @@ import { readlinkSync } from "node:fs"
 import type { Duplex } from "node:stream"
 import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from "testcontainers"
 import type { Limits } from "../limits.ts"
+import { INSIDE } from "./inside.ts"
 import { PORT } from "./line.mts"
 
 /** Labels of whatever is a run's on an engine. */
@@ -104,7 +105,7 @@ export class MachineContainer extends GenericContainer {
         {
           Type: "volume",
           Source: "",
-          Target: "/byhand/runs",
+          Target: INSIDE.runs,
           VolumeOptions: { Labels: { ...labels }, NoCopy: false, DriverConfig: { Name: "local", Options: {} } },
         },
         ...(isMounted

@@ -4,6 +4,7 @@ import type { Progress } from "../../base/progress.ts"
 import type { Settings } from "../../base/settings.ts"
 import { attachTo } from "../attach.ts"
 import type { Attached, Availability, MachineProvider } from "../provider.ts"
+import { INSIDE } from "./inside.ts"
 import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
 
@@ -44,16 +45,8 @@ async function attach(folder: string): Promise<Attached | undefined> {
   const published = publishedPortOf(folder)
   if (published === undefined) return undefined
   const { lacks } = published
-  const mode = lacks === undefined ? "root" : "user"
   return attachTo(folder, { dial: () => dialLine(published), lacks }, async (command) => {
     const { execIn } = await import("./exec.ts")
-    return execIn(published, [
-      "sh",
-      "/byhand/scripts/enter.sh",
-      "/byhand/runs/machine",
-      mode,
-      "/byhand/scripts",
-      ...command,
-    ])
+    return execIn(published, ["sh", `${INSIDE.scripts}/enter.sh`, INSIDE.run, ...command])
   })
 }

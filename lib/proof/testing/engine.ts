@@ -10,6 +10,7 @@ import { withLock } from "../../binaries/lock.ts"
 import { RemediedError } from "../../base/errors.ts"
 import { findEngine } from "../../machines/container/engine.ts"
 import { ensureImage } from "../../machines/container/image.ts"
+import { CGROUP_FILE, cgroupOf } from "../../machines/cgroup.ts"
 import { identify } from "../../machines/identity.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import type { Progress } from "../../base/progress.ts"
@@ -57,8 +58,8 @@ export async function startEngine(
   const folder = await mkdtemp(join(settings.runsDir, "engine-"))
   // What is left of one that was killed is removed by the next machine to start, as is what is left of a sandbox.
   await writeFile(join(folder, "owner"), identify(process.pid))
-  const { stdout: sum } = await execa("cksum", { input: `${settings.runsDir}\n` })
-  const group = `byhand-${folder.slice(folder.lastIndexOf("/") + 1)}-${sum.split(" ")[0] ?? ""}` // As supervisor.sh names it.
+  const group = cgroupOf(folder)
+  await writeFile(join(folder, CGROUP_FILE), `${group}\n`)
   const socket = join(folder, "docker.sock")
   const bridge = `byh${process.pid % 1e6}x${Math.floor(Math.random() * 1000)}`
   const subnet = `10.78.${Math.floor(Math.random() * 256)}`

@@ -1,0 +1,6 @@
+/** The environment of every process on a machine that is not given another one. */
+export const ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LANG: "C.UTF-8",
+} as const
