@@ -1,6 +1,6 @@
 import { styleText } from "node:util"
 
-/** Text in a colour where a person looks at it; pipes, files and NO_COLOR (https://no-color.org) get it plain. */
+/** Text in a colour, for terminals. Pipes and files get it plain; so do terminals where NO_COLOR is set (https://no-color.org). */
 export function paint(
   colour: Parameters<typeof styleText>[0],
   text: string,

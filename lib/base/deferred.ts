@@ -1,4 +1,4 @@
-/** A promise together with what settles it (Promise.withResolvers, which Node 20 does not have). */
+/** A promise together with the functions that settle it. Node 20 does not have Promise.withResolvers. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -6,7 +6,7 @@ export interface Deferred<T> {
 }
 
 export function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void // The executor below runs before anybody can look.
+  let resolve!: (value: T) => void // The executor below sets it before this function returns.
   let reject!: (reason: unknown) => void
   const promise = new Promise<T>((settle, fail) => {
     resolve = settle

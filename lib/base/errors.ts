@@ -1,9 +1,9 @@
-/** An error that a person can act on: what went wrong, then what to do about it. */
+/** An error with a remedy. The message says what is wrong, and then what to do about it. */
 export class RemediedError extends Error {
   readonly remedy: string
 
   /**
-   * @param problem what was wrong and where, as a sentence
+   * @param problem what is wrong and where, as a sentence
    * @param remedy what to do about it, as a sentence
    */
   constructor(problem: string, remedy: string, options?: ErrorOptions) {
@@ -13,14 +13,14 @@ export class RemediedError extends Error {
   }
 }
 
-/** Wrong use: a setting, flag or file that a user gave. Exit status 2. One line, whatever it was that was given. */
+/** Wrong use: a setting, flag or file of the user is wrong. Exit status 2. The message is one line, whatever the value contains. */
 export class UsageError extends RemediedError {
   constructor(problem: string, remedy: string, options?: ErrorOptions) {
     super(visible(problem), visible(remedy), options)
   }
 }
 
-/** Characters that a terminal would obey instead of showing them, spelled out. */
+/** Replaces control characters, which a terminal would act on, by visible text. */
 function visible(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
@@ -28,12 +28,12 @@ function visible(text: string): string {
   )
 }
 
-/** The text of whatever was thrown, without its stack. */
+/** The message of a thrown value, without its stack. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
-/** What an error says, without what to do. */
+/** The message of an error without its remedy. */
 export function problemOf(thrown: unknown): string {
   const message = messageOf(thrown)
   return thrown instanceof RemediedError ? message.slice(0, message.length - thrown.remedy.length).trim() : message

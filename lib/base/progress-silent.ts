@@ -1,6 +1,6 @@
 import type { Progress } from "./progress.ts"
 
-/** Shows nothing. */
+/** Progress that shows nothing. */
 export const silentProgress: Progress = {
   task: (_, work) => work(() => undefined),
   note: () => undefined,

@@ -2,7 +2,7 @@ import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
 import type { WriteStream } from "node:tty"
 import type { Progress, Report } from "./progress.ts"
 
-/** Milliseconds after which a task is worth a line, and between two drawings of it. */
+/** Milliseconds after which a task is shown, and milliseconds between two updates of its line. */
 const patience = 2_000
 const pace = 100
 
@@ -12,12 +12,12 @@ interface Line {
   readonly come: { done: number; total: number; unit: Parameters<Report>[2] }
 }
 
-/** What progress is written to: a terminal, or anything else that takes text. */
+/** Where progress is written to: a terminal, or any other stream for text. */
 export type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>
 
 /**
- * Tells a person what takes over two seconds: on a terminal a live line for each such task, elsewhere a line when it
- * has taken two seconds and one when it is done.
+ * Shows tasks that take longer than two seconds. On a terminal each has a line that is updated. Elsewhere it prints one line
+ * after two seconds and one line when the task is done.
  */
 export function terminalProgress(
   output: Output = process.stderr,

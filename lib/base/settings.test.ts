@@ -70,7 +70,11 @@ describe("what is wrong is named, with what to do", () => {
       "1.37",
       "BYHAND_KUBERNETES=1.37 must be a version such as 1.37.2. Correct it, or unset it for the default.",
     ],
-    ["BYHAND_BIN_DIR", "/not/here", "BYHAND_BIN_DIR=/not/here is not there. Correct it, or unset it for the default."],
+    [
+      "BYHAND_BIN_DIR",
+      "/not/here",
+      "BYHAND_BIN_DIR=/not/here does not exist. Correct it, or unset it for the default.",
+    ],
     ["BYHAND_CACHE", "", "BYHAND_CACHE= is empty. Correct it, or unset it for the default."],
     [
       "BYHAND_MIRROR",
@@ -156,7 +160,7 @@ describe("the cache's default", () => {
     vi.stubEnv("HOME", "")
     vi.stubEnv("XDG_CACHE_HOME", undefined)
     expect(() => readSettings({})).toThrow(
-      new UsageError("There is no home folder to keep a cache in.", "Name a folder in BYHAND_CACHE."),
+      new UsageError("This user has no home folder for the cache.", "Name a folder in BYHAND_CACHE."),
     )
     expect(readSettings({ BYHAND_CACHE: "/cache" }).cacheDir).toBe("/cache")
   })

@@ -6,11 +6,11 @@ import { z } from "zod"
 import { messageOf, UsageError } from "./errors.ts"
 import { nearest } from "./nearest.ts"
 
-// The list of what a machine is given is written in lines and tabs, and vite takes a backslash for a slash.
+// Paths are written into lists with lines and tabs, and vite reads a backslash as a slash.
 const path = z
   .string()
   .min(1, "is empty")
-  .regex(/^[^\p{Cc}\\]*$/u, "must not hold control characters or backslashes")
+  .regex(/^[^\p{Cc}\\]*$/u, "must not contain control characters or backslashes")
   .transform((given) => resolve(given))
   .superRefine((given, context) => {
     const problem = problemOf(given)
@@ -35,22 +35,22 @@ const schema = z.strictObject({
     .transform((given) => given.replace(/^v/, ""))
     .pipe(z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.37.2"))
     .default("1.37.2"),
-  /** A folder with binaries that win over every other source. */
-  BYHAND_BIN_DIR: path.refine(existsSync, "is not there").optional(),
-  /** Where downloads, builds and images are kept. */
+  /** A folder with binaries that are used before every other source. */
+  BYHAND_BIN_DIR: path.refine(existsSync, "does not exist").optional(),
+  /** The folder that keeps downloads, builds and images. */
   BYHAND_CACHE: path.default(defaultCache),
-  /** Where each run has its folder; short, since sockets lie in it. */
+  /** The folder in which each run has its own. Its path must be short, because sockets lie in it. */
   BYHAND_RUNS: path.default(() => resolve(tmpdir(), `byhand-${process.getuid?.() ?? 0}`)),
-  /** Base address of a mirror, laid out as the official release hosts are, in folders named after them. */
+  /** The base address of a mirror. It has a folder for each official release host, with the same paths as on that host. */
   BYHAND_MIRROR: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .refine(
       (given) => !given.includes("@"),
-      "must not hold a name or password: they would be seen in messages and lists of processes",
+      "must not contain a name or password: messages and process lists would show them",
     )
-    .refine((given) => !/[?#]/.test(given), "must be an address without ? and #, since paths are added to it")
+    .refine((given) => !/[?#]/.test(given), "must be an address without ? and #, because paths are appended to it")
     .optional(),
-  /** How long a component may take to become ready, in seconds. Slow machines need more; nothing waits longer than it must. */
+  /** How many seconds a component may take to become ready. Slow hosts need more. Nothing waits longer than necessary. */
   BYHAND_PATIENCE: z
     .string()
     .min(1, "is empty")
@@ -58,24 +58,24 @@ const schema = z.strictObject({
     .transform(Number)
     .pipe(z.number(TOO_LONG).positive("must be more than 0").max(86_400, TOO_LONG))
     .default(120),
-  /** Count "cannot check here" as failed. */
+  /** Whether "cannot check here" counts as failed. */
   BYHAND_STRICT: flag.default(false),
-  /** Lessons (05) or titles of tests that strict does not count. */
+  /** Lessons (05) or titles of tests that BYHAND_STRICT does not count. */
   BYHAND_EXCEPT: list.default([]),
-  /** What a machine is made of: Linux namespaces of this host, or a container of a Docker engine; auto takes the first that works. */
+  /** What a machine is made of: Linux namespaces of this host, or a container of a Docker engine. auto: the first that works. */
   BYHAND_MACHINE: z.enum(["auto", "sandbox", "container"], "must be auto, sandbox or container").default("auto"),
-  /** How a machine may be made: as root, through sudo, in a user namespace; auto takes the first that works. A container alone can be privileged. */
+  /** How a machine is made: as root, through sudo, or in a user namespace. auto: the first that works. Only a container can be privileged. */
   BYHAND_PRIVILEGE: z
     .enum(["auto", "root", "sudo", "user", "privileged"], "must be auto, root, sudo, user or privileged")
     .default("auto"),
-  /** The image of a machine that is a container, in place of our own. */
+  /** The image for a machine that is a container. The default is our own. */
   BYHAND_IMAGE: z
     .string()
     .regex(/^[a-z0-9][\w.:/@-]*$/i, "must be the name of an image, such as example.org/course:1")
     .optional(),
-  /** Breaks this on purpose, to see what the lessons say of it; `npm run sabotage -- --list` names them. */
+  /** The sabotage to carry out: it breaks one thing on purpose. `npm run sabotage -- --list` names them. */
   BYHAND_SABOTAGE: z.string().optional(),
-  /** The folder of start scripts that is graded, instead of our own cluster; SUBJECT means the same. */
+  /** The folder of start scripts to grade. The default is our own cluster. SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z
@@ -85,17 +85,17 @@ const schema = z.strictObject({
     .optional(),
   /** Print below each outcome that passes the command that shows it. */
   BYHAND_SEE: flag.default(false),
-  /** The run's folder of a machine that is there already, and stays; `byhand watch` sets it. */
+  /** The run's folder of a running machine, which is used and left running. `byhand watch` sets it. */
   BYHAND_RUN: z
     .string()
     .regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS")
     .optional(),
 })
 
-/** The names of all settings, as they are given. */
+/** The names of all settings, as environment variables. */
 export const settingNames: readonly string[] = Object.keys(schema.shape)
 
-/** Every setting, validated. Paths are absolute. */
+/** All settings, validated. Paths are absolute. */
 export interface Settings {
   readonly kubernetes: string
   readonly binDir: string | undefined
@@ -108,25 +108,25 @@ export interface Settings {
   readonly except: readonly string[]
   readonly machine: "auto" | "sandbox" | "container"
   readonly privilege: "auto" | "root" | "sudo" | "user" | "privileged"
-  /** Of a machine that is a container; undefined for our own. */
+  /** For a machine that is a container. Undefined for our own image. */
   readonly image: string | undefined
   readonly sabotage: string | undefined
-  /** A learner's folder; undefined for our own cluster. */
+  /** A learner's folder. Undefined for our own cluster. */
   readonly subject: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
   /** Whether each passed outcome is followed by the command that shows it. */
   readonly see: boolean
-  /** Name of a run's folder whose machine is used instead of a new one. */
+  /** The name of the run's folder whose machine is used. Undefined for a new machine. */
   readonly run: string | undefined
 }
 
-/** The folder that holds package.json, whether this runs from lib/ or from dist/. */
+/** The folder with package.json. It is the same for code in lib/ and in dist/. */
 export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /**
  * Reads all settings from the environment.
- * @throws UsageError that names the variable, what is wrong with it, and the nearest right name of an unknown one
+ * @throws UsageError that names the variable and says what is wrong; for an unknown variable, with the most similar known name
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const aliases = environment["SUBJECT"] === undefined ? {} : { BYHAND_SUBJECT: environment["SUBJECT"] }
@@ -169,17 +169,17 @@ function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, s
   )
 }
 
-/** In the user's folder for caches, as the XDG base directory specification has it. @throws UsageError where there is no home */
+/** The folder "byhand" in the user's cache folder (XDG base directory specification). @throws UsageError where the user has no home folder */
 function defaultCache(): string {
   const caches = [() => process.env["XDG_CACHE_HOME"] ?? "", () => join(homedir(), ".cache")]
     .map(orNothing)
     .find(isAbsolute)
   if (caches === undefined)
-    throw new UsageError("There is no home folder to keep a cache in.", "Name a folder in BYHAND_CACHE.")
+    throw new UsageError("This user has no home folder for the cache.", "Name a folder in BYHAND_CACHE.")
   return join(caches, "byhand")
 }
 
-/** A user that has no account has no home either, which homedir throws for. */
+/** homedir throws for a user without an account. */
 function orNothing(ask: () => string): string {
   try {
     return ask()
@@ -188,14 +188,14 @@ function orNothing(ask: () => string): string {
   }
 }
 
-/** A value as it may be printed: not endlessly long, and without what may be a password. */
+/** A value for a message: shortened, and without the part that may be a password. */
 function shown(name: string, value: string): string {
   const open =
     name === "BYHAND_MIRROR" ? value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/[?#][^]+$/, "?…") : value
   return open.length > 200 ? `${open.slice(0, 200)}…` : open
 }
 
-/** Why a path cannot name a folder to look into; nothing where it can, or where there is nothing yet. */
+/** Why a path cannot be used as a folder. Undefined where it can, or where nothing exists there yet. */
 function problemOf(folder: string): string | undefined {
   try {
     const found = statSync(folder, { throwIfNoEntry: false })

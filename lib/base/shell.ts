@@ -1,9 +1,9 @@
-/** Words as a person would type them at a shell, quoted only where a shell needs it. */
+/** Joins words into a command line for a shell. Quotes a word only where the shell needs it. */
 export function quote(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ")
 }
 
-/** Cuts a typed line into its words, with single and double quotes and backslashes, but no expansion of any kind. */
+/** Splits a command line into words. Handles single and double quotes and backslashes. Expands nothing. */
 export function words(line: string): string[] {
   const found = line.match(/(?:'[^']*'|"(?:\\.|[^"])*"|\\.|[^\s'"\\])+/g) ?? []
   return found.map((word) =>

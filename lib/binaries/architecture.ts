@@ -1,4 +1,4 @@
 import { arch } from "node:process"
 
-/** This host's architecture, as Go and the official releases call it. */
+/** The architecture of this host, as Go and the official releases name it. */
 export const architecture: string = arch === "x64" ? "amd64" : arch

@@ -9,7 +9,7 @@ import { toolsIn, type ToolName } from "./versions.ts"
 
 const source = "the cache"
 
-/** What is in the cache of the tools that were asked for. */
+/** Which of the requested tools are in the cache. */
 interface Inventory {
   readonly intact: readonly Binary[]
   /** Paths of binaries whose digest is not the one that was recorded. */
@@ -17,8 +17,8 @@ interface Inventory {
 }
 
 /**
- * The cache, filled by makers where it does not have what is asked for. A folder for each group and version holds the
- * binaries; one process at a time makes what is missing there, in a work folder beside them, and moves it in.
+ * The cache as a source. On a cache miss it asks the makers, and keeps what they make. Each group and version has a folder
+ * for its binaries. One process at a time fills it: it works in a folder inside and then moves the binaries into place.
  */
 export function cache(makers: readonly Source[]): Source {
   return {
@@ -38,18 +38,18 @@ export function cache(makers: readonly Source[]): Source {
   }
 }
 
-/** Makes what is missing; called by one process at a time. */
+/** Makes what is missing. The caller holds the lock. */
 async function fill(folder: string, order: Order, makers: readonly Source[]): Promise<Answer> {
-  const { intact, corrupted } = await look(folder, order.tools) // Again: others may have been here while this one waited.
+  const { intact, corrupted } = await look(folder, order.tools) // Again: another process may have filled it while this one waited for the lock.
   for (const path of corrupted) {
-    order.progress.note(`${path} is corrupted: it is not what was put there. It is replaced.`)
+    order.progress.note(`${path} is corrupted: its digest is not the recorded one. It is replaced.`)
     await forget(path)
   }
   const tools = without(order.tools, intact)
   if (tools.length === 0) return { found: intact, misses: [] }
 
   const work = join(folder, ".work")
-  await rm(work, { recursive: true, force: true }) // Whatever lies in there is of a process that was killed.
+  await rm(work, { recursive: true, force: true }) // A process that was killed may have left files there.
   await mkdir(work, { recursive: true })
   try {
     const { found, misses } = await inOrder(makers, { ...order, tools }, work)
@@ -63,7 +63,7 @@ async function fill(folder: string, order: Order, makers: readonly Source[]): Pr
   }
 }
 
-/** Takes stock of the tools; those that are neither intact nor corrupted are not there. */
+/** Looks at the tools in the cache. A tool that is in neither list is missing. */
 async function look(folder: string, tools: readonly ToolName[]): Promise<Inventory> {
   const intact: Binary[] = []
   const corrupted: string[] = []
@@ -95,7 +95,7 @@ function locked<T>(folder: string, { group, version, progress }: Order, work: ()
     `${folder}.lock`,
     (taken, owner) =>
       progress.task(
-        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${toolsIn(group).join(", ")} ${version}`,
+        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which fetches ${toolsIn(group).join(", ")} ${version}`,
         () => taken,
       ),
     work,

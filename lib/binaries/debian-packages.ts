@@ -7,7 +7,7 @@ import { inspect } from "./inspect.ts"
 import type { Source } from "./source.ts"
 import type { GroupName, ToolName } from "./versions.ts"
 
-/** The package of a group, where Debian's is new enough, and the folders that its programs may lie in. */
+/** The Debian package of a group, where it is new enough, and the folders that may hold its programs. */
 const packages: Partial<Record<GroupName, { readonly name: string; readonly folders: readonly string[] }>> = {
   runc: { name: "runc", folders: ["usr/sbin", "usr/bin"] },
   catatonit: { name: "catatonit", folders: ["usr/bin"] },
@@ -16,12 +16,12 @@ const packages: Partial<Record<GroupName, { readonly name: string; readonly fold
 
 const source = "Debian packages"
 
-/** The last resort: Debian's packages, unpacked and not installed. */
+/** The last source: Debian packages. They are unpacked, not installed. */
 export const debianPackages: Source = {
   async find(order, into) {
     const wanted = packages[order.group]
     if (wanted === undefined)
-      return { found: [], misses: [{ source, why: `Debian's ${order.group} is too old or none` }] }
+      return { found: [], misses: [{ source, why: `Debian has no package of ${order.group} that is new enough` }] }
     const root = await mkdtemp(join(into, "debian-"))
     try {
       await order.progress.task(`Fetching Debian's package ${wanted.name}`, () =>

@@ -4,15 +4,15 @@ import { join } from "node:path"
 import { RemediedError } from "../base/errors.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 
-/** A Debian package could not be had here: no apt-get, no such package, or its registry did not serve it. */
+/** A Debian package could not be downloaded or unpacked: no apt-get, no such package, or no answer from the mirror. */
 export class DebianPackageError extends RemediedError {}
 
 /**
- * Downloads Debian packages, without what they depend on, and unpacks them into a folder; nothing is installed.
- * apt-get works on lists of its own in the cache, from the host's sources and with the host's keys, as any user.
- * Several processes may do so at once.
+ * Downloads Debian packages, without their dependencies, and unpacks them into a folder. Nothing is installed.
+ * apt-get keeps its package lists in the project's cache. It uses the host's sources and keys, and works for any user.
+ * Several processes may do this at the same time.
  * @param names packages, for example ["runc"]
- * @param into a folder of the caller's own; made where it is not there
+ * @param into the folder to unpack into; it is made where it does not exist
  * @throws DebianPackageError
  */
 export async function unpackDebianPackages(names: readonly string[], into: string, settings: Settings): Promise<void> {
@@ -20,8 +20,8 @@ export async function unpackDebianPackages(names: readonly string[], into: strin
   for (const tool of ["apt-get", "dpkg-deb", "flock", "setpriv"]) {
     if ((await execa(tool, ["--version"], { reject: false })).failed) {
       throw new DebianPackageError(
-        `Debian's ${wanted} cannot be had: there is no ${tool}, so this is not a Debian host.`,
-        "Name a folder that has the programs in BYHAND_BIN_DIR.",
+        `Debian's ${wanted} cannot be downloaded: there is no ${tool}, so this is not a Debian host.`,
+        "Put the programs into a folder and name it in BYHAND_BIN_DIR.",
       )
     }
   }
@@ -34,7 +34,7 @@ export async function unpackDebianPackages(names: readonly string[], into: strin
       if (unpacked.failed)
         throw new DebianPackageError(
           `${file} cannot be unpacked into ${into}: ${complaint(unpacked)}.`,
-          "Is the disk full?",
+          "Check that the disk is not full.",
         )
     }
   } finally {
@@ -42,7 +42,7 @@ export async function unpackDebianPackages(names: readonly string[], into: strin
   }
 }
 
-/** Downloads into the folder; lists that are missing or too old to find a package with are fetched first. */
+/** Downloads packages into the folder. Updates the package lists first where they are missing or too old. */
 async function download(names: readonly string[], folder: string, state: string): Promise<void> {
   await mkdir(join(state, "lists", "partial"), { recursive: true })
   await mkdir(join(state, "cache", "archives", "partial"), { recursive: true })
@@ -62,12 +62,12 @@ async function download(names: readonly string[], folder: string, state: string)
   )
 }
 
-/** Runs apt-get on the lists under state, one at a time; it ends when this process does. */
+/** Runs apt-get with the package lists in `state`, one process at a time. It ends when this process ends. */
 function aptGet(args: readonly string[], cwd: string, state: string) {
   const own = {
     "Dir::State": state,
     "Dir::Cache": join(state, "cache"),
-    "APT::Sandbox::User": "root", // Whoever runs it stays who they are; the user _apt cannot write into a home folder.
+    "APT::Sandbox::User": "root", // apt-get keeps its user: it would change to _apt, who cannot write into a home folder.
   }
   return execa(
     "setpriv",
@@ -88,7 +88,7 @@ function aptGet(args: readonly string[], cwd: string, state: string) {
   )
 }
 
-/** The first thing that apt-get or dpkg-deb complained about. */
+/** The first error message of apt-get or dpkg-deb. */
 function complaint({ stderr }: { readonly stderr: string }): string {
   return (
     stderr

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { pipeline } from "node:stream/promises"
 
-/** A file's digest, in hexadecimal. */
+/** The digest of a file, in hexadecimal. */
 export async function digestOf(path: string, algorithm: "sha256" | "sha512" = "sha256"): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)

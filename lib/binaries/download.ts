@@ -4,19 +4,19 @@ import { messageOf } from "../base/errors.ts"
 import type { Report } from "../base/progress.ts"
 import { digestOf } from "./digest.ts"
 
-/** Milliseconds of silence after which a host is given up on, or a download counts as cut off. */
+/** Milliseconds without data after which a request or a download has failed. */
 const standstill = 15_000
 
-/** What may go well the next time; everything else fails at once. */
+/** An error that a retry may cure. All other errors are final. */
 class TransientError extends Error {}
 
-/** A download is not what its publisher says it is. */
+/** A download does not have the digest that its publisher states. */
 export class ChecksumError extends Error {}
 
 /**
- * Downloads a file. What a cut-off download left at the same path, in this run or one before, is resumed.
- * @param digest in hexadecimal: SHA-256 or SHA-512, by its length
- * @throws ChecksumError where it is not what it should be, and then it is gone; Error with the reason, at once where the answer is no
+ * Downloads a file. Resumes an earlier download to the same path that was cut off, in this run or an earlier one.
+ * @param digest SHA-256 or SHA-512 in hexadecimal; the length tells which
+ * @throws ChecksumError where the file has another digest; the file is removed then. Error with the reason; without a retry where the server refuses
  */
 export async function download(url: string, path: string, digest: string, report: Report): Promise<void> {
   const resumed = (await sizeOf(path)) > 0
@@ -24,12 +24,12 @@ export async function download(url: string, path: string, digest: string, report
   const actual = await digestOf(path, digest.length === 128 ? "sha512" : "sha256")
   if (actual === digest) return
   await rm(path)
-  // What an earlier run left may have been at fault.
+  // The part that an earlier run left may have been corrupted.
   if (resumed) return download(url, path, digest, report)
   throw new ChecksumError(`${url} is corrupted: its digest is ${actual}, the published one ${digest}`)
 }
 
-/** A small text. @throws Error with the reason, at once where the answer is no */
+/** Downloads a small text. @throws Error with the reason; without a retry where the server refuses */
 export async function readText(url: string): Promise<string> {
   return retry(async () => {
     const silence = watchSilence()
@@ -50,7 +50,7 @@ async function transfer(url: string, path: string, report: Report): Promise<void
   try {
     const response = await ask(url, have > 0 ? { range: `bytes=${have}-` } : {}, silence.signal)
     if (response.status === 416) {
-      // More is here than there.
+      // The local file is longer than the published one.
       await rm(path)
       throw new TransientError(`${url} cannot be resumed`)
     }
@@ -81,10 +81,10 @@ async function* chunksOf(response: Response, url: string): AsyncGenerator<Uint8A
   }
 }
 
-/** What is known of each host: the first request tells the others whether it can be reached at all. */
+/** For each host, its first request: the others wait for it, and fail at once where it shows that the host cannot be reached. */
 const hosts = new Map<string, Promise<void>>()
 
-/** @throws TransientError for what is worth trying again, Error for an answer that is no */
+/** @throws TransientError where a retry may help, Error where the server refuses */
 async function ask(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
   const { host } = new URL(url)
   const known = hosts.get(host)
@@ -93,7 +93,7 @@ async function ask(url: string, headers: Record<string, string>, signal: AbortSi
     (error: unknown) => {
       const reason = causeOf(error)
       if (/reset|closed|socket/i.test(reason))
-        throw new TransientError(`${host} broke off: ${reason}`, { cause: error })
+        throw new TransientError(`${host} closed the connection: ${reason}`, { cause: error })
       throw new Error(`${host} cannot be reached: ${reason}`, { cause: error })
     },
   )
@@ -108,7 +108,7 @@ async function ask(url: string, headers: Record<string, string>, signal: AbortSi
         },
       ),
     )
-    hosts.get(host)?.catch(() => undefined) // Whoever asked hears of it.
+    hosts.get(host)?.catch(() => undefined) // Whatever made the request handles the error.
   }
   const response = await asked
   if (response.ok || response.status === 416) return response
@@ -125,11 +125,11 @@ function cutOff(url: string, error: unknown): TransientError {
   return new TransientError(`${url} was cut off: ${causeOf(error)}`, { cause: error })
 }
 
-/** Aborts when nothing has come for too long. */
+/** Aborts when no data has come for too long. */
 function watchSilence() {
   const controller = new AbortController()
   const timer = setTimeout(() => {
-    controller.abort(new Error(`silent for ${standstill / 1000} s`))
+    controller.abort(new Error(`no data for ${standstill / 1000} s`))
   }, standstill)
   return {
     signal: controller.signal,
@@ -142,7 +142,7 @@ function watchSilence() {
   }
 }
 
-/** fetch only says "fetch failed"; the reason is the error's cause, or the first of several. */
+/** The reason of an error. fetch says only "fetch failed"; the reason is in the error's cause, or in the first of several. */
 function causeOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return causeOf(error.errors[0])
   return error instanceof Error && error.cause !== undefined ? causeOf(error.cause) : messageOf(error)

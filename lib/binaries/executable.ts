@@ -1,9 +1,9 @@
 import { access, constants, open, stat } from "node:fs/promises"
 
-/** Where the header of an ELF file tells its architecture, as two bytes (man 5 elf, e_machine). */
+/** The two bytes in the header of an ELF file that tell its architecture (man 5 elf, e_machine). */
 const MACHINE = { from: 18, to: 20 }
 
-/** What keeps a file from being run, as the end of a sentence without its full stop; undefined where that is not to be seen. */
+/** Why a file cannot be run, as the end of a sentence without its full stop. Undefined where no reason is found. */
 export async function whyNotRunnable(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path)

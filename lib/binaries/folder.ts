@@ -7,7 +7,7 @@ import { versionOf } from "./inspect.ts"
 import type { Binary, Source } from "./source.ts"
 import { allTools, type ToolName } from "./versions.ts"
 
-/** The folder that the user named. What lies there wins whatever its version, which is told as it is. */
+/** The folder in BYHAND_BIN_DIR. Its programs are used before all others, whatever their version. */
 export const namedFolder: Source = {
   async find({ tools, settings: { binDir } }) {
     if (binDir === undefined) return { found: [], misses: [] }
@@ -20,17 +20,17 @@ export const namedFolder: Source = {
   },
 }
 
-/** @throws UsageError where the folder that the user named has no program that is ever looked for, or one that cannot be run */
+/** @throws UsageError where BYHAND_BIN_DIR has none of the programs that a run may need, or one that cannot be run */
 export async function checkNamedFolder({ binDir }: Settings): Promise<void> {
   if (binDir === undefined || (await programsIn(binDir, allTools)).length > 0) return
   throw new UsageError(
-    `${sourceOf(binDir)} has none of the programs that are looked for there.`,
-    `Put some of these there, or unset it: ${allTools.join(", ")}.`,
+    `${sourceOf(binDir)} has none of the programs that a run may need.`,
+    `Put some of these programs there, or unset it: ${allTools.join(", ")}.`,
   )
 }
 
 async function programsIn(binDir: string, tools: readonly ToolName[]): Promise<Binary[]> {
-  const entries = await readdir(binDir) // A link that leads nowhere is in the folder too.
+  const entries = await readdir(binDir) // This lists broken links too.
   const there = tools.filter((tool) => entries.includes(tool))
   return Promise.all(
     there.map(async (name) => {

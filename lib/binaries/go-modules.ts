@@ -13,9 +13,9 @@ import { knownVersions, type GroupName, type ToolName } from "./versions.ts"
 interface Module {
   /** The package that a tool is built from. */
   readonly packageOf: (tool: ToolName) => string
-  /** What -X sets so that the tools tell their version; time is when the module was released. */
+  /** Values for the linker's -X, so that the tools tell their version. `time` is the release time of the module. */
   readonly stamp: (version: string, time: string) => Record<string, string>
-  /** The module whose time that is. */
+  /** The module with that release time. */
   readonly module: string
 }
 
@@ -34,7 +34,7 @@ const modules: Partial<Record<GroupName, Module>> = {
     packageOf: (tool) => `k8s.io/kubernetes/cmd/${tool}`,
     stamp(version, time) {
       const [major = "", minor = ""] = version.split(".")
-      // Modules do not tell the commit that they were cut from.
+      // A module does not tell its commit.
       const told = {
         gitVersion: `v${version}`,
         gitMajor: major,
@@ -70,7 +70,7 @@ const modules: Partial<Record<GroupName, Module>> = {
 
 const source = "Go modules"
 
-/** Builds what has a go.mod in fixtures/binaries; all that is asked for of one go.mod at once. */
+/** Builds tools from the go.mod files in fixtures/binaries. All requested tools of one go.mod are built at once. */
 export const goModules: Source = {
   async find(order, into) {
     const module = modules[order.group]
@@ -97,14 +97,14 @@ export const goModules: Source = {
 
 let last: Promise<unknown> = Promise.resolve()
 
-/** Two builds at once would not be quicker, since one keeps all cores busy, but take twice the memory. */
+/** Runs one build at a time. One build uses all cores; two would not be faster, but need twice the memory. */
 function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
   const mine = last.then(work)
   last = mine.catch(() => undefined)
   return mine
 }
 
-/** Builds into the work folder; returns what went wrong, where something did. */
+/** Builds into the work folder. Returns the complaint where it fails. */
 async function build(
   order: Order,
   module: Module,
@@ -154,7 +154,7 @@ async function build(
   return built.failed ? complaint(built) : undefined
 }
 
-/** Go's environment: everything it writes is in the cache, but where the user's own settings are read stays as it is. */
+/** The environment for Go. Go writes into the cache only, and still reads the user's own settings. */
 async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS.ProcessEnv> {
   const go = join(cacheDir, "go")
   const temporary = join(work, "tmp")
@@ -176,12 +176,12 @@ async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS
   }
 }
 
-/** The name that go gives a package's binary: the last part of its path that is not a major version. */
+/** The name that go gives the binary of a package: the last part of the path that is not a major version. */
 function binaryName(path: string): string {
   return basename(path.replace(/\/v\d+$/, ""))
 }
 
-/** What go said, without the names of packages and modules that it went through. */
+/** The error messages of go, without its list of packages and modules. */
 function complaint({
   stderr,
   shortMessage,

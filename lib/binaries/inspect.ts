@@ -3,7 +3,7 @@ import { messageOf } from "../base/errors.ts"
 import type { Answer, Binary, Miss, Order } from "./source.ts"
 import { demand, fits, type ToolName } from "./versions.ts"
 
-/** What makes a tool say its version, where it is not --version. */
+/** The arguments that print a tool's version, where they are not --version. */
 const arguments_: Partial<Record<ToolName, readonly string[]>> = {
   etcdctl: ["version"],
   etcdutl: ["version"],
@@ -13,15 +13,15 @@ const arguments_: Partial<Record<ToolName, readonly string[]>> = {
   crane: ["version"],
 }
 
-/** Milliseconds in which a program has to say its version. */
+/** How long a program may take to print its version (milliseconds). */
 const patience = 10_000
 
 /**
- * What a program says its version is, without the v.
- * @throws Error with the reason, without its full stop, where it cannot be run or says none
+ * The version that a program prints, without the v.
+ * @throws Error with the reason, without its full stop, where the program cannot be run or prints no version
  */
 export async function versionOf(tool: ToolName, path: string): Promise<string> {
-  // With CNI_COMMAND a plugin would act instead of saying what it is.
+  // With CNI_COMMAND a CNI plugin would act instead of printing its version.
   const { stdout, stderr, ...result } = await execa(path, arguments_[tool] ?? ["--version"], {
     reject: false,
     stdin: "ignore",
@@ -35,7 +35,7 @@ export async function versionOf(tool: ToolName, path: string): Promise<string> {
       `cannot be run: ${(stderr.trim() || result.originalMessage || result.shortMessage || "it fails").split("\n")[0] ?? ""}`,
     )
   const said = `${stdout}\n${stderr}`
-  // Debian's CNI plugins say "version unknown", but which protocols they speak; those have come with the versions of the same number.
+  // Debian's CNI plugins print "version unknown" and the protocols that they support. Version 1.0.0 introduced protocol 1.0.0.
   if (/plugin version unknown[^]*\b1\.0\.0\b/.test(said)) return "1.0.0-or-newer"
   const version = said.match(/(?<![\w.])v?(\d+\.\d+\.\d+[^\s,_]*)/)?.[1]
   if (version === undefined)
@@ -44,9 +44,9 @@ export async function versionOf(tool: ToolName, path: string): Promise<string> {
 }
 
 /**
- * Has programs that a source came up with say their versions; those that do not fit are not taken.
- * @param candidates path of each tool that the source has
- * @param rest why it does not have the others
+ * Asks the programs that a source has found for their versions. Programs with an unsuitable version are not used.
+ * @param candidates the path of each tool that the source has
+ * @param rest why the source does not have the other tools
  */
 export async function inspect(
   order: Order,

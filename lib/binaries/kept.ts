@@ -7,20 +7,20 @@ import { digestOf } from "./digest.ts"
 
 const Note = z.union([
   z.object({ sha256: z.string(), about: z.record(z.string(), z.string()) }),
-  // As binaries were noted at first; what took ten minutes to build is not built again for that.
+  // The format of the first version: binaries that took ten minutes to build need not be built again.
   z
     .object({ sha256: z.string() })
     .catchall(z.string())
     .transform(({ sha256, ...about }) => ({ sha256, about })),
 ])
 
-/** What became of a file that was kept: missing, not what was put there, or intact, with what was noted about it. */
+/** The state of a file in the cache: missing, corrupted, or intact. For an intact file, the notes about it. */
 export type Kept = "missing" | "corrupted" | Readonly<Record<string, string>>
 
 /**
- * Moves a file to a path in the cache, with its digest and notes about it beside it. Whoever looks meanwhile sees
- * nothing, or all of it. One process at a time.
- * @param from on the same file system
+ * Moves a file to a path in the cache, and writes its digest and notes about it beside it. A process that looks at the
+ * same time sees nothing, or all of it. Only one process may call this for a path at a time.
+ * @param from a file on the same file system
  */
 export async function keep(from: string, path: string, about: Readonly<Record<string, string>>): Promise<void> {
   const sha256 = await digestOf(from)
@@ -30,16 +30,16 @@ export async function keep(from: string, path: string, about: Readonly<Record<st
   await writeWhole(beside(path, "verified"), markOf((await stateOf(path)) ?? "", sha256))
 }
 
-/** Removes a file that was kept, its note first: what has no note is not there. */
+/** Removes a file from the cache. Its note goes first: a file without a note counts as missing. */
 export async function forget(path: string): Promise<void> {
   await rm(beside(path, "json"), { force: true })
   await rm(path, { force: true })
 }
 
 /**
- * Looks at a file that was kept. Hashing takes seconds where there is much, too much for every start; so it is done once
- * for each boot and state of the file: its change time, which the kernel sets at every write and no program can, tells
- * that it was written to, and a file that rotted on disk is read anew after a boot.
+ * Looks at a file in the cache. To compute its digest at every start would take seconds. So the digest is computed once
+ * for each boot and state of the file. The kernel sets a file's change time at every write, and no program can set it
+ * back. After each boot the file is read again, because data on disk can decay.
  */
 export async function lookAt(path: string): Promise<Kept> {
   const note = await readNote(path)
@@ -48,11 +48,11 @@ export async function lookAt(path: string): Promise<Kept> {
   const mark = markOf(state, note.sha256)
   if ((await readFile(beside(path, "verified"), "utf8").catch(() => "")) === mark) return note.about
   if ((await digestOf(path)) !== note.sha256) return "corrupted"
-  await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // A cache that cannot be written to is only slower.
+  await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // Without this mark the next look is only slower.
   return note.about
 }
 
-/** Changes whenever the file does; undefined where there is none. */
+/** A text that changes whenever the file changes. Undefined where there is no such file. */
 async function stateOf(path: string): Promise<string | undefined> {
   try {
     const { dev, ino, size, ctimeNs } = await stat(path, { bigint: true })
@@ -62,7 +62,7 @@ async function stateOf(path: string): Promise<string | undefined> {
   }
 }
 
-/** Says of which content it was seen that the file in this state has it. */
+/** Records that the file in this state had this digest. */
 function markOf(state: string, sha256: string): string {
   return `${state} ${sha256}`
 }
@@ -71,7 +71,7 @@ async function readNote(path: string): Promise<z.infer<typeof Note> | undefined>
   try {
     return Note.parse(JSON.parse(await readFile(beside(path, "json"), "utf8")))
   } catch {
-    return undefined // None, or half of one after a power cut: the file is made again.
+    return undefined // There is none, or half of one after a power cut. The file is made again.
   }
 }
 

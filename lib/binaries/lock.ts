@@ -3,13 +3,13 @@ import { mkdir, readFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import { RemediedError } from "../base/errors.ts"
 
-/** A lock could not be taken. */
+/** A lock could not be acquired. */
 export class LockError extends RemediedError {}
 
 /**
- * Runs the work while no other process holds the same lock. The kernel's lock (flock) goes the moment that its owner is
- * gone, SIGKILL included, so that there is nothing to guess about stale ones; the file tells who has it.
- * @param wait wraps the time until the lock is there; it is given the number of the process that has it, where that is known
+ * Runs the work while no other process holds the same lock. The kernel releases the lock (flock) when its owner ends, even
+ * by SIGKILL, so there are no stale locks. The lock file holds the pid of the owner.
+ * @param wait is called with a promise for the lock, and with the pid of the present owner (empty where it is not known)
  * @throws LockError, and whatever the work throws
  */
 export async function withLock<T>(
@@ -17,10 +17,10 @@ export async function withLock<T>(
   wait: (taken: Promise<void>, owner: string) => Promise<void>,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (process.platform !== "linux") return work() // Elsewhere only a machine's image is made, and engines order that themselves.
+  if (process.platform !== "linux") return work() // Other systems make nothing but the image of a machine, and the engine does one build at a time itself.
   await mkdir(dirname(file), { recursive: true })
   const owner = await readFile(file, "utf8").catch(() => "")
-  // One process from first to last: it dies with this one while it waits, and then ends when its input does.
+  // The same process waits and holds: it is killed with this process while it waits, and ends with its stdin afterwards.
   const holder = execa(
     "setpriv",
     ["--pdeathsig", "KILL", "flock", "--no-fork", file, "sh", "-c", 'echo "$PPID" > "$0"; echo held; exec cat', file],
@@ -36,7 +36,7 @@ export async function withLock<T>(
           reject(
             new LockError(
               `${file} cannot be locked: ${stderr.trim() || (shortMessage ?? "flock ended")}.`,
-              "It takes util-linux's setpriv and flock, and a cache that can be written to.",
+              "A lock needs the programs setpriv and flock of util-linux, and a cache that can be written to.",
             ),
           )
         })

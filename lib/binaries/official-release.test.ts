@@ -149,7 +149,7 @@ describe("the official release, from a mirror", () => {
     const { binary, why } = await find("kubectl")
     expect(binary).toBeUndefined()
     expect(why).toContain(`${mirror}${kubectlPath} is corrupted: its digest is`)
-    expect(notes).toEqual([expect.stringContaining("It was thrown away.")])
+    expect(notes).toEqual([expect.stringContaining("It was removed.")])
     expect(downloads()).toHaveLength(1)
   })
 

@@ -11,16 +11,16 @@ import type { GroupName, ToolName } from "./versions.ts"
 /** A published file. */
 interface Asset {
   readonly url: string
-  /** Where its digest is published; the first that is there counts. */
+  /** Addresses of its digest. The first that exists is used. */
   readonly checksums: readonly string[]
-  /** The tool that it is, or undefined for an archive of all of the group's. */
+  /** The tool that this file is. Undefined for an archive with all tools of the group. */
   readonly tool?: ToolName
 }
 
 const onGithub = (repository: string, version: string, file: string) =>
   `https://github.com/${repository}/releases/download/v${version}/${file}`
 
-/** Where the projects publish a version. */
+/** The addresses at which the projects publish a version. */
 const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolName[]) => Asset[]>> = {
   kubernetes: (version, tools) =>
     tools.map((tool) => {
@@ -34,7 +34,7 @@ const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolNa
     },
   ],
   containerd: (version) => {
-    // The static build needs no library of the host's.
+    // The static build needs no library of the host.
     const url = onGithub("containerd/containerd", version, `containerd-static-${version}-linux-${architecture}.tar.gz`)
     return [{ url, checksums: [`${url}.sha256sum`] }]
   },
@@ -63,7 +63,7 @@ const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolNa
 
 const source = "the official release"
 
-/** What the projects publish, or a mirror of it, verified with the checksums that are published beside it. */
+/** The releases of the projects, or a mirror of them. They are verified with the published checksums. */
 export const officialRelease: Source = {
   async find(order, into) {
     const published = assets[order.group]?.(order.version, order.tools)
@@ -76,8 +76,8 @@ export const officialRelease: Source = {
         try {
           for (const [tool, path] of await get(asset, order, into)) candidates.set(tool, path)
         } catch (error) {
-          // That somebody serves something else than was published is not to be passed over.
-          if (error instanceof ChecksumError) order.progress.note(`${error.message}. It was thrown away.`)
+          // A wrong digest can mean an attack: tell the user, even if another source has the tool.
+          if (error instanceof ChecksumError) order.progress.note(`${error.message}. It was removed.`)
           misses.push({ source, why: messageOf(error) })
         }
       }),
@@ -92,13 +92,13 @@ export const officialRelease: Source = {
   },
 }
 
-/** Downloads an asset and unpacks it; the paths of the tools in it. */
+/** Downloads an asset and unpacks it. @returns each tool and its path */
 async function get(asset: Asset, order: Order, into: string): Promise<[ToolName, string][]> {
   const { mirror, cacheDir } = order.settings
   const url = mirrored(asset.url, mirror)
   const digest = await publishedDigest(asset, mirror)
 
-  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // Kept for the next run if this one is killed.
+  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // In the cache, so that the next run can resume it.
   await mkdir(join(cacheDir, "downloads"), { recursive: true })
   await order.progress.task(
     `Downloading ${asset.tool ?? order.tools.join(", ")} ${order.version} from ${new URL(url).host}`,
@@ -125,14 +125,14 @@ async function get(asset: Asset, order: Order, into: string): Promise<[ToolName,
   })
 }
 
-/** The digest that is published for an asset, in hexadecimal. */
+/** The published digest of an asset, in hexadecimal. */
 async function publishedDigest({ url, checksums }: Asset, mirror: string | undefined): Promise<string> {
   const file = url.slice(url.lastIndexOf("/") + 1)
   const reasons: unknown[] = []
   for (const address of checksums) {
     try {
       const text = await readText(mirrored(address, mirror))
-      // One digest alone, or lines of a digest and the name of a file.
+      // The text is either a digest alone, or lines with a digest and a file name.
       const lines = text.split("\n").map((line) => line.trim().split(/\s+\*?/))
       const [digest = ""] =
         lines.find(([, name]) => name === undefined || name.slice(name.lastIndexOf("/") + 1) === file) ?? []
@@ -145,7 +145,7 @@ async function publishedDigest({ url, checksums }: Asset, mirror: string | undef
   throw reasons[0]
 }
 
-/** An address at the mirror, in a folder that is named after the host. */
+/** The address on the mirror: a folder named after the host, and then the same path. */
 function mirrored(url: string, mirror: string | undefined): string {
   return mirror === undefined ? url : url.replace("https://", `${mirror}/`)
 }

@@ -150,8 +150,8 @@ describe("PATH", () => {
       (error: unknown) => error,
     )
     expect(String(failure)).toContain(`PATH: ${join(folder, "bin/kubectl")} is version 1.36.3, not 1.37.x`)
-    expect(String(failure)).toContain("PATH: etcd: not there")
-    expect(String(failure)).toContain("/opt/cni/bin: loopback: not there")
+    expect(String(failure)).toContain("PATH: etcd: not found")
+    expect(String(failure)).toContain("/opt/cni/bin: loopback: not found")
   })
 })
 
@@ -202,7 +202,7 @@ describe("the cache", () => {
     await writeFile(join(folder, "go-on"), "")
     await waiting
     expect(titles).toEqual([
-      `Waiting for process ${String(first.pid)}, which gets bridge, host-local, loopback, portmap 1.9.1`,
+      `Waiting for process ${String(first.pid)}, which fetches bridge, host-local, loopback, portmap 1.9.1`,
     ])
     await first
   })
@@ -218,7 +218,7 @@ describe("the cache", () => {
     expect((await stat(cached("loopback"))).size).toBe(before.size)
 
     expect((await resolveBinaries(["loopback"], settings, progress)).get("loopback")?.path).toBe(cached("loopback"))
-    expect(notes).toEqual([`${cached("loopback")} is corrupted: it is not what was put there. It is replaced.`])
+    expect(notes).toEqual([`${cached("loopback")} is corrupted: its digest is not the recorded one. It is replaced.`])
     expect(await digestOf(cached("loopback"))).toBe(digest)
   })
 
@@ -290,12 +290,10 @@ describe("where nothing serves", () => {
     ).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(NoBinaryError)
     const lines = String(failure).split("\n")
-    expect(lines[0]).toBe(
-      "NoBinaryError: There is no kubelet 1.37.2, no runc 1.5.2, no loopback 1.9.1 to be had here. Tried:",
-    )
+    expect(lines[0]).toBe("NoBinaryError: No source has kubelet 1.37.2, runc 1.5.2, loopback 1.9.1. Tried:")
     for (const line of [
       `BYHAND_BIN_DIR=${join(folder, "mine")}: has no kubelet`,
-      "PATH: kubelet: not there",
+      "PATH: kubelet: not found",
       "the cache: ",
       "the official release: 127.0.0.1:9 cannot be reached: ",
       "Go modules: there is no go on PATH",

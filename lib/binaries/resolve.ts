@@ -13,14 +13,14 @@ import { groupOf, knownVersions, releaseFor, type ToolName } from "./versions.ts
 export type { Binary } from "./source.ts"
 export type Binaries = ReadonlyMap<ToolName, Binary>
 
-/** No source has a tool that is needed. */
+/** A required tool is in none of the sources. */
 export class NoBinaryError extends RemediedError {
   constructor(tools: readonly string[], misses: readonly Miss[]) {
     const tried = misses.map(({ source, why }) => `\n  ${source}: ${why}`)
     super(
-      `There is no ${tools.join(", no ")} to be had here. Tried:${[...new Set(tried)].join("")}\n`,
-      "Put the programs into a folder and name it in BYHAND_BIN_DIR, or name a mirror of the release hosts in BYHAND_MIRROR, " +
-        `or install Go and let it reach its module proxy. Kubernetes versions with everything pinned: ${knownVersions.join(", ")}.`,
+      `No source has ${tools.join(", ")}. Tried:${[...new Set(tried)].join("")}\n`,
+      "Put the programs into a folder and name it in BYHAND_BIN_DIR, or name a mirror of the official releases in BYHAND_MIRROR, " +
+        `or install Go and give it access to its module proxy. Kubernetes versions that can be built: ${knownVersions.join(", ")}.`,
     )
   }
 }
@@ -28,9 +28,9 @@ export class NoBinaryError extends RemediedError {
 const sources = [namedFolder, searchPath, cache([officialRelease, goModules, debianPackages])]
 
 /**
- * Finds every tool in the first source that has it: the folder that the user names, PATH, the cache, the official
- * release, Go modules, Debian packages. What is downloaded or built is kept in the cache.
- * @throws NoBinaryError with every source that was tried, UsageError for an unknown version or a program of the user's that cannot be run
+ * Finds each tool in the first source that has it: BYHAND_BIN_DIR, PATH, the cache, the official release, Go modules,
+ * Debian packages. Downloads and builds are kept in the cache.
+ * @throws NoBinaryError with every source that was tried, UsageError for an unknown version or a program in BYHAND_BIN_DIR that cannot be run
  */
 export async function resolveBinaries(
   names: readonly ToolName[],

@@ -4,10 +4,10 @@ import { inspect } from "./inspect.ts"
 import type { Source } from "./source.ts"
 import type { ToolName } from "./versions.ts"
 
-/** What this host has installed: programs on PATH, CNI plugins where CNI keeps them. */
+/** Programs that are installed on this host: on PATH, and CNI plugins in /opt/cni/bin. */
 export const searchPath: Source = {
   async find(order) {
-    // Not PATH for CNI plugins, since iproute2 has a program called bridge.
+    // CNI plugins are not looked for on PATH: iproute2 has another program named bridge.
     const isCni = order.group === "cni-plugins"
     const folders = isCni ? ["/opt/cni/bin"] : (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute)
     const candidates = new Map<ToolName, string>()
@@ -17,7 +17,7 @@ export const searchPath: Source = {
         if (path !== undefined) candidates.set(tool, path)
       }),
     )
-    return inspect(order, isCni ? "/opt/cni/bin" : "PATH", candidates, "not there")
+    return inspect(order, isCni ? "/opt/cni/bin" : "PATH", candidates, "not found")
   },
 }
 
@@ -27,7 +27,7 @@ async function locate(tool: ToolName, folders: readonly string[]): Promise<strin
     const path = join(folder, tool)
     try {
       await access(path, constants.X_OK)
-      // A link to a program of another name (snap, a version manager) needs more of the host than the machine has.
+      // A link to a program of another name (snap, a version manager) needs files of the host that a machine does not have.
       if ((await stat(path)).isFile() && basename(await realpath(path)).startsWith(tool)) return path
     } catch {
       continue // Not in this folder.

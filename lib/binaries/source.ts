@@ -6,13 +6,13 @@ import type { GroupName, ToolName } from "./versions.ts"
 export interface Binary {
   readonly name: ToolName
   readonly path: string
-  /** What it says of itself, without the v. */
+  /** The version that it prints, without the v. */
   readonly version: string
   /** Where it comes from, for people to read. */
   readonly source: string
 }
 
-/** Tools of one group that are looked for. */
+/** The tools of one group that a source is asked for. */
 export interface Order {
   readonly group: GroupName
   readonly version: string
@@ -21,7 +21,7 @@ export interface Order {
   readonly progress: Progress
 }
 
-/** Why a source does not have what was asked for, without the full stop. */
+/** Why a source does not have a tool, as a sentence without its full stop. */
 export interface Miss {
   readonly source: string
   readonly why: string
@@ -35,13 +35,13 @@ export interface Answer {
 /** A place that binaries come from. */
 export interface Source {
   /**
-   * Finds or makes what is asked for, as much of it as it can, and says why not the rest.
-   * @param into where it may leave what it makes; it is emptied before the next time
+   * Finds or makes as many of the tools as it can, and says why not the others.
+   * @param into a folder for what it makes; it is emptied before the next call
    */
   find(order: Order, into: string): Promise<Answer>
 }
 
-/** Asks sources one after the other, each for what those before it do not have. */
+/** Asks the sources one after the other, each for the tools that the earlier ones do not have. */
 export async function inOrder(sources: readonly Source[], order: Order, into: string): Promise<Answer> {
   const found: Binary[] = []
   const misses: Miss[] = []

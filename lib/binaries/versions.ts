@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts"
 
-/** Tools by the release that they come in. */
+/** The tools of each release. */
 const toolsOf = {
   etcd: ["etcd", "etcdctl", "etcdutl"],
   kubernetes: [
@@ -22,25 +22,25 @@ const toolsOf = {
 /** A project whose tools are released together, in one version. */
 export type GroupName = keyof typeof toolsOf
 export type ToolName = (typeof toolsOf)[GroupName][number]
-/** Which version of each group; without the v. */
+/** The version of each group, without the v. */
 export type Release = Readonly<Record<GroupName, string>>
 
 const alike = { containerd: "2.3.7", runc: "1.5.2", "cni-plugins": "1.9.1", crane: "0.22.1", catatonit: "0.2.1" }
 
-/** What goes with which minor version of Kubernetes. */
+/** The versions that go with each minor version of Kubernetes. */
 const releases: Readonly<Record<string, Omit<Release, "kubernetes">>> = {
   "1.36": { etcd: "3.6.16", ...alike },
   "1.37": { etcd: "3.7.3", ...alike },
 }
 
-/** The Kubernetes versions that every source serves; others of their minor versions only where official releases can be had. */
+/** Kubernetes versions that every source has. Other patch versions come from the official releases only. */
 export const knownVersions = ["1.36.3", "1.37.2"] as const
 
-/** The oldest that does what the lessons need, of tools whose version need not be close to Kubernetes's. */
+/** The oldest version that the lessons can use, for tools whose version does not depend on that of Kubernetes. */
 const oldest: Partial<Release> = { runc: "1.1.0", "cni-plugins": "1.0.0", crane: "0.10.0", catatonit: "0.1.7" }
 
 /**
- * Which version of everything goes with a version of Kubernetes.
+ * The versions of all groups that go with a version of Kubernetes.
  * @param kubernetes such as 1.37.2
  * @throws UsageError for a minor version that is not in the table
  */
@@ -48,20 +48,20 @@ export function releaseFor(kubernetes: string): Release {
   const others = releases[minor(kubernetes)]
   if (others === undefined) {
     throw new UsageError(
-      `Kubernetes ${kubernetes} is not among the versions that are known here.`,
+      `Kubernetes ${kubernetes} is not one of the supported versions.`,
       `Choose one of ${knownVersions.join(", ")}.`,
     )
   }
   return { kubernetes, ...others }
 }
 
-/** The group that a tool comes in. */
+/** The group of a tool. */
 export function groupOf(tool: ToolName): GroupName {
-  // Object.keys forgets the type of the keys that it lists.
+  // Object.keys returns strings, without the type of the keys.
   return (Object.keys(toolsOf) as GroupName[]).find((group) => toolsIn(group).includes(tool)) ?? "kubernetes"
 }
 
-/** Every tool that is ever looked for. */
+/** All tools that a run may need. */
 export const allTools: readonly ToolName[] = Object.values(toolsOf).flat()
 
 /** All tools of a group. */
@@ -69,7 +69,7 @@ export function toolsIn(group: GroupName): readonly ToolName[] {
   return toolsOf[group]
 }
 
-/** Whether a tool of this version can stand in for the wanted one: the same minor version, or new enough where that is all it takes. */
+/** Whether a tool of this version can replace the wanted one: it has the same minor version or, where that is enough, a version that is new enough. */
 export function fits(group: GroupName, wanted: string, version: string): boolean {
   const least = oldest[group]
   return least === undefined
@@ -77,7 +77,7 @@ export function fits(group: GroupName, wanted: string, version: string): boolean
     : version.localeCompare(least, "en", { numeric: true }) >= 0
 }
 
-/** What `fits` asks for, in words. */
+/** The condition of `fits` in words. */
 export function demand(group: GroupName, wanted: string): string {
   const least = oldest[group]
   return least === undefined ? `${minor(wanted)}.x` : `at least ${least}`

@@ -144,14 +144,18 @@ const OF_BYHAND: readonly Try[] = [
   [
     "up --machine sandbox",
     { IMAGE: "example.org/course" },
-    /^BYHAND_IMAGE is for containers, and BYHAND_MACHINE=sandbox asks for none\. Unset one of them\.$/,
+    /^BYHAND_IMAGE names the image of a container, but BYHAND_MACHINE=sandbox asks for no container\. Unset one of them\.$/,
   ],
   [
     "up --machine sandbox",
     { PRIVILEGE: "privileged" },
     /^BYHAND_PRIVILEGE=privileged works with containers only\. Set BYHAND_MACHINE=container too, or unset BYHAND_PRIVILEGE\.$/,
   ],
-  ["up --machine container", { PRIVILEGE: "sudo" }, /^BYHAND_PRIVILEGE=sudo is for a sandbox: .* Unset it\.$/],
+  [
+    "up --machine container",
+    { PRIVILEGE: "sudo" },
+    /^BYHAND_PRIVILEGE=sudo works with a sandbox only: .* Unset BYHAND_PRIVILEGE\.$/,
+  ],
   ["up", { RUN: "../x" }, /^BYHAND_RUN=\.\.\/x must be the name of a folder in BYHAND_RUNS\. /],
   ["up", { EXCEPT: "05,6" }, /^BYHAND_EXCEPT names 6, which is neither a lesson .* Did you mean 06\?$/],
   [
@@ -164,11 +168,11 @@ const OF_BYHAND: readonly Try[] = [
   ...["ftp://u:secret@h", "u:secret@h", "http:u:secret@h", "http://u:secret@h:99999", "http://secret@"].map(
     (given): Try => ["transcript", { MIRROR: given }, /^BYHAND_MIRROR=\S*…@\S* must be an http or https address\. /],
   ),
-  ["transcript", { MIRROR: "http://u:secret@h@h" }, /^BYHAND_MIRROR=http:\/\/…@h must not hold a name or password: /],
+  ["transcript", { MIRROR: "http://u:secret@h@h" }, /^BYHAND_MIRROR=http:\/\/…@h must not contain a name or password: /],
   [
     "transcript",
     { MIRROR: "https://u:secret@h/path" },
-    /^BYHAND_MIRROR=https:\/\/…@h\/path must not hold a name or password: /,
+    /^BYHAND_MIRROR=https:\/\/…@h\/path must not contain a name or password: /,
   ],
   [
     "transcript",
@@ -192,12 +196,12 @@ const OF_BYHAND: readonly Try[] = [
     [
       "status",
       { [name]: "/tmp/a\tb" },
-      new RegExp(`^BYHAND_${name}=/tmp/a\\\\u\\{9\\}b must not hold control characters or backslashes\\. `),
+      new RegExp(`^BYHAND_${name}=/tmp/a\\\\u\\{9\\}b must not contain control characters or backslashes\\. `),
     ],
     [
       "status",
       { [name]: "/tmp/a\\b" },
-      new RegExp(`^BYHAND_${name}=/tmp/a\\\\b must not hold control characters or backslashes\\. `),
+      new RegExp(`^BYHAND_${name}=/tmp/a\\\\b must not contain control characters or backslashes\\. `),
     ],
     [
       "status",
@@ -208,12 +212,12 @@ const OF_BYHAND: readonly Try[] = [
   [
     "up",
     { RUNS: "/proc/nothing" },
-    /^\/proc\/nothing, where runs should be, cannot be written to: .* name another folder in BYHAND_RUNS\.$/,
+    /^\/proc\/nothing, the folder for runs, cannot be written to: .* name another folder in BYHAND_RUNS\.$/,
   ],
   [
     "up",
     { CACHE: "/proc/nothing" },
-    /^\/proc\/nothing, where the cache should be, cannot be written to: .* name another folder in BYHAND_CACHE\.$/,
+    /^\/proc\/nothing, the folder for the cache, cannot be written to: .* name another folder in BYHAND_CACHE\.$/,
   ],
   [
     "up",
@@ -221,8 +225,8 @@ const OF_BYHAND: readonly Try[] = [
     /^BYHAND_RUNS=\/tmp\/x+ is too long: .* Choose a folder whose path has at most \d\d bytes\.$/,
   ],
   ["up", { RUNS: `/tmp/${"ö".repeat(40)}` }, /^BYHAND_RUNS=\/tmp\/ö+ is too long: /],
-  ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not hold a comma: /],
-  ["up", { BIN_DIR: `${HERE}/nowhere` }, /^BYHAND_BIN_DIR=\S+\/nowhere is not there\. /],
+  ["up", { RUNS: "/tmp/a,b" }, /^BYHAND_RUNS=\/tmp\/a,b must not contain a comma: /],
+  ["up", { BIN_DIR: `${HERE}/nowhere` }, /^BYHAND_BIN_DIR=\S+\/nowhere does not exist\. /],
   ["up", { BIN_DIR: `${HERE}/empty` }, /^BYHAND_BIN_DIR=\S+\/empty has none of the programs .*: etcd, /],
   [
     "up",
@@ -249,13 +253,13 @@ const OF_A_USER: readonly Try[] = [
   [
     "up",
     { CACHE: `${HERE}/fixed/new` },
-    /\/fixed\/new, where the cache should be, cannot be written to: EACCES.* name another folder in BYHAND_CACHE\.$/,
+    /\/fixed\/new, the folder for the cache, cannot be written to: EACCES.* name another folder in BYHAND_CACHE\.$/,
   ],
-  ["grade 01", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, where the cache should be, cannot be written to: EACCES/],
+  ["grade 01", { CACHE: `${HERE}/fixed/new` }, /\/fixed\/new, the folder for the cache, cannot be written to: EACCES/],
   [
     "up",
     { RUNS: `${HERE}/fixed` },
-    /\/fixed, where runs should be, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/,
+    /\/fixed, the folder for runs, cannot be written to: EACCES.* name another folder in BYHAND_RUNS\.$/,
   ],
   ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this user is not root\. /],
 ]
@@ -280,8 +284,8 @@ const OF_VITEST: readonly Try[] = [
   ["01", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
   ["01", { KUBERNETES: "9.9.9" }, VERSIONS],
   ["01", { EXCEPT: "nothing" }, /^BYHAND_EXCEPT names nothing, /],
-  ["01", { RUNS: "/proc/nothing" }, /^\/proc\/nothing, where runs should be, cannot be written to: /],
-  ["01", { CACHE: "/proc/nothing" }, /^\/proc\/nothing, where the cache should be, cannot be written to: /],
+  ["01", { RUNS: "/proc/nothing" }, /^\/proc\/nothing, the folder for runs, cannot be written to: /],
+  ["01", { CACHE: "/proc/nothing" }, /^\/proc\/nothing, the folder for the cache, cannot be written to: /],
   ["01", { BIN_DIR: `${HERE}/foreign` }, /\/foreign\/etcd, .*, is for another architecture than this host's\. /],
 ]
 

@@ -18,12 +18,12 @@ export function idOf(name: string): string {
   return `${PREFIX}${name}`
 }
 
-/** Where the kubeconfig for clients of the host lies in a run's folder. */
+/** The path of the kubeconfig for clients on the host. */
 export function kubeconfigOf(folder: string): string {
   return join(folder, "kubeconfig")
 }
 
-/** Where the identity of the process that forwards a port to the machine lies in a run's folder. */
+/** The path of the file with the identity of the relay, the process that forwards a port of the host to the machine. */
 export function relayOf(folder: string): string {
   return join(folder, "relay")
 }
@@ -37,13 +37,13 @@ export interface Run {
   readonly since: Date
 }
 
-/** The running cluster of this name. */
+/** The running cluster of this name. Undefined where there is none. */
 export async function findRun(settings: Settings, name: string): Promise<Run | undefined> {
   const found = await attachMachine(settings, idOf(name))
   return found && { name, ...found, since: (await stat(join(found.folder, "supervisor"))).mtime }
 }
 
-/** All that run, by name. */
+/** All running clusters, sorted by name. */
 export async function allRuns(settings: Settings): Promise<Run[]> {
   const folders = await readdir(settings.runsDir).catch(() => [])
   const found = await Promise.all(
@@ -55,7 +55,7 @@ export async function allRuns(settings: Settings): Promise<Run[]> {
   return found.filter((run) => run !== undefined)
 }
 
-/** The running cluster of this name. @throws UsageError where there is none, with those that there are */
+/** The running cluster of this name. @throws UsageError where there is none; the message names those that run */
 export async function theRun(settings: Settings, name: string): Promise<Run> {
   const run = await findRun(settings, name)
   if (run !== undefined) return run
@@ -63,7 +63,7 @@ export async function theRun(settings: Settings, name: string): Promise<Run> {
   throw new UsageError(
     `No cluster named ${name} is up.`,
     others.length > 0
-      ? `Those that are: ${others.join(", ")}; choose one with --name.`
+      ? `These clusters are up: ${others.join(", ")}. Choose one with --name.`
       : `Start it with: ${typed("up", name)}`,
   )
 }

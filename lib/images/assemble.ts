@@ -6,10 +6,10 @@ import { choosePrivilege } from "../base/privilege.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import type { Recipe } from "./recipes.ts"
 
-/** An image could not be put together here. */
+/** An image could not be made here. */
 class AssembleError extends RemediedError {}
 
-/** Ways into a network of one's own, by privilege. */
+/** How to start a command in namespaces of its own, by privilege. */
 const isolate = {
   root: ["unshare"],
   sudo: ["sudo", "-n", "unshare"],
@@ -17,8 +17,8 @@ const isolate = {
 }
 
 /**
- * Makes an image by its recipe and writes it as a docker archive. The same parts make the same image, byte by byte.
- * @param work an empty folder, to be removed by the caller
+ * Makes an image from its recipe and writes it as a docker archive. The same parts make the same image, byte by byte.
+ * @param work an empty folder; the caller removes it
  * @throws AssembleError, ImagePartError, DebianPackageError
  */
 export async function assemble(
@@ -53,8 +53,8 @@ export async function assemble(
   )
   if (made.failed) {
     throw new AssembleError(
-      `${reference} could not be put together of ${recipe.parts}: ${made.stderr.trim().split("\n").at(-1) ?? ""}.`,
-      "It takes root, sudo or user namespaces: npx byhand doctor says what this host allows.",
+      `${reference} could not be made from ${recipe.parts}: ${made.stderr.trim().split("\n").at(-1) ?? ""}.`,
+      "This needs root, sudo or user namespaces: npx byhand doctor says what this host allows.",
     )
   }
   await rename(join(work, "image.tar"), archive)

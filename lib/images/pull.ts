@@ -8,16 +8,16 @@ import type { Settings } from "../base/settings.ts"
 /** An image could not be pulled. */
 export class PullError extends RemediedError {}
 
-/** How long a registry may take to say what an image is made of, and a pull may stand still, in milliseconds. */
+/** How long a registry may take to answer, and how long a pull may make no progress (milliseconds). */
 const firstAnswer = 5_000
 const standstill = 30_000
 
 /**
- * Pulls an image into a docker archive, from its registry or from the mirror that the settings name.
- * @param crane path of crane
+ * Pulls an image into a docker archive, from its registry or from the mirror in the settings.
+ * @param crane the path of crane
  * @param platform such as linux/amd64
- * @returns where it was pulled from
- * @throws PullError at once where the registry refuses, after five seconds where it is silent
+ * @returns the address that it was pulled from
+ * @throws PullError at once where the registry refuses, after five seconds where it does not answer
  */
 export async function pull(
   crane: string,
@@ -49,13 +49,13 @@ export async function pull(
         report(Math.min(done, total), total, "bytes")
       },
       () => undefined,
-    ) // It is not there yet.
+    ) // The file does not exist yet.
     if (Date.now() - grown > standstill) pulling.kill()
   }, 500)
   const pulled = await pulling.finally(() => clearInterval(watch))
   if (pulled.failed) {
     throw new PullError(
-      `${source} cannot be pulled: ${pulled.isTerminated ? `nothing came for ${standstill / 1000} s` : complaint(pulled.stderr)}.`,
+      `${source} cannot be pulled: ${pulled.isTerminated ? `no data for ${standstill / 1000} s` : complaint(pulled.stderr)}.`,
       remedy,
     )
   }
@@ -64,12 +64,12 @@ export async function pull(
 
 const remedy = "Check the network, or name a mirror in BYHAND_MIRROR."
 
-/** Where an image lies on a mirror: under the name of its registry. */
+/** The address of an image on a mirror: the mirror, the name of the registry, and the rest. */
 function addressOf(reference: string, mirror: string | undefined): string {
   return mirror === undefined ? reference : `${mirror.replace(/^https?:\/\//, "")}/${reference}`
 }
 
-/** Bytes that a manifest's layers add up to; 0 where it does not say. */
+/** The size of all layers in a manifest, in bytes. 0 where the manifest does not tell. */
 function sizeOf(manifest: string): number {
   const parsed: unknown = JSON.parse(manifest)
   const layers = z.object({ layers: z.array(z.object({ size: z.number() })) }).safeParse(parsed)

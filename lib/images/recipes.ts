@@ -6,20 +6,20 @@ import { unpackDebianPackages } from "../binaries/debian.ts"
 import { RemediedError } from "../base/errors.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 
-/** How a stand-in for an official image is made, of what is at hand. */
+/** How to make a replacement for an official image from programs of this host and Debian packages. */
 export interface Recipe {
   /** Where the parts come from, for people to read. */
   readonly parts: string
-  /** Lays out the image's files under root, a folder that is there. */
+  /** Writes the files of the image under `root`, a folder that exists. */
   layOut(root: string): Promise<void>
-  /** What the image runs, and other flags of `crane mutate`. */
+  /** Flags for `crane mutate`, such as the command that the image runs. */
   readonly config: readonly string[]
 }
 
-/** A part of an image is not to be had on this host. */
+/** A part of an image is missing on this host. */
 class ImagePartError extends RemediedError {}
 
-/** A sandbox's first process: catatonit, which with -P does nothing but reap. */
+/** The pause image, the first process of a Pod's sandbox: catatonit with -P, which only reaps zombies. */
 export function pause(catatonit: string): Recipe {
   return {
     parts: "catatonit",
@@ -28,14 +28,14 @@ export function pause(catatonit: string): Recipe {
   }
 }
 
-/** Debian's nginx with the libraries of this host that it is linked to, one page, and busybox for whoever looks inside. */
+/** Debian's nginx with the libraries of this host that it needs, one page, and busybox for a shell inside. */
 export function nginx(settings: Settings): Recipe {
   return {
     parts: "Debian's nginx and busybox-static",
     layOut: async (root) => {
       const packages = await mkdtemp(join(dirname(root), "packages-"))
       try {
-        // Which of the two brings the program differs between releases of Debian and Ubuntu.
+        // The program is in one package or the other, depending on the release of Debian or Ubuntu.
         await unpackDebianPackages(["nginx", "nginx-light", "busybox-static"], packages, settings)
         await cp(join(packageRoot, "fixtures", "images", "nginx"), root, { recursive: true })
         for (const folder of ["run", "tmp", "var/lib/nginx", "var/log/nginx"])
@@ -58,16 +58,17 @@ export function nginx(settings: Settings): Recipe {
   }
 }
 
-/** Copies a program and the libraries it is linked to; all libraries into /lib, which the loader searches on any host. */
+/** Copies a program and the libraries that it needs. All libraries go into /lib, which the loader searches on any host. */
 async function addProgram(program: string, root: string, target: string): Promise<void> {
   await add(program, root, target)
-  // ldd says "not a dynamic executable" of what needs no library, and exits with 1. LD_LIBRARY_PATH is this process's own affair.
+  // For a program that needs no library, ldd prints "not a dynamic executable" and exits with status 1.
+  // LD_LIBRARY_PATH is for this process only.
   const { stdout } = await execa("ldd", [program], { reject: false, env: { LC_ALL: "C", LD_LIBRARY_PATH: undefined } })
   const missing = stdout.match(/(\S+) => not found/)
   if (missing) {
     throw new ImagePartError(
       `${basename(program)} needs ${missing[1] ?? ""}, which this host does not have.`,
-      "Install it, or name a mirror of the official images in BYHAND_MIRROR.",
+      "Install that library, or name a mirror of the official images in BYHAND_MIRROR.",
     )
   }
   for (const [, library] of stdout.matchAll(/=> (\/\S+)/g))

@@ -59,10 +59,10 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   test("are put together here where the registry refuses, the same each time, and can be pushed", async () => {
     const first = await resolve(settings(nobody))
     const second = await resolve(settings(nobody, "cache2"))
-    expect(first.pause).toMatchObject({ reference: "registry.k8s.io/pause:3.10.2", source: "made here of catatonit" })
+    expect(first.pause).toMatchObject({ reference: "registry.k8s.io/pause:3.10.2", source: "made here from catatonit" })
     expect(first.nginx).toMatchObject({
       reference: "docker.io/library/nginx:latest",
-      source: "made here of Debian's nginx and busybox-static",
+      source: "made here from Debian's nginx and busybox-static",
     })
     expect(await digestOf(first.nginx.archive)).toBe(await digestOf(second.nginx.archive))
     expect(await digestOf(first.pause.archive)).toBe(await digestOf(second.pause.archive))
@@ -149,7 +149,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     const refused = resolve(settings(nobody))
     await expect(refused).rejects.toThrow(NoImageError)
     await expect(refused).rejects.toThrow(
-      /no image docker.io\/library\/nginx:latest .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
+      /No source has the image docker.io\/library\/nginx:latest .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
     )
   })
 

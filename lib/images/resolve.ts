@@ -12,11 +12,11 @@ import { assemble } from "./assemble.ts"
 import { pull } from "./pull.ts"
 import { nginx, pause, type Recipe } from "./recipes.ts"
 
-/** An image that lessons run. */
+/** An image that the lessons use. */
 export interface Image {
   /** Its full name, such as docker.io/library/nginx:latest. */
   readonly reference: string
-  /** Path of a docker archive (a tar) that crane can push. */
+  /** The path of a docker archive (a tar file), which crane can push. */
   readonly archive: string
   /** Where it comes from, for people to read. */
   readonly source: string
@@ -24,29 +24,29 @@ export interface Image {
 
 /** The images of the lessons. */
 export interface Images {
-  /** What a Pod's sandbox runs. */
+  /** The image of a Pod's sandbox. */
   readonly pause: Image
   readonly nginx: Image
 }
 
-/** No source has an image that is needed. */
+/** A required image is in none of the sources. */
 export class NoImageError extends RemediedError {}
 
 /** The images by their full names. */
-export const REFERENCES = { pause: "registry.k8s.io/pause:3.10.2", nginx: "docker.io/library/nginx:latest" } as const // pause as kubeadm 1.37 and containerd 2.3 have it.
+export const REFERENCES = { pause: "registry.k8s.io/pause:3.10.2", nginx: "docker.io/library/nginx:latest" } as const // kubeadm 1.37 and containerd 2.3 use this version of pause.
 
 const platform = `linux/${architecture}`
 
 /**
- * Finds the images that lessons run in the first source that has them: the cache, the official registry or a mirror of
- * it, and put together on this host of programs that Debian ships. They are kept in the cache.
- * @param binaries with crane and catatonit
+ * Finds each image of the lessons in the first source that has it: the cache, the official registry or a mirror of it.
+ * Otherwise the image is made on this host from Debian packages. Images are kept in the cache.
+ * @param binaries must contain crane and catatonit
  * @throws NoImageError with every source that was tried
  */
 export async function resolveImages(binaries: Binaries, settings: Settings, progress: Progress): Promise<Images> {
   const path = (name: "crane" | "catatonit") => {
     const binary = binaries.get(name)
-    if (binary === undefined) throw new TypeError(`resolveImages is to be given ${name}`)
+    if (binary === undefined) throw new TypeError(`resolveImages needs the binary ${name}`)
     return binary.path
   }
   const crane = path("crane")
@@ -75,18 +75,18 @@ async function resolveImage(
     `${archive}.lock`,
     (taken, owner) =>
       progress.task(
-        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which gets ${reference}`,
+        `Waiting for ${owner === "" ? "another run" : `process ${owner}`}, which fetches ${reference}`,
         () => taken,
       ),
     async () => {
       const meanwhile = await fromCache(reference, archive)
       if (meanwhile !== undefined) return meanwhile
       if ((await lookAt(archive)) === "corrupted") {
-        progress.note(`${archive} is corrupted: it is not what was put there. It is replaced.`)
+        progress.note(`${archive} is corrupted: its digest is not the recorded one. It is replaced.`)
         await forget(archive)
       }
       const work = `${archive}.work`
-      await rm(work, { recursive: true, force: true }) // Whatever lies in there is of a process that was killed.
+      await rm(work, { recursive: true, force: true }) // A process that was killed may have left files there.
       await mkdir(work, { recursive: true })
       try {
         const made = join(work, "archive.tar")
@@ -105,7 +105,7 @@ async function fromCache(reference: string, archive: string): Promise<Image | un
   return typeof kept === "string" ? undefined : { reference, archive, source: kept["source"] ?? "" }
 }
 
-/** Writes the archive, and says where it comes from. */
+/** Writes the archive. @returns where it comes from */
 async function get(
   reference: string,
   recipe: Recipe,
@@ -124,20 +124,20 @@ async function get(
     tried.push(problemOf(error))
   }
   try {
-    await progress.task(`Making ${reference} of ${recipe.parts}`, () =>
+    await progress.task(`Making ${reference} from ${recipe.parts}`, () =>
       assemble(recipe, crane, reference, platform, work, archive, settings),
     )
-    return `made here of ${recipe.parts}`
+    return `made here from ${recipe.parts}`
   } catch (error) {
     tried.push(problemOf(error))
   }
   throw new NoImageError(
-    `There is no image ${reference} to be had here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
-    "Let this host reach the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.",
+    `No source has the image ${reference}. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
+    "Give this host access to the registry, or name a mirror in BYHAND_MIRROR that has the image under its full name.",
   )
 }
 
-/** Changes whenever what images are made with does. */
+/** A digest that changes whenever something changes that the image is made from. */
 async function digestOfRecipe(recipe: Recipe): Promise<string> {
   const hash = createHash("sha256").update(recipe.config.join(" "))
   hash.update(await readFile(join(packageRoot, "lib", "images", "assemble.sh")))

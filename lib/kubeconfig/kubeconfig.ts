@@ -1,16 +1,16 @@
-/** The kubeconfig that every client and component of the lessons uses: where kubectl looks by itself. */
+/** The kubeconfig that every client and component of the lessons uses. kubectl reads this path by default. */
 export const KUBECONFIG_FILE = "/root/.kube/config"
 
-/** Where to find a cluster and as whom. https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ */
+/** The address of a cluster and the credentials for it. https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ */
 export interface KubeconfigOptions {
   /** https://host:port */
   readonly server: string
-  /** The CA's certificate: a path, or its PEM text to embed. */
+  /** The certificate of the CA: a path, or PEM text to embed. */
   readonly ca: { readonly file: string } | { readonly pem: Buffer }
   readonly token: string
 }
 
-/** A kubeconfig of one cluster, one user, one context. */
+/** A kubeconfig with one cluster, one user and one context. */
 export function kubeconfig({ server, ca, token }: KubeconfigOptions): string {
   const authority =
     "file" in ca ? `certificate-authority: ${ca.file}` : `certificate-authority-data: ${ca.pem.toString("base64")}`

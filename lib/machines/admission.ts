@@ -7,11 +7,11 @@ import { choosePrivilege, PrivilegeError } from "../base/privilege.ts"
 import { checkSocketLength } from "./socket.ts"
 import type { Settings } from "../base/settings.ts"
 
-/** Elsewhere machines are containers, and nothing of theirs runs on this host. */
+/** On other systems machines are containers, and none of their programs runs on this host. */
 const isLinux = process.platform === "linux"
 
-/** A folder that a run writes to. */
-interface Place {
+/** A folder that a run writes to, and the setting that names it. */
+interface WritableFolder {
   readonly title: string
   readonly variable: string
   readonly folder: string
@@ -19,8 +19,8 @@ interface Place {
 }
 
 /**
- * Refuses settings that a run could not start with. Makes no folder but the cache, which vitest writes to early.
- * @param run name of the run's folder, or one that is as long
+ * Checks the settings that a run needs to start. Makes no folder except the cache, which vitest writes to early.
+ * @param run the name of the run's folder, or a name of the same length
  * @throws UsageError
  */
 export async function admit(settings: Settings, run: string): Promise<void> {
@@ -28,29 +28,29 @@ export async function admit(settings: Settings, run: string): Promise<void> {
   if (isLinux) checkRunsDir(settings.runsDir, run)
   await checkPrivilege(settings)
   const cache = cacheOf(settings)
-  for (const place of [runsOf(settings), cache]) usable(place, () => checkWritable(place.folder))
-  if (isLinux) await checkNamedFolder(settings) // Elsewhere its programs cannot be asked.
+  for (const each of [runsOf(settings), cache]) usable(each, () => checkWritable(each.folder))
+  if (isLinux) await checkNamedFolder(settings) // Other systems cannot run its programs.
   usable(cache, () => makeFolder(cache.folder, cache.mode))
 }
 
-/** Makes the folder that runs have theirs in. @throws UsageError where it cannot be made, which only making it shows */
+/** Makes the folder in which each run has its own. Only the attempt shows whether that works. @throws UsageError where it does not */
 export function makeRunsDir(settings: Settings): void {
   const runs = runsOf(settings)
   usable(runs, () => makeFolder(runs.folder, runs.mode))
 }
 
-function runsOf({ runsDir }: Settings): Place {
+function runsOf({ runsDir }: Settings): WritableFolder {
   return { title: "runs", variable: "BYHAND_RUNS", folder: runsDir, mode: 0o700 }
 }
 
-function cacheOf({ cacheDir }: Settings): Place {
+function cacheOf({ cacheDir }: Settings): WritableFolder {
   return { title: "the cache", variable: "BYHAND_CACHE", folder: cacheDir, mode: 0o755 }
 }
 
 function checkRunsDir(runsDir: string, run: string): void {
   if (runsDir.includes(",")) {
     throw new UsageError(
-      `BYHAND_RUNS=${runsDir} must not hold a comma: mount takes it for the end of a path.`,
+      `BYHAND_RUNS=${runsDir} must not contain a comma: mount reads a comma as the end of a path.`,
       "Choose another folder.",
     )
   }
@@ -60,47 +60,47 @@ function checkRunsDir(runsDir: string, run: string): void {
 async function checkPrivilege({ machine, privilege, image }: Settings): Promise<void> {
   if (machine === "sandbox" && image !== undefined)
     throw new UsageError(
-      "BYHAND_IMAGE is for containers, and BYHAND_MACHINE=sandbox asks for none.",
+      "BYHAND_IMAGE names the image of a container, but BYHAND_MACHINE=sandbox asks for no container.",
       "Unset one of them.",
     )
   if (machine === "container" && privilege === "sudo")
     throw new UsageError(
-      "BYHAND_PRIVILEGE=sudo is for a sandbox: an engine makes containers as whom it runs itself.",
-      "Unset it.",
+      "BYHAND_PRIVILEGE=sudo works with a sandbox only: the engine starts containers with its own privileges.",
+      "Unset BYHAND_PRIVILEGE.",
     )
-  if (machine === "container" || privilege === "auto") return // Something can be had always; an engine is asked for the rest.
+  if (machine === "container" || privilege === "auto") return // auto takes what is available. Which privileges an engine grants shows when it starts a container.
   if (privilege === "privileged" && machine === "auto") return
   await choosePrivilege(privilege).catch((error: unknown) => {
     throw error instanceof PrivilegeError ? new UsageError(problemOf(error), error.remedy) : error
   })
 }
 
-function usable({ title, variable, folder }: Place, attempt: () => void): void {
+function usable({ title, variable, folder }: WritableFolder, attempt: () => void): void {
   try {
     attempt()
   } catch (error) {
     throw new UsageError(
-      `${folder}, where ${title} should be, cannot be written to: ${messageOf(error)}.`,
-      `Put that right, or name another folder in ${variable}.`,
+      `${folder}, the folder for ${title}, cannot be written to: ${messageOf(error)}.`,
+      `Make it writable, or name another folder in ${variable}.`,
       { cause: error },
     )
   }
 }
 
-/** Whether the folder can be written to, or made where the nearest that there is can. */
+/** Checks that the folder can be written to or, where it does not exist, the nearest folder above it that does. */
 function checkWritable(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return checkWritable(dirname(folder))
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
 }
 
-/** Makes a folder and those above it. mkdir's own recursion never ends where a folder takes nothing new, such as /proc. */
+/** Makes a folder and the folders above it. Node's own `recursive` never ends in a folder that accepts no new one, such as /proc. */
 function makeFolder(folder: string, mode: number): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
   makeFolder(dirname(folder), 0o755)
   try {
     mkdirSync(folder, { mode })
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error // Another run was quicker.
+    if (codeOf(error) !== "EEXIST") throw error // Another run has made it meanwhile.
   }
 }
 

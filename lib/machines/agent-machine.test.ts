@@ -175,7 +175,7 @@ describe.each(kinds)("a %s", (kind) => {
       const port = typeof address === "object" && address !== null ? address.port : 0
       const refused = machine.connect(port)
       await expect(refused).rejects.toMatchObject({ code: "ECONNREFUSED" })
-      await expect(refused).rejects.toThrow(/Nobody listens there/)
+      await expect(refused).rejects.toThrow(/No process listens there/)
       outside.close()
     })
 

@@ -8,9 +8,9 @@ import { Channel, frameReader, writeFrame, type Reply, type Request } from "./ag
 import { ENVIRONMENT } from "./environment.ts"
 import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
 
-/** The machine answered that something cannot be done there. */
+/** The machine's agent answered that it could not do what it was asked for. */
 export class MachineError extends RemediedError {
-  /** The operating system's code, such as ENOENT; empty where there is none. */
+  /** The error code of the operating system, such as ENOENT. Empty where there is none. */
   readonly code: string
   constructor(problem: string, remedy: string, code: string) {
     super(problem, remedy)
@@ -30,7 +30,7 @@ export class MachineEndedError extends MachineError {
   }
 }
 
-/** A command took longer than it was given, or was stopped before it ended. */
+/** A command ran into its timeout. It took longer than it was given, or was stopped before it ended. */
 export class CommandTimeoutError extends RemediedError {
   readonly command: string
   /** Milliseconds; 0 where it was stopped. */
@@ -50,20 +50,20 @@ export class CommandTimeoutError extends RemediedError {
   }
 }
 
-/** What a machine is made known by. */
+/** How a machine is reached and ended. */
 export interface AgentMachineOptions {
   readonly name: string
   readonly address: string
-  /** What it would take for it to be privileged; nothing where it is. */
+  /** What the machine lacks to run containers. Undefined where it lacks nothing. */
   readonly lacks?: string | undefined
-  /** Opens a connection to its agent. */
+  /** Opens a connection to the machine's agent. */
   readonly dial: () => Socket
   readonly end: () => Promise<void>
-  /** Why it has ended, where its maker knows a reason. */
+  /** Why the machine has ended, where that is known. */
   readonly whyEnded?: () => string | undefined
 }
 
-/** A machine that is reached through its agent; how it was made, where the agent is and how it ends is its maker's. */
+/** A machine that is reached through its agent. The options say where the agent is and how the machine ends. */
 export class AgentMachine implements Machine {
   readonly name: string
   readonly address: string
@@ -143,7 +143,7 @@ export class AgentMachine implements Machine {
       (reply) => {
         if (reply.is === "started") {
           resolve({ pid: reply.pid, exit: exit.promise })
-          socket.unref() // From here on it only waits for an end.
+          socket.unref() // From here on the connection only waits for the end of the process.
         }
         if (reply.is === "exited") exit.resolve({ code: reply.code, signal: reply.signal })
         if (reply.is === "failed") reject(failure(`${argv[0]} could not be started: ${reply.message}.`, reply))
@@ -207,7 +207,7 @@ export class AgentMachine implements Machine {
     const server = createServer((outside) => {
       open.add(outside)
       outside.on("close", () => open.delete(outside)).on("error", () => outside.destroy())
-      // Nobody listens inside: the client sees the connection refused as soon as can be said from out here.
+      // Where no process listens on the machine, the client's connection is reset: it is open by then and cannot be refused.
       this.connect(port, host).then(
         (inside) => {
           outside.pipe(inside).pipe(outside)
@@ -241,8 +241,8 @@ export class AgentMachine implements Machine {
   }
 
   /**
-   * Opens a connection with a request; hands on what comes back, and `onLost` when it ends before an answer.
-   * @param onReply is given what hands the connection over to the caller
+   * Opens a connection with a request, and passes on what comes back. Calls `onLost` where the connection ends before an answer.
+   * @param onReply its second argument hands the connection over to the caller
    */
   #ask(
     request: Request,
@@ -252,9 +252,9 @@ export class AgentMachine implements Machine {
   ): Socket {
     const socket = this.#dial()
     const read = frameReader((channel, payload) => {
-      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // Our own agent's word.
+      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // Our own agent has written it.
       else onData(channel, payload)
-      return request.op === "connect" // What follows the answer is the connection itself.
+      return request.op === "connect" // The bytes after the answer belong to the connection that was asked for.
     })
     const arrived = (chunk: Buffer) => {
       const rest = read(chunk)
@@ -273,21 +273,21 @@ export class AgentMachine implements Machine {
   }
 }
 
-/** Asks an agent to end, and its machine with it. */
+/** Asks an agent to end. Its machine ends with it. */
 export function shutdown(dial: () => Socket): void {
-  const socket = dial().on("error", () => undefined) // It has ended already.
+  const socket = dial().on("error", () => undefined) // The machine has ended already.
   writeFrame(socket, Channel.control, JSON.stringify({ op: "shutdown" } satisfies Request))
 }
 
 function exitCode({ code, signal }: Exit): number {
-  return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0) // The agent passes Node's own signal names on.
+  return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0) // The agent sends the names that Node uses.
 }
 
 function failure(problem: string, { code }: { code: string }): MachineError {
   const remedies: Record<string, string> = {
     ENOENT: "Check the path and the spelling.",
-    ECONNREFUSED: "Nobody listens there: start it, or look at its log.",
-    EACCES: "This machine's user may not do that.",
+    ECONNREFUSED: "No process listens there. Start the one that should, or read its log.",
+    EACCES: "The user of this machine has no permission for that.",
   }
   return new MachineError(problem, remedies[code] ?? "Look at the machine with: npx byhand shell", code)
 }

@@ -202,7 +202,7 @@ test("a machine ends when its time is over; whoever waits is told, and nothing i
   const { machine } = await start({ seconds: 8 })
   const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
   await expect(machine.run(["sleep", "60"])).rejects.toThrow(
-    `The machine ${place.name} has ended: its 8 seconds were over. Start it again.`,
+    `The machine ${place.name} has ended: its time limit of 8 seconds was over. Start it again.`,
   )
   expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
   const without = ({ processes, cgroups, namespaces, files }: typeof before) => ({

@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream"
 
-/** What a command that has ended printed and how it ended. */
+/** What a command printed, and how it ended. */
 export interface Result {
   readonly command: string
   readonly stdout: string
   readonly stderr: string
-  /** 128 + the signal's number where a signal ended it, as a shell would say. */
+  /** As a shell has it: 128 + the signal's number where a signal ended the command. */
   readonly exitCode: number
 }
 
@@ -17,51 +17,51 @@ export interface Exit {
 
 /** A process that runs on a machine. */
 export interface Spawned {
-  /** Its number as the machine counts. */
+  /** Its pid on the machine. */
   readonly pid: number
-  /** Settles when it ends, or when its machine does; never rejects. */
+  /** Resolves when the process ends, or its machine. Never rejects. */
   readonly exit: Promise<Exit>
 }
 
 export interface RunOptions {
   readonly input?: string | Buffer
   readonly env?: Readonly<Record<string, string>>
-  /** Milliseconds until the command and all it started are killed; none by default. */
+  /** Timeout in milliseconds. Then the command and its children are killed. No timeout by default. */
   readonly timeout?: number
-  /** Told of standard output as it arrives. */
+  /** Is called with each part of stdout as it arrives. */
   readonly onOutput?: (chunk: Buffer) => void
   /** Ends the command early. */
   readonly signal?: AbortSignal
 }
 
-/** A port of this process's own side that leads into the machine. */
+/** A port on this host that leads to a port of the machine. */
 export interface Forward extends AsyncDisposable {
-  /** host:port on loopback. */
+  /** The address on this host: 127.0.0.1:PORT. */
   readonly address: string
 }
 
-/** A place where processes run: the only thing that touches an operating system. */
+/** A place where processes run. Only machines touch an operating system. */
 export interface Machine extends AsyncDisposable {
   readonly name: string
-  /** Whether it may make cgroups and mounts as containers need. */
+  /** Whether it can make the cgroups and mounts that containers need. */
   readonly privileged: boolean
-  /** What it would take for that, as the end of "cannot check here: "; undefined where it is privileged. */
+  /** What it lacks for that, as the end of "cannot check here: …". Undefined where it is privileged. */
   readonly lacks: string | undefined
-  /** Its address that is not loopback: the Node's. */
+  /** Its address that is not loopback. It is the address of the Node. */
   readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>
-  /** Starts what goes on running; its output is appended to the file `log` on the machine. */
+  /** Starts a process that goes on running. Its output is appended to the file `log` on the machine. */
   spawn(
     argv: readonly string[],
     options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string },
   ): Promise<Spawned>
   read(path: string): Promise<Buffer>
-  /** Writes a file and the folders above it. */
+  /** Writes a file. Makes the folders above it. */
   write(path: string, content: string | Buffer, mode?: number): Promise<void>
-  /** One connection to a port as the machine sees it. */
+  /** Opens a connection to a port. `host` is as the machine sees it, 127.0.0.1 by default. */
   connect(port: number, host?: string): Promise<Duplex>
-  /** A port here, for clients that must be told an address. */
+  /** Opens a port on this host that leads to a port of the machine, for clients that need an address. */
   forward(port: number, host?: string): Promise<Forward>
-  /** Ends everything in it and removes it; resolves when nothing is left. */
+  /** Ends everything on the machine and removes it. Resolves when nothing is left. */
   close(): Promise<void>
 }

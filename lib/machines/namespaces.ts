@@ -1,13 +1,13 @@
 import { execa } from "execa"
 import type { Privilege } from "../base/privilege.ts"
 
-/** Whether something works, and what was complained of where not. */
+/** Whether a command succeeded and, where it did not, the last line of its complaint. */
 export interface Trial {
   readonly ok: boolean
   readonly found: string
 }
 
-/** Whether a command succeeds. */
+/** Runs a command to see whether it succeeds. */
 export async function tried(argv: readonly string[]): Promise<Trial> {
   const [file = "", ...args] = argv
   const result = await execa(file, args, { reject: false, stdin: "ignore" })
@@ -18,7 +18,7 @@ export async function tried(argv: readonly string[]): Promise<Trial> {
   }
 }
 
-/** Tries a script in namespaces such as a machine gets; they end with it, and all that it made. */
+/** Tries a script in namespaces like those of a machine. They end with the script, and everything that it has made. */
 export function triedWithin(privilege: Privilege, script: string): Promise<Trial> {
   return tried([
     ...(privilege === "sudo" ? ["sudo", "-n"] : []),

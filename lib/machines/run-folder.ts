@@ -4,25 +4,25 @@ import { RemediedError } from "../base/errors.ts"
 import type { Settings } from "../base/settings.ts"
 import { identify } from "./identity.ts"
 
-/** A machine could not be made. */
+/** A machine could not be started. */
 export class MachineStartError extends RemediedError {}
 
-/** A machine has ended, but its folder is still there. */
+/** A machine has ended, but its run's folder is still there. */
 export class LeftoverError extends RemediedError {}
 
-/** Megabytes that a machine's disk must have free: etcd sets 64 aside before it says a word, and logs come on top. */
+/** Megabytes that must be free for a machine: etcd allocates 64 MB when it starts, and logs need room too. */
 const ROOM = 128
 
-/** Where a run keeps what is its own, and where its logs go once it has ended. */
+/** The folder of a run, and the folder that keeps its logs after its end. */
 export interface RunFolder {
   readonly folder: string
-  /** Those of the last ten runs are kept. */
+  /** The logs of the last ten runs are kept. */
   readonly logs: string
 }
 
 /**
- * Makes a run's folder, and writes down whose it is.
- * @param files what else lies in it, by name
+ * Makes a run's folder and writes the file "owner": the identity of this process.
+ * @param files other files to write into it: name and content
  * @throws MachineStartError where the disk is full
  */
 export async function makeRunFolder(
@@ -33,20 +33,20 @@ export async function makeRunFolder(
   const [folder, logs] = [join(runsDir, id), join(cacheDir, "logs")]
   await mkdir(runsDir, { recursive: true, mode: 0o700 })
   await checkRoom(runsDir)
-  await mkdir(logs, { recursive: true }) // Made here, so that it is this user's, not root's.
+  await mkdir(logs, { recursive: true }) // Made here, so that it belongs to this user and not to root.
   await mkdir(folder, { mode: 0o700 })
   await writeFile(join(folder, "owner"), identify(process.pid))
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content, { mode: 0o600 })
   return { folder, logs: join(logs, id) }
 }
 
-/** On a full disk everything fails, each thing with words of its own, and none can be logged. */
+/** On a full disk every program fails with another message, and none can write its log. So this is checked first. */
 async function checkRoom(folder: string): Promise<void> {
   const { bavail, bsize, blocks } = await statfs(folder)
   const free = Math.floor((bavail * bsize) / 2 ** 20)
-  if (blocks === 0 || free >= ROOM) return // A file system without blocks has no limit.
+  if (blocks === 0 || free >= ROOM) return // A file system without a limit tells no blocks.
   throw new MachineStartError(
-    `The disk of BYHAND_RUNS=${folder} is full: ${free} MB are free, a machine takes ${ROOM}.`,
+    `The disk of BYHAND_RUNS=${folder} is full: ${free} MB are free, and a machine needs ${ROOM} MB.`,
     "Make room there, or set BYHAND_RUNS to a folder on another disk.",
   )
 }

@@ -160,7 +160,7 @@ test("a machine on a full disk is refused in a sentence", async () => {
     },
   )
   expect((await child).stdout).toMatch(
-    /^MachineStartError: The disk of BYHAND_RUNS=\S+ is full: [78] MB are free, a machine takes 128\. Make room/,
+    /^MachineStartError: The disk of BYHAND_RUNS=\S+ is full: [78] MB are free, and a machine needs 128 MB\. Make room/,
   )
   expect(await place.census()).toEqual(before)
 })

@@ -12,22 +12,22 @@ import { checkSocketLength, socketOf } from "./socket.ts"
 import { supervise } from "./supervised.ts"
 import { SETTINGS_FILE, settingsText } from "./supervisor-settings.ts"
 
-/** A sandbox that has started. */
+/** A sandbox that has started, and the privilege it was started with. */
 export interface Sandbox extends Started {
   readonly privilege: Privilege
 }
 
-/** What runs inside of machines: the agent, compiled, and what is not compiled. */
+/** The folders of what runs on machines: the compiled agent, and the shell scripts. */
 export const agentFolder = join(packageRoot, "dist", "machines", "agent")
 export const scriptsFolder = join(packageRoot, "lib", "machines")
 
-/** What a machine in a user namespace lacks. */
+/** What a machine in a user namespace lacks to run containers. */
 export const NEEDS_ROOT = "needs root"
 
 /**
- * Starts a machine made of Linux namespaces (man 7 namespaces): nothing of the host is changed, and its end is the end
- * of everything in it. A supervisor beside it notices when this process dies and cleans up.
- * @throws MachineStartError with what the kernel or sudo said
+ * Starts a machine made of Linux namespaces (man 7 namespaces). It changes nothing on the host, and everything in it ends
+ * with it. A supervisor process beside it notices when this process ends, and cleans up.
+ * @throws MachineStartError with the complaint of the kernel or of sudo
  */
 export async function startSandbox({
   name,
@@ -85,9 +85,12 @@ export async function startSandbox({
   return { machine, privilege, folder, logs, detach }
 }
 
-/** What runs in a machine is compiled code, unlike what vitest reads: a checkout may hold a newer source than what was built. @throws MachineStartError */
+/**
+ * Checks that a compiled file is not older than its source. A machine runs compiled code, while vitest reads the source.
+ * @throws MachineStartError where it is older, or missing
+ */
 export function checkIsBuilt(built: string, source: string): void {
-  if (!existsSync(built)) throw new MachineStartError(`${built} is not there.`, "Build it with: npm run build")
+  if (!existsSync(built)) throw new MachineStartError(`${built} does not exist.`, "Build it with: npm run build")
   if (existsSync(source) && statSync(source).mtimeMs > statSync(built).mtimeMs) {
     throw new MachineStartError(`${built} is older than its source.`, "Build it again with: npm run build")
   }

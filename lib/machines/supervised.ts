@@ -1,17 +1,18 @@
 import { execa } from "execa"
 
-/** A process that keeps a machine: it ends it, and removes what is left of it, when this process ends. */
+/** A supervisor process beside a machine. When this process ends, it ends the machine and removes what is left. */
 export interface Supervised {
-  /** Ends the machine; resolves when nothing of it is left. */
+  /** Ends the machine. Resolves when nothing of it is left. */
   readonly end: () => Promise<void>
   /** Lets the machine live on when this process ends. */
   readonly detach: () => Promise<void>
 }
 
 /**
- * Starts a machine's supervisor, which says a word on standard output once the machine stands, and takes the end of its
- * standard input for the end of this process.
- * @throws what `fail` makes of the supervisor's complaints, where it ends before that
+ * Starts the supervisor of a machine. It writes to stdout when the machine is ready. The end of its stdin tells it that this
+ * process has ended.
+ * @param fail makes the error from what the supervisor has written to stderr
+ * @throws that error, where the supervisor ends before the machine is ready
  */
 export async function supervise(
   [file = "", ...args]: readonly string[],
@@ -29,7 +30,7 @@ export async function supervise(
   supervisor.stderr.on("data", (chunk: Buffer) => {
     complaints += chunk.toString()
   })
-  supervisor.stdin.on("error", () => undefined) // It may end first; its exit tells.
+  supervisor.stdin.on("error", () => undefined) // The supervisor may end first. Its exit says so.
   const ended = supervisor.then((result) => result.exitCode)
   const ready = new Promise<boolean>((resolve) => {
     supervisor.stdout.once("data", () => resolve(true)).once("end", () => resolve(false))
@@ -38,7 +39,7 @@ export async function supervise(
     await ended
     throw fail(complaints.trim())
   }
-  // Neither the pipes nor the supervisor keep this process from ending; its end is what the supervisor waits for.
+  // The supervisor and its pipes must not keep this process alive: the supervisor waits for its end.
   supervisor.unref()
   for (const stream of [supervisor.stdin, supervisor.stdout, supervisor.stderr])
     if ("unref" in stream && typeof stream.unref === "function") stream.unref()

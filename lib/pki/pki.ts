@@ -6,7 +6,7 @@ function pair(name: string): { readonly certificate: string; readonly key: strin
   return { certificate: `${FOLDER}/${name}.crt`, key: `${FOLDER}/${name}.key` }
 }
 
-/** Where every certificate and key of the cluster lies. */
+/** The paths of every certificate and key of the cluster. */
 export const pki = {
   folder: FOLDER,
   ca: pair("ca"),
@@ -46,9 +46,9 @@ function issue(files: { certificate: string; key: string }, subject: string, usa
 }
 
 /**
- * The commands that make a CA, what it signs, and the key pair for ServiceAccount tokens, as a person would type them.
+ * The commands that make a CA, the certificates that it signs, and the key pair for ServiceAccount tokens, as a person would type them.
  * https://kubernetes.io/docs/setup/best-practices/certificates/
- * @param nodeName the name by which kube-apiserver reaches the kubelet
+ * @param nodeName the name under which kube-apiserver reaches the kubelet
  */
 export function pkiCommands(nodeName: string): string[][] {
   return [
@@ -91,7 +91,7 @@ export function pkiCommands(nodeName: string): string[][] {
   ]
 }
 
-/** The same as one script for a POSIX shell; keys come out readable by their owner alone. */
+/** The same commands as one script for a POSIX shell. Only the owner can read the keys. */
 export function pkiScript(nodeName: string): string {
   return [
     `mkdir -p ${FOLDER}`,

@@ -264,7 +264,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("is made of a course's own image, which must have what it takes", async () => {
     await expect(start({ settings: { image: "nobody/has:this" } })).rejects.toThrow(
-      /^BYHAND_IMAGE=nobody\/has:this is not on the engine, and cannot be pulled: .*\. Correct the name, or bring it there/,
+      /^The engine does not have BYHAND_IMAGE=nobody\/has:this and cannot pull it: .*\. Correct the name, or load the image/,
     )
     const poor = await execa("docker", ["build", "--tag", "poor:1", "-"], {
       reject: false,
@@ -401,7 +401,7 @@ describe.skipIf(process.getuid?.() !== 0)("an engine that refuses capabilities",
       settings: { ...place.settings, privilege: "root" },
     })
     await expect(insisting).rejects.toThrow(
-      "The engine does not grant CAP_NET_ADMIN, CAP_SYS_ADMIN. Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.",
+      "The engine does not grant CAP_NET_ADMIN, CAP_SYS_ADMIN. Unset BYHAND_PRIVILEGE to run without them, or use an engine that grants them.",
     )
   })
 })

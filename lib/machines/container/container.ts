@@ -11,7 +11,7 @@ import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
 import { ORDER_FILE } from "./sweep.ts"
 
-/** What a keeper is to start; it lies in the run's folder. */
+/** What a keeper starts. It lies in the run's folder, in the file ORDER_FILE. */
 export interface Order {
   readonly id: string
   readonly name: string
@@ -24,9 +24,9 @@ const built = join(packageRoot, "dist", "machines", "container")
 const source = join(packageRoot, "lib", "machines", "container")
 
 /**
- * Starts a machine in a container, made with testcontainers: inside it is the same as a sandbox, with an engine's
- * container for a host. A keeper beside it notices when this process dies and cleans up.
- * @throws MachineStartError with what the engine said
+ * Starts a machine in a container, with testcontainers. Inside, it is a sandbox whose host is the container. A keeper
+ * process beside it notices when this process ends, and cleans up.
+ * @throws MachineStartError with the complaint of the engine
  */
 export async function startContainer({
   name,
@@ -43,11 +43,11 @@ export async function startContainer({
   const whyEnded = overAfter(limits.seconds)
   const { end, detach } = await supervise(
     [process.execPath, join(built, "keeper.js"), folder],
-    (complaints) => new MachineStartError(whyEnded() ?? (complaints || "The machine's keeper ended at once."), ""),
+    (complaints) => new MachineStartError(whyEnded() ?? (complaints || "The keeper of the machine ended at once."), ""),
   )
   const published = publishedPortOf(folder)
   if (published === undefined)
-    throw new MachineStartError(`The machine's container ended as soon as it had started.`, "Try again.")
+    throw new MachineStartError(`The container of the machine ended as soon as it had started.`, "Try again.")
   const { lacks } = published
   return {
     machine: new AgentMachine({ name, address: ADDRESS, lacks, dial: () => dialLine(published), end, whyEnded }),

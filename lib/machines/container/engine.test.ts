@@ -53,12 +53,12 @@ describe("what is no engine", () => {
     [
       "no socket",
       "unix:///nowhere/docker.sock",
-      "There is no engine at unix:///nowhere/docker.sock: there is no such socket. Start it, or correct DOCKER_HOST.",
+      "There is no engine at unix:///nowhere/docker.sock: the socket does not exist. Start it, or correct DOCKER_HOST.",
     ],
     [
       "nobody listens",
       "tcp://127.0.0.1:1",
-      "There is no engine at tcp://127.0.0.1:1: nobody listens there. Start it, or correct DOCKER_HOST.",
+      "There is no engine at tcp://127.0.0.1:1: no process listens there. Start it, or correct DOCKER_HOST.",
     ],
     [
       "no such host",
@@ -68,7 +68,7 @@ describe("what is no engine", () => {
     [
       "ssh",
       "ssh://somebody@somewhere",
-      "DOCKER_HOST=ssh://somebody@somewhere names an engine behind ssh, whose published ports cannot be reached. Write unix:///path/of/docker.sock or tcp://host:port; with TLS, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH too.",
+      "DOCKER_HOST=ssh://somebody@somewhere names an engine that is reached over ssh: the ports that it publishes cannot be reached from here. Write unix:///path/of/docker.sock or tcp://host:port; with TLS, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH too.",
     ],
     ...[
       "rubbish",
@@ -100,7 +100,7 @@ describe("what is no engine", () => {
       createHttpServer((_request, response) => response.writeHead(status, { "content-type": type }).end(body)),
       async (url) => {
         expect(await saidOf(url)).toMatch(
-          /^What answers at tcp:\/\/127\.0\.0\.1:\d+ is no container engine\b.*\. Correct DOCKER_HOST\.$/,
+          /^The server at tcp:\/\/127\.0\.0\.1:\d+ is not a container engine\b.*\. Correct DOCKER_HOST\.$/,
         )
       },
     )
@@ -110,7 +110,7 @@ describe("what is no engine", () => {
     await serving(
       createServer((socket) => socket.end("220 mail.example ESMTP\r\n")),
       async (url) => {
-        expect(await saidOf(url)).toMatch(/is no container engine: Parse Error: .*\. Correct DOCKER_HOST\.$/)
+        expect(await saidOf(url)).toMatch(/is not a container engine: Parse Error: .*\. Correct DOCKER_HOST\.$/)
       },
     )
   })
@@ -120,7 +120,7 @@ describe("what is no engine", () => {
       createServer((socket) => socket.destroy()),
       async (url) => {
         expect(await saidOf(url)).toMatch(
-          /^What answers at tcp:\S+ closes the connection\. Correct DOCKER_HOST, or, where it wants TLS, set DOCKER_TLS_VERIFY=1/,
+          /^The server at tcp:\S+ closes the connection\. Correct DOCKER_HOST\. If the engine requires TLS, set DOCKER_TLS_VERIFY=1/,
         )
       },
     )
@@ -128,7 +128,7 @@ describe("what is no engine", () => {
       createServer((socket) => socket.destroy()),
       async (url) => {
         expect(await saidOf(url)).toMatch(
-          /^What answers at unix:\S+ closes the connection\. Check that the engine is well, or correct DOCKER_HOST\.$/,
+          /^The server at unix:\S+ closes the connection\. Check that the engine works, or correct DOCKER_HOST\.$/,
         )
       },
       join(place.folder, "closes.sock"),
@@ -142,7 +142,7 @@ describe("what is no engine", () => {
       async (url) => {
         const before = performance.now()
         expect(await saidOf(url)).toBe(
-          `The engine at ${url} does not answer within 10 s. Check that it is well, and that nothing between keeps it from answering.`,
+          `The engine at ${url} does not answer within 10 s. Check that the engine works, and that no firewall stops its answers.`,
         )
         expect(performance.now() - before).toBeLessThan(12_000)
         for (const socket of sockets) socket.destroy()
@@ -157,7 +157,7 @@ describe("what is no engine", () => {
         process.seteuid?.(65_534)
         try {
           expect(await saidOf(url)).toMatch(
-            /^This user may not use the engine at unix:\S+\. Join the group that its socket belongs to/,
+            /^This user has no permission to use the engine at unix:\S+\. Join the group that its socket belongs to/,
           )
         } finally {
           process.seteuid?.(0)
@@ -183,7 +183,7 @@ describe("what is no engine", () => {
     expect({ stdout, stderr, exitCode }).toEqual({
       stdout: "",
       stderr:
-        "There is no engine at unix:///nowhere/docker.sock: there is no such socket. Start it, or correct DOCKER_HOST.",
+        "There is no engine at unix:///nowhere/docker.sock: the socket does not exist. Start it, or correct DOCKER_HOST.",
       exitCode: 1,
     })
   })
@@ -282,7 +282,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
 
   test("is spoken to without", async () => {
     expect(await saidOf(url)).toBe(
-      `The engine at ${url} wants TLS. Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.`,
+      `The engine at ${url} requires TLS. Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.`,
     )
   })
 
@@ -306,7 +306,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     await cp(join(folder("good"), "ca.pem"), join(mixed, "ca.pem"))
     withTls(mixed)
     expect(await saidOf(url)).toMatch(
-      /^TLS with the engine at \S+ fails: it does not take the cert\.pem in \S+: [\w ]+\. Name the folder/,
+      /^TLS with the engine at \S+ fails: it refuses the cert\.pem in \S+: [\w ]+\. Name the folder/,
     )
   })
 
@@ -320,7 +320,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     await writeFile(join(wrong, "key.pem"), await readFile(join(folder("other"), "key.pem")))
     withTls(wrong)
     expect(await saidOf(url)).toBe(
-      `DOCKER_TLS_VERIFY=1, but what is in ${wrong} is no certificate with its key: key values mismatch. Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH.`,
+      `DOCKER_TLS_VERIFY=1, but the files in ${wrong} are not a certificate and its key: key values mismatch. Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH.`,
     )
     await rm(join(wrong, "cert.pem"))
     expect(await saidOf(url)).toMatch(/^DOCKER_TLS_VERIFY=1, but cert\.pem cannot be read: ENOENT/)
@@ -332,7 +332,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
       createHttpServer((_, response) => response.end()),
       async (plain) => {
         expect(await saidOf(plain)).toBe(
-          `What answers at ${plain} speaks no TLS. Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.`,
+          `The server at ${plain} does not use TLS. Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.`,
         )
       },
     )

@@ -7,27 +7,27 @@ import { createSecureContext } from "node:tls"
 import { z } from "zod"
 import { messageOf, RemediedError } from "../../base/errors.ts"
 
-/** There is no Docker engine that can be used, and why. */
+/** No Docker engine can be used. The message says why. */
 export class EngineError extends RemediedError {}
 
-/** A Docker engine, or one that speaks as Docker does, that has answered. */
+/** A Docker engine that has answered, or another engine with the same API, such as Podman. */
 export interface Engine {
-  /** As DOCKER_HOST has it. */
+  /** Its address, in the form of DOCKER_HOST. */
   readonly url: string
   readonly docker: Docker
-  /** Whether it sees the files of this host, as far as can be told by how it is reached. */
+  /** Whether it can probably read the files of this host: it is reached through a local socket. */
   readonly isLocal: boolean
-  /** Whether it runs as an ordinary user: then what is root in a container is not root on its host. */
+  /** Whether it runs as an ordinary user. Then root in a container is not root on its host. */
   readonly isRootless: boolean
-  /** Podman, which speaks as Docker does, but for some words. */
+  /** Whether it is Podman, whose API differs from Docker's in a few points. */
   readonly isPodman: boolean
-  /** As Go calls it: amd64, arm64. */
+  /** Its architecture as Go names it: amd64, arm64. */
   readonly architecture: string
-  /** In a few words, for people. */
+  /** Program, version, address and cgroup version, for people to read. */
   readonly description: string
 }
 
-/** How long an engine may take to say what it is (milliseconds). */
+/** How long an engine may take to answer (milliseconds). */
 const PATIENCE = 10_000
 
 const Info = z.object({
@@ -39,12 +39,12 @@ const Info = z.object({
     .array(z.string())
     .nullish()
     .transform((options) => options ?? []),
-  /** Podman's word for what Docker has among its security options. */
+  /** Podman says here what Docker says among its security options. */
   Rootless: z.boolean().default(false),
 })
 const Version = z.object({ Components: z.array(z.object({ Name: z.string() })).nullish() })
 
-/** Where engines listen when DOCKER_HOST does not say: Docker, Docker Desktop, rootless ones, Podman. */
+/** Where engines usually listen: Docker, Docker Desktop, rootless Docker, Podman. */
 function usualSockets(): string[] {
   if (process.platform === "win32") return ["npipe:////./pipe/docker_engine"]
   const runtime = process.env["XDG_RUNTIME_DIR"] ?? `/run/user/${userInfo().uid}`
@@ -59,8 +59,8 @@ function usualSockets(): string[] {
 }
 
 /**
- * Finds the engine that DOCKER_HOST names, or the first of those in the usual places that answers.
- * @throws EngineError with the reason why there is none
+ * Finds the engine that DOCKER_HOST names. Where it names none, the first engine in the usual places that answers.
+ * @throws EngineError with the reason why no engine can be used
  */
 export async function findEngine(): Promise<Engine> {
   const named = process.env["DOCKER_HOST"]
@@ -76,22 +76,22 @@ export async function findEngine(): Promise<Engine> {
   }
   if (problems[0] !== undefined) throw problems[0]
   throw new EngineError(
-    "There is no container engine to be found here: DOCKER_HOST is not set, and no socket of Docker or Podman is in its usual place.",
-    "Start one, or name it: DOCKER_HOST=unix:///path/of/docker.sock (docker context ls shows those that the docker command knows).",
+    "No container engine was found: DOCKER_HOST is not set, and no socket of Docker or Podman is in its usual place.",
+    "Start Docker or Podman, or name its socket: DOCKER_HOST=unix:///path/of/docker.sock (docker context ls shows the sockets that the docker command knows).",
   )
 }
 
-/** The engine at an address, as DOCKER_HOST has it, if it answers. @throws EngineError */
+/** The engine at an address in the form of DOCKER_HOST. @throws EngineError where it does not answer, or is not a container engine */
 export async function engineAt(url: string): Promise<Engine> {
   const docker = new Docker({ ...connectionOf(url), timeout: PATIENCE })
   const answers = await within(PATIENCE, Promise.all([docker.info(), docker.version()])).catch((error: unknown) => {
     throw explained(url, error)
   })
   const [info, version] = [Info.safeParse(answers[0]), Version.safeParse(answers[1])]
-  if (!info.success) throw new EngineError(`What answers at ${url} is no container engine.`, "Correct DOCKER_HOST.")
+  if (!info.success) throw new EngineError(`The server at ${url} is not a container engine.`, "Correct DOCKER_HOST.")
   const { ServerVersion, OSType, Architecture, CgroupVersion, SecurityOptions, Rootless } = info.data
   if (OSType !== "linux")
-    throw new EngineError(`The engine at ${url} runs containers of ${OSType}.`, "Switch it to Linux containers.")
+    throw new EngineError(`The engine at ${url} runs ${OSType} containers.`, "Switch it to Linux containers.")
   const isRootless = Rootless || SecurityOptions.some((option) => option.includes("rootless"))
   const isPodman = version.data?.Components?.some(({ Name }) => Name.startsWith("Podman")) === true
   const names: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" }
@@ -106,7 +106,7 @@ export async function engineAt(url: string): Promise<Engine> {
   }
 }
 
-/** As testcontainers reads the same variables. @throws EngineError */
+/** How to connect to an engine. Reads the same variables as testcontainers. @throws EngineError where they are wrong */
 function connectionOf(url: string): Docker.DockerOptions {
   const wrong = (why: string) =>
     new EngineError(
@@ -115,7 +115,8 @@ function connectionOf(url: string): Docker.DockerOptions {
     )
   const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "", port: "" }
   if (/^(unix|npipe):\/\/\/./.test(url)) return { socketPath: pathOf(url) }
-  if (protocol === "ssh:") throw wrong("names an engine behind ssh, whose published ports cannot be reached")
+  if (protocol === "ssh:")
+    throw wrong("names an engine that is reached over ssh: the ports that it publishes cannot be reached from here")
   if (!["tcp:", "http:", "https:"].includes(protocol) || hostname === "") throw wrong("is not the address of an engine")
   if (!usesTls(url)) return { host: hostname, port: port || "2375", protocol: "http" }
   const folder = certificateFolder()
@@ -134,7 +135,7 @@ function connectionOf(url: string): Docker.DockerOptions {
     createSecureContext(files)
   } catch (error) {
     throw new EngineError(
-      `DOCKER_TLS_VERIFY=1, but what is in ${folder} is no certificate with its key: ${reasonOf(error)}.`,
+      `DOCKER_TLS_VERIFY=1, but the files in ${folder} are not a certificate and its key: ${reasonOf(error)}.`,
       remedy,
       { cause: error },
     )
@@ -150,7 +151,7 @@ function certificateFolder(): string {
   return process.env["DOCKER_CERT_PATH"] || join(homedir(), ".docker")
 }
 
-/** Names an engine to testcontainers, which looks in fewer places, and takes nothing for granted that DOCKER_HOST leaves out. */
+/** Tells testcontainers which engine to use, with every detail: testcontainers looks in fewer places than `findEngine`. */
 export function nameToTestcontainers(url: string): void {
   const { host, port } = connectionOf(url)
   process.env["DOCKER_HOST"] = host === undefined ? url : `tcp://${host}:${port}`
@@ -162,17 +163,17 @@ function pathOf(url: string): string {
   return url.replace(/^(unix|npipe):\/\//, "")
 }
 
-/** For an answer that does not come: the client says only that the connection was closed, since it closed it. */
+/** Adds a timeout to an answer. The client's own timeout closes the connection and then reports a closed connection. */
 async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   const timer = new AbortController()
   const late = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => {
     throw new Error("timed out")
   })
-  late.catch(() => undefined) // It was quicker.
+  late.catch(() => undefined) // The answer came in time.
   return Promise.race([answer, late]).finally(() => timer.abort())
 }
 
-/** Of OpenSSL's words, which are numbers and places in its source, those that say something. */
+/** The part of an error's message that is useful. OpenSSL adds numbers and places in its own source. */
 function reasonOf(error: unknown): string {
   const line = messageOf(error).trim().split("\n")[0] ?? ""
   return /error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]+)/i.exec(line)?.[1] ?? line.replace(/[.:]$/, "")
@@ -187,25 +188,25 @@ function explained(url: string, error: unknown): EngineError {
   if (reason === "timed out")
     return said(
       `The engine at ${url} does not answer within ${PATIENCE / 1000} s.`,
-      "Check that it is well, and that nothing between keeps it from answering.",
+      "Check that the engine works, and that no firewall stops its answers.",
     )
   if (code === "EACCES")
     return said(
-      `This user may not use the engine at ${url}.`,
+      `This user has no permission to use the engine at ${url}.`,
       'Join the group that its socket belongs to (on most hosts: sudo usermod -aG docker "$USER", then log in again), or use a rootless engine.',
     )
   if (code === "ENOENT")
-    return said(`There is no engine at ${url}: there is no such socket.`, "Start it, or correct DOCKER_HOST.")
+    return said(`There is no engine at ${url}: the socket does not exist.`, "Start it, or correct DOCKER_HOST.")
   if (code === "ECONNREFUSED")
-    return said(`There is no engine at ${url}: nobody listens there.`, "Start it, or correct DOCKER_HOST.")
+    return said(`There is no engine at ${url}: no process listens there.`, "Start it, or correct DOCKER_HOST.")
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return said(`There is no engine at ${url}: its host has no address.`, "Correct DOCKER_HOST.")
   if (["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"].includes(code))
     return said(`There is no engine at ${url}: its host cannot be reached.`, "Correct DOCKER_HOST, or the network.")
   if (/HTTP request to an HTTPS server/i.test(reason))
-    return said(`The engine at ${url} wants TLS.`, `S${withTls.slice(1)}.`)
+    return said(`The engine at ${url} requires TLS.`, `S${withTls.slice(1)}.`)
   if (/wrong version number|packet length too long|http request/i.test(reason))
-    return said(`What answers at ${url} speaks no TLS.`, "Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.")
+    return said(`The server at ${url} does not use TLS.`, "Unset DOCKER_TLS_VERIFY, or correct DOCKER_HOST.")
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
     return said(
       `TLS with the engine at ${url} fails: ${reason}.`,
@@ -218,22 +219,22 @@ function explained(url: string, error: unknown): EngineError {
     )
   if (/alert/i.test(reason))
     return said(
-      `TLS with the engine at ${url} fails: it does not take the cert.pem in ${certificateFolder()}: ${reason}.`,
+      `TLS with the engine at ${url} fails: it refuses the cert.pem in ${certificateFolder()}: ${reason}.`,
       "Name the folder with this engine's files in DOCKER_CERT_PATH.",
     )
   if (/ALTNAME|EPROTO|CERT|SSL|TLS/.test(code))
     return said(
       `TLS with the engine at ${url} fails: ${reason}.`,
-      "Check the files in DOCKER_CERT_PATH, and that DOCKER_HOST has the name that the engine's certificate is for.",
+      "Check the files in DOCKER_CERT_PATH, and that DOCKER_HOST has the host name in the engine's certificate.",
     )
   if (code === "ECONNRESET" || code === "EPIPE")
     return said(
-      `What answers at ${url} closes the connection.`,
+      `The server at ${url} closes the connection.`,
       usesTls(url) || url.startsWith("unix:")
-        ? "Check that the engine is well, or correct DOCKER_HOST."
-        : `Correct DOCKER_HOST, or, where it wants TLS, ${withTls}.`,
+        ? "Check that the engine works, or correct DOCKER_HOST."
+        : `Correct DOCKER_HOST. If the engine requires TLS, ${withTls}.`,
     )
   if (status === 401 || status === 403)
-    return said(`The engine at ${url} refuses: ${reason}.`, "Use an account that may use it.")
-  return said(`What answers at ${url} is no container engine: ${reason}.`, "Correct DOCKER_HOST.")
+    return said(`The engine at ${url} refuses this user: ${reason}.`, "Use an account that has permission.")
+  return said(`The server at ${url} is not a container engine: ${reason}.`, "Correct DOCKER_HOST.")
 }

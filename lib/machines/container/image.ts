@@ -14,22 +14,22 @@ import { packageRoot, type Settings } from "../../base/settings.ts"
 import { choosePrivilege } from "../../base/privilege.ts"
 import type { Engine } from "./engine.ts"
 
-/** The image of a machine is not there, and cannot be made or pulled. */
+/** The engine does not have the image of a machine, and it cannot be made or pulled. */
 export class MachineImageError extends RemediedError {}
 
-/** What our own image is made by. */
+/** The files that our own image is made from. */
 const recipe = join(packageRoot, "lib", "machines", "container", "image")
 const RECIPE_FILES = ["Dockerfile", "packages", "root.sh"] as const
 
-/** Labels of our own images: by which recipe one was made, and whether a registry could be reached then. */
+/** Labels of our own images: the digest of the recipe, and whether a registry could be reached when the image was made. */
 const RECIPE_LABEL = "byhand.recipe"
 const REGISTRY_LABEL = "byhand.registry"
 
 /**
- * Sees to it that the engine has the image of a machine: the one that the settings name, or our own, which is made anew
- * when its recipe changes: by the Dockerfile where a registry can be reached, otherwise of Debian's packages.
- * @returns its name
- * @throws MachineImageError with all that was tried
+ * Makes sure that the engine has the image of a machine: the image that the settings name, or our own. Our own is made
+ * again when its recipe changes, from the Dockerfile where a registry can be reached, otherwise from Debian packages.
+ * @returns the name of the image
+ * @throws MachineImageError with every way that was tried
  */
 export async function ensureImage(engine: Engine, settings: Settings, progress: Progress): Promise<string> {
   const name = await imageOf(settings)
@@ -38,9 +38,9 @@ export async function ensureImage(engine: Engine, settings: Settings, progress: 
   const digest = await digestOfRecipe()
   return withLock(
     join(settings.cacheDir, "container", "image.lock"),
-    (taken) => progress.task("Waiting for another run, which makes the machine's image", () => taken),
+    (taken) => progress.task("Waiting for another run, which makes the image of the machine", () => taken),
     async () => {
-      if (await has(engine, name)) return name // Another run was quicker.
+      if (await has(engine, name)) return name // Another run has made it meanwhile.
       const tried: string[] = []
       for (const make of [build, imported]) {
         try {
@@ -52,14 +52,14 @@ export async function ensureImage(engine: Engine, settings: Settings, progress: 
         }
       }
       throw new MachineImageError(
-        `The machine's image cannot be made here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
-        "Let the engine reach a registry that has debian:trixie-slim, or name an image of your own in BYHAND_IMAGE.",
+        `The image of the machine cannot be made here. Tried:${tried.map((why) => `\n  ${why}`).join("")}\n`,
+        "Give the engine access to a registry that has debian:trixie-slim, or name an image of your own in BYHAND_IMAGE.",
       )
     },
   )
 }
 
-/** The name of a machine's image, whether it is there or not: a course's own, or ours, by its recipe. */
+/** The name of the image that a machine needs: the one in the settings, or our own with the digest of its recipe. */
 export async function imageOf({ image }: Settings): Promise<string> {
   return image ?? `byhand-machine:${await digestOfRecipe()}`
 }
@@ -78,24 +78,24 @@ export async function has({ docker }: Engine, name: string): Promise<boolean> {
     )
 }
 
-/** A course's own image. */
+/** Pulls the image that the settings name. @throws MachineImageError */
 async function pulled(name: string, progress: Progress): Promise<string> {
   const { getContainerRuntimeClient, ImageName } = await import("testcontainers")
   await progress
     .task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name)))
     .catch((error: unknown) => {
       throw new MachineImageError(
-        `BYHAND_IMAGE=${name} is not on the engine, and cannot be pulled: ${oneLine(error)}.`,
-        "Correct the name, or bring it there: docker load, docker pull.",
+        `The engine does not have BYHAND_IMAGE=${name} and cannot pull it: ${oneLine(error)}.`,
+        "Correct the name, or load the image: docker load, docker pull.",
       )
     })
   return name
 }
 
-/** By the Dockerfile. Not through testcontainers, which does not say why a build failed. */
+/** Builds the image from the Dockerfile. Without testcontainers, which does not say why a build failed. */
 async function build({ docker }: Engine, name: string, digest: string, _: Settings, progress: Progress): Promise<void> {
   try {
-    await progress.task("Building the machine's image from debian:trixie-slim", async () => {
+    await progress.task("Building the image of the machine from debian:trixie-slim", async () => {
       const output = await docker.buildImage(
         { context: recipe, src: [...RECIPE_FILES] },
         { t: name, labels: { [RECIPE_LABEL]: digest, [REGISTRY_LABEL]: "yes" }, rm: true, forcerm: true },
@@ -103,13 +103,13 @@ async function build({ docker }: Engine, name: string, digest: string, _: Settin
       await finished(docker, output)
     })
   } catch (error) {
-    // A build that fails half-way leaves images without a name.
+    // A build that fails leaves images without a name.
     await docker.pruneImages({ filters: { dangling: ["true"], label: ["byhand.machine"] } }).catch(() => undefined)
-    throw new Error(`by its Dockerfile: ${oneLine(error)}`, { cause: error })
+    throw new Error(`from the Dockerfile: ${oneLine(error)}`, { cause: error })
   }
 }
 
-/** Of Debian's packages; the root that they make is kept, since other engines take it too. */
+/** Imports the image from Debian packages. The file system that they make is kept in the cache, for other engines. */
 async function imported(
   { docker }: Engine,
   name: string,
@@ -122,21 +122,21 @@ async function imported(
     const kept = await lookAt(archive)
     if (typeof kept === "string") {
       if (kept === "corrupted") await forget(archive)
-      await progress.task("Making the machine's image of Debian's packages", () => makeRoot(archive, settings))
+      await progress.task("Making the image of the machine from Debian packages", () => makeRoot(archive, settings))
     }
-    await progress.task("Importing the machine's image", async () => {
+    await progress.task("Importing the image of the machine", async () => {
       const output = await docker.importImage(createReadStream(archive), { changes: `LABEL ${RECIPE_LABEL}=${digest}` })
       const [repo = "", tag = ""] = name.split(":")
-      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // Not at once: Podman's import takes no tag.
+      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // In a second step: Podman's import accepts no tag.
     })
   } catch (error) {
-    throw new Error(`of Debian's packages: ${oneLine(error)}`, { cause: error })
+    throw new Error(`from Debian packages: ${oneLine(error)}`, { cause: error })
   }
 }
 
 const Events = z.array(z.object({ error: z.string().optional(), status: z.string().optional() }))
 
-/** Waits for the end of what an engine does; it tells what went wrong among its progress. @returns its last word: of an import, the image's id */
+/** Waits until an engine has done something. Errors are among its progress events. @returns the last status: after an import, the id of the image */
 async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promise<string> {
   const events = await new Promise<unknown>((done, fail) =>
     modem.followProgress(output, (error, all) => {
@@ -152,11 +152,11 @@ async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promi
 
 async function makeRoot(archive: string, settings: Settings): Promise<void> {
   const privilege = await choosePrivilege(settings.privilege === "sudo" ? "sudo" : "auto")
-  if (privilege === "user") throw new RemediedError("that takes root or sudo, to make files of root's.", "")
+  if (privilege === "user") throw new RemediedError("this needs root or sudo: it makes files that belong to root.", "")
   const work = `${archive}.work`
   const sudo = privilege === "sudo" ? ["sudo", "-n"] : []
   const remove = () => dependentCommand([...sudo, "rm", "-rf", work], { reject: false })
-  await remove() // What a process left that was killed.
+  await remove() // A process that was killed may have left it.
   await mkdir(work, { recursive: true })
   try {
     const tools = join(work, "tools")
@@ -186,7 +186,7 @@ async function makeRoot(archive: string, settings: Settings): Promise<void> {
   }
 }
 
-/** Whether an image was made with the help of a registry, which then has others too. */
+/** Whether an image was made from a registry's image. Then the engine can reach a registry. */
 export async function isFromRegistry(docker: Docker, name: string): Promise<boolean> {
   const {
     Config: { Labels: labels },
@@ -194,7 +194,7 @@ export async function isFromRegistry(docker: Docker, name: string): Promise<bool
   return labels?.[REGISTRY_LABEL] !== undefined
 }
 
-/** Images of earlier recipes; those that are in use stay. */
+/** Removes the images of earlier recipes. Images in use stay. */
 async function removeOthers({ docker }: Engine, digest: string): Promise<void> {
   const images = await docker.listImages({ filters: { label: [RECIPE_LABEL] } })
   for (const { Id, Labels } of images)
@@ -211,7 +211,7 @@ async function digestOfRecipe(): Promise<string> {
   return hash.digest("hex").slice(0, 12)
 }
 
-/** What an engine or a program said, which may be many lines, for within a sentence. */
+/** The message of an error in one line, without its full stop, for use inside a sentence. */
 export function oneLine(error: unknown): string {
   return messageOf(error)
     .trim()

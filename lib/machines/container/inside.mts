@@ -20,7 +20,7 @@ const line = answerLine(readFileSync("/byhand/key", "utf8"), (outside) => {
 })
 line.on("tlsClientError", () => undefined) // A client without the key.
 
-const [file = "", ...args] = [
+const [file, ...args] = [
   ...(mode === "root" ? ["unshare", "--mount", "--propagation", "slave"] : []),
   "sh",
   "/byhand/scripts/supervisor.sh",

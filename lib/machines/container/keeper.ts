@@ -1,7 +1,7 @@
-// Beside a machine that is a container: starts it, waits for whichever ends first, the machine or the test process
-// (end-of-file on standard input), keeps its logs, and removes what is left of it. A line "detach" before the end-of-file
-// lets the machine live on without its test process. Should this process be killed, the container's input ends, and so
-// does the machine: the engine removes the rest.
+// Runs beside a machine that is a container: starts it and waits until either the machine or the test process ends (then
+// stdin ends). Then it keeps the logs and removes what is left. A line "detach" on stdin lets the machine live on without
+// its test process. If this process is killed, the stdin of the container ends and the machine with it. The engine then
+// removes the container and its volume.
 // usage: node keeper.js RUN_DIR
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -29,29 +29,29 @@ import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container
 import { PUBLISHED_PORT_FILE, type PublishedPort } from "./published-port.ts"
 import { ORDER_FILE, removeRun, sweep } from "./sweep.ts"
 
-/** How long a container may take to end by itself, and the engine to remove it (milliseconds). */
+/** How long a container may take to end by itself, and its port to answer (milliseconds). */
 const GRACE = 30_000
 
 /** A container that runs, or ran. */
 interface Running {
   readonly published: PublishedPort
-  /** Its input and outputs. */
+  /** Its stdin, stdout and stderr. */
   readonly streams: Duplex
-  /** When it has ended, and its logs are kept. */
+  /** Resolves when it has ended and its logs are kept. */
   readonly ended: Promise<void>
 }
 
 const [folder = ""] = process.argv.slice(2)
-const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // Our own word.
+const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // This project has written it.
 const { settings, name } = order
 const identity = identify(process.pid)
 const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
-for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process; its end is what counts here.
-for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // Nobody may be there any more to be told.
+for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process: this process waits for its end.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // The reader may have ended.
 
-/** Standard input is read from the first moment on: the test process may end while the container starts. */
+/** Resolves when the test process ends, which may happen while the container starts. */
 const owner = text(process.stdin).then(async (said) => {
-  if (said.includes("detach")) await new Promise<never>(() => undefined) // Only the machine's end counts now.
+  if (said.includes("detach")) await new Promise<never>(() => undefined) // From now on only the end of the machine counts.
 })
 
 await writeFile(join(folder, "supervisor"), identity)
@@ -78,7 +78,7 @@ try {
 }
 process.exit()
 
-/** With all that containers need where the engine grants it, otherwise with what is enough for lessons 01 to 04. */
+/** Starts the container with the capabilities that containers inside it need or, where the engine refuses them, without. */
 async function start(on: Engine): Promise<Running> {
   const image = await ensureImage(on, settings, silentProgress)
   if (settings.privilege === "privileged") return run(on, image, "privileged", undefined)
@@ -93,13 +93,13 @@ async function start(on: Engine): Promise<Running> {
     if (settings.privilege === "root")
       throw new MachineStartError(
         `The engine does not grant ${refused.join(", ")}.`,
-        "Unset BYHAND_PRIVILEGE to do without, or use an engine that grants them.",
+        "Unset BYHAND_PRIVILEGE to run without them, or use an engine that grants them.",
       )
     return run(on, image, CAPABILITIES_OF_USER, `the engine does not grant ${refused.join(", ")}`)
   }
 }
 
-/** @param lacks what a machine in a user namespace of its own lacks, where it is to be one */
+/** @param lacks what the machine lacks, where it is to run in a user namespace; undefined where it runs as root */
 async function run(
   on: Engine,
   image: string,
@@ -110,14 +110,15 @@ async function run(
   try {
     return await runWith("mounted", on, image, capabilities, lacks)
   } catch (error) {
-    // Its socket is here, but its files may be another host's, as where a socket is handed on to a container: it names one that it does not find.
+    // The socket is local, but the engine may run on another host, as when its socket is passed into a container. Then it
+    // complains about a file that it does not find.
     if (![folder, ...order.binds.map(({ source }) => source)].some((path) => messageOf(error).includes(path)))
       throw error
     return runWith("copied", on, image, capabilities, lacks)
   }
 }
 
-/** @param files how those of this host that the machine is given come into its container */
+/** @param files how the files that the machine is given get into the container */
 async function runWith(
   files: "mounted" | "copied",
   on: Engine,
@@ -129,7 +130,7 @@ async function runWith(
   const { host } = (await getContainerRuntimeClient()).info.containerRuntime
   const key = randomBytes(32).toString("hex")
   const ready = deferred<void>()
-  ready.promise.catch(() => undefined) // It may fail before anybody waits for it.
+  ready.promise.catch(() => undefined) // It may reject before something waits for it.
   const complaints = new PassThrough()
   const complaint = text(complaints)
   const opened: { streams?: Duplex; ended?: Promise<void> } = {}
@@ -138,7 +139,7 @@ async function runWith(
     target,
     inside: `/byhand/given/${at}-${target.slice(target.lastIndexOf("/") + 1)}`,
   }))
-  const limits = on.isRootless ? {} : order.limits // Whoever is not root may limit nobody.
+  const limits = on.isRootless ? {} : order.limits // A rootless engine cannot set limits.
   const description = new MachineContainer({
     image,
     name,
@@ -198,7 +199,7 @@ async function runWith(
   try {
     const container = await description.start()
     const { streams, ended } = opened
-    if (streams === undefined || ended === undefined) throw new Error("its streams were not opened")
+    if (streams === undefined || ended === undefined) throw new Error("the engine did not open its streams")
     const at = await reached(
       [...new Set([...(on.isLocal ? ["127.0.0.1"] : []), host])],
       container.getMappedPort(PORT),
@@ -220,7 +221,7 @@ async function runWith(
     complaints.end()
     await removeRun(on, folder)
     throw new MachineStartError(
-      `The machine's container could not be started on ${on.description}: ${oneLine((await complaint).trim() || messageOf(error))}.`,
+      `The container of the machine could not be started on ${on.description}: ${oneLine((await complaint).trim() || messageOf(error))}.`,
       "npx byhand doctor says what this engine can run.",
     )
   } finally {
@@ -240,15 +241,15 @@ function settingsForInside(mode: "root" | "user"): string {
   return settingsText({ run, name, mode, node: "", agent, scripts, owner: "", logs, limits })
 }
 
-/** Takes a container's output: a word when it is ready, and then its logs. Resolves when it has ended and they are kept. */
+/** Reads a container's stdout: a word when the machine is ready, then its logs. Resolves when it has ended and the logs are kept. */
 async function followed(output: PassThrough, onReady: () => void): Promise<void> {
   const [word] = (await Promise.race([once(output, "data"), once(output, "end")])) as [Buffer | undefined]
   if (word === undefined) return
   onReady()
-  await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined) // It was killed, and has none.
+  await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined) // A container that was killed sends no logs.
 }
 
-/** Where the container's port answers with the key. Engines publish it on their host, which may be this one or another. */
+/** Finds the host on which the container's port answers. An engine publishes it on its own host, which may be another one. */
 async function reached(hosts: readonly string[], port: number, key: string): Promise<{ host: string; port: number }> {
   for (const host of hosts) {
     const line = dialLine({ host, port, key })
@@ -256,17 +257,17 @@ async function reached(hosts: readonly string[], port: number, key: string): Pro
       await once(line, "secureConnect", { signal: AbortSignal.timeout(GRACE) })
       return { host, port }
     } catch {
-      continue // Not there.
+      continue // It does not answer on this host.
     } finally {
       line.destroy()
     }
   }
   throw new Error(
-    `port ${port} of ${hosts.join(" and ")}, where the engine publishes the machine's port, does not answer here`,
+    `the engine publishes the machine's port as port ${port} of ${hosts.join(" and ")}, which does not answer from here`,
   )
 }
 
-/** Ryuk removes what is labelled when this process is gone; where its image is not there, and cannot be pulled, we do without. */
+/** Whether Ryuk runs, which removes labelled containers when this process ends. It is not used where the engine neither has its image nor can pull it. */
 async function hasRyuk({ docker }: Engine, image: string): Promise<boolean> {
   if (process.env["TESTCONTAINERS_RYUK_DISABLED"] === "true") return false
   const named = process.env["RYUK_CONTAINER_IMAGE"]

@@ -1,12 +1,12 @@
-// The connection between a test process and what is in a container: encrypted, and open only to those who have the run's
-// key (RFC 4279, TLS with a pre-shared key), since an engine may publish a port on every address that it has.
+// The connection between a test process and the agent in a container. It uses TLS with a pre-shared key (RFC 4279), so that
+// only clients with the run's key get in: an engine may publish a port on every address of its host.
 import type { Socket } from "node:net"
 import { connect, createServer, type Server } from "node:tls"
 
-/** The port inside of a container that its engine publishes. */
+/** The port of the container that the engine publishes. */
 export const PORT = 7233
 
-/** Where the published port is, and what opens it. */
+/** The address of the published port, and its key. */
 export interface Address {
   readonly host: string
   readonly port: number
@@ -15,10 +15,10 @@ export interface Address {
 }
 
 const IDENTITY = "byhand"
-// Node has pre-shared keys up to TLS 1.2 only.
+// Node supports pre-shared keys up to TLS 1.2 only.
 const OPTIONS = { ciphers: "ECDHE-PSK-CHACHA20-POLY1305", minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const
 
-/** Opens a connection; what is written before it stands is sent then. */
+/** Opens a connection. Data that is written before it is open is sent once it is. */
 export function dialLine({ host, port, key }: Address): Socket {
   return connect({
     ...OPTIONS,
@@ -29,7 +29,7 @@ export function dialLine({ host, port, key }: Address): Socket {
   })
 }
 
-/** Answers those who have the key. */
+/** A server for clients that have the key. */
 export function answerLine(key: string, onConnection: (socket: Socket) => void): Server {
   return createServer({ ...OPTIONS, pskCallback: () => Buffer.from(key, "hex") }, onConnection)
 }

@@ -6,22 +6,22 @@ import type { Limits } from "../limits.ts"
 import { INSIDE } from "./inside.ts"
 import { PORT } from "./line.mts"
 
-/** Labels of whatever is a run's on an engine. */
+/** Labels of everything that a run has on an engine. */
 export const LABELS = {
   /** The run's folder. */
   run: "byhand.run",
-  /** Who keeps it, as `identify` says. */
+  /** The identity of its keeper process, see `identify`. */
   keeper: "byhand.keeper",
-  /** Where that process lives: its number means nothing elsewhere. */
+  /** The host of that process: its pid means nothing on another host. */
   host: "byhand.host",
 } as const
 
-/** This host, and the process numbers that count in it: several may share an engine. */
+/** Identifies this host and its pid namespace: several hosts and containers may share an engine. */
 export function thisHost(): string {
   try {
     return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
   } catch {
-    return hostname() // Without /proc there are no namespaces either.
+    return hostname() // A system without /proc has no pid namespaces.
   }
 }
 
@@ -32,21 +32,21 @@ export interface MachineContainerOptions {
   readonly capabilities: readonly string[] | "privileged"
   readonly limits: Limits
   readonly isPodman: boolean
-  /** Files of this host, read-only, by where they are found inside. */
+  /** Files of this host that the container can read, and their paths inside. */
   readonly given: readonly { readonly source: string; readonly target: string }[]
-  /** Whether they are mounted, which takes an engine that sees this host's files; copied otherwise. */
+  /** Whether they are mounted. Otherwise they are copied, for an engine that cannot read this host's files. */
   readonly isMounted: boolean
-  /** A file of this run alone: an engine of another host has none of that name, whatever else it has where this host has it. */
+  /** A file that only this run has. An engine on another host cannot mount it, even where the other files exist there too. */
   readonly witness: string
   readonly command: readonly string[]
-  /** Whether the engine's port can be reached on loopback alone. */
+  /** Whether the engine should publish the port on loopback only. */
   readonly isOnLoopback: boolean
   readonly wait: WaitStrategy
-  /** Is given the container's standard streams, before it starts. Its input ends when this process does. */
+  /** Is called with the container's standard streams before it starts. Its stdin ends when this process ends. */
   readonly onStreams: (streams: Duplex, id: string) => void
 }
 
-/** A container with exactly what a machine of namespaces needs of its host, and what testcontainers has no words for. */
+/** A container that offers what a machine of namespaces needs of its host. It sets what testcontainers has no method for. */
 export class MachineContainer extends GenericContainer {
   readonly #onStreams: MachineContainerOptions["onStreams"]
 
@@ -75,7 +75,7 @@ export class MachineContainer extends GenericContainer {
       .withWaitStrategy(wait)
     if (capabilities === "privileged") this.withPrivilegedMode()
     else this.withDroppedCapabilities("ALL").withAddedCapabilities(...capabilities)
-    // The engine's own profiles forbid mounts and pivot_root, without which there are no containers inside.
+    // The engine's own profiles forbid mount and pivot_root, which containers inside need.
     this.withSecurityOpt(
       "seccomp=unconfined",
       "apparmor=unconfined",
@@ -84,7 +84,7 @@ export class MachineContainer extends GenericContainer {
     ) // Podman does not read MaskedPaths.
     if (!isMounted) this.withCopyFilesToContainer(given.map(({ source, target }) => ({ source, target, mode: 0o755 })))
 
-    // When whoever holds its streams is gone, its input ends, and with it the machine; the engine then removes what is left.
+    // When the process that holds the streams ends, the container's stdin ends, and with it the machine. The engine then removes the container.
     Object.assign(this.createOpts, {
       OpenStdin: true,
       StdinOnce: true,
@@ -95,13 +95,13 @@ export class MachineContainer extends GenericContainer {
     Object.assign(this.hostConfig, {
       AutoRemove: true,
       CgroupnsMode: "private",
-      // A /proc that is masked forbids a user namespace inside to mount one of its own; init.sh masks what is not to be seen.
+      // With a masked /proc the kernel forbids a user namespace inside to mount its own. init.sh masks the same files.
       MaskedPaths: [],
       ReadonlyPaths: [],
       ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
       ...(limits.processes === undefined ? {} : { PidsLimit: limits.processes }),
       Mounts: [
-        // Overlays do not stack: what lies on this one is the file system of the machine, and containerd's own.
+        // An overlay cannot lie on an overlay. The machine's file system and containerd's overlays lie on this volume.
         {
           Type: "volume",
           Source: "",
@@ -126,11 +126,11 @@ export class MachineContainer extends GenericContainer {
     const streams = await client.container
       .getById(id)
       .attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })
-    this.#onStreams(streams as unknown as Duplex, id) // With hijack it is both ways; the types say reading only.
+    this.#onStreams(streams as unknown as Duplex, id) // With hijack the stream goes both ways; its type is for reading only.
   }
 }
 
-/** Ready when a promise is, which testcontainers has no strategy for; whoever makes it sees to its end. */
+/** A wait strategy of testcontainers that waits for a promise. The caller gives the promise its own timeout. */
 export class WaitFor implements WaitStrategy {
   readonly #ready: Promise<void>
 
