@@ -168,7 +168,11 @@ const OF_BYHAND: readonly Try[] = [
   ...["ftp://u:secret@h", "u:secret@h", "http:u:secret@h", "http://u:secret@h:99999", "http://secret@"].map(
     (given): Try => ["transcript", { MIRROR: given }, /^BYHAND_MIRROR=\S*…@\S* must be an http or https address\. /],
   ),
-  ["transcript", { MIRROR: "http://u:secret@h@h" }, /^BYHAND_MIRROR=http:\/\/…@h must not contain a name or password: /],
+  [
+    "transcript",
+    { MIRROR: "http://u:secret@h@h" },
+    /^BYHAND_MIRROR=http:\/\/…@h must not contain a name or password: /,
+  ],
   [
     "transcript",
     { MIRROR: "https://u:secret@h/path" },
