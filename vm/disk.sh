@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the virtual machine's system disk: Debian with systemd, and a unit that runs what a second disk brings. Run as root.
+# Makes the system disk of the virtual machine: Debian with systemd, and a unit that runs the script on a second disk. Run as root.
 # usage: disk.sh WORK INTO          leaves INTO/{disk.img,vmlinuz,initrd}; WORK is scratch space
 set -eu
 work=$1 into=$2 root=$1/root
@@ -32,7 +32,7 @@ UNIT
 ln -s ../payload.service "$root/etc/systemd/system/multi-user.target.wants/payload.service"
 ln -sf /dev/null "$root/etc/systemd/system/apt-daily.timer"
 
-# A small initrd: an emulated processor takes its time to unpack one.
+# A small initrd: an emulated processor is slow to unpack a large one.
 sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
 printf 'virtio_pci\nvirtio_blk\n' >>"$root/etc/initramfs-tools/modules"
 chroot "$root" update-initramfs -u >/dev/null 2>&1

@@ -1,5 +1,5 @@
 #!/bin/bash
-# In the virtual machine: the lessons as root, as a user who may sudo, and as one who may not and so makes user namespaces.
+# Runs in the virtual machine: the lessons as root, as a user who may use sudo, and as a user who may not and so gets user namespaces.
 # The last line is the sum of the three; the exit status is 1 if any of them failed.
 set -u
 export PATH=/payload/bin:$PATH BYHAND_CACHE=/payload/cache BYHAND_PATIENCE=900

@@ -1,28 +1,28 @@
 #!/bin/bash
-# Runs the lessons in a virtual machine that is what users really have: Debian with systemd, cgroup v2, all capabilities.
-# usage: vm/run.sh [SCRIPT]      as root or through sudo, after the lessons ran once outside: their binaries and images are taken along
-#   SCRIPT: what to run in place of vm/lessons.sh; finds the checkout in /payload/project, the cache in /payload/cache.
-#   VM_ACCEL=kvm: for hosts that have it; the default is to emulate, which works anywhere and is some nine times slower.
-#   VM_LIMIT=60m: how long the machine may take.
+# Runs the lessons in a virtual machine like the hosts of most users: Debian with systemd, cgroup v2 and all capabilities.
+# usage: vm/run.sh [SCRIPT]      as root or through sudo. Run the lessons once outside first: the virtual machine uses their binaries and images.
+#   SCRIPT: a script to run instead of vm/lessons.sh. It finds the checkout in /payload/project and the cache in /payload/cache.
+#   VM_ACCEL=kvm: for hosts with KVM. The default is emulation, which works on any host and is about nine times slower.
+#   VM_LIMIT=60m: the timeout.
 #   VM_RESULT=FILE: the counts of passed, failed and skipped tests are written to this file as JSON.
-# Its exit status is the lessons' own; 2 for wrong use. It leaves nothing behind but the system disk in the cache.
+# Its exit status is that of the lessons, or 2 for wrong use. It leaves nothing behind except the system disk in the cache.
 set -eu
 export PATH=$PATH:/usr/sbin:/sbin
 project=$(realpath "$(dirname "$0")/..") script=$(realpath "${1:-$(dirname "$0")/lessons.sh}")
 cache=$(realpath -m "${BYHAND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/byhand}")
 stop() { echo "vm: $*" >&2; exit 2; }
 
-[ "$(uname -m)" = x86_64 ] || stop "made for x86-64 hosts only."
+[ "$(uname -m)" = x86_64 ] || stop "this works on x86-64 hosts only."
 for tool in qemu-system-x86_64 debootstrap mke2fs; do
-  command -v $tool >/dev/null || stop "there is no $tool: apt-get install qemu-system-x86 debootstrap debian-archive-keyring e2fsprogs"
+  command -v $tool >/dev/null || stop "$tool is not installed. Install it: apt-get install qemu-system-x86 debootstrap debian-archive-keyring e2fsprogs"
 done
-[ -f "$script" ] || stop "there is no $script."
-for folder in bin images; do [ -d "$cache/$folder" ] || stop "there is no $cache/$folder: run the lessons here first (npx vitest run)."; done
+[ -f "$script" ] || stop "$script does not exist."
+for folder in bin images; do [ -d "$cache/$folder" ] || stop "$cache/$folder does not exist. Run the lessons on this host first: npx vitest run"; done
 
-# A file system that belongs to root is made by root.
+# Only root can make a file system whose files belong to root.
 [ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
 
-# Everything below happens in namespaces of its own: when this process ends, however it ends, so do its children, mounts and files.
+# Everything below runs in namespaces of its own. When this process ends, even by SIGKILL, its children, mounts and files end too.
 if [ -z "${VM_INSIDE:-}" ]; then
   mkdir -p "$cache/vm/work"
   VM_INSIDE=1 setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --mount-proc bash "$0" "$@" &
@@ -39,7 +39,7 @@ exec 9>"$cache/vm/lock"
 flock 9
 if [ ! -d "$system" ]; then
   echo "vm: making the system disk (about a minute)"
-  rm -rf "$cache"/vm/system-* # Other recipes' disks, and what a killed run left.
+  rm -rf "$cache"/vm/system-* # Disks of other recipes, and the rest of a run that was killed.
   mkdir "$system.part"
   bash "$project/vm/disk.sh" "$work" "$system.part"
   mv "$system.part" "$system"
@@ -59,10 +59,10 @@ cp "$script" "$payload/run"
 chmod 755 "$payload/run"
 mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
 
-# Both disks stay as they are: what the machine writes goes to a file that qemu has already removed.
+# The machine does not change the disks: qemu keeps what it writes in a temporary file.
 disk() { echo "-drive file=$1,format=raw,if=virtio,snapshot=on"; }
 port() { echo "-device virtserialport,chardev=$1,name=$1"; }
-# The end of qemu's input would close the port that the output comes from.
+# qemu closes the output port when its stdin ends, so its stdin must not end.
 # shellcheck disable=SC2046 # The flags are words.
 timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
   -accel "${VM_ACCEL:-tcg,thread=multi,tb-size=1024}" -cpu max -smp "$(nproc)" -m 4096 \
@@ -75,5 +75,5 @@ timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
 
 status=$(tr -cd 0-9 <"$work/status" || true)
 [ -z "${VM_RESULT:-}" ] || cp "$work/result" "$VM_RESULT" || true
-[ -n "$status" ] || { tail -n 20 "$work/boot.log" >&2; echo "vm: the machine ended before the lessons did." >&2; exit 1; }
+[ -n "$status" ] || { tail -n 20 "$work/boot.log" >&2; echo "vm: the virtual machine ended before the lessons did." >&2; exit 1; }
 exit "$status"

@@ -26,16 +26,16 @@ import { accessOf, findRun, hasKubeconfig, idOf, kubeconfigOf, kubernetesOf, rel
 
 const POLL_INTERVAL = 25
 
-/** The cluster stands, but something that it should have by itself is not there. */
+/** The components run, but an object that they create by themselves does not exist in time. */
 class NotReadyError extends RemediedError {}
 
-/** The process that forwards a port of the host to the machine did not start. */
+/** The relay, the process that forwards a port of the host to the machine, did not start. */
 class RelayError extends RemediedError {}
 
-/** Milliseconds since the command was typed at which something was there. */
+/** When each milestone was reached, in milliseconds since the command was started. */
 type Milestones = Record<string, number>
 
-/** Brings a cluster up and leaves it running; nothing of it stays where that fails or is interrupted. */
+/** Starts a cluster and leaves it running. Nothing of it stays where that fails or is interrupted. */
 export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
   const settings = settingsOf(options)
   if (settings.sabotage !== undefined)
@@ -45,18 +45,18 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
     )
   const name = nameOf(options)
   const folder = join(settings.runsDir, idOf(name))
-  const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // Nobody has made it yet.
+  const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // There may be no such folder.
   if (isAlive(owner))
     throw new UsageError(
-      `${name} is being started already, by process ${owner.split(" ")[0]}.`,
-      "Wait for it, or give the new one another --name.",
+      `Process ${owner.split(" ")[0]} is starting ${name} already.`,
+      "Wait for it, or give the new cluster another --name.",
     )
   const running = await findRun(settings, name)
   if (running !== undefined) return alreadyUp(running, options)
   checkExcept(settings.except)
   await admit(settings, idOf(name))
   makeRunsDir(settings)
-  // What is left of one that lost its power is moved away; the next machine to start removes it.
+  // A run that ended without its supervisor has left its folder: rename it. The next machine that starts removes it.
   if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
 
   const milliseconds: Milestones = {}
@@ -110,7 +110,7 @@ async function alreadyUp({ name, machine, folder, since }: Run, options: CommonO
   if (options.kubernetes !== undefined && kubernetes !== undefined && kubernetes !== settingsOf(options).kubernetes) {
     throw new UsageError(
       `${name} is up already, with Kubernetes ${kubernetes}.`,
-      `End it first with ${typed("down", name)}, or give the new one another --name.`,
+      `End it first with ${typed("down", name)}, or give the new cluster another --name.`,
     )
   }
   return {
@@ -136,7 +136,7 @@ async function howToUse(name: string, folder: string): Promise<string> {
     .join("")
 }
 
-/** The API first and alone, since a person can work with it before there is a Node; the rest as soon as it answers. */
+/** Starts the API first, because a person can work with it before there is a Node, and the rest as soon as it answers. */
 async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
   const { machine } = cluster
   const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() =>
@@ -152,7 +152,7 @@ async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone
   reached("node")
 }
 
-/** Waits for what comes by itself once the components run. */
+/** Waits for an object that the components create by themselves. @throws NotReadyError */
 async function until(
   what: string,
   cluster: Cluster,
@@ -160,7 +160,7 @@ async function until(
   path: string,
   isReady: (body: string) => boolean,
 ): Promise<void> {
-  const deadline = performance.now() + 2 * settings.patience // The components' own errors, which say more, come before this one.
+  const deadline = performance.now() + 2 * settings.patience // Longer than a component's own deadline: its error says more than this one.
   for (;;) {
     const answer = await httpGet(cluster.machine, {
       port: APISERVER_PORT,
@@ -170,7 +170,7 @@ async function until(
     }).catch(() => undefined)
     if (answer?.status === 200 && isReady(answer.body)) return
     if (performance.now() > deadline)
-      throw new NotReadyError(`The ${what} was not ready in time.`, "Give it longer with BYHAND_PATIENCE=SECONDS.")
+      throw new NotReadyError(`The ${what} was not ready in time.`, "On a slow host set BYHAND_PATIENCE=SECONDS.")
     await sleep(POLL_INTERVAL)
   }
 }
@@ -185,7 +185,7 @@ function isReadyNode(body: string): boolean {
     .status.conditions.some(({ type, status }) => type === "Ready" && status === "True")
 }
 
-/** A port of the host that leads to the apiserver for as long as the machine lives, and a kubeconfig that names it. */
+/** Opens a port of the host that leads to kube-apiserver until the machine ends, and writes a kubeconfig that names it. */
 async function openToHost(cluster: Cluster, folder: string): Promise<void> {
   const relay = spawn(
     process.execPath,
@@ -195,7 +195,7 @@ async function openToHost(cluster: Cluster, folder: string): Promise<void> {
   relay.unref()
   const address: unknown[] = await Promise.race([once(relay.stdout, "data"), once(relay, "exit").then(() => [])])
   if (relay.pid === undefined || address.length === 0)
-    throw new RelayError("The process that forwards a port to the machine has ended.", "Try again.")
+    throw new RelayError("The relay, which forwards a port of the host to the machine, has ended.", "Try again.")
   relay.stdout.destroy()
   await writeFile(relayOf(folder), identify(relay.pid))
   await writeFile(

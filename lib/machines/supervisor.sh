@@ -52,7 +52,8 @@ remove() { # RUN_DIR whose machine has ended
   if [ "$mode" = root ]; then
     name=
     read -r name 2>/dev/null <"$1/cgroup" # A run that was killed early has no such file, and no cgroup.
-    case $name in */*) ;; byhand-*) remove_cgroup "$name" ;; esac
+    # A run that was renamed has the cgroup of its old name, which a new run may use by now: that run has cleared it.
+    case $name in */*) ;; "byhand-$(basename "$1")-"*) remove_cgroup "$name" ;; esac
   fi
   umount -l "$1/disk" 2>/dev/null
   rm -rf --one-file-system "$1"

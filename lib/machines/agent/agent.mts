@@ -1,5 +1,5 @@
-// The process inside a machine that acts for the test process: it alone runs as the machine's root.
-// It stands on Node's own modules only, since nothing else of the project is inside.
+// The process on a machine that carries out the requests of the test process, as the machine's root.
+// It imports Node's own modules only: nothing else of the project is on the machine.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { chmodSync, chownSync, mkdirSync, openSync, closeSync, createReadStream, createWriteStream } from "node:fs"
 import { createServer, connect, type Socket } from "node:net"
@@ -19,13 +19,13 @@ function fail(socket: Socket, error: NodeJS.ErrnoException): void {
   socket.end()
 }
 
-/** Ends a process and all that it started in its process group. */
+/** Kills a process and its whole process group. */
 function killGroup(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   try {
     process.kill(-child.pid, "SIGKILL")
   } catch {
-    // It ended in the meantime, which is what was wanted.
+    // It has ended meanwhile.
   }
 }
 
@@ -33,7 +33,7 @@ function run(socket: Socket, request: Request & { op: "run" }): (channel: number
   const [file = "", ...args] = request.argv
   const child = spawn(file, args, { env: request.env, cwd: request.cwd, detached: true, stdio: "pipe" })
   child.on("error", (error) => fail(socket, error))
-  child.stdin.on("error", () => undefined) // A command may end before it has read all of its input.
+  child.stdin.on("error", () => undefined) // A command may end before it has read all of its stdin.
   child.stdout.on("data", (bytes: Buffer) => writeFrame(socket, Channel.stdout, bytes))
   child.stderr.on("data", (bytes: Buffer) => writeFrame(socket, Channel.stderr, bytes))
   child.on("spawn", () => reply(socket, { is: "started", pid: child.pid ?? 0 }))
@@ -49,7 +49,7 @@ function run(socket: Socket, request: Request & { op: "run" }): (channel: number
   }
 }
 
-/** Starts what outlives the connection; its output goes to a file, as a person would redirect it. */
+/** Starts a process that outlives the connection. Its output is appended to a file. */
 function start(socket: Socket, request: Request & { op: "spawn" }): void {
   const [file = "", ...args] = request.argv
   mkdirSync(dirname(request.log), { recursive: true })
@@ -90,7 +90,7 @@ function write(socket: Socket, { path, mode }: Request & { op: "write" }): (chan
   mkdirSync(dirname(path), { recursive: true })
   pipeline(content, createWriteStream(path, { mode })).then(
     () => {
-      chmodSync(path, mode) // A file that was there keeps its mode otherwise.
+      chmodSync(path, mode) // An existing file would keep its mode.
       reply(socket, { is: "done" })
       socket.end()
     },
@@ -103,7 +103,7 @@ function write(socket: Socket, { path, mode }: Request & { op: "write" }): (chan
   }
 }
 
-/** Acts on a request; what comes back takes the frames that follow it. */
+/** Carries out a request. @returns a function for the frames that follow it, where there are any */
 function serve(socket: Socket, request: Request): ((channel: number, payload: Buffer) => void) | undefined {
   switch (request.op) {
     case "run":
@@ -148,6 +148,6 @@ const server = createServer((socket) => {
 server.listen(socketPath, () => {
   chmodSync(socketPath, 0o600)
   if (owner !== "") chownSync(socketPath, Number(owner), -1)
-  execFileSync("umount", ["-l", dirname(socketPath)]) // The socket stays where the host sees it; the machine keeps no folder of the host.
+  execFileSync("umount", ["-l", dirname(socketPath)]) // The socket stays in the host's folder. The machine must not keep a folder of the host.
   process.stdout.write("ready\n")
 })

@@ -1,12 +1,12 @@
 import type { Writable } from "node:stream"
 
-/** What travels between a test process and a machine's agent, many times over one connection. */
+/** The kinds of frames between a test process and a machine's agent. */
 export const Channel = { control: 0, stdin: 1, stdout: 2, stderr: 3 } as const
 export type Channel = (typeof Channel)[keyof typeof Channel]
 
 const HEADER = 5
 
-/** Writes one frame: its channel in a byte, its length in four, its bytes. */
+/** Writes one frame: one byte for the channel, four bytes for the length, then the payload. */
 export function writeFrame(to: Writable, channel: Channel, payload: Buffer | string): boolean {
   const bytes = Buffer.from(payload)
   const header = Buffer.alloc(HEADER)
@@ -16,8 +16,8 @@ export function writeFrame(to: Writable, channel: Channel, payload: Buffer | str
 }
 
 /**
- * Cuts a stream of bytes into frames; call the result with each chunk that arrives.
- * Where `onFrame` answers true, no more frames follow: the call then returns the bytes that are left.
+ * Splits a stream of bytes into frames. Call the returned function with each chunk that arrives.
+ * Where `onFrame` returns true, no more frames follow: the call then returns the remaining bytes.
  */
 export function frameReader(
   onFrame: (channel: number, payload: Buffer) => boolean,
@@ -37,7 +37,7 @@ export function frameReader(
   }
 }
 
-/** What a machine can be asked for; the first frame of a connection. */
+/** A request to a machine: the first frame of a connection. */
 export type Request =
   | { op: "run"; argv: string[]; env: Record<string, string>; cwd: string }
   | { op: "spawn"; argv: string[]; env: Record<string, string>; cwd: string; log: string }
@@ -46,7 +46,7 @@ export type Request =
   | { op: "write"; path: string; mode: number }
   | { op: "shutdown" }
 
-/** What the agent answers on the control channel. */
+/** An answer of the agent, on the control channel. */
 export type Reply =
   | { is: "started"; pid: number }
   | { is: "exited"; code: number | null; signal: string | null }
