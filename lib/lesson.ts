@@ -27,7 +27,7 @@ export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
 export { httpGet } from "./clients/http-get.ts"
 export { decode, encodingOf } from "./clients/stored.ts"
-export { settingOf } from "./components/discovery/process.ts"
+export { flagOf as settingOf } from "./components/settings/flags.ts"
 
 /** Defines the test of one outcome. The title must be a key of the lesson's outcomes. */
 type TestOf<Spec extends LessonSpec> = (

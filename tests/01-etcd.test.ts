@@ -1,4 +1,4 @@
-import { etcd, eventually, expect, lesson, listeners, settingOf } from "../lib/lesson.ts"
+import { etcd, eventually, expect, lesson, listeners } from "../lib/lesson.ts"
 
 lesson(etcd, ({ test }) => {
   test("etcd starts with a data folder and an address for clients", async (kit) => {
@@ -6,8 +6,8 @@ lesson(etcd, ({ test }) => {
     await etcd.start()
     expect((await sh(`tr '\\0' '\\n' </proc/${etcd.pid}/cmdline`)).split("\n")).toEqual(etcd.argv)
     expect(await sh(`ls ${kit.at.etcd.dataDir}`)).toContain("member")
-    expect(settingOf(etcd, "--listen-client-urls")).toContain(`:${kit.at.etcd.port}`)
-    expect(settingOf(etcd, "--advertise-client-urls")).toContain(`:${kit.at.etcd.port}`)
+    expect(kit.at.etcd.clientUrls.join()).toContain(`:${kit.at.etcd.port}`)
+    expect(kit.at.etcd.advertisedClientUrls.join()).toContain(`:${kit.at.etcd.port}`)
   })
 
   test("the process that listens on 2379 is the etcd that was started", async ({ at, etcd, machine, evidence }) => {

@@ -1,15 +1,14 @@
 import { EOL } from "node:os"
-import { canRun, Cluster } from "../clusters/cluster.ts"
 import { paint } from "../base/colour.ts"
 import { diagnose, unwell } from "../diagnosis/diagnose.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
-import { observe } from "../diagnosis/observe.ts"
+import { lookAt } from "./look.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
 import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
-import { allRuns, theRun, type Run } from "./runs.ts"
+import { allRuns, hasKubeconfig, theRun, type Run } from "./runs.ts"
 import { table } from "./table.ts"
 
 const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray" } as const satisfies Record<
@@ -20,6 +19,7 @@ const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray"
 /** What is wrong with a cluster that is up. */
 export interface Diagnosis {
   readonly cluster: string
+  readonly runsNothing: boolean
   readonly findings: readonly Finding[]
   /** Components that are not well, where no finding says why. */
   readonly unwell: readonly Unwell[]
@@ -30,7 +30,7 @@ export async function doctor(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
   const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]
-  const diagnoses = await Promise.all(runs.map((run) => examineCluster(run, settings)))
+  const diagnoses = await Promise.all(runs.map(async (run) => examineCluster(run, !(await hasKubeconfig(run.folder)))))
   return {
     text: [host.text, ...diagnoses.map(describe)].filter((text) => text !== "").join(EOL),
     data: {
@@ -48,19 +48,19 @@ function isWell({ findings, unwell: components }: Diagnosis): boolean {
   return findings.length === 0 && components.length === 0
 }
 
-/** The same looks and findings as those of a lesson that fails; whatever `byhand up` starts should be there. */
+/**
+ * Looks at a cluster as a lesson that fails does.
+ * @param isEmpty whether it was started empty, so that no component is expected to run
+ */
 export async function examineCluster(
   { name, machine }: Pick<Run, "name" | "machine">,
-  { patience }: Pick<Settings, "patience">,
+  isEmpty = false,
 ): Promise<Diagnosis> {
-  const known = new Cluster({ machine, images: undefined, patience }).known().map((one) => ({
-    ...one,
-    isMeantToBe: canRun(one.name, machine),
-  }))
-  const seen = await observe(machine, known)
+  const seen = await lookAt(machine, isEmpty)
   const findings = diagnose(seen)
   return {
     cluster: name,
+    runsNothing: seen.components.every(({ state }) => state === "absent"),
     findings,
     unwell: unwell(seen).filter(({ name: component }) => findings.every((finding) => finding.component !== component)),
   }
@@ -68,6 +68,8 @@ export async function examineCluster(
 
 function describe(diagnosis: Diagnosis): string {
   const { cluster, findings, unwell: components } = diagnosis
+  if (isWell(diagnosis) && diagnosis.runsNothing)
+    return `${cluster} is well: it was started empty, and no component runs in it.${EOL}`
   if (isWell(diagnosis)) return `${cluster} is well: nothing known to go wrong is found in it.${EOL}`
   const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding), ""])
   return [

@@ -2,6 +2,8 @@ import { Etcd3, type IKeyValue } from "etcd3"
 import { messageOf } from "../base/errors.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { EtcdRefused } from "../failures/failure.ts"
+import type { EtcdTls } from "../components/etcd.ts"
+import type { Machine } from "../machines/machine.ts"
 
 /** etcd refused a request; carries etcd's own words. */
 class EtcdRefusedError extends FailureError<EtcdRefused> {
@@ -115,4 +117,11 @@ function answered<T>(answer: PromiseLike<T>): Promise<T> {
 
 function revisionOf(state: IKeyValue): Revision {
   return { revision: Number(state.mod_revision), value: state.value.toString(), bytes: state.value }
+}
+
+/** What a client of etcd that is not on the machine needs, read from the machine's files. */
+export async function readTls(machine: Machine, tls: EtcdTls): Promise<Omit<ClientTls, "host">> {
+  const read = (path: string | undefined) => (path === undefined ? undefined : machine.read(path))
+  const [ca, certificate, key] = await Promise.all([machine.read(tls.ca), read(tls.certificate), read(tls.key)])
+  return { ca, certificate, key }
 }

@@ -78,8 +78,7 @@ export class Cluster {
     const surroundings: Surroundings = {
       machine,
       patience,
-      token: this.token,
-      ca: () => this.ca(),
+      administrator: async () => ({ ca: await this.ca(), token: this.token }),
       prepare: (component) => this.#prepare(component),
       explain,
       alter,
@@ -88,10 +87,10 @@ export class Cluster {
     this.parts = specs.map(managed)
   }
 
-  part(name: ComponentName): ManagedComponent {
+  part<Name extends ComponentName>(name: Name): ManagedComponent<Name> {
     const found = this.parts.find((part) => part.name === name)
     if (found === undefined) throw new TypeError(`${name} is not in the list of components`)
-    return found
+    return found as unknown as ManagedComponent<Name> // The one of this name, which the compiler cannot tell.
   }
 
   /** What a diagnosis cannot see. */

@@ -26,8 +26,7 @@ beforeEach(async () => {
   surroundings = {
     machine,
     patience: 60_000,
-    token: cluster.token,
-    ca: () => cluster.ca(),
+    administrator: async () => ({ ca: await cluster.ca(), token: cluster.token }),
     prepare: () => cluster.writeFiles(),
     explain: explainBy(() => cluster.known()),
   }
@@ -123,10 +122,11 @@ test("somebody else who answers is not taken for the component", async () => {
 })
 
 test("one that hangs runs out of time, says so with its last lines, and does not go on", async () => {
-  const hanging = managed(
-    { ...etcd, ready: { by: "http", port: 2998, path: "/", tls: false } },
-    { ...surroundings, patience: 1_000 },
-  )
+  const hanging = managed(etcd, {
+    ...surroundings,
+    patience: 1_000,
+    probe: () => ({ by: "http", host: "127.0.0.1", port: 2998, path: "/" }),
+  })
   const started = hanging.start()
   await expect.poll(() => hanging.isRunning).toBe(true)
   const { pid } = hanging

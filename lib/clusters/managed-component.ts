@@ -1,11 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { listeners } from "../clients/sockets.ts"
-import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
+import {
+  argvOf,
+  logOf,
+  withFlags,
+  type Component,
+  type ComponentName,
+  type FlagChanges,
+} from "../components/component.ts"
 import { argvWith } from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
-import { httpGet } from "../clients/http-get.ts"
-import { messageOf } from "../base/errors.ts"
+import { ask, type Administrator } from "../clients/probe.ts"
+import type { Probe } from "../components/probe.ts"
+import { probeOfComponent, settingsOf, settingsOfComponent, type SettingsOf } from "../components/registry.ts"
+import { knownFiles } from "../components/settings/files.ts"
 import type { Explain } from "../failures/failure.ts"
 import { ComponentError, CompletionError, LOG_LINES, type WithoutLog } from "./errors.ts"
 import type { Known } from "./known.ts"
@@ -13,17 +22,18 @@ import { GRACE, type Part } from "./part.ts"
 
 /** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
 const POLL_INTERVAL = 20
-/** How long one answer about readiness may take before it is asked for again (milliseconds). */
-const ANSWER_WITHIN = 5_000
+/** Characters of an answer that an error keeps. */
+const LONGEST_ANSWER = 500
 
 /** What a component needs of its cluster. */
 export interface Surroundings {
   readonly machine: Machine
   /** Milliseconds a component may take to become ready. */
   readonly patience: number
-  /** The CA that has signed every certificate here. */
-  readonly ca: () => Promise<Buffer>
-  readonly token: string
+  /** How an administrator shows kube-apiserver who it is. */
+  readonly administrator: Administrator
+  /** How to know that a component is ready; as its spec says by default. */
+  readonly probe?: (component: Component) => Probe
   /** Makes what several components read and this one needs: certificates and the kubeconfig. */
   readonly prepare: (component: Component) => Promise<void>
   /** Finds the known cause of a failure while the broken process is still there. */
@@ -33,8 +43,8 @@ export interface Surroundings {
 }
 
 /** One component of a cluster, to start, stop, kill and restart. */
-export class ManagedComponent implements Part, AsyncDisposable {
-  readonly name: ComponentName
+export class ManagedComponent<Name extends ComponentName = ComponentName> implements Part<Name>, AsyncDisposable {
+  readonly name: Name
   readonly #describe: () => Component
   readonly #surroundings: Surroundings
   #process: Spawned | undefined
@@ -51,7 +61,7 @@ export class ManagedComponent implements Part, AsyncDisposable {
    * @param describe what to start; asked anew for each start
    * @param number 1 for the cluster's own component, more for others of its kind beside it
    */
-  constructor(name: ComponentName, describe: () => Component, surroundings: Surroundings, number = 1) {
+  constructor(name: Name, describe: () => Component, surroundings: Surroundings, number = 1) {
     this.name = name
     this.#describe = describe
     this.#surroundings = surroundings
@@ -83,6 +93,11 @@ export class ManagedComponent implements Part, AsyncDisposable {
     const before = JSON.stringify(this.component)
     this.#lasting = lasting
     if (this.isRunning && JSON.stringify(this.component) !== before) await this.restart()
+  }
+
+  get settings(): SettingsOf<Name> {
+    const files = new Map(this.component.files.map(({ path, content }) => [path, content]))
+    return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, knownFiles(files))
   }
 
   /** Its process's number on the machine. @throws where it does not run */
@@ -139,19 +154,12 @@ export class ManagedComponent implements Part, AsyncDisposable {
     )
   }
 
-  async #startAndWait({ port: described, ...rest }: Component): Promise<void> {
-    // A changed port is where it must be found.
-    const changed = Number(this.#changes["--secure-port"] ?? Number.NaN)
-    const port = Number.isNaN(changed) ? described : changed
-    const component = {
-      ...rest,
-      port,
-      ready:
-        rest.ready.by === "http" && port !== undefined && rest.ready.port === described
-          ? { ...rest.ready, port }
-          : rest.ready,
-    }
+  async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
+    // It must be found where it is meant to be, even where it was altered to be elsewhere.
+    const planned = withFlags(this.#describe(), this.#changes)
+    const probe = this.#surroundings.probe?.(planned) ?? probeOfComponent(planned)
+    const { address } = settingsOfComponent(planned)
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
     await this.#putLogAside()
     const before = performance.now()
@@ -169,37 +177,14 @@ export class ManagedComponent implements Part, AsyncDisposable {
     for (;;) {
       if (ended.exit !== undefined)
         throw await this.#error({ kind: "component-exited", exit: ended.exit, after: waited() })
-      answer = await this.#unreadiness(component, Math.max(1, patience - waited()))
-      const isReady = answer === undefined
-      if (isReady && (component.port === undefined || (await this.#holds(component.port, spawned.pid)))) break
+      const answered = await ask(machine, probe, this.#surroundings.administrator, Math.max(1, patience - waited()))
+      answer = answered.answer.slice(0, LONGEST_ANSWER)
+      if (answered.isWell && (address === undefined || (await this.#holds(address.port, spawned.pid)))) break
       if (waited() > patience) throw await this.#error({ kind: "not-ready", waited: waited(), answer })
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
     const milliseconds = Math.round(performance.now() - before)
     reportComponent({ type: "component ready", component: this.name, pid: spawned.pid, milliseconds })
-  }
-
-  /**
-   * Why it is not ready: the answer to its readiness probe; undefined where it is ready.
-   * @param timeout milliseconds that are left for an answer
-   */
-  async #unreadiness({ ready }: Pick<Component, "ready">, timeout: number): Promise<string | undefined> {
-    const { machine, ca, token } = this.#surroundings
-    try {
-      if (ready.by === "command") {
-        const { exitCode, stderr } = await machine.run(ready.argv, { timeout })
-        return exitCode === 0 ? undefined : `status ${exitCode}: ${stderr.trim()}`
-      }
-      const { status, body } = await httpGet(machine, {
-        port: ready.port,
-        path: ready.path,
-        timeout: Math.min(timeout, ANSWER_WITHIN),
-        ...(ready.tls ? { ca: await ca(), token } : {}),
-      })
-      return status === 200 ? undefined : `${status}: ${body.slice(0, 500)}`
-    } catch (error) {
-      return messageOf(error) // No process listens yet, or the one that does is not ours.
-    }
   }
 
   /** An answer counts only if the process that listens is the one that was started. @returns false where no process listens yet */
@@ -254,7 +239,7 @@ export class ManagedComponent implements Part, AsyncDisposable {
   }
 
   /** One more of its kind beside it, with what must differ; ended with `await using`. */
-  async another(changes: FlagChanges): Promise<ManagedComponent> {
+  async another(changes: FlagChanges): Promise<ManagedComponent<Name>> {
     const other = new ManagedComponent(this.name, this.#describe, this.#surroundings, 2)
     other.#lasting = this.#lasting
     await other.start({ ...this.#changes, ...changes })

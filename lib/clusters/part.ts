@@ -1,13 +1,16 @@
 import type { ComponentName, FlagChanges } from "../components/component.ts"
 import type { Known } from "./known.ts"
-import type { Started } from "../components/discovery/process.ts"
+import type { SettingsOf } from "../components/registry.ts"
+import type { Started } from "../components/settings/flags.ts"
 
 /** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
 export const GRACE = 20_000
 
 /** One component of a cluster, ours or somebody else's: to look at, start, stop, kill and restart. */
-export interface Part extends Started {
-  readonly name: ComponentName
+export interface Part<Name extends ComponentName = ComponentName> extends Started {
+  readonly name: Name
+  /** Its settings as they were read when it last started; where it never did, those that it would have by its command line alone. */
+  readonly settings: SettingsOf<Name>
   /** Its process's number on the machine. @throws where it does not run */
   readonly pid: number
   readonly isRunning: boolean

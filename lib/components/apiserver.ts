@@ -1,14 +1,37 @@
 import { pki } from "../pki/pki.ts"
 import { ETCD_PORT } from "./etcd.ts"
-import type { ComponentSpec } from "./spec.ts"
+import { reachable, type Address } from "./settings/address.ts"
+import { absolute, flagOf, type Started } from "./settings/flags.ts"
+import type { ComponentSpec, Settings } from "./spec.ts"
 
 /** Its port on loopback. */
 export const APISERVER_PORT = 6443
 /** Where our own kube-apiserver reads the tokens that it accepts. */
 export const TOKENS_FILE = "/etc/kubernetes/tokens.csv"
 
+/** Paths are of files on its machine; undefined where no flag names one. */
+export interface ApiserverSettings extends Settings {
+  readonly address: Address
+  /** What it shows its clients. */
+  readonly certificate: string
+  readonly tokenFile: string | undefined
+  readonly clientCa: string | undefined
+  readonly etcdServers: readonly string[]
+  /** What it trusts, and shows, when it speaks with etcd. */
+  readonly etcdCa: string | undefined
+  readonly etcdCertificate: string | undefined
+  readonly etcdKey: string | undefined
+  /** What it trusts, and shows, when it speaks with a kubelet. */
+  readonly kubeletCa: string | undefined
+  readonly kubeletCertificate: string | undefined
+  readonly kubeletKey: string | undefined
+  readonly serviceRange: string | undefined
+  /** How it encodes objects in etcd. */
+  readonly storage: "json" | "protobuf"
+}
+
 /** kube-apiserver as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ */
-export const apiserver: ComponentSpec<"kube-apiserver"> = {
+export const apiserver: ComponentSpec<"kube-apiserver", ApiserverSettings> = {
   name: "kube-apiserver",
   program: "kube-apiserver",
   scriptWord: "api",
@@ -17,6 +40,8 @@ export const apiserver: ComponentSpec<"kube-apiserver"> = {
   requires: [],
   tools: ["kube-apiserver", "kubectl"],
   absence: "kubectl, the scheduler and the kubelet have nobody to talk to",
+  settings,
+  probe: ({ address }) => ({ by: "http", ...address, path: "/readyz", tls: { trust: [] }, asAdministrator: true }),
   describe: ({ token }) => ({
     name: "kube-apiserver",
     binary: "kube-apiserver",
@@ -65,7 +90,27 @@ export const apiserver: ComponentSpec<"kube-apiserver"> = {
       },
     ],
     files: [{ path: TOKENS_FILE, content: `${token},admin,admin,"system:masters"\n`, mode: 0o600 }],
-    port: APISERVER_PORT,
-    ready: { by: "http", port: APISERVER_PORT, path: "/readyz", tls: true },
   }),
+}
+
+function settings(started: Started): ApiserverSettings {
+  const file = (flag: string) => absolute(started, flagOf(started, flag))
+  return {
+    address: {
+      host: reachable(flagOf(started, "--bind-address")),
+      port: Number(flagOf(started, "--secure-port") ?? APISERVER_PORT),
+    },
+    certificate: file("--tls-cert-file") ?? `${file("--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`,
+    tokenFile: file("--token-auth-file"),
+    clientCa: file("--client-ca-file"),
+    etcdServers: (flagOf(started, "--etcd-servers") ?? "").split(",").filter((url) => url !== ""),
+    etcdCa: file("--etcd-cafile"),
+    etcdCertificate: file("--etcd-certfile"),
+    etcdKey: file("--etcd-keyfile"),
+    kubeletCa: file("--kubelet-certificate-authority"),
+    kubeletCertificate: file("--kubelet-client-certificate"),
+    kubeletKey: file("--kubelet-client-key"),
+    serviceRange: flagOf(started, "--service-cluster-ip-range"),
+    storage: flagOf(started, "--storage-media-type") === "application/json" ? "json" : "protobuf",
+  }
 }

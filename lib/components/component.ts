@@ -18,11 +18,6 @@ export interface ComponentFile {
   readonly mode?: number
 }
 
-/** How to know that a component is ready: the address answers 200, or the command succeeds. */
-export type Readiness =
-  | { readonly by: "http"; readonly port: number; readonly path: string; readonly tls: boolean }
-  | { readonly by: "command"; readonly argv: readonly string[] }
-
 /** A command that completes the start of a component once that is ready. */
 export interface Completion {
   readonly argv: readonly string[]
@@ -31,7 +26,7 @@ export interface Completion {
   readonly remedy: string
 }
 
-/** A component as data: what to write, what to start, how to know that it is ready. It can be printed; nothing runs. */
+/** A component as data: what to write, what to start, what to run then. It can be printed; nothing runs. */
 export interface Component {
   readonly name: ComponentName
   readonly binary: ToolName
@@ -39,9 +34,6 @@ export interface Component {
   readonly subcommand?: readonly string[]
   readonly flags: readonly Flag[]
   readonly files: readonly ComponentFile[]
-  /** The port that this very process must hold; undefined for a component that is reached through a unix socket. */
-  readonly port?: number
-  readonly ready: Readiness
   /** What to run once it is ready; nothing by default. */
   readonly completion?: readonly Completion[]
 }

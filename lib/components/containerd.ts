@@ -1,13 +1,30 @@
 import type { ComponentFile } from "./component.ts"
 import { REGISTRY_PORT } from "./image-registry.ts"
-import type { ComponentSpec } from "./spec.ts"
+import { Document } from "../base/document.ts"
+import type { Files } from "./settings/files.ts"
+import { absolute, flagOf, type Started } from "./settings/flags.ts"
+import type { ComponentSpec, Settings } from "./spec.ts"
 
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 const CONFIG = "/etc/containerd/config.toml"
 const CERTS = "/etc/containerd/certs.d"
 
+export interface ContainerdSettings extends Settings {
+  readonly address: undefined
+  /** The unix socket on which it serves. */
+  readonly socket: string
+  readonly root: string
+  /** The folder of the network configurations of the Pods. */
+  readonly cniFolder: string
+  readonly cniPluginFolders: readonly string[]
+  /** The full name of the image that holds a Pod's namespaces open; undefined where the default is used. */
+  readonly pauseImage: string | undefined
+  /** The folder of the mirrors of registries. */
+  readonly mirrorsFolder: string | undefined
+}
+
 /** containerd with its CRI plugin, and the CNI network of its Pods. https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
-export const containerd: ComponentSpec<"containerd"> = {
+export const containerd: ComponentSpec<"containerd", ContainerdSettings> = {
   name: "containerd",
   program: "containerd",
   scriptWord: "containerd",
@@ -16,6 +33,11 @@ export const containerd: ComponentSpec<"containerd"> = {
   startsAhead: true,
   tools: ["containerd", "containerd-shim-runc-v2", "ctr", "runc", "bridge", "host-local", "loopback", "portmap"],
   absence: "no container can be started, looked at or stopped",
+  settings,
+  probe: ({ socket }) => ({
+    by: "command",
+    argv: ["ctr", ...(socket === CONTAINERD_SOCKET ? [] : ["--address", socket]), "version"],
+  }),
   describe: ({ pauseImage, mayAdjustOomScore }) => ({
     name: "containerd",
     binary: "containerd",
@@ -26,7 +48,6 @@ export const containerd: ComponentSpec<"containerd"> = {
       mirror("registry.k8s.io", REGISTRY_PORT),
       { path: "/etc/cni/net.d/10-byhand.conflist", content: network },
     ],
-    ready: { by: "command", argv: ["ctr", "version"] },
   }),
 }
 
@@ -71,3 +92,46 @@ const network = `{
   ]
 }
 `
+
+/** https://github.com/containerd/containerd/blob/main/docs/man/containerd-config.toml.5.md */
+function settings(started: Started, files: Files): ContainerdSettings {
+  const path = absolute(started, flagOf(started, "--config") ?? flagOf(started, "--c") ?? CONFIG)
+  const document = withImports(path, files)
+  // Version 2 has one plugin where version 3 has two.
+  const plugin = (name: "images" | "runtime", ...keys: readonly string[]) =>
+    document.text("plugins", `io.containerd.cri.v1.${name}`, ...keys)
+  const plugin2 = (...keys: readonly string[]) => document.text("plugins", "io.containerd.grpc.v1.cri", ...keys)
+  const folders = document.texts("plugins", "io.containerd.cri.v1.runtime", "cni", "bin_dirs")
+  return {
+    address: undefined,
+    socket:
+      flagOf(started, "--address") ?? flagOf(started, "--a") ?? document.text("grpc", "address") ?? CONTAINERD_SOCKET,
+    root: flagOf(started, "--root") ?? document.text("root") ?? "/var/lib/containerd",
+    cniFolder: plugin("runtime", "cni", "conf_dir") ?? plugin2("cni", "conf_dir") ?? "/etc/cni/net.d",
+    cniPluginFolders:
+      folders.length > 0
+        ? folders
+        : [plugin("runtime", "cni", "bin_dir") ?? plugin2("cni", "bin_dir") ?? "/opt/cni/bin"],
+    pauseImage: plugin("images", "pinned_images", "sandbox") ?? plugin2("sandbox_image"),
+    mirrorsFolder: plugin("images", "registry", "config_path") ?? plugin2("registry", "config_path"),
+  }
+}
+
+/** A configuration file, and over it the files that it imports, and what those import, in containerd's own order. */
+function withImports(path: string, files: Files): Document {
+  const pending = [path]
+  const done = new Set<string>()
+  let document = new Document(undefined)
+  for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+    if (done.has(next)) continue
+    done.add(next)
+    const one = Document.toml(files.text(next))
+    const folder = next.slice(0, next.lastIndexOf("/"))
+    for (const named of one.texts("imports")) {
+      const pattern = absolute({ cwd: folder }, named)
+      pending.push(...(pattern.includes("*") ? files.matching(pattern) : [pattern]))
+    }
+    document = document.under(one)
+  }
+  return document
+}

@@ -1,11 +1,36 @@
-import type { ComponentSpec } from "./spec.ts"
+import { addressIn, type Address } from "./settings/address.ts"
+import { Document } from "../base/document.ts"
+import type { Files } from "./settings/files.ts"
+import { absolute, flagOf, type Started } from "./settings/flags.ts"
+import type { ComponentSpec, Peers, Settings } from "./spec.ts"
 
 /** Its port on loopback for clients. */
 export const ETCD_PORT = 2379
 const CLIENTS = `http://127.0.0.1:${ETCD_PORT}`
 
+export interface EtcdSettings extends Settings {
+  /** Where its clients reach it: the first of its client URLs. */
+  readonly address: Address
+  readonly isTls: boolean
+  readonly dataDir: string
+  readonly clientUrls: readonly string[]
+  readonly advertisedClientUrls: readonly string[]
+  /** Files of its own certificate and key for clients; undefined without TLS. */
+  readonly certificate: string | undefined
+  readonly key: string | undefined
+  /** The CA of the clients that it lets in. */
+  readonly clientCa: string | undefined
+}
+
+/** How an etcd is spoken with over TLS. Paths are of files on the machine. */
+export interface EtcdTls {
+  readonly ca: string
+  readonly certificate: string | undefined
+  readonly key: string | undefined
+}
+
 /** etcd with one member, as the workshop starts it. https://etcd.io/docs/latest/op-guide/configuration/ */
-export const etcd: ComponentSpec<"etcd"> = {
+export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
   name: "etcd",
   program: "etcd",
   scriptWord: "etcd",
@@ -13,6 +38,25 @@ export const etcd: ComponentSpec<"etcd"> = {
   requires: [],
   tools: ["etcd", "etcdctl", "etcdutl"],
   absence: "nothing can be read or written in the cluster",
+  settings,
+  probe: (own, peers) => {
+    const tls = etcdTls(own, peers)
+    return {
+      by: "http",
+      ...own.address,
+      path: "/health",
+      ...(tls === undefined
+        ? {}
+        : {
+            tls: {
+              trust: [tls.ca, own.certificate ?? ""].filter((path) => path !== ""),
+              ...(tls.certificate === undefined || tls.key === undefined
+                ? {}
+                : { certificate: tls.certificate, key: tls.key }),
+            },
+          }),
+    }
+  },
   describe: () => ({
     name: "etcd",
     binary: "etcd",
@@ -32,7 +76,54 @@ export const etcd: ComponentSpec<"etcd"> = {
       },
     ],
     files: [],
-    port: ETCD_PORT,
-    ready: { by: "http", port: ETCD_PORT, path: "/health", tls: false },
   }),
+}
+
+/** Where a configuration file is given, etcd ignores all flags and its environment. Without one, a flag wins over the environment. */
+function settings(started: Started, files: Files): EtcdSettings {
+  const configFile = flagOf(started, "--config-file") ?? started.env?.["ETCD_CONFIG_FILE"] ?? ""
+  const file = configFile === "" ? undefined : Document.yaml(files.text(absolute(started, configFile)))
+  const security = (key: string) => file?.text("client-transport-security", key)
+  const value = (name: string, inFile: (key: string) => string | undefined = (key) => file?.text(key)) =>
+    file === undefined ? flagOrEnvironment(started, name) : inFile(name)
+  const urls = (name: string) => (value(name) ?? "http://localhost:2379").split(",").map((url) => url.trim())
+  const clientUrls = urls("listen-client-urls")
+  const isTls = clientUrls[0]?.startsWith("https") === true
+  return {
+    address: addressIn(clientUrls[0] ?? "", ETCD_PORT),
+    isTls,
+    dataDir: absolute(started, value("data-dir") ?? `${value("name") ?? "default"}.etcd`),
+    clientUrls,
+    advertisedClientUrls: urls("advertise-client-urls"),
+    certificate: absolute(started, value("cert-file", security)),
+    key: absolute(started, value("key-file", security)),
+    clientCa: absolute(started, value("trusted-ca-file", security)),
+  }
+}
+
+function flagOrEnvironment(started: Started, name: string): string | undefined {
+  return flagOf(started, `--${name}`) ?? started.env?.[`ETCD_${name.replaceAll("-", "_").toUpperCase()}`]
+}
+
+/** What the clients of an etcd need where it speaks TLS: what kube-apiserver shows, or else what etcd has itself; undefined where it does not. */
+export function etcdTls(own: EtcdSettings, { apiserver }: Peers): EtcdTls | undefined {
+  if (!own.isTls) return undefined
+  return {
+    ca: apiserver?.etcdCa ?? own.clientCa ?? own.certificate ?? "",
+    certificate: apiserver?.etcdCertificate ?? own.certificate,
+    key: apiserver?.etcdKey ?? own.key,
+  }
+}
+
+/** The variables with which etcdctl finds an etcd by itself. */
+export function etcdctlEnvironment(own: EtcdSettings, peers: Peers): Record<string, string> {
+  const { host, port } = own.address
+  const tls = etcdTls(own, peers)
+  return {
+    ETCDCTL_ENDPOINTS: `${own.isTls ? "https" : "http"}://${host}:${port}`,
+    ...(tls === undefined ? {} : { ETCDCTL_CACERT: tls.ca }),
+    ...(tls?.certificate === undefined || tls.key === undefined
+      ? {}
+      : { ETCDCTL_CERT: tls.certificate, ETCDCTL_KEY: tls.key }),
+  }
 }

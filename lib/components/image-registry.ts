@@ -1,4 +1,6 @@
-import type { ComponentSpec } from "./spec.ts"
+import { addressIn, type Address } from "./settings/address.ts"
+import { flagOf } from "./settings/flags.ts"
+import type { ComponentSpec, Settings } from "./spec.ts"
 
 /** Its port on loopback. */
 export const REGISTRY_PORT = 5000
@@ -8,8 +10,12 @@ export function archivePath(reference: string): string {
   return `/opt/images/${reference.replaceAll(/[^\w.-]/g, "_")}.tar`
 }
 
+export interface RegistrySettings extends Settings {
+  readonly address: Address
+}
+
 /** A registry on loopback that serves the lessons' images, so that no image comes from outside the machine. */
-export const imageRegistry: ComponentSpec<"registry"> = {
+export const imageRegistry: ComponentSpec<"registry", RegistrySettings> = {
   name: "registry",
   program: "crane",
   scriptWord: "registry",
@@ -19,14 +25,16 @@ export const imageRegistry: ComponentSpec<"registry"> = {
   startsAhead: true,
   tools: ["crane"],
   absence: "images cannot be pulled",
+  settings: (started) => ({
+    address: addressIn(flagOf(started, "--address") ?? `127.0.0.1:${REGISTRY_PORT}`, REGISTRY_PORT),
+  }),
+  probe: ({ address }) => ({ by: "http", ...address, path: "/v2/" }),
   describe: ({ images }) => ({
     name: "registry",
     binary: "crane",
     subcommand: ["registry", "serve"],
     flags: [{ flag: "--address", value: `127.0.0.1:${REGISTRY_PORT}` }],
     files: [],
-    port: REGISTRY_PORT,
-    ready: { by: "http", port: REGISTRY_PORT, path: "/v2/", tls: false },
     completion: images.map((reference) => ({
       argv: [
         "crane",

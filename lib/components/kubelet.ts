@@ -1,15 +1,33 @@
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
 import { CONTAINERD_SOCKET } from "./containerd.ts"
-import type { ComponentSpec } from "./spec.ts"
+import { reachable, type Address } from "./settings/address.ts"
+import { Document } from "../base/document.ts"
+import type { Files } from "./settings/files.ts"
+import { absolute, flagOf, type Started } from "./settings/flags.ts"
+import type { ComponentSpec, Settings } from "./spec.ts"
 
 const PORT = 10250
 
 const CONFIG = "/etc/kubernetes/kubelet.yaml"
 const HEALTHZ_PORT = 10248
 
+export interface KubeletSettings extends Settings {
+  readonly address: Address
+  /** Where it tells whether it is well. */
+  readonly healthz: Address
+  /** What it shows its clients. */
+  readonly certificate: string
+  readonly clientCa: string | undefined
+  /** The name of its Node; undefined where that is the machine's host name. */
+  readonly nodeName: string | undefined
+  /** The endpoint of the container runtime, such as unix:///run/containerd/containerd.sock; undefined for the default. */
+  readonly runtime: string | undefined
+  readonly staticPodFolder: string | undefined
+}
+
 /** kubelet as the workshop starts it. https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
-export const kubelet: ComponentSpec<"kubelet"> = {
+export const kubelet: ComponentSpec<"kubelet", KubeletSettings> = {
   name: "kubelet",
   program: "kubelet",
   scriptWord: "kubelet",
@@ -18,6 +36,8 @@ export const kubelet: ComponentSpec<"kubelet"> = {
   tools: ["kubelet"],
   absence: "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead",
   skew: { behind: 3, ahead: 0, supported: "a kubelet up to three minor versions older, none newer" },
+  settings,
+  probe: ({ healthz }) => ({ by: "http", ...healthz, path: "/healthz" }),
   describe: ({ nodeIp }) => ({
     name: "kubelet",
     binary: "kubelet",
@@ -27,8 +47,6 @@ export const kubelet: ComponentSpec<"kubelet"> = {
       { flag: "--node-ip", value: nodeIp, why: "a Node's address must not be loopback" },
     ],
     files: [{ path: CONFIG, content: config }],
-    port: PORT,
-    ready: { by: "http", port: HEALTHZ_PORT, path: "/healthz", tls: false },
   }),
 }
 
@@ -53,3 +71,35 @@ nodeLeaseDurationSeconds: 4 # renewed every second, so that a person can watch i
 evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" } # a host's full disk is no reason to evict
 imageGCHighThresholdPercent: 100
 `
+
+/** A flag wins over the files in --config-dir, and those, in the order of their paths, win over the file --config. */
+function settings(started: Started, files: Files): KubeletSettings {
+  const path = absolute(started, flagOf(started, "--config"))
+  const folder = absolute(started, flagOf(started, "--config-dir"))
+  const paths = [
+    ...(path === undefined ? [] : [path]),
+    ...(folder === undefined ? [] : files.matching(`${folder.replace(/\/$/, "")}/**.conf`)),
+  ]
+  const config = paths
+    .map((one) => Document.yaml(files.text(one)))
+    .reduce((below, above) => below.under(above), new Document(undefined))
+  const value = (flag: string, ...keys: readonly string[]) => flagOf(started, flag) ?? config.text(...keys)
+  return {
+    address: {
+      host: reachable(value("--address", "address")),
+      port: Number(value("--port", "port") ?? PORT),
+    },
+    healthz: {
+      host: reachable(value("--healthz-bind-address", "healthzBindAddress")),
+      port: Number(value("--healthz-port", "healthzPort") ?? HEALTHZ_PORT),
+    },
+    kubeconfig: absolute(started, flagOf(started, "--kubeconfig")),
+    certificate:
+      absolute(started, value("--tls-cert-file", "tlsCertFile")) ??
+      `${absolute(started, flagOf(started, "--cert-dir")) ?? "/var/lib/kubelet/pki"}/kubelet.crt`,
+    clientCa: absolute(started, value("--client-ca-file", "authentication", "x509", "clientCAFile")),
+    nodeName: flagOf(started, "--hostname-override"),
+    runtime: value("--container-runtime-endpoint", "containerRuntimeEndpoint"),
+    staticPodFolder: absolute(started, value("--pod-manifest-path", "staticPodPath")),
+  }
+}

@@ -5,7 +5,11 @@ import { imageRegistry } from "./image-registry.ts"
 import { kubelet } from "./kubelet.ts"
 import { startOrder, withDependencies } from "./order.ts"
 import { scheduler } from "./scheduler.ts"
-import type { ComponentSpec, MachineFeature } from "./spec.ts"
+import { argvOf, type Component } from "./component.ts"
+import type { Probe } from "./probe.ts"
+import { knownFiles, type Files } from "./settings/files.ts"
+import type { Started } from "./settings/flags.ts"
+import type { ComponentSpec, MachineFeature, Settings } from "./spec.ts"
 
 /** All components. Add a component here; everything else is derived from its spec. */
 const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet] as const
@@ -20,6 +24,28 @@ export const specs: readonly Spec[] = startOrder<Spec>(list)
 
 /** The names of all components in start order. */
 export const componentNames: readonly ComponentName[] = specs.map(({ name }) => name)
+
+/** The type of each component's settings, by its name. */
+type AllSettings = { [One in (typeof list)[number] as One["name"]]: ReturnType<One["settings"]> }
+
+/** What the settings of a component are, by its name. */
+export type SettingsOf<Name extends ComponentName> = AllSettings[Name]
+
+/** Reads the settings of a component, from wherever the component reads them itself. */
+export function settingsOf<Name extends ComponentName>(name: Name, started: Started, files: Files): SettingsOf<Name> {
+  return specOf(name).settings(started, files) as SettingsOf<Name> // The spec of this name reads settings of this type.
+}
+
+/** The settings of a component as it is described. */
+export function settingsOfComponent(component: Component): Settings {
+  const files = knownFiles(new Map(component.files.map(({ path, content }) => [path, content])))
+  return specOf(component.name).settings({ argv: argvOf(component) }, files)
+}
+
+/** The probe of a component as it is described. */
+export function probeOfComponent(component: Component): Probe {
+  return specOf(component.name).probe(settingsOfComponent(component), {})
+}
 
 /** The spec of a component. */
 export function specOf(name: ComponentName): Spec {

@@ -1,11 +1,22 @@
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
-import type { ComponentSpec } from "./spec.ts"
+import { reachable, type Address } from "./settings/address.ts"
+import { Document } from "../base/document.ts"
+import type { Files } from "./settings/files.ts"
+import { absolute, flagOf, type Started } from "./settings/flags.ts"
+import type { ComponentSpec, Settings } from "./spec.ts"
 
 const PORT = 10259
 
+export interface SchedulerSettings extends Settings {
+  readonly address: Address
+  /** What it shows its clients; undefined where it makes a certificate that is in no file. */
+  readonly certificate: string | undefined
+  readonly electsLeader: boolean
+}
+
 /** kube-scheduler as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/ */
-export const scheduler: ComponentSpec<"kube-scheduler"> = {
+export const scheduler: ComponentSpec<"kube-scheduler", SchedulerSettings> = {
   name: "kube-scheduler",
   program: "kube-scheduler",
   scriptWord: "sched",
@@ -14,6 +25,13 @@ export const scheduler: ComponentSpec<"kube-scheduler"> = {
   tools: ["kube-scheduler"],
   absence: "new Pods stay Pending",
   skew: { behind: 1, ahead: 0, supported: "a scheduler one minor version older, none newer" },
+  settings,
+  probe: ({ address, certificate }) => ({
+    by: "http",
+    ...address,
+    path: "/readyz",
+    tls: { trust: certificate === undefined ? [] : [certificate] },
+  }),
   describe: () => ({
     name: "kube-scheduler",
     binary: "kube-scheduler",
@@ -34,7 +52,28 @@ export const scheduler: ComponentSpec<"kube-scheduler"> = {
       },
     ],
     files: [],
-    port: PORT,
-    ready: { by: "http", port: PORT, path: "/readyz", tls: true },
   }),
+}
+
+/** Where a configuration file is given, --kubeconfig is ignored, but --leader-elect still wins over the file. */
+function settings(started: Started, files: Files): SchedulerSettings {
+  const path = absolute(started, flagOf(started, "--config"))
+  const config = path === undefined ? undefined : Document.yaml(files.text(path))
+  const folder = absolute(started, flagOf(started, "--cert-dir"))
+  const elects = flagOf(started, "--leader-elect")
+  return {
+    address: {
+      host: reachable(flagOf(started, "--bind-address")),
+      port: Number(flagOf(started, "--secure-port") ?? PORT),
+    },
+    kubeconfig: absolute(
+      started,
+      config === undefined ? flagOf(started, "--kubeconfig") : config.text("clientConnection", "kubeconfig"),
+    ),
+    certificate:
+      absolute(started, flagOf(started, "--tls-cert-file")) ??
+      (folder === undefined ? undefined : `${folder}/kube-scheduler.crt`),
+    electsLeader:
+      elects === undefined ? config?.boolean("leaderElection", "leaderElect") !== false : elects !== "false",
+  }
 }

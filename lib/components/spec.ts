@@ -1,5 +1,10 @@
 import type { ToolName } from "../binaries/versions.ts"
+import type { ApiserverSettings } from "./apiserver.ts"
 import type { Component } from "./component.ts"
+import type { Probe } from "./probe.ts"
+import type { Address } from "./settings/address.ts"
+import type { Files } from "./settings/files.ts"
+import type { Started } from "./settings/flags.ts"
 
 /** What a machine must provide before a component can run on it. containers: cgroups, mounts and namespaces. images: the lessons' images. */
 export type MachineFeature = "containers" | "images"
@@ -26,8 +31,21 @@ export interface Skew {
   readonly supported: string
 }
 
+/** What the settings of every component tell: its flags, its environment and its configuration files, as one. */
+export interface Settings {
+  /** Where it listens; undefined for a component that is reached through a unix socket. */
+  readonly address: Address | undefined
+  /** The kubeconfig with which it reaches kube-apiserver; undefined where it has none. */
+  readonly kubeconfig?: string | undefined
+}
+
+/** The settings of other components that a probe depends on. */
+export interface Peers {
+  readonly apiserver?: ApiserverSettings | undefined
+}
+
 /** Everything that the project knows about one component. The list of all specs is in registry.ts. */
-export interface ComponentSpec<Name extends string = string> {
+export interface ComponentSpec<Name extends string = string, Own extends Settings = Settings> {
   readonly name: Name
   /** The file name of the program that its process runs. */
   readonly program: ToolName
@@ -47,6 +65,10 @@ export interface ComponentSpec<Name extends string = string> {
   readonly tools: readonly ToolName[]
   /** The component of our own cluster. */
   readonly describe: (facts: ClusterFacts) => Component
+  /** Reads its settings, from wherever it reads them itself. */
+  settings(started: Started, files: Files): Own
+  /** The one question that tells whether it is ready and well. */
+  probe(settings: Own, peers: Peers): Probe
   /** What does not work while it does not run, as a clause. */
   readonly absence: string
   /** undefined where its version is not tied to that of kube-apiserver. */

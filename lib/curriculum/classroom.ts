@@ -1,24 +1,15 @@
 import { randomBytes } from "node:crypto"
 import { command, type Command } from "../clients/command.ts"
 import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
-import { EtcdClient } from "../clients/etcd.ts"
+import { EtcdClient, readTls } from "../clients/etcd.ts"
 import { canRun, Cluster, featuresOfMachine } from "../clusters/cluster.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import { specs } from "../components/registry.ts"
 import type { MachineFeature } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
 import type { Access } from "../components/discovery/access.ts"
-import {
-  apiserverAddress,
-  etcdAddress,
-  kubeletAddress,
-  type Address,
-  type EtcdAddress,
-  type KubeletAddress,
-} from "../components/discovery/addresses.ts"
-import { etcdctlEnvironment, etcdTls, readTls } from "../components/discovery/etcd-access.ts"
-import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
-import { cniFolder, configOf, containerdSocket } from "../components/discovery/readiness.ts"
+import type { Address } from "../components/settings/address.ts"
+import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
 import { LIMITS_OF_SCRIPTS, type Limits } from "../machines/limits.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
@@ -65,7 +56,6 @@ export class Classroom implements AsyncDisposable {
   readonly #limit: number
   #access: Access | undefined
   #forward: Forward | undefined
-  #socket = ""
 
   constructor({ machine, subject, interference, isKept = false, limit = LONGEST_COMMAND }: ClassroomParts) {
     this.machine = machine
@@ -136,24 +126,20 @@ export class Classroom implements AsyncDisposable {
 
   /** Reads the addresses and credentials of the components that run. What cannot be read stays unknown, and the test that needs it fails. */
   async look(): Promise<void> {
-    const [etcd, apiserver, containerd] = [
-      this.subject.part("etcd"),
-      this.subject.part("kube-apiserver"),
-      this.subject.part("containerd"),
-    ]
+    const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
     // Without etcd, kube-apiserver answers after seconds or not at all.
     if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
-    if (containerd.isRunning && this.#socket === "")
-      this.#socket = await containerdSocket(this.machine, await this.#containerd())
   }
 
   /** The environment variables with which kubectl, etcdctl and ctr find this cluster. */
   environment(): Record<string, string> {
-    const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
+    const containerd = this.subject.part("containerd")
     return {
-      ...etcdctlEnvironment(etcd, apiserver),
+      ...etcdctlEnvironment(this.subject.part("etcd").settings, {
+        apiserver: this.subject.part("kube-apiserver").settings,
+      }),
       ...(this.#access === undefined ? {} : { KUBECONFIG: this.#access.kubeconfig }),
-      ...(this.#socket === "" ? {} : { CONTAINERD_ADDRESS: this.#socket }),
+      ...(containerd.isRunning ? { CONTAINERD_ADDRESS: containerd.settings.socket } : {}),
     }
   }
 
@@ -163,37 +149,17 @@ export class Classroom implements AsyncDisposable {
     return this.#access
   }
 
-  get etcdAddress(): EtcdAddress {
-    return etcdAddress(this.subject.part("etcd"))
-  }
-
+  /** Where kube-apiserver listens. */
   get apiserverAddress(): Address {
-    return apiserverAddress(this.subject.part("kube-apiserver"))
-  }
-
-  async kubeletAddress(): Promise<KubeletAddress> {
-    const kubelet = (await findProcesses(this.machine)).find(({ pid }) => pid === this.subject.part("kubelet").pid)
-    return kubeletAddress(
-      this.subject.part("kubelet"),
-      kubelet === undefined ? "" : await configOf(this.machine, kubelet),
-      this.subject.part("kube-apiserver"),
-    )
-  }
-
-  /** The folder of the Pods' network configuration, read from containerd's settings. */
-  async cniFolder(): Promise<string> {
-    return cniFolder(this.machine, await this.#containerd())
-  }
-
-  async #containerd(): Promise<FoundProcess | undefined> {
-    return (await findProcesses(this.machine)).find(({ name }) => name === "containerd")
+    return this.subject.part("kube-apiserver").settings.address
   }
 
   /** etcd's own API, through a forwarded port; both end with `close`. */
   async store(): Promise<{ store: EtcdClient; close: () => Promise<void> }> {
-    const { host, port } = this.etcdAddress
+    const etcd = this.subject.part("etcd").settings
+    const { host, port } = etcd.address
     const forward = await this.machine.forward(port, host)
-    const files = etcdTls(this.subject.part("etcd"), this.subject.part("kube-apiserver"))
+    const files = etcdTls(etcd, { apiserver: this.subject.part("kube-apiserver").settings })
     const store = new EtcdClient(
       forward.address,
       files === undefined ? undefined : { ...(await readTls(this.machine, files)), host },

@@ -5,12 +5,20 @@ import type { Kubernetes } from "../clients/kubernetes.ts"
 import { decode } from "../clients/stored.ts"
 import type { Part } from "../clusters/part.ts"
 import type { Access } from "../components/discovery/access.ts"
-import type { Address, EtcdAddress, KubeletAddress } from "../components/discovery/addresses.ts"
-import { settingOf } from "../components/discovery/process.ts"
+import type { EtcdSettings } from "../components/etcd.ts"
+import type { Address } from "../components/settings/address.ts"
 import type { Machine } from "../machines/machine.ts"
 import { allows, type Permission } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
+
+/** The addresses of a kubelet, and how to verify it. */
+export interface KubeletAddress extends Address {
+  /** The port on which it tells whether it is well. */
+  readonly healthz: number
+  /** The file that its certificate is verified by: the CA that kube-apiserver verifies it by, or else the certificate itself. */
+  readonly ca: string
+}
 
 /** What a test works with. */
 export interface Kit {
@@ -24,7 +32,7 @@ export interface Kit {
   readonly startRuntime: () => Promise<void>
   /** The addresses on which the components listen, read from their own settings. */
   readonly at: {
-    readonly etcd: EtcdAddress
+    readonly etcd: Address & EtcdSettings
     readonly apiserver: Address
     readonly kubelet: () => Promise<KubeletAddress>
   }
@@ -102,20 +110,25 @@ export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOp
     nonce,
     at: {
       get etcd() {
-        return classroom.etcdAddress
+        const { settings } = subject.part("etcd")
+        return { ...settings, ...settings.address }
       },
       get apiserver() {
         return classroom.apiserverAddress
       },
-      kubelet: () => classroom.kubeletAddress(),
+      kubelet: () => {
+        const { address, healthz, certificate } = subject.part("kubelet").settings
+        const ca = subject.part("kube-apiserver").settings.kubeletCa ?? certificate
+        return Promise.resolve({ ...address, healthz: healthz.port, ca })
+      },
     },
-    node: () => settingOf(subject.part("kubelet"), "--hostname-override") ?? machine.name,
-    cniFolder: () => classroom.cniFolder(),
+    node: () => subject.part("kubelet").settings.nodeName ?? machine.name,
+    cniFolder: () => Promise.resolve(subject.part("containerd").settings.cniFolder),
     kubernetes: () => classroom.kubernetes(),
     access: () => classroom.access(),
     ask: async (path, token) => {
-      const { ca } = await classroom.access()
-      const request = { ...classroom.apiserverAddress, path, ca, ...(token === undefined ? {} : { token }) }
+      const { ca, serverName } = await classroom.access()
+      const request = { ...classroom.apiserverAddress, path, ca, serverName, token }
       return (await httpGet(machine, request)).status
     },
     stored: async (key) => {

@@ -15,6 +15,10 @@ export interface ObservedComponent {
   readonly pid: number
   /** The command line of its process; of the last one where it is absent and that is known. */
   readonly argv: readonly string[]
+  /** Those variables of its environment that are settings. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Where relative paths begin. */
+  readonly cwd?: string
   /** Lines of its log since its last start. */
   readonly log: readonly string[]
   readonly logPath: string

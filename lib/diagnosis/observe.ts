@@ -1,17 +1,11 @@
 import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../clients/http-get.ts"
+import { ask } from "../clients/probe.ts"
 import { logOf } from "../components/component.ts"
-import {
-  apiserverAddress,
-  etcdAddress,
-  kubeletAddress,
-  registryAddress,
-  schedulerAddress,
-} from "../components/discovery/addresses.ts"
-import { specOf, specs } from "../components/registry.ts"
+import { settingsOf, specOf, specs } from "../components/registry.ts"
+import { knownFiles, withFilesOf } from "../components/settings/files.ts"
 import { findProcesses } from "../components/discovery/process.ts"
-import { containerdSocket } from "../components/discovery/readiness.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Failure } from "../failures/failure.ts"
@@ -77,6 +71,8 @@ export async function observe(
         state: process?.state ?? "absent",
         pid: process?.pid ?? 0,
         argv: process?.argv ?? memory?.argv ?? [],
+        env: Object.fromEntries(Object.entries(process?.env ?? {}).filter(([key]) => key.startsWith("ETCD_"))),
+        cwd: process?.cwd ?? "/",
         isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
         answer: undefined,
         log: await logLines(machine, logPath),
@@ -183,62 +179,18 @@ function pathsIn(text: string): string[] {
   return text.match(/(?<![\w.-]|:\/)\/[\w./@-]+/g) ?? []
 }
 
-/** Asks a component where it tells whether it is well. */
-async function answerOf(
-  machine: Machine,
-  component: ObservedComponent,
-  seen: Observation,
-): Promise<Answer | undefined> {
-  switch (component.name) {
-    case "etcd": {
-      const { port, isTls } = etcdAddress(component)
-      return isTls ? undefined : get(machine, { port, path: "/health" }) // Over TLS it asks for a client's certificate.
-    }
-    case "kube-apiserver":
-      return get(machine, { port: apiserverAddress(component).port, path: "/readyz", ...accessOf(seen) })
-    case "kube-scheduler":
-      return get(machine, { port: schedulerAddress(component).port, path: "/readyz", pin: pinOf(component, seen) })
-    case "registry":
-      return get(machine, { port: registryAddress(component).port, path: "/v2/" })
-    case "kubelet":
-      return get(machine, {
-        port: kubeletAddress(component, seen.files.get(flagOf(component, "--config") ?? "") ?? "").healthz,
-        path: "/healthz",
-      })
-    case "containerd": {
-      const { exitCode, stderr } = await machine
-        .run(["ctr", "--address", await containerdSocket(machine, component), "--timeout", "3s", "version"], {
-          timeout: LOOK_WITHIN,
-        })
-        .catch((error: unknown) => ({ exitCode: 1, stderr: messageOf(error) }))
-      return { isWell: exitCode === 0, text: `ctr version: ${exitCode === 0 ? "it answers" : stderr.trim()}` }
-    }
-  }
-}
-
-interface Target {
-  readonly port: number
-  readonly path: string
-  readonly token?: string | undefined
-  readonly pin?: Buffer | undefined
-}
-
-async function get(machine: Machine, { port, path, token, pin }: Target): Promise<Answer> {
-  try {
-    const { status, body } = await httpGet(machine, {
-      port,
-      path,
-      timeout: LOOK_WITHIN,
-      ...(pin === undefined ? {} : { pin }),
-      ...(token === undefined ? {} : { token }),
-    })
-    return {
-      isWell: status === 200 && !body.includes('"health":"false"'),
-      text: `GET ${path} on port ${port}: ${status} ${body.slice(0, 2_000)}`,
-    }
-  } catch (error) {
-    return { isWell: false, text: `GET ${path} on port ${port}: ${messageOf(error)}` }
-  }
+/** Asks a component whether it is well. */
+async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer> {
+  const apiserver = componentOf(seen, "kube-apiserver")
+  const probe = await withFilesOf(machine, (files) => {
+    const spec = specOf(component.name)
+    return spec.probe(
+      spec.settings(component, files),
+      apiserver === undefined ? {} : { apiserver: settingsOf("kube-apiserver", apiserver, files) },
+    )
+  })
+  const { isWell, question, answer } = await ask(machine, probe, () => Promise.resolve(accessOf(seen)), LOOK_WITHIN)
+  return { isWell, text: `${question}: ${answer}` }
 }
 
 /** An administrator's token and the certificates that the server's own must be, or be signed by. */
@@ -275,14 +227,18 @@ const list = z.object({
 async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
   const apiserver = componentOf(seen, "kube-apiserver")
   if (apiserver?.state !== "running") return undefined
-  const options = { port: apiserverAddress(apiserver).port, timeout: LOOK_WITHIN, ...accessOf(seen) }
+  const options = {
+    port: settingsOf("kube-apiserver", apiserver, knownFiles(seen.files)).address.port,
+    timeout: LOOK_WITHIN,
+    ...accessOf(seen),
+  }
   const { token, ...rest } = options
-  const ask = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
+  const request = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
   const items = async (path: string): Promise<readonly ApiObject[]> => {
-    const { status, body } = await ask(path).catch(() => ({ status: 0, body: "" })) // What cannot be listed is not seen.
+    const { status, body } = await request(path).catch(() => ({ status: 0, body: "" })) // What cannot be listed is not seen.
     return status === 200 ? list.parse(JSON.parse(body)).items : []
   }
-  const version = await ask("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
+  const version = await request("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
   if (version.status !== 200) return undefined
   const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
     items("/api/v1/namespaces"),

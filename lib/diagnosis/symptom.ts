@@ -1,5 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
-import { settingOf } from "../components/discovery/process.ts"
+import { flagOf as flagIn } from "../components/settings/flags.ts"
 import type { ApiObject, Observation, ObservedComponent } from "./observation.ts"
 
 /** Something known that can go wrong. A row of the catalogue. */
@@ -37,7 +37,7 @@ export function componentOf({ components }: Observation, name: ComponentName): O
 
 /** What a flag on a component's command line is set to; undefined where it is not there. */
 export function flagOf(component: ObservedComponent | undefined, flag: string): string | undefined {
-  return component === undefined ? undefined : settingOf(component, flag)
+  return component === undefined ? undefined : flagIn(component, flag)
 }
 
 /** A line in the log of a component that is not well. A line of one that is well is history. */

@@ -10,7 +10,8 @@ import type { Known } from "../clusters/known.ts"
 import type { Explain } from "../failures/failure.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
-import { isReady } from "../components/discovery/readiness.ts"
+import { ask } from "../clients/probe.ts"
+import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
 import { Genuine } from "./genuine.ts"
 import { HOME, layOut, type Folder, type Script } from "./folder.ts"
@@ -66,6 +67,7 @@ export class ScriptCluster implements Subject {
       patience,
       genuine: new Genuine(machine, artifacts),
       explain,
+      administrator: () => this.access(),
       runScripts: (name: ComponentName) => this.#runScripts(name),
       runOf: (name: ComponentName) => this.#runOf(name),
     }
@@ -134,8 +136,9 @@ export class ScriptCluster implements Subject {
     ])
   }
 
-  part(name: ComponentName): Part {
-    return this.parts.find((part) => part.name === name) ?? this.#reference.part(name)
+  part<Name extends ComponentName>(name: Name): Part<Name> {
+    const own = this.parts.find((part) => part.name === name)
+    return (own as unknown as Part<Name> | undefined) ?? this.#reference.part(name) // The one of this name, which the compiler cannot tell.
   }
 
   known(): Known[] {
@@ -225,7 +228,10 @@ export class ScriptCluster implements Subject {
     while (run.exit === undefined && performance.now() < deadline) {
       const processes = await findProcesses(this.machine)
       const started = processes.find(({ name }) => own.includes(name))
-      if (started !== undefined && (await isReady(this.machine, started, processes))) return
+      if (started !== undefined) {
+        const { probe } = await probeOf(this.machine, started, processes)
+        if ((await ask(this.machine, probe, () => this.access())).isWell) return
+      }
       await sleep(POLL_INTERVAL)
     }
   }

@@ -7,11 +7,16 @@ import { logOf, type ComponentName, type FlagChanges } from "../components/compo
 import type { Explain } from "../failures/failure.ts"
 import { argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
-import { addressOf, isReady } from "../components/discovery/readiness.ts"
+import { ask, type Administrator } from "../clients/probe.ts"
+import { probeOf } from "../components/discovery/settings.ts"
+import { settingsOf, type SettingsOf } from "../components/registry.ts"
+import { noFiles, withFilesOf } from "../components/settings/files.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
 
 const POLL_INTERVAL = 100
+/** Characters of an answer that an error keeps. */
+const LONGEST_ANSWER = 500
 /** How long whoever supervises a component has to start it again by itself (milliseconds); the kubelet, which starts a static Pod's container again later and later, has longer. */
 const COMEBACK = 5_000
 /** How long a script's component may take to show once the script has ended (milliseconds). */
@@ -30,6 +35,8 @@ export interface Around {
   /** Milliseconds a component may take to become ready. */
   readonly patience: number
   readonly genuine: Genuine
+  /** How an administrator shows kube-apiserver who it is. */
+  readonly administrator: Administrator
   /** Finds the known cause of a failure while the broken process is still there. */
   readonly explain: Explain
   /** Runs the scripts that a component may need and that have not been run. */
@@ -39,12 +46,13 @@ export interface Around {
 }
 
 /** A component that a learner's script has started: found by its process, and started again as it was found. */
-export class ScriptComponent implements Part {
-  readonly name: ComponentName
+export class ScriptComponent<Name extends ComponentName = ComponentName> implements Part<Name> {
+  readonly name: Name
   readonly #around: Around
   #process: FoundProcess | undefined
   /** As it was last seen to run, by its script's doing. */
   #original: FoundProcess | undefined
+  #settings: SettingsOf<Name> | undefined
   #failure: Error | undefined
   #isMeantToBe = false
   /** Processes above it that are frozen, so that it stays down. */
@@ -53,7 +61,7 @@ export class ScriptComponent implements Part {
   #logPath: string
   #starting: Promise<void> | undefined
 
-  constructor(name: ComponentName, around: Around) {
+  constructor(name: Name, around: Around) {
     this.name = name
     this.#around = around
     this.#logPath = logOf(name)
@@ -88,6 +96,10 @@ export class ScriptComponent implements Part {
 
   get cwd(): string {
     return (this.#process ?? this.#original)?.cwd ?? "/root"
+  }
+
+  get settings(): SettingsOf<Name> {
+    return this.#settings ?? settingsOf(this.name, this, noFiles)
   }
 
   get known(): Known {
@@ -172,6 +184,7 @@ export class ScriptComponent implements Part {
     })
     let seen: FoundProcess | undefined
     let scriptEnded: number | undefined
+    let answer: string | undefined
     for (;;) {
       const processes = await findProcesses(machine)
       const run = this.#around.runOf(this.name)
@@ -184,7 +197,8 @@ export class ScriptComponent implements Part {
         if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
         seen = this.#process
         await this.#followLog(seen.pid)
-        if (await isReady(machine, seen, processes)) {
+        answer = await this.#unreadiness(seen, processes)
+        if (answer === undefined) {
           const milliseconds = Math.round(elapsed())
           reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
           break
@@ -205,13 +219,25 @@ export class ScriptComponent implements Part {
         throw await this.#error(
           seen === undefined
             ? { kind: "not-started", script: run?.name, waited: elapsed() }
-            : { kind: "not-ready", waited: elapsed(), answer: undefined },
+            : { kind: "not-ready", waited: elapsed(), answer },
         )
       }
       await sleep(POLL_INTERVAL)
     }
-    await this.#checkIdentity(seen)
-    this.#original ??= seen
+    const found = seen
+    this.#settings = await withFilesOf(machine, (files) => settingsOf(this.name, found, files))
+    await this.#checkIdentity(found)
+    this.#original ??= found
+  }
+
+  /** The answer to its readiness probe; undefined where it is ready. */
+  async #unreadiness(process: FoundProcess, processes: readonly FoundProcess[]): Promise<string | undefined> {
+    const { machine, administrator } = this.#around
+    const { probe, address } = await probeOf(machine, process, processes)
+    if (address !== undefined && (await listeners(machine, address.port)).length === 0)
+      return `no process listens on port ${address.port}`
+    const { isWell, answer } = await ask(machine, probe, administrator)
+    return isWell ? undefined : answer.slice(0, LONGEST_ANSWER)
   }
 
   /** Its program must be the one that the machine was given. */
@@ -224,7 +250,7 @@ export class ScriptComponent implements Part {
   /** The port must be held by this very process. */
   async #checkIdentity(process: FoundProcess): Promise<void> {
     const { machine } = this.#around
-    const { port } = (await addressOf(machine, process)) ?? {}
+    const { port } = this.settings.address ?? {}
     const holders = port === undefined ? [] : await listeners(machine, port)
     if (port !== undefined && !holders.some(({ pid }) => pid === process.pid))
       throw await this.#error({ kind: "foreign-listener", pid: process.pid, port, holder: holders[0] })

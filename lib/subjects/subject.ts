@@ -14,7 +14,7 @@ export interface Subject {
   /** Its components in start order. */
   readonly parts: readonly Part[]
   /** One of its components. */
-  part(name: ComponentName): Part
+  part<Name extends ComponentName>(name: Name): Part<Name>
   /**
    * Brings up components and everything that they come after, in start order, and brings back what is down.
    * @throws BlockedError where a component did not come up, now or when it was last tried

@@ -1,6 +1,9 @@
 import type { Machine } from "../../machines/machine.ts"
 import { RemediedError } from "../../base/errors.ts"
-import { settingOf, type FoundProcess } from "./process.ts"
+import { isKubeconfig, parseKubeconfig, type KubeconfigContext, type Source } from "../../kubeconfig/parse.ts"
+import { settingsOf } from "../registry.ts"
+import { withFilesOf } from "../settings/files.ts"
+import type { FoundProcess } from "./process.ts"
 
 /** A kubeconfig that was tried, and kubectl's answer. */
 interface Tried {
@@ -20,19 +23,30 @@ export class NoAccessError extends RemediedError {
   }
 }
 
+/** What a client shows kube-apiserver, and what it verifies the server by. PEM. */
+export interface Credentials {
+  /** The CA that must have signed the server's certificate. */
+  readonly ca: Buffer
+  /** The name that the server's certificate must be for; the host that is called by default. */
+  readonly serverName?: string | undefined
+  /** undefined where a client certificate is shown. */
+  readonly token: string | undefined
+  readonly certificate?: Buffer | undefined
+  readonly key?: Buffer | undefined
+}
+
 /** How to speak with a cluster's apiserver as an administrator. */
-export interface Access {
+export interface Access extends Credentials {
   /** The file on the machine that it was found in. */
   readonly kubeconfig: string
-  /** The same with every file that it names put in, for clients elsewhere. */
+  /** The same as JSON, with the files that it names embedded, for clients that are not on the machine. */
   readonly portable: string
-  /** PEM. */
-  readonly ca: Buffer
-  /** undefined where it is a client certificate that is shown. */
-  readonly token: string | undefined
 }
 
 const USUAL = ["/root/.kube/config", "/etc/kubernetes/admin.conf", "/etc/kubernetes/admin.kubeconfig"]
+/** Folders in which other kubeconfigs are looked for. */
+const FOLDERS = ["/root/cluster", "/etc/kubernetes", "/root/.kube"]
+const MOST_FILES = 200
 const LOOK_WITHIN = 10_000
 
 /**
@@ -40,42 +54,92 @@ const LOOK_WITHIN = 10_000
  * @throws NoAccessError with those that were tried
  */
 export async function findAccess(machine: Machine, processes: readonly FoundProcess[]): Promise<Access> {
-  const { stdout } = await machine.run(
-    [
-      "sh",
-      "-c",
-      "grep -rlsE '^kind: *Config|\"kind\": *\"Config\"' /root/cluster /etc/kubernetes /root/.kube --include='*' 2>/dev/null | head -20",
-    ],
-    { timeout: LOOK_WITHIN },
-  )
-  const named = processes.map((process) => settingOf(process, "--kubeconfig") ?? "")
-  const candidates = [...new Set([...USUAL, ...stdout.trim().split("\n"), ...named])].filter((path) =>
-    path.startsWith("/"),
-  )
   const tried: Tried[] = []
-  for (const kubeconfig of candidates) {
+  for (const { path, context } of await kubeconfigsOn(machine, processes)) {
     const may = await machine
-      .run(["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=5s", "auth", "can-i", "*", "*"], {
+      .run(["kubectl", "--kubeconfig", path, "--request-timeout=5s", "auth", "can-i", "*", "*"], {
         timeout: LOOK_WITHIN,
       })
       .catch(() => ({ exitCode: 1, stdout: "", stderr: "it took too long" }))
-    if (may.exitCode === 0) return read(machine, kubeconfig)
-    const answer = (may.stderr.trim() || may.stdout.trim()).split("\n").at(-1) ?? ""
-    if (!/no such file|stat /.test(answer)) tried.push({ kubeconfig, answer })
+    if (may.exitCode === 0 && context !== undefined) return accessBy(machine, path, context)
+    tried.push({ kubeconfig: path, answer: (may.stderr.trim() || may.stdout.trim()).split("\n").at(-1) ?? "" })
   }
   throw new NoAccessError(tried)
 }
 
-async function read(machine: Machine, kubeconfig: string): Promise<Access> {
-  const { stdout } = await machine.run(
-    ["kubectl", "--kubeconfig", kubeconfig, "config", "view", "--raw", "--minify", "--flatten"],
-    { timeout: LOOK_WITHIN },
+interface FoundKubeconfig {
+  readonly path: string
+  /** undefined where it is malformed or incomplete. */
+  readonly context: KubeconfigContext | undefined
+}
+
+async function kubeconfigsOn(machine: Machine, processes: readonly FoundProcess[]): Promise<FoundKubeconfig[]> {
+  const [{ stdout }, named] = await Promise.all([
+    machine.run(["find", "-L", ...FOLDERS, "-type", "f", "-size", "-256k"], { timeout: LOOK_WITHIN }),
+    Promise.all(
+      processes.map((process) => withFilesOf(machine, (files) => settingsOf(process.name, process, files).kubeconfig)),
+    ),
+  ])
+  const beside = stdout.trim().split("\n").slice(0, MOST_FILES)
+  const paths = [...new Set([...USUAL, ...beside, ...named.map((path) => path ?? "")])]
+  const found = await Promise.all(
+    paths
+      .filter((path) => path.startsWith("/"))
+      .map(async (path): Promise<FoundKubeconfig[]> => {
+        const text = await machine.read(path).catch(() => undefined)
+        if (text === undefined) return []
+        const isMeant = USUAL.includes(path) || named.includes(path) || isKubeconfig(text.toString())
+        return isMeant ? [{ path, context: parseKubeconfig(text.toString(), path) }] : []
+      }),
   )
-  const field = (name: string) => new RegExp(`^ *${name}: *"?([^"\\n]+)`, "m").exec(stdout)?.[1]
+  return found.flat()
+}
+
+async function accessBy(machine: Machine, path: string, context: KubeconfigContext): Promise<Access> {
+  const pem = async (source: Source | undefined) =>
+    source === undefined ? undefined : "pem" in source ? source.pem : machine.read(source.file)
+  const [ca, certificate, key, token] = await Promise.all([
+    pem(context.ca),
+    pem(context.certificate),
+    pem(context.key),
+    context.token ?? (context.tokenFile && machine.read(context.tokenFile).then((text) => text.toString().trim())),
+  ])
+  const { server, serverName } = context
+  const data = (name: string, value: Buffer | undefined) =>
+    value === undefined ? {} : { [`${name}-data`]: value.toString("base64") }
+  const portable = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name: "cluster",
+        cluster: {
+          server,
+          ...data("certificate-authority", ca),
+          ...(serverName === undefined ? {} : { "tls-server-name": serverName }),
+        },
+      },
+    ],
+    users: [
+      {
+        name: "user",
+        user: {
+          ...(token === undefined ? {} : { token }),
+          ...data("client-certificate", certificate),
+          ...data("client-key", key),
+        },
+      },
+    ],
+    contexts: [{ name: "context", context: { cluster: "cluster", user: "user" } }],
+    "current-context": "context",
+  }
   return {
-    kubeconfig,
-    portable: stdout,
-    ca: Buffer.from(field("certificate-authority-data") ?? "", "base64"),
-    token: field("token"),
+    kubeconfig: path,
+    portable: JSON.stringify(portable),
+    ca: ca ?? Buffer.alloc(0),
+    serverName,
+    token,
+    certificate,
+    key,
   }
 }

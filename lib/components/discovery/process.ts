@@ -64,29 +64,6 @@ async function cwdOf(machine: Machine, pid: number): Promise<string> {
   return (await machine.run(["readlink", `/proc/${pid}/cwd`], { timeout: LOOK_WITHIN })).stdout.trim() || "/"
 }
 
-/** How something was started, as far as its settings go. */
-export interface Started {
-  readonly argv: readonly string[]
-  readonly env?: Readonly<Record<string, string>>
-  /** Where relative paths begin. */
-  readonly cwd?: string
-}
-
-/**
- * What a flag is set to: --flag=value, --flag value, one dash as etcd takes too, and for etcd the environment's ETCD_FLAG.
- * @returns undefined where it is not set, "" where it has no value
- */
-export function settingOf({ argv, env = {} }: Started, flag: string): string | undefined {
-  const isFlag = (word: string) =>
-    word.startsWith("-") && word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-") === flag
-  const at = argv.findLastIndex((word, index) => index > 0 && isFlag(word)) // The last one counts, as for the components themselves.
-  const word = argv[at]
-  if (at < 0 || word === undefined) return env[`ETCD_${flag.replace(/^--/, "").replaceAll("-", "_").toUpperCase()}`]
-  if (word.includes("=")) return word.slice(word.indexOf("=") + 1)
-  const next = argv[at + 1]
-  return next === undefined || next.startsWith("--") ? "" : next
-}
-
 /** A command line with other flags. */
 export function argvWith(argv: readonly string[], changes: FlagChanges): string[] {
   const [program = "", ...rest] = argv

@@ -1,5 +1,6 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
+import { probeOfComponent } from "../../components/registry.ts"
 import { pki } from "../../pki/pki.ts"
 import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
 import { lessonId, lessons } from "../lessons.ts"
@@ -96,10 +97,11 @@ function again(component: Component): string {
   return `start_${identifier(component)}\nwait_for ${isReady(component)}`
 }
 
-function isReady({ ready }: Component): string {
+function isReady(component: Component): string {
+  const ready = probeOfComponent(component)
   if (ready.by === "command") return ready.argv.map(word).join(" ")
-  if (!ready.tls) return `curl -sf http://127.0.0.1:${ready.port}${ready.path}`
-  return `curl -sf --cacert ${pki.ca.certificate} -H "Authorization: Bearer $TOKEN" https://127.0.0.1:${ready.port}${ready.path}`
+  if (!ready.tls) return `curl -sf http://${ready.host}:${ready.port}${ready.path}`
+  return `curl -sf --cacert ${pki.ca.certificate} -H "Authorization: Bearer $TOKEN" https://${ready.host}:${ready.port}${ready.path}`
 }
 
 function identifier({ name }: Component): string {

@@ -1,4 +1,5 @@
 import type { Component } from "../../components/component.ts"
+import { probeOfComponent } from "../../components/registry.ts"
 import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import type { Hand } from "./hand.ts"
@@ -46,9 +47,10 @@ function waitFor(command: string): string {
 }
 
 /** kubectl reads the CA and the token from its kubeconfig. */
-function isReady({ ready }: Component): string {
+function isReady(component: Component): string {
+  const ready = probeOfComponent(component)
   if (ready.by === "command") return ready.argv.map(word).join(" ")
   return ready.tls
-    ? `kubectl get --raw=${ready.path} --server=https://127.0.0.1:${ready.port}`
-    : `curl -sf http://127.0.0.1:${ready.port}${ready.path}`
+    ? `kubectl get --raw=${ready.path} --server=https://${ready.host}:${ready.port}`
+    : `curl -sf http://${ready.host}:${ready.port}${ready.path}`
 }

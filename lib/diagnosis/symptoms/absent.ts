@@ -1,6 +1,5 @@
-import { specs, type ComponentName } from "../../components/registry.ts"
-import { apiserverAddress, etcdAddress, type Address } from "../../components/discovery/addresses.ts"
-import type { Started } from "../../components/discovery/process.ts"
+import { specOf, specs, type ComponentName } from "../../components/registry.ts"
+import { knownFiles } from "../../components/settings/files.ts"
 import { componentOf, type Sign, type Symptom } from "../symptom.ts"
 
 /** The components that a learner's scripts start. */
@@ -8,15 +7,10 @@ const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
 /** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
 export const absent: readonly Symptom[] = [
-  ...(
-    [
-      ["etcd", etcdAddress],
-      ["kube-apiserver", apiserverAddress],
-    ] as const
-  ).map(([name, addressOf]) => ({
+  ...(["etcd", "kube-apiserver"] as const).map((name) => ({
     id: "port-taken",
     component: name,
-    sign: another(name, addressOf),
+    sign: another(name),
     cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`,
     remedy: "Stop that one: kill $2",
     look: "ss -tlnp",
@@ -49,11 +43,11 @@ export const absent: readonly Symptom[] = [
   })),
 ]
 
-function another(name: ComponentName, addressOf: (started: Started) => Address): Sign {
+function another(name: ComponentName): Sign {
   return (seen) => {
     const one = componentOf(seen, name)
     if (one?.state !== "absent") return undefined
-    const { port } = addressOf(one)
+    const { port } = specOf(name).settings(one, knownFiles(seen.files)).address ?? {}
     const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
     return other === undefined
       ? undefined

@@ -148,6 +148,6 @@ async function runScript(machine: Machine, script: string): Promise<void> {
 
 /** What `byhand doctor` says of a cluster: the findings' ids, or the components that are not well without one. */
 async function findingsOf(machine: Machine): Promise<string[]> {
-  const { findings, unwell } = await examineCluster({ name: "sabotage", machine }, readSettings())
+  const { findings, unwell } = await examineCluster({ name: "sabotage", machine })
   return [...new Set([...findings.map(({ id }) => id), ...unwell.map(({ name }) => `(${name} is not well)`)])]
 }

@@ -1,0 +1,72 @@
+import { parse as parseToml } from "smol-toml"
+import { parse as parseYaml } from "yaml"
+
+/** A configuration file as data: what of it is read is asked for by the path of its keys. Unreadable files have no values. */
+export class Document {
+  readonly #value: unknown
+
+  constructor(value: unknown) {
+    this.#value = value
+  }
+
+  /** @param text YAML, of which JSON is a part */
+  static yaml(text: string | undefined): Document {
+    return new Document(parsed(text, parseYaml))
+  }
+
+  static toml(text: string | undefined): Document {
+    return new Document(parsed(text, parseToml))
+  }
+
+  /** The value at these keys; undefined where there is none. */
+  at(...keys: readonly string[]): unknown {
+    return keys.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), this.#value)
+  }
+
+  /** A number counts as its text. undefined where there is neither, or an empty text. */
+  text(...keys: readonly string[]): string | undefined {
+    const value = this.at(...keys)
+    if (typeof value === "number") return String(value)
+    return typeof value === "string" && value !== "" ? value : undefined
+  }
+
+  number(...keys: readonly string[]): number | undefined {
+    const value = Number(this.text(...keys) ?? Number.NaN)
+    return Number.isNaN(value) ? undefined : value
+  }
+
+  boolean(...keys: readonly string[]): boolean | undefined {
+    const value = this.at(...keys)
+    return typeof value === "boolean" ? value : undefined
+  }
+
+  texts(...keys: readonly string[]): string[] {
+    const value = this.at(...keys)
+    return Array.isArray(value) ? value.filter((one) => typeof one === "string") : []
+  }
+
+  /** This document with another one over it: values of the other replace those of this one, tables are merged. */
+  under(other: Document): Document {
+    return new Document(merged(this.#value, other.#value))
+  }
+}
+
+function parsed(text: string | undefined, parse: (text: string) => unknown): unknown {
+  if (text === undefined) return undefined
+  try {
+    return parse(text)
+  } catch {
+    return undefined // The component refuses it too, and says why.
+  }
+}
+
+function merged(below: unknown, above: unknown): unknown {
+  if (above === undefined) return below
+  if (!isRecord(below) || !isRecord(above)) return above
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)])
+  return Object.fromEntries([...keys].map((key) => [key, merged(below[key], above[key])]))
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,76 @@
+import type { Machine } from "../../machines/machine.ts"
+
+/** Configuration files, for code that reads settings from them. */
+export interface Files {
+  /** The text of a file; undefined where it is not there or cannot be read. */
+  text(path: string): string | undefined
+  /** The paths that match a pattern, sorted: * stands for anything but a slash, ** for anything. */
+  matching(pattern: string): readonly string[]
+}
+
+/** Files that are known already, by their paths. */
+export function knownFiles(texts: ReadonlyMap<string, string>): Files {
+  return {
+    text: (path) => texts.get(path),
+    matching: (pattern) => [...texts.keys()].filter((path) => regexOf(pattern).test(path)).toSorted(),
+  }
+}
+
+/** No files: settings then come from the command line and the environment alone. */
+export const noFiles: Files = knownFiles(new Map())
+
+/** Milliseconds for each look at the machine. */
+const LOOK_WITHIN = 30_000
+
+/**
+ * Calls a function that reads settings with the files of a machine. The function is called again for as long as it asks for
+ * files that were not read yet, so that it may find in one file the name of another.
+ */
+export async function withFilesOf<T>(machine: Machine, read: (files: Files) => T): Promise<T> {
+  const texts = new Map<string, string | undefined>()
+  const listings = new Map<string, readonly string[]>()
+  for (;;) {
+    const wanted = { texts: new Set<string>(), listings: new Set<string>() }
+    const result = read({
+      text: (path) => {
+        if (!texts.has(path)) wanted.texts.add(path)
+        return texts.get(path)
+      },
+      matching: (pattern) => {
+        if (!listings.has(pattern)) wanted.listings.add(pattern)
+        return listings.get(pattern) ?? []
+      },
+    })
+    if (wanted.texts.size + wanted.listings.size === 0) return result
+    await Promise.all([
+      ...[...wanted.texts].map(async (path) => texts.set(path, await textOf(machine, path))),
+      ...[...wanted.listings].map(async (pattern) => listings.set(pattern, await list(machine, pattern))),
+    ])
+  }
+}
+
+function textOf(machine: Machine, path: string): Promise<string | undefined> {
+  return machine.read(path).then(
+    (text) => text.toString(),
+    () => undefined,
+  )
+}
+
+async function list(machine: Machine, pattern: string): Promise<readonly string[]> {
+  const folder = pattern.slice(0, pattern.indexOf("*")).replace(/[^/]*$/, "")
+  const { stdout } = await machine.run(["find", "-L", folder, "-type", "f"], { timeout: LOOK_WITHIN })
+  return stdout
+    .split("\n")
+    .map((path) => path.replaceAll(/\/+/g, "/"))
+    .filter((path) => regexOf(pattern).test(path))
+    .toSorted()
+}
+
+function regexOf(pattern: string): RegExp {
+  const source = pattern
+    .replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
+    .replaceAll("**", "\0")
+    .replaceAll("*", "[^/]*")
+    .replaceAll("\0", ".*")
+  return new RegExp(`^${source}$`)
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest"
+import { probeOfComponent, settingsOf, specs, type ComponentName } from "../registry.ts"
+import { knownFiles, noFiles } from "./files.ts"
+import { absolute, flagOf } from "./flags.ts"
+
+const read = <Name extends ComponentName>(name: Name, line: string, files: Record<string, string> = {}, env = {}) =>
+  settingsOf(name, { argv: line.split(" "), env, cwd: "/srv" }, knownFiles(new Map(Object.entries(files))))
+
+describe("flags", () => {
+  test.each([
+    ["--port=1", "1"],
+    ["--port 1", "1"],
+    ["-port=1", "1"],
+    ["-port 1", "1"],
+    ["--port=1 --port=2", "2"],
+    ["--port 1 --port=2", "2"],
+    ["--port=", ""],
+    ["--port", ""],
+    ["--port --other", ""],
+    ["--other=1", undefined],
+    ["--ports=1", undefined],
+    ["--url=http://a?b=c", undefined],
+  ])("%s", (words, expected) => {
+    expect(flagOf({ argv: ["program", ...words.split(" ")] }, "--port")).toBe(expected)
+  })
+
+  test("a value keeps its equals signs, an underscore counts as a hyphen", () => {
+    expect(flagOf({ argv: ["p", "--a_b=c=d"] }, "--a-b")).toBe("c=d")
+  })
+
+  test("a relative path begins in the working directory", () => {
+    expect(absolute({ cwd: "/srv" }, "./a/b")).toBe("/srv/a/b")
+    expect(absolute({ cwd: "/" }, "a")).toBe("/a")
+    expect(absolute({}, "/a")).toBe("/a")
+    expect(absolute({}, undefined)).toBeUndefined()
+  })
+})
+
+describe("etcd", () => {
+  test("defaults", () => {
+    expect(read("etcd", "etcd")).toMatchObject({
+      address: { host: "127.0.0.1", port: 2379 },
+      isTls: false,
+      dataDir: "/srv/default.etcd",
+    })
+  })
+
+  test("a flag wins over the environment", () => {
+    const env = { ETCD_DATA_DIR: "/env", ETCD_LISTEN_CLIENT_URLS: "http://127.0.0.1:1" }
+    expect(read("etcd", "etcd --data-dir=/flag", {}, env)).toMatchObject({ dataDir: "/flag", address: { port: 1 } })
+  })
+
+  test.each([
+    [
+      "YAML",
+      "'data-dir': \"store\"\nlisten-client-urls: >-\n  https://127.0.0.1:3\n# data-dir: /no\nclient-transport-security:\n  cert-file: /c\n",
+    ],
+    [
+      "JSON",
+      '{"data-dir":"store","listen-client-urls":"https://127.0.0.1:3","client-transport-security":{"cert-file":"/c"}}',
+    ],
+  ])("a configuration file in %s: flags and environment do not count", (_, text) => {
+    for (const [line, env] of [
+      ["etcd --config-file /f --data-dir=/flag --cert-file=/flag", { ETCD_DATA_DIR: "/env" }],
+      ["etcd --data-dir=/flag", { ETCD_CONFIG_FILE: "/f", ETCD_DATA_DIR: "/env" }],
+    ] as const)
+      expect(read("etcd", line, { "/f": text }, env)).toMatchObject({
+        dataDir: "/srv/store",
+        address: { port: 3 },
+        isTls: true,
+        certificate: "/c",
+      })
+  })
+})
+
+describe("kube-scheduler", () => {
+  const config = "clientConnection: { kubeconfig: '/k' }\nleaderElection:\n  leaderElect: false\n"
+
+  test("a configuration file names the kubeconfig, and a flag does not count then", () => {
+    expect(read("kube-scheduler", "kube-scheduler --config=/c --kubeconfig=/flag", { "/c": config })).toMatchObject({
+      kubeconfig: "/k",
+      electsLeader: false,
+    })
+    expect(read("kube-scheduler", "kube-scheduler --kubeconfig=/flag")).toMatchObject({
+      kubeconfig: "/flag",
+      electsLeader: true,
+    })
+  })
+
+  test("--leader-elect wins over the file", () => {
+    const line = "kube-scheduler --config=/c --leader-elect=true"
+    expect(read("kube-scheduler", line, { "/c": config }).electsLeader).toBe(true)
+  })
+})
+
+describe("kubelet", () => {
+  const files = {
+    "/k": 'port: 1\n"healthzPort": 2\nauthentication: { x509: { clientCAFile: /ca } }\n',
+    "/d/20.conf": '{"port":3,"healthzPort":4}',
+    "/d/10.conf": "healthzPort: 5\ntlsCertFile: '/own'\n",
+    "/d/30.yaml": "port: 9\n",
+    "/d/deep/40.conf": "containerRuntimeEndpoint: unix:///r\n",
+  }
+
+  test("files in --config-dir win over --config in the order of their paths, flags over all", () => {
+    expect(read("kubelet", "kubelet --config=/k --config-dir=/d --healthz-port=6", files)).toMatchObject({
+      address: { host: "127.0.0.1", port: 3 },
+      healthz: { port: 6 },
+      certificate: "/own",
+      clientCa: "/ca",
+      runtime: "unix:///r",
+    })
+    expect(read("kubelet", "kubelet --config=/k", files)).toMatchObject({ address: { port: 1 }, healthz: { port: 2 } })
+  })
+
+  test("a file that is no YAML sets nothing", () => {
+    expect(read("kubelet", "kubelet --config=/k", { "/k": "a: b: c\n" }).address.port).toBe(10_250)
+  })
+})
+
+describe("containerd", () => {
+  test("tables in every way of writing them, imports over the file that names them, version 2 and 3", () => {
+    const files = {
+      "/etc/containerd/config.toml": "version = 2\nimports = ['conf.d/*.toml', '/more.toml']\ngrpc.address = '/no'\n",
+      "/etc/containerd/conf.d/b.toml": '[grpc]\naddress = "/b.sock"\n',
+      "/etc/containerd/conf.d/a.toml": "grpc = { 'address' = '''/a.sock''' }\n",
+      "/more.toml": '[plugins.\'io.containerd.grpc.v1.cri\']\nsandbox_image = \'p\'\ncni.conf_dir = """/net"""\n',
+    }
+    expect(read("containerd", "containerd", files)).toMatchObject({
+      socket: "/b.sock",
+      cniFolder: "/net",
+      pauseImage: "p",
+    })
+  })
+
+  test("imports that go in a circle end", () => {
+    const files = { "/a": "imports = ['/b']\nroot = '/ra'\n", "/b": "imports = ['/a']\nroot = '/rb'\n" }
+    expect(read("containerd", "containerd -c /a", files).root).toBe("/rb")
+  })
+})
+
+test("every component can be read without any setting", () => {
+  for (const { name, program } of specs) expect(() => settingsOf(name, { argv: [program] }, noFiles)).not.toThrow()
+})
+
+test("each of our own components is asked at its own address", () => {
+  const facts = { token: "t", nodeIp: "10.0.0.1", pauseImage: "p", images: [], mayAdjustOomScore: false }
+  const asked = specs.map(({ describe: describeIt }) => {
+    const probe = probeOfComponent(describeIt(facts))
+    return probe.by === "http"
+      ? `${probe.tls === undefined ? "http" : "https"}://${probe.host}:${probe.port}${probe.path}`
+      : probe.argv.join(" ")
+  })
+  expect(asked).toEqual([
+    "http://127.0.0.1:2379/health",
+    "https://127.0.0.1:6443/readyz",
+    "https://127.0.0.1:10259/readyz",
+    "http://127.0.0.1:5000/v2/",
+    "ctr version",
+    "http://127.0.0.1:10248/healthz",
+  ])
+})
