@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { specs } from "../../components/registry.ts"
 import { isAlive } from "../../machines/identity.ts"
 
 /** Whose process it is. launcher: what waits outside for the machine's first process, and so is the first before there is one. */
@@ -21,16 +22,8 @@ interface Process {
   readonly argv: readonly string[]
 }
 
-const COMPONENTS = [
-  "etcd",
-  "kube-apiserver",
-  "kube-scheduler",
-  "crane",
-  "containerd",
-  "containerd-shim",
-  "kubelet",
-  "nginx",
-]
+/** The names of the processes that a cluster consists of, as the kernel cuts them. */
+const PROCESSES = [...specs.map(({ program }) => program), "containerd-shim", "nginx"].map((name) => name.slice(0, 15))
 
 /** The numbers of the processes that play a role at this moment. */
 export function find(role: Role, { group, machines }: Scene): number[] {
@@ -57,7 +50,7 @@ export function find(role: Role, { group, machines }: Scene): number[] {
     case "component":
       return firsts
         .flatMap(({ pid }) => below(pid))
-        .filter(({ name }) => COMPONENTS.includes(name))
+        .filter(({ name }) => PROCESSES.includes(name))
         .map(({ pid }) => pid)
   }
 }
