@@ -55,8 +55,8 @@ export async function ask(
 async function identification(machine: Machine, { tls, asAdministrator }: HttpProbe, administrator: Administrator) {
   if (tls === undefined) return {}
   if (asAdministrator === true) {
-    const credentials = await administrator()
-    return { ...credentials, isTls: true }
+    const { ca, ...credentials } = (await administrator()) ?? {}
+    return { ...credentials, ca: ca?.length === 0 ? undefined : ca, isTls: true }
   }
   const [trusted, certificate, key] = await Promise.all([
     Promise.all(tls.trust.map((path) => machine.read(path))),

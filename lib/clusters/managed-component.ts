@@ -70,9 +70,14 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   /** What is, or would be, started. */
   get component(): Component {
-    const described = this.#describe()
-    const component = this.#lasting?.(described) ?? described
+    const component = this.#planned
     return this.#surroundings.alter?.(component) ?? component
+  }
+
+  /** What would be started if nothing were altered. */
+  get #planned(): Component {
+    const described = this.#describe()
+    return this.#lasting?.(described) ?? described
   }
 
   /** What a diagnosis cannot see: how it was started, and whether it should be running now. */
@@ -157,7 +162,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
     // It must be found where it is meant to be, even where it was altered to be elsewhere.
-    const planned = withFlags(this.#describe(), this.#changes)
+    const planned = withFlags(this.#planned, this.#changes)
     const probe = this.#surroundings.probe?.(planned) ?? probeOfComponent(planned)
     const { address } = settingsOfComponent(planned)
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))

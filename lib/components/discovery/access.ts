@@ -25,9 +25,9 @@ export class NoAccessError extends RemediedError {
 
 /** What a client shows kube-apiserver, and what it verifies the server by. PEM. */
 export interface Credentials {
-  /** The CA that must have signed the server's certificate. */
+  /** The CA that must have signed the server's certificate; empty where the kubeconfig names none. */
   readonly ca: Buffer
-  /** The name that the server's certificate must be for; the host that is called by default. */
+  /** The name that the server's certificate must be for, as the kubeconfig tells. */
   readonly serverName?: string | undefined
   /** undefined where a client certificate is shown. */
   readonly token: string | undefined
@@ -137,7 +137,7 @@ async function accessBy(machine: Machine, path: string, context: KubeconfigConte
     kubeconfig: path,
     portable: JSON.stringify(portable),
     ca: ca ?? Buffer.alloc(0),
-    serverName,
+    serverName: serverName ?? (URL.canParse(server) ? new URL(server).hostname : undefined),
     token,
     certificate,
     key,
