@@ -1,0 +1,71 @@
+import { createServer, type Server } from "node:http"
+import { connect, type AddressInfo } from "node:net"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Machine, Result } from "../machines/machine.ts"
+import { ask } from "./probe.ts"
+
+let server: Server
+let port = 0
+const asked: (string | undefined)[] = []
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    asked.push(request.headers.authorization)
+    response.statusCode = request.url === "/well" ? 200 : 503
+    response.end(request.url === "/well" ? "ok" : "not yet")
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  port = (server.address() as AddressInfo).port // It listens on TCP.
+})
+afterAll(() => server.close())
+
+/** As much of a machine as a probe needs: this host's ports, and a command that ends as it is told. */
+const machine = {
+  connect: (to: number, host: string) =>
+    new Promise((resolve, reject) => {
+      const socket = connect(to, host, () => resolve(socket)).on("error", reject)
+    }),
+  run: (argv: readonly string[]): Promise<Result> =>
+    Promise.resolve({ command: "", stdout: "", stderr: "it is down\n", exitCode: Number(argv[1]) }),
+} as unknown as Machine // A probe uses nothing else of it.
+
+const nobody = () => Promise.reject(new Error("No administrator is needed."))
+const get = (path: string, to = port) => ask(machine, { by: "http", host: "127.0.0.1", port: to, path }, nobody)
+
+describe("http", () => {
+  test("200 is well", async () => {
+    expect(await get("/well")).toEqual({ isWell: true, question: `GET /well on port ${port}`, answer: "200: ok" })
+  })
+
+  test("another status is not, and is told", async () => {
+    expect(await get("/")).toMatchObject({ isWell: false, answer: "503: not yet" })
+  })
+
+  test("a port on which no process listens is not, and is told", async () => {
+    expect(await get("/well", 1)).toMatchObject({
+      isWell: false,
+      answer: expect.stringContaining("ECONNREFUSED") as string,
+    })
+  })
+
+  test("an administrator is asked for only where the probe needs one", async () => {
+    const probe = {
+      by: "http",
+      host: "127.0.0.1",
+      port,
+      path: "/well",
+      tls: { trust: [] },
+      asAdministrator: true,
+    } as const
+    expect(await ask(machine, probe, nobody)).toMatchObject({ isWell: false, answer: "No administrator is needed." })
+    expect(asked.every((header) => header === undefined)).toBe(true)
+  })
+})
+
+test("a command is well where it succeeds", async () => {
+  expect(await ask(machine, { by: "command", argv: ["ctr", "0"] }, nobody)).toMatchObject({ isWell: true })
+  expect(await ask(machine, { by: "command", argv: ["ctr", "1"] }, nobody)).toEqual({
+    isWell: false,
+    question: "ctr 1",
+    answer: "status 1: it is down",
+  })
+})
