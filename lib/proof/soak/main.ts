@@ -1,4 +1,4 @@
-// Kills runs at random moments and looks whether anything is left of them. Each round is one run that is struck.
+// Kills runs at random moments and checks that nothing is left of them. Each round is one run with one incident.
 // usage: npm run soak -- [--rounds N] [--seed N] [--kind NAME]      (root)
 import { spawnSync } from "node:child_process"
 import { readlinkSync } from "node:fs"
@@ -11,19 +11,19 @@ import { nearest } from "../../base/nearest.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { readSettings } from "../../base/settings.ts"
 import { drawFrom } from "./draw.ts"
-import { KINDS, type Kind } from "./kinds.ts"
-import { Place } from "./place.ts"
+import { INCIDENTS, type Incident } from "./incidents.ts"
+import { Workspace } from "./workspace.ts"
 import { Round, type Durations, type RoundResult } from "./round.ts"
 import { summary } from "./summary.ts"
 import { TARGETS } from "./targets.ts"
 
-/** Tells the soak inside its own mount namespace which one it came from. */
+/** The environment variable that holds the host's mount namespace, for the soak inside its own one. */
 const OUTSIDE = "SOAK_OUTSIDE"
 
 interface Options {
   readonly rounds: number
   readonly seed: number
-  readonly kinds: readonly Kind[]
+  readonly incidents: readonly Incident[]
 }
 
 try {
@@ -40,40 +40,40 @@ async function main(): Promise<number> {
   return hasMountsOfItsOwn() ? soak(options) : inItsOwnMountNamespace()
 }
 
-async function soak({ rounds, seed, kinds }: Options): Promise<number> {
+async function soak({ rounds, seed, incidents }: Options): Promise<number> {
   const settings = readSettings()
   await prepareArtifacts(componentNames, settings, terminalProgress())
   const started = performance.now()
   const results: RoundResult[] = []
-  await using place = await Place.make(settings)
+  await using workspace = await Workspace.make(settings)
   let isLast = false
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (isLast) void place[Symbol.asyncDispose]().finally(() => process.exit(1))
-      isLast = true // The round in hand is played to its end; a second Ctrl-C does not wait for it.
+      if (isLast) void workspace[Symbol.asyncDispose]().finally(() => process.exit(1))
+      isLast = true // The current round is played to its end; a second Ctrl-C does not wait for it.
     })
   }
   console.log(`${rounds} rounds, --seed ${seed}`)
-  const kept = await place.bringUpKept()
+  const kept = await workspace.bringUpKept()
   const durations: Durations = new Map()
   for (let round = 1; round <= rounds && !isLast; round++) {
-    // A round's own seed says all about it, so that it can be repeated alone.
+    // A round's own seed determines all of it, so that the round can be repeated alone.
     const own = seed + round - 1
     const draw = drawFrom(own)
-    const kind = draw.of("kind", kinds)
+    const incident = draw.of("kind", incidents) // The word is part of what a seed means.
     const target = draw.of(
       "target",
-      TARGETS.filter(({ what }) => kind.on?.includes(what) !== false),
+      TARGETS.filter(({ what }) => incident.on?.includes(what) !== false),
     )
-    show(`round ${round} of ${rounds}: ${kind.name}, ${target.name}`)
-    const result = await new Round({ place, kind, target, draw, kept }).play(durations)
+    show(`round ${round} of ${rounds}: ${incident.name}, ${target.name}`)
+    const result = await new Round({ workspace, incident, target, draw, kept }).play(durations)
     results.push(result)
     if (result.problems.length === 0) continue
     show("")
     const moment = result.moment === undefined ? "" : ` after ${result.moment.toFixed(2)} s`
     console.log(
       [
-        `FAIL round ${round}: ${kind.name} on ${target.name}${moment}. Again: npm run soak -- --rounds 1 --seed ${own} --kind ${kind.name}`,
+        `FAIL round ${round}: ${incident.name} on ${target.name}${moment}. Again: npm run soak -- --rounds 1 --seed ${own} --kind ${incident.name}`,
         ...result.problems,
       ].join("\n  "),
     )
@@ -92,16 +92,16 @@ function optionsOf(argv: readonly string[]): Options {
     return Number(given)
   }
   const { kind } = values
-  const kinds = KINDS.filter(({ name }) => kind === undefined || name === kind)
-  if (kinds.length === 0)
+  const incidents = INCIDENTS.filter(({ name }) => kind === undefined || name === kind)
+  if (incidents.length === 0)
     throw new UsageError(
       `There is no kind ${kind}.`,
       `Did you mean ${nearest(
         kind ?? "",
-        KINDS.map(({ name }) => name),
+        INCIDENTS.map(({ name }) => name),
       )}?`,
     )
-  return { rounds: whole("rounds", 1, 100), seed: whole("seed", 0, Math.floor(Math.random() * 1_000_000)), kinds }
+  return { rounds: whole("rounds", 1, 100), seed: whole("seed", 0, Math.floor(Math.random() * 1_000_000)), incidents }
 }
 
 function parsed(argv: readonly string[]) {
@@ -115,7 +115,7 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-/** The soak's disk is mounted where the host does not see it. */
+/** Whether this process has a mount namespace of its own: the soak's disk must not appear on the host. */
 function hasMountsOfItsOwn(): boolean {
   const outside = process.env[OUTSIDE]
   return outside !== undefined && outside !== mountNamespace()
@@ -135,7 +135,7 @@ function inItsOwnMountNamespace(): number {
   )
 }
 
-/** One line on a terminal that the next one replaces; nothing elsewhere. */
+/** Shows one line on a terminal, in place of the one before. Prints nothing where the output is not a terminal, as in CI. */
 function show(line: string): void {
   if (!process.stderr.isTTY) return
   cursorTo(process.stderr, 0)

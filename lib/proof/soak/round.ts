@@ -8,25 +8,25 @@ import { messageOf } from "../../base/errors.ts"
 import { census, type Census } from "../testing/census.ts"
 import { Disk } from "./disk.ts"
 import type { Draw } from "./draw.ts"
-import type { Kind } from "./kinds.ts"
-import type { Place } from "./place.ts"
+import type { Incident } from "./incidents.ts"
+import type { Workspace } from "./workspace.ts"
 import { LONG_RUN, SHORT_RUN, STRUCK, type Target } from "./targets.ts"
 import { find } from "./victims.ts"
 
-/** The file among a run's logs that shows, where they are kept, that they were. */
+/** A file that the soak puts among a run's logs: where it arrives, the logs were kept. */
 const MARK = "seen-by-soak"
 
 /** What a round showed. */
 export interface RoundResult {
-  readonly kind: Kind
+  readonly incident: Incident
   readonly target: Target
-  /** Seconds after the start of the run at which it was struck; undefined where its disk was too small from the start. */
+  /** Seconds from the start of the run to the incident; undefined where the disk was too small from the start. */
   readonly moment: number | undefined
   readonly cleanAtOnce: boolean
   readonly cleanAfterNext: boolean
   readonly nextPassed: boolean
   readonly keptIntact: boolean
-  /** What was wrong, line by line; none where all is well. */
+  /** What was wrong, line by line; empty where nothing was. */
   readonly problems: readonly string[]
 }
 
@@ -36,18 +36,18 @@ const TIME_TO_CLEAN = 20_000
 const TIME_TO_ANSWER = 10_000
 const POLL_INTERVAL = 20
 
-/** Kilobytes that are too few for one part of a run or another. */
+/** Disk sizes in kilobytes, each too small for some part of a run. */
 const SMALL_SIZES = [64, 256, 1024, 4096, 16_384, 65_536, 98_304]
 
 const LONG_RUN_EVERY = 10 // rounds
 
-/** How long each target runs unharmed, in milliseconds. */
+/** How long each target runs without an incident, in milliseconds. */
 export type Durations = Map<Target, number>
 
-/** One run that is struck, and what comes after it. */
+/** One run with one incident, and the checks after it. */
 export class Round {
-  readonly #place: Place
-  readonly #kind: Kind
+  readonly #workspace: Workspace
+  readonly #incident: Incident
   readonly #target: Target
   readonly #draw: Draw
   readonly #kept: string
@@ -57,14 +57,14 @@ export class Round {
   readonly #marked = new Set<string>()
   readonly #problems: string[] = []
 
-  /** @param kept what the cluster that must be spared is like */
-  constructor(options: { place: Place; kind: Kind; target: Target; draw: Draw; kept: string }) {
-    this.#place = options.place
-    this.#kind = options.kind
+  /** @param kept the state of the cluster that must not be affected */
+  constructor(options: { workspace: Workspace; incident: Incident; target: Target; draw: Draw; kept: string }) {
+    this.#workspace = options.workspace
+    this.#incident = options.incident
     this.#target = options.target
     this.#draw = options.draw
     this.#kept = options.kept
-    this.#onDisk = options.kind.disk !== undefined
+    this.#onDisk = options.incident.disk !== undefined
   }
 
   async play(durations: Durations): Promise<RoundResult> {
@@ -72,11 +72,11 @@ export class Round {
       this.#problems.push(messageOf(error))
       return { moment: undefined, cleanAtOnce: false, cleanAfterNext: false, nextPassed: false, keptIntact: false }
     })
-    return { kind: this.#kind, target: this.#target, moment, ...seen, problems: this.#problems }
+    return { incident: this.#incident, target: this.#target, moment, ...seen, problems: this.#problems }
   }
 
   async #play(durations: Durations) {
-    const runs = this.#place.runs(this.#onDisk)
+    const runs = this.#workspace.runs(this.#onDisk)
     await mkdir(runs, { recursive: true })
     using _watcher = disposable(
       watch(runs, (_, folder) => {
@@ -96,18 +96,19 @@ export class Round {
       await this.#censusLike((found) => equal(found, before)),
     )
     for (const id of this.#marked)
-      if (!existsSync(join(this.#place.logs, id, MARK))) this.#problems.push(`The logs of the run ${id} were not kept.`)
+      if (!existsSync(join(this.#workspace.logs, id, MARK)))
+        this.#problems.push(`The logs of the run ${id} were not kept.`)
     return { moment, cleanAtOnce, cleanAfterNext, nextPassed, keptIntact: await this.#isKeptIntact() }
   }
 
-  /** @returns the moment at which it was struck */
+  /** @returns the moment of the incident */
   async #struckRun(usual: number): Promise<number | undefined> {
     for (let fraction = this.#draw("moment"); ; fraction /= 2) {
       await this.#prepare()
-      if (this.#kind.disk === "small") await this.#place.disk.resize(this.#draw.of("size", SMALL_SIZES))
+      if (this.#incident.disk === "small") await this.#workspace.disk.resize(this.#draw.of("size", SMALL_SIZES))
       const started = performance.now()
-      const { child, output } = this.#place.type(this.#target.command, this.#onDisk)
-      const moment = this.#kind.disk === "small" ? undefined : await this.#strike(child, started, fraction * usual)
+      const { child, output } = this.#workspace.type(this.#target.command, this.#onDisk)
+      const moment = this.#incident.disk === "small" ? undefined : await this.#strike(child, started, fraction * usual)
       if (moment !== "too late") {
         await this.#end(child, output)
         return moment
@@ -116,7 +117,7 @@ export class Round {
     }
   }
 
-  /** Waits for the moment, then lets it befall the run. @returns seconds after the start, or that the run had ended before */
+  /** Waits for the moment, then causes the incident. @returns seconds after the start, or that the run had ended before */
   async #strike(child: ChildProcess, started: number, moment: number): Promise<number | "too late"> {
     while (!hasEnded(child) && (performance.now() - started < moment || !(await this.#canStrike(child))))
       await sleep(POLL_INTERVAL)
@@ -124,7 +125,7 @@ export class Round {
     await this.#markLogs()
     if (hasEnded(child)) return "too late"
     const at = (performance.now() - started) / 1000
-    const { kills = [], interrupts = 0, disk } = this.#kind
+    const { kills = [], interrupts = 0, disk } = this.#incident
     const scene = await this.#scene(child)
     const victims = kills.flatMap((role) => {
       const found = find(role, scene)
@@ -135,75 +136,75 @@ export class Round {
       if (count > 0) await sleep(this.#draw("again") * 500)
       signal(-scene.group, "SIGINT")
     }
-    if (disk === "fills") await this.#place.disk.fill()
+    if (disk === "fills") await this.#workspace.disk.fill()
     return at
   }
 
   async #canStrike(child: ChildProcess): Promise<boolean> {
     const scene = await this.#scene(child)
-    return this.#kind.disk === undefined
-      ? (this.#kind.kills ?? ["runner"]).some((role) => find(role, scene).length > 0)
+    return this.#incident.disk === undefined
+      ? (this.#incident.kills ?? ["runner"]).some((role) => find(role, scene).length > 0)
       : scene.machines.length > 0
   }
 
   async #scene({ pid = 0 }: ChildProcess) {
-    return { group: pid, machines: await this.#place.machines(this.#onDisk) }
+    return { group: pid, machines: await this.#workspace.machines(this.#onDisk) }
   }
 
-  /** Waits for a run to end; one that hangs is a problem, and is killed. */
+  /** Waits for a run to end. A run that hangs is a problem and is killed. */
   async #ended(child: ChildProcess, output: () => Promise<string>): Promise<void> {
     if (hasEnded(child) || (await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])))
       return
     this.#problems.push(`The run had not ended ${TIME_TO_END / 1000} s later. ${tail(await output())}`)
-    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // The supervisor, in the same process group, is spared.
+    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // Not the supervisor, which is in the same process group.
     await once(child, "exit")
   }
 
   async #end(child: ChildProcess, output: () => Promise<string>): Promise<void> {
     await this.#ended(child, output)
     if (!this.#onDisk) return
-    await this.#place.disk.resize(Disk.ample)
+    await this.#workspace.disk.resize(Disk.ample)
     const said = await output()
     if (child.exitCode !== 0 && !/no space left|disk .*full/i.test(said))
       this.#problems.push(`Nothing says that the disk is full. ${tail(said)}`)
     if (/^\s+at .*:\d+:\d+\)?$/m.test(said)) this.#problems.push(`There is a stack trace. ${tail(said)}`)
   }
 
-  /** What was brought up can be ended; where only the one who looked at it was struck, it is still there. */
+  /** Ends the cluster. Where only a shell in it was killed, the cluster must still run before. */
   async #endCluster(): Promise<void> {
     if (this.#target.what === "lesson") return
-    if (this.#target.what === "shell" && (this.#kind.kills ?? []).every((role) => role === "runner")) {
-      const inside = await this.#place.byhand(["shell", "--name", STRUCK, "true"])
+    if (this.#target.what === "shell" && (this.#incident.kills ?? []).every((role) => role === "runner")) {
+      const inside = await this.#workspace.byhand(["shell", "--name", STRUCK, "true"])
       if (inside.exitCode !== 0) this.#problems.push(`The cluster is not up any more. ${tail(inside.all)}`)
     }
-    const down = await this.#place.byhand(["down", "--name", STRUCK], this.#onDisk)
+    const down = await this.#workspace.byhand(["down", "--name", STRUCK], this.#onDisk)
     if (down.exitCode !== 0 && !down.all.includes("No cluster named"))
       this.#problems.push(`byhand down ended with ${down.exitCode ?? down.signal}. ${tail(down.all)}`)
   }
 
-  /** Where the supervisor was killed, the folders that it would have removed are left to the next start; so is one of a run that had none yet. */
+  /** Where the supervisor was killed or had not started yet, the next start removes the folders that the supervisor would have removed. */
   async #isCleanAtOnce(before: Census): Promise<boolean> {
-    const unattended = this.#kind.kills?.includes("supervisor") === true
+    const unattended = this.#incident.kills?.includes("supervisor") === true
     const isFine = async (found: Census) => {
       if (equal(found, before)) return true
       const without = unattended ? { files: [], cgroups: [] } : { files: [] }
       if (!equal({ ...found, ...without }, { ...before, ...without })) return false
       return (
         unattended ||
-        (await this.#place.machines(this.#onDisk)).every((folder) => !existsSync(join(folder, "supervisor")))
+        (await this.#workspace.machines(this.#onDisk)).every((folder) => !existsSync(join(folder, "supervisor")))
       )
     }
     const found = await this.#censusLike(isFine)
     if (!(await isFine(found))) this.#same("at once", before, found)
-    // A folder in which nobody has written yet whose it is is given a minute: that shall be over.
-    for (const folder of await this.#place.machines(this.#onDisk))
+    // A folder without an owner file is removed only when it is a minute old: make it older.
+    for (const folder of await this.#workspace.machines(this.#onDisk))
       if (!existsSync(join(folder, "owner"))) await utimes(folder, 0, 0)
     return equal(found, before)
   }
 
   async #nextRun(): Promise<boolean> {
     const next = this.#draw("next") < 1 / LONG_RUN_EVERY ? LONG_RUN : SHORT_RUN
-    const { child, output, result } = this.#place.type(next.command, this.#onDisk)
+    const { child, output, result } = this.#workspace.type(next.command, this.#onDisk)
     await this.#ended(child, output)
     const found = await result()
     const passed = child.exitCode === 0 && found !== undefined && found.passed > 0 && found.failed === 0
@@ -215,30 +216,30 @@ export class Round {
   }
 
   async #isKeptIntact(): Promise<boolean> {
-    let found = await this.#place.kept()
+    let found = await this.#workspace.kept()
     for (
       const deadline = performance.now() + TIME_TO_ANSWER;
       found !== this.#kept && performance.now() < deadline;
-      found = await this.#place.kept()
+      found = await this.#workspace.kept()
     )
       await sleep(1_000)
     if (found !== this.#kept)
       this.#problems.push(
-        "The cluster that was to be kept is another:",
+        "The cluster that must not be affected has changed:",
         ...found.split("\n").map((line) => `  ${line}`),
       )
     return found === this.#kept
   }
 
-  /** How long the run takes when nothing befalls it. */
+  /** How long the run takes without an incident. */
   async #measure(): Promise<number> {
     await this.#prepare()
     const started = performance.now()
-    const { child, output } = this.#place.type(this.#target.command, this.#onDisk)
+    const { child, output } = this.#workspace.type(this.#target.command, this.#onDisk)
     await this.#ended(child, output)
     const took = performance.now() - started
     if (child.exitCode !== 0)
-      throw new Error(`${this.#target.name} fails even when nothing befalls it. ${tail(await output())}`)
+      throw new Error(`${this.#target.name} fails even without an incident. ${tail(await output())}`)
     await this.#endCluster()
     return took
   }
@@ -246,13 +247,13 @@ export class Round {
   async #prepare(): Promise<void> {
     const { before } = this.#target
     if (before === undefined) return
-    const prepared = await this.#place.byhand(before, this.#onDisk)
+    const prepared = await this.#workspace.byhand(before, this.#onDisk)
     if (prepared.exitCode !== 0) throw new Error(`byhand ${before.join(" ")} failed. ${tail(prepared.all)}`)
   }
 
-  /** A file among the logs that there are: where they are kept, it is too. */
+  /** Puts a file among the logs of each machine. */
   async #markLogs(): Promise<void> {
-    for (const folder of await this.#place.machines(this.#onDisk)) {
+    for (const folder of await this.#workspace.machines(this.#onDisk)) {
       const logs = join(folder, "disk", "root", "var", "log", "byhand")
       const hasAny = existsSync(logs) && readdirSync(logs).length > 0
       if (
@@ -269,9 +270,9 @@ export class Round {
   #census(): Promise<Census> {
     return census(
       {
-        runsDir: this.#place.runs(this.#onDisk),
+        runsDir: this.#workspace.runs(this.#onDisk),
         names: [`up-${STRUCK}`, ...this.#ids],
-        folders: [this.#place.temporary],
+        folders: [this.#workspace.temporary],
       },
       [...this.#namespaces],
     )
@@ -284,7 +285,7 @@ export class Round {
     }
   }
 
-  /** Two in a row that are the same: nothing of the last round is still on its way out. */
+  /** Waits for two equal censuses in a row: then everything of the last round has ended. */
   async #settled(): Promise<Census> {
     let last: Census | undefined
     return this.#censusLike((found) => {
@@ -296,7 +297,7 @@ export class Round {
 
   #same(when: string, before: Census, after: Census): boolean {
     const lines = differences(before, after)
-    if (lines.length > 0) this.#problems.push(`The census ${when} is another:`, ...lines.map((line) => `  ${line}`))
+    if (lines.length > 0) this.#problems.push(`The census ${when} differs:`, ...lines.map((line) => `  ${line}`))
     return lines.length === 0
   }
 }
@@ -326,7 +327,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }
 

@@ -1,11 +1,11 @@
 import { closingLine } from "../../report/result.ts"
-import { KINDS } from "./kinds.ts"
+import { INCIDENTS } from "./incidents.ts"
 import type { RoundResult } from "./round.ts"
 
 /** A table of figures, and the closing line. @param seconds that all of it took */
 export function summary(results: readonly RoundResult[], seconds: number): string {
   const rows = [
-    ...KINDS.map(({ name }) => ({ name, of: results.filter(({ kind }) => kind.name === name) })),
+    ...INCIDENTS.map(({ name }) => ({ name, of: results.filter(({ incident }) => incident.name === name) })),
     { name: "together", of: results },
   ].filter(({ of }) => of.length > 0)
   const cells = rows.map(({ name, of }) => {

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto"
 
-/** The name of the cluster that is struck; unlike that of any other soak, since its cgroup is looked for by it. */
+/** The name of the cluster that the incident happens to. It is random, since the census finds cgroups of this soak by it. */
 export const STRUCK = `struck-${randomBytes(3).toString("hex")}`
 
-/** What a person has running when something befalls it. */
+/** What runs when the incident happens. */
 export interface Target {
   readonly name: string
   readonly what: "lesson" | "up" | "down" | "shell"
-  /** What is typed after npx. */
+  /** The words after npx. */
   readonly command: readonly string[]
-  /** What `byhand` is told beforehand. */
+  /** The words after byhand of a command that must run before. */
   readonly before?: readonly string[]
 }
 

@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { specs } from "../../components/registry.ts"
 import { isAlive } from "../../machines/identity.ts"
 
-/** Whose process it is. launcher: what waits outside for the machine's first process, and so is the first before there is one. */
-export type Role = "runner" | "worker" | "supervisor" | "launcher" | "machine" | "component"
+/** What a process of a run is. The launcher waits outside the machine for the machine's first process. */
+export type ProcessRole = "runner" | "worker" | "supervisor" | "launcher" | "machine" | "component"
 
 /** Where to look for a run's processes. */
 export interface Scene {
@@ -25,8 +25,8 @@ interface Process {
 /** The names of the processes that a cluster consists of, as the kernel cuts them. */
 const PROCESSES = [...specs.map(({ program }) => program), "containerd-shim", "nginx"].map((name) => name.slice(0, 15))
 
-/** The numbers of the processes that play a role at this moment. */
-export function find(role: Role, { group, machines }: Scene): number[] {
+/** The PIDs of the processes that have a role at this moment. */
+export function find(role: ProcessRole, { group, machines }: Scene): number[] {
   const all = processes()
   const runners = all.filter((one) => one.group === group && /\/\.bin\/(vitest|byhand)$/.test(one.argv[1] ?? ""))
   const launchers = machines.flatMap((folder) => ownerOf(join(folder, "init")))
@@ -55,13 +55,13 @@ export function find(role: Role, { group, machines }: Scene): number[] {
   }
 }
 
-/** The process that a file of a run names, if it lives. */
+/** The PID of the process that a file of a run names, if that process still runs. */
 function ownerOf(path: string): number[] {
   try {
     const identity = readFileSync(path, "utf8")
     return isAlive(identity) ? [Number(identity.split(" ")[0])] : []
   } catch {
-    return [] // It has not come to that yet, or it is over.
+    return [] // The file does not exist yet, or no longer.
   }
 }
 
@@ -82,7 +82,7 @@ function processes(): Process[] {
           },
         ]
       } catch {
-        return [] // It has ended meanwhile.
+        return [] // The process has ended in the meantime.
       }
     })
 }

@@ -1,19 +1,19 @@
-import type { Role } from "./victims.ts"
+import type { ProcessRole } from "./victims.ts"
 
-/** What can befall a run. */
-export interface Kind {
+/** What can happen to a run. */
+export interface Incident {
   readonly name: string
-  /** Whose processes get SIGKILL, all in one go. */
-  readonly kills?: readonly Role[]
+  /** The processes that get SIGKILL, all at the same moment. */
+  readonly kills?: readonly ProcessRole[]
   /** How often Ctrl-C is pressed: SIGINT for the whole process group, as a terminal does. */
   readonly interrupts?: number
-  /** The run's file system: too small from the start, or full all of a sudden. */
+  /** The run's file system: too small from the start, or full from one moment on. */
   readonly disk?: "small" | "fills"
-  /** What it can befall; everything by default. */
+  /** The targets that it can happen to; all by default. */
   readonly on?: readonly ("lesson" | "up" | "down" | "shell")[]
 }
 
-export const KINDS: readonly Kind[] = [
+export const INCIDENTS: readonly Incident[] = [
   { name: "runner", kills: ["runner"] },
   { name: "worker", kills: ["worker"], on: ["lesson"] },
   { name: "runner-and-worker", kills: ["runner", "worker"], on: ["lesson"] },

@@ -10,14 +10,14 @@ import { runResult, type RunResult } from "../../report/result.ts"
 import { Disk } from "./disk.ts"
 import { STRUCK } from "./targets.ts"
 
-/** The name of the cluster that a user wants to keep. */
+/** The name of a cluster that the incidents must not affect. */
 const KEPT = "kept"
 
-/** Milliseconds after which a command hangs. */
+/** Milliseconds after which a command counts as hanging. */
 const TIME_TO_END = 180_000
 
-/** Folders of the soak's own, on the host's file system and on a small one, and a cluster that it must not harm. */
-export class Place implements AsyncDisposable {
+/** The soak's folders, on the host's file system and on a limited one, and a cluster that the soak must not affect. */
+export class Workspace implements AsyncDisposable {
   readonly folder: string
   readonly disk: Disk
   readonly #spawned = new Set<ChildProcess>()
@@ -27,20 +27,20 @@ export class Place implements AsyncDisposable {
     this.disk = disk
   }
 
-  /** @param settings whose cache has all that is needed already */
-  static async make(settings: Settings): Promise<Place> {
+  /** @param settings with a cache that is already filled */
+  static async make(settings: Settings): Promise<Workspace> {
     const folder = await mkdtemp(join(tmpdir(), "byhand-soak-"))
-    const place = new Place(folder, await Disk.mount(join(folder, "disk")))
+    const workspace = new Workspace(folder, await Disk.mount(join(folder, "disk")))
     for (const each of ["tmp", "cache"]) await mkdir(join(folder, each))
-    // The same cache, but for its logs: those of the user's own runs would have to make room for the soak's.
+    // The same cache without its logs: only the last ten are kept, and the soak must not remove the user's own.
     for (const part of await readdir(settings.cacheDir))
       if (part !== "logs") await symlink(join(settings.cacheDir, part), join(folder, "cache", part))
-    return place
+    return workspace
   }
 
-  /** The folders of the machines that are there, but for the one that must be spared. */
+  /** The folders of the machines that exist, without the cluster that must not be affected. */
   async machines(onDisk: boolean): Promise<string[]> {
-    const folders = await readdir(this.runs(onDisk)).catch(() => []) // Nobody has made it yet.
+    const folders = await readdir(this.runs(onDisk)).catch(() => []) // It does not exist yet.
     return folders.filter((folder) => folder !== `up-${KEPT}`).map((folder) => join(this.runs(onDisk), folder))
   }
 
@@ -96,7 +96,7 @@ export class Place implements AsyncDisposable {
     }
   }
 
-  /** A command of the project's own, to its end. */
+  /** Runs a byhand command to its end. */
   byhand(words: readonly string[], onDisk = false) {
     return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], {
       env: this.#environment(onDisk),
@@ -108,7 +108,7 @@ export class Place implements AsyncDisposable {
     })
   }
 
-  /** Brings up the cluster that must be spared. @returns what it is */
+  /** Starts the cluster that must not be affected. @returns its state, as `kept` does */
   async bringUpKept(): Promise<string> {
     const up = await this.byhand(["up", "--name", KEPT])
     if (up.exitCode !== 0) throw new Error(`byhand up failed: ${up.all}`)
@@ -116,7 +116,7 @@ export class Place implements AsyncDisposable {
     return this.kept()
   }
 
-  /** What that cluster holds, and which processes it consists of. */
+  /** The state of that cluster: a value in its etcd, its readiness and its processes. */
   async kept(): Promise<string> {
     const attached = await attachMachine(readSettings(this.#environment(false)), `up-${KEPT}`)
     if (attached === undefined) return "It is not up."
