@@ -28,6 +28,12 @@ interface Parts {
   readonly readme: string
 }
 
+/**
+ * Findings that neither a sabotage nor a build proves yet. etcd-unreachable: where no etcd runs, etcd-not-running is found
+ * first, and where etcd listens elsewhere, etcd-elsewhere.
+ */
+const UNPROVED: readonly string[] = ["etcd-unreachable"]
+
 /** What is missing. Each line names the file to add or to complete. */
 function gaps(parts: Parts): string[] {
   const { lessons: all } = parts
@@ -43,6 +49,7 @@ function gaps(parts: Parts): string[] {
     ...parts.findings
       .map(({ id }) => id)
       .filter((id) => !parts.sabotages.some(({ finding }) => finding === id) && !parts.findingsOfBuilds.includes(id))
+      .filter((id) => !UNPROVED.includes(id))
       .map(
         (id) => `Add a sabotage with the finding ${id} to lib/proof/sabotage, or a build to fixtures/subjects/fail.`,
       ),

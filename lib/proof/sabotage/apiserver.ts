@@ -23,7 +23,7 @@ export const apiserver: readonly Sabotage[] = [
     before: "02 kube-apiserver starts",
     script: "pkill -KILL -x etcd\nwhile pidof etcd; do sleep 0.05; done",
     ...boots,
-    finding: "etcd-unreachable",
+    finding: "etcd-not-running",
   },
   {
     id: "etcd-by-its-peer-port",
