@@ -10,7 +10,7 @@ import { LessonRun } from "./curriculum/lesson-run.ts"
 import type { LessonSpec } from "./curriculum/lesson-spec.ts"
 import { lessonId } from "./curriculum/lessons.ts"
 import { onComponentEvent } from "./components/component-event.ts"
-import { expectation } from "./report/card.ts"
+import { cardOf } from "./report/card.ts"
 import { eventsSent, sendEvent } from "./report/test-process.ts"
 import type { Permission } from "./clusters/permission.ts"
 import type { Machine } from "./machines/machine.ts"
@@ -47,7 +47,7 @@ const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCle
     const preparation = inject("preparation")
     if ("failed" in preparation) throw new Error(preparation.failed)
     return Classroom.open(preparation.artifacts, { ...settings, machine: preparation.machine })
-  }, expectation)
+  }, cardOf)
   onCleanup(() => run[Symbol.asyncDispose]())
   return run
 })

@@ -75,6 +75,8 @@ const schema = z.strictObject({
     .optional(),
   /** The sabotage to carry out: it breaks one thing on purpose. `npm run sabotage -- --list` names them. */
   BYHAND_SABOTAGE: z.string().optional(),
+  /** A folder in which each diagnosis records what it saw, as JSON without secrets. */
+  BYHAND_RECORD: path.optional(),
   /** The folder of start scripts to grade. The default is our own cluster. SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
   /** A file to which the run's result is written as JSON. */
@@ -111,6 +113,8 @@ export interface Settings {
   /** For a machine that is a container. Undefined for our own image. */
   readonly image: string | undefined
   readonly sabotage: string | undefined
+  /** The folder in which each diagnosis records what it saw; undefined where nothing is recorded. */
+  readonly record: string | undefined
   /** A learner's folder. Undefined for our own cluster. */
   readonly subject: string | undefined
   /** The file to which the run's result is written as JSON. */
@@ -150,6 +154,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     privilege: values.BYHAND_PRIVILEGE,
     image: values.BYHAND_IMAGE,
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
+    record: values.BYHAND_RECORD,
     subject: values.BYHAND_SUBJECT,
     result: values.BYHAND_RESULT,
     see: values.BYHAND_SEE,

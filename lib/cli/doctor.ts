@@ -3,6 +3,7 @@ import { paint } from "../base/colour.ts"
 import { diagnose, unwell } from "../diagnosis/diagnose.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import { lookAt } from "./look.ts"
+import { record as recordObservation } from "../diagnosis/record.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
 import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
@@ -30,7 +31,9 @@ export async function doctor(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
   const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]
-  const diagnoses = await Promise.all(runs.map(async (run) => examineCluster(run, !(await hasKubeconfig(run.folder)))))
+  const diagnoses = await Promise.all(
+    runs.map(async (run) => examineCluster(run, !(await hasKubeconfig(run.folder)), settings.record)),
+  )
   return {
     text: [host.text, ...diagnoses.map(describe)].filter((text) => text !== "").join(EOL),
     data: {
@@ -51,12 +54,15 @@ function isWell({ findings, unwell: components }: Diagnosis): boolean {
 /**
  * Looks at a cluster as a lesson that fails does.
  * @param isEmpty whether it was started empty, so that no component is expected to run
+ * @param recordings the folder that the observation is recorded in; it is not recorded by default
  */
 export async function examineCluster(
   { name, machine }: Pick<Run, "name" | "machine">,
   isEmpty = false,
+  recordings?: string,
 ): Promise<Diagnosis> {
   const seen = await lookAt(machine, isEmpty)
+  if (recordings !== undefined) recordObservation(recordings, seen)
   const findings = diagnose(seen)
   return {
     cluster: name,

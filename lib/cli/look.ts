@@ -12,10 +12,9 @@ import type { Machine } from "../machines/machine.ts"
  */
 export function lookAt(machine: Machine, isEmpty: boolean): Promise<Observation> {
   const known = new Cluster({ machine, images: undefined, patience: 0 }).known()
-  return observe(
-    machine,
-    known.map((one) => ({ ...one, isMeantToBe: !isEmpty && canRun(one.name, machine) })),
-  )
+  return observe(machine, {
+    known: known.map((one) => ({ ...one, isMeantToBe: !isEmpty && canRun(one.name, machine) })),
+  })
 }
 
 /** Whether a component runs, answers as one that is well, and holds its port itself. */

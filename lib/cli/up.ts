@@ -79,7 +79,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
         machine: started.machine,
         images: artifacts.images,
         patience: settings.patience,
-        explain: async (failure) => (await explain(started.machine, cluster.known(), failure)).finding,
+        explain: async (failure) => (await explain(started.machine, failure, { known: cluster.known() })).finding,
       })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }

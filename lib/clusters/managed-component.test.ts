@@ -56,7 +56,7 @@ const failureOf = (start: Promise<void>) =>
 const explainBy =
   (known: () => readonly Known[]): Explain =>
   async (failure) =>
-    (await explain(machine, known(), failure)).finding
+    (await explain(machine, failure, { known: known() })).finding
 const isThere = async (pid: number) => (await machine.run(["kill", "-0", String(pid)])).exitCode === 0
 
 describe("a component that ends before it is ready is reported at once, with why and its last lines", () => {

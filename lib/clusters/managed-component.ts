@@ -102,7 +102,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   get settings(): SettingsOf<Name> {
     const files = new Map(this.component.files.map(({ path, content }) => [path, content]))
-    return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, knownFiles(files))
+    return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, knownFiles(Object.fromEntries(files)))
   }
 
   /** Its process's number on the machine. @throws where it does not run */

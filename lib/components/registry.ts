@@ -38,7 +38,7 @@ export function settingsOf<Name extends ComponentName>(name: Name, started: Star
 
 /** The settings of a component as it is described. */
 export function settingsOfComponent(component: Component): Settings {
-  const files = knownFiles(new Map(component.files.map(({ path, content }) => [path, content])))
+  const files = knownFiles(Object.fromEntries(component.files.map(({ path, content }) => [path, content])))
   return specOf(component.name).settings({ argv: argvOf(component) }, files)
 }
 

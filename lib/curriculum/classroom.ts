@@ -35,6 +35,8 @@ export interface ClassroomParts {
   readonly isKept?: boolean
   /** Milliseconds a command may take; a minute by default. */
   readonly limit?: number
+  /** The folder in which each diagnosis records what it saw; undefined where nothing is recorded. */
+  readonly recordings?: string | undefined
 }
 
 /** What the lessons of one run share: a machine, the cluster on it, and the commands that a person would look with. */
@@ -54,10 +56,12 @@ export class Classroom implements AsyncDisposable {
   readonly nonce = randomBytes(4).toString("hex")
   readonly #isKept: boolean
   readonly #limit: number
+  readonly #recordings: string | undefined
   #access: Access | undefined
   #forward: Forward | undefined
 
-  constructor({ machine, subject, interference, isKept = false, limit = LONGEST_COMMAND }: ClassroomParts) {
+  constructor({ machine, subject, interference, isKept = false, limit = LONGEST_COMMAND, recordings }: ClassroomParts) {
+    this.#recordings = recordings
     this.machine = machine
     this.#isKept = isKept
     this.#limit = limit
@@ -86,7 +90,7 @@ export class Classroom implements AsyncDisposable {
     const explainFor =
       (subject: () => Subject) =>
       async (failure: Failure): Promise<Finding | undefined> =>
-        (await explain(machine, subject().known(), failure)).finding
+        (await explain(machine, failure, { known: subject().known(), recordings: settings.record })).finding
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
@@ -102,6 +106,7 @@ export class Classroom implements AsyncDisposable {
         interference,
         isKept,
         limit,
+        recordings: settings.record,
       })
     }
     const cluster: Cluster = new Cluster({
@@ -111,7 +116,14 @@ export class Classroom implements AsyncDisposable {
       explain: explainFor(() => cluster),
       alter: interference?.alter.bind(interference),
     })
-    const classroom = new Classroom({ machine, subject: cluster, interference, isKept, limit })
+    const classroom = new Classroom({
+      machine,
+      subject: cluster,
+      interference,
+      isKept,
+      limit,
+      recordings: settings.record,
+    })
     // These components can be ready before their lesson. A failure shows again in that lesson.
     const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
     if (artifacts.images !== undefined) cluster.up(ahead.map(({ name }) => name)).catch(() => undefined)
@@ -174,8 +186,12 @@ export class Classroom implements AsyncDisposable {
   }
 
   /** Why something went wrong, as far as that is known. */
-  explain(failure: Failure, complaint?: string): Promise<Explanation> {
-    return explain(this.machine, this.subject.known(), failure, complaint)
+  explain(failure: Failure): Promise<Explanation> {
+    return explain(this.machine, failure, {
+      known: this.subject.known(),
+      kubeconfigPath: this.#access?.kubeconfig,
+      recordings: this.#recordings,
+    })
   }
 
   /** The Kubernetes API through a forwarded port. */

@@ -2,7 +2,8 @@ import type { TaskMeta } from "vitest"
 import { messageOf } from "../base/errors.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import { CommandTimeoutError, MachineError } from "../machines/agent-machine.ts"
-import { describe } from "../failures/describe.ts"
+import type { Explanation } from "../diagnosis/explain.ts"
+import type { Failure } from "../failures/failure.ts"
 import { failureOf } from "../failures/thrown.ts"
 import { allows } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
@@ -25,16 +26,13 @@ export interface OutcomeRun {
   readonly lessonEnd: Cleanups
 }
 
-/** What an outcome expected and what it saw, read from an assertion error; the message of any other error counts as seen. */
-export type ExpectationOf = (thrown: unknown) => {
-  readonly expected?: string | undefined
-  readonly observed: string
-}
+/** What a learner is told of a failure and its explanation. The floor above knows how it is told. */
+export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable<TaskMeta["card"]>
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
   readonly #open: () => Promise<Classroom>
-  readonly #expectationOf: ExpectationOf
+  readonly #toCard: CardOf
   #opened: Promise<Classroom> | undefined
   /** The lesson in which the machine could not be made, ended, or hung. It blocks everything after it. */
   #closedSince: LessonSpec | undefined
@@ -44,9 +42,9 @@ export class LessonRun implements AsyncDisposable {
   readonly #reported = new Set<number>()
 
   /** @param open makes the classroom; called once, for the first outcome that needs it */
-  constructor(open: () => Promise<Classroom>, expectationOf: ExpectationOf) {
+  constructor(open: () => Promise<Classroom>, toCard: CardOf) {
     this.#open = open
-    this.#expectationOf = expectationOf
+    this.#toCard = toCard
   }
 
   /**
@@ -123,13 +121,10 @@ export class LessonRun implements AsyncDisposable {
 
   /** What a learner is told. A component that did not start was diagnosed when it failed. */
   async #cardOf(classroom: Classroom, outcome: string, error: unknown): Promise<NonNullable<TaskMeta["card"]>> {
-    if (error instanceof ComponentError)
-      return {
-        observed: describe(error.failure),
-        finding: error.finding,
-        unwell: error.finding === undefined ? [error.unwell] : [],
-      }
-    return { ...this.#expectationOf(error), ...(await classroom.explain(failureOf(error, outcome), messageOf(error))) }
+    const failure = failureOf(error, outcome)
+    if (!(error instanceof ComponentError)) return this.#toCard(failure, await classroom.explain(failure))
+    const { finding, unwell } = error
+    return this.#toCard(failure, { finding, unwell: finding === undefined ? [unwell] : [] })
   }
 
   /** Removes the machine, if one was made. */

@@ -1,54 +1,60 @@
 import { X509Certificate } from "node:crypto"
-import type { ComponentName } from "../components/component.ts"
-import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
+import type { ComponentName } from "../components/registry.ts"
+import { kubeconfigOf, nowOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
-import { componentOf, flagOf, isUnwell, type Shown, type Sign } from "./symptom.ts"
+import { componentOf, concerns, flagOf, isUnwell, said, type Named, type Sign } from "./symptom.ts"
 
-/** A certificate that a component shows, and the CA by which whoever calls it judges it. */
+/** The certificate that a component shows, and the CA that its clients trust. */
 interface Judged {
   readonly path: string
   readonly certificate: X509Certificate
   readonly caPath: string
   readonly ca: X509Certificate | undefined
-  /** By what name it is called: a host name or an address. */
+  /** The host name or address that clients call it by. */
   readonly host: string
   /** The machine's clock. */
   readonly now: Date
 }
 
-/** What a component shows does not hold: names $1 its file, $2 and $3 what is told. */
-export function certificate(
+/** What curl ends with where it cannot verify the server's certificate: see curl(1). */
+const NOT_VERIFIED = 60
+
+/** Something is wrong with the certificate that a component shows. The fact `path` is its file. */
+export function certificate<Names extends string>(
   name: ComponentName,
-  tell: (judged: Judged) => readonly [evidence: string, ...names: string[]] | undefined,
-): Sign {
-  return (seen): Shown | undefined => {
-    const component = componentOf(seen, name)
-    const isInQuestion =
-      component !== undefined &&
-      (isUnwell(component) || seen.complaint.includes(name) || /certificate|x509|status 60/.test(seen.complaint))
-    const judged = isInQuestion ? judge(seen, name) : undefined
+  tell: (judged: Judged) => Named<Names> | undefined,
+): Sign<Named<Names | "path">> {
+  return (seen): Named<Names | "path"> | undefined => {
+    const judged = isInQuestion(seen, name) ? judge(seen, name) : undefined
     const told = judged === undefined ? undefined : tell(judged)
-    return judged === undefined || told === undefined
-      ? undefined
-      : { evidence: told[0], names: [judged.path, ...told.slice(1)] }
+    return judged === undefined || told === undefined ? undefined : { ...told, path: judged.path }
   }
 }
 
+function isInQuestion(seen: Observation, name: ComponentName): boolean {
+  const component = componentOf(seen, name)
+  const { failure } = seen
+  if (component === undefined) return false
+  if (isUnwell(component) || concerns(seen, name)) return true
+  const isUnverified = failure?.kind === "command-failed" && failure.exitCode === NOT_VERIFIED
+  return isUnverified || said(/certificate|x509/)(seen) !== undefined
+}
+
 function judge(seen: Observation, name: ComponentName): Judged | undefined {
-  const kubeconfig = seen.files.get(KUBECONFIG_FILE) ?? ""
+  const kubeconfig = kubeconfigOf(seen)
   const path = flagOf(componentOf(seen, name), "--tls-cert-file") ?? ""
-  const caPath = /certificate-authority: *(\S+)/.exec(kubeconfig)?.[1] ?? ""
-  const shown = parse(seen.files.get(path))
-  if (shown === undefined) return undefined
-  const host =
-    name === "kube-apiserver" ? (/server: *"?https:\/\/([^:/\s"]+)/.exec(kubeconfig)?.[1] ?? "127.0.0.1") : "127.0.0.1"
+  const caPath = kubeconfig?.caPath ?? ""
+  const shown = parse(seen.files[path])
+  const now = nowOf(seen)
+  if (shown === undefined || now === undefined) return undefined
+  const server = URL.canParse(kubeconfig?.server ?? "") ? new URL(kubeconfig?.server ?? "").hostname : "127.0.0.1"
   return {
     path,
     certificate: shown,
     caPath,
-    ca: parse(seen.files.get(caPath)),
-    host,
-    now: new Date(seen.looks.get("date -u") ?? Date.now()),
+    ca: parse(seen.files[caPath]),
+    host: name === "kube-apiserver" ? server : "127.0.0.1",
+    now,
   }
 }
 
@@ -56,32 +62,36 @@ function parse(pem: string | undefined): X509Certificate | undefined {
   try {
     return pem === undefined ? undefined : new X509Certificate(pem)
   } catch {
-    return undefined // It is no certificate, which its reader says itself.
+    return undefined // It is not a certificate; the program that reads it says so.
   }
 }
 
-export const otherCa = ({ certificate: shown, ca, caPath }: Judged) =>
+export const otherCa = ({ certificate: shown, ca, caPath }: Judged): Named<"caPath"> | undefined =>
   ca === undefined || shown.verify(ca.publicKey)
     ? undefined
-    : ([
-        `issuer of the certificate: ${oneLine(shown.issuer)}; subject of ${caPath}: ${oneLine(ca.subject)}`,
+    : {
+        evidence: `issuer of the certificate: ${oneLine(shown.issuer)}; subject of ${caPath}: ${oneLine(ca.subject)}`,
         caPath,
-      ] as const)
+      }
 
-export const expired = ({ certificate: shown, now }: Judged) =>
+export const expired = ({ certificate: shown, now }: Judged): Named<"date" | "now"> | undefined =>
   new Date(shown.validTo) >= now
     ? undefined
-    : ([`notAfter=${shown.validTo}`, shown.validTo, now.toUTCString()] as const)
+    : { evidence: `notAfter=${shown.validTo}`, date: shown.validTo, now: now.toUTCString() }
 
-export const notYetValid = ({ certificate: shown, now }: Judged) =>
+export const notYetValid = ({ certificate: shown, now }: Judged): Named<"date" | "now"> | undefined =>
   new Date(shown.validFrom) <= now
     ? undefined
-    : ([`notBefore=${shown.validFrom}`, shown.validFrom, now.toUTCString()] as const)
+    : { evidence: `notBefore=${shown.validFrom}`, date: shown.validFrom, now: now.toUTCString() }
 
-export const otherName = ({ certificate: shown, host }: Judged) =>
+export const otherName = ({ certificate: shown, host }: Judged): Named<"host" | "names"> | undefined =>
   (shown.checkIP(host) ?? shown.checkHost(host)) !== undefined
     ? undefined
-    : ([`subjectAltName: ${shown.subjectAltName ?? "none"}`, host, shown.subjectAltName ?? "none"] as const)
+    : {
+        evidence: `subjectAltName: ${shown.subjectAltName ?? "none"}`,
+        host,
+        names: shown.subjectAltName ?? "no host at all",
+      }
 
 function oneLine(name: string): string {
   return name.replaceAll("\n", ", ")

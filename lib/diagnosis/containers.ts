@@ -1,6 +1,7 @@
 import { z } from "zod"
 import type { ApiObject, Observation } from "./observation.ts"
-import { matched, type Shown, type Sign } from "./symptom.ts"
+import { nowOf } from "./facts.ts"
+import { first, matched, type Named, type Sign } from "./symptom.ts"
 
 const ended = z.object({ exitCode: z.number(), reason: z.string().default(""), message: z.string().default("") })
 const state = z
@@ -45,8 +46,9 @@ export interface Container {
 const MOMENT = 5_000
 
 /** Every container of every Pod that has a Node and is not being deleted. */
-export function containers({ api }: Observation): Container[] {
-  return (api?.pods ?? []).flatMap((object) => {
+export function containers(seen: Observation): Container[] {
+  const now = nowOf(seen)?.getTime() ?? Number.NaN
+  return (seen.api?.pods ?? []).flatMap((object) => {
     const { data } = pod.safeParse(object)
     if (data === undefined || data.spec.nodeName === "" || object.metadata.deletionTimestamp !== undefined) return []
     return data.spec.containers.map(({ name, image, command }) => {
@@ -59,7 +61,7 @@ export function containers({ api }: Observation): Container[] {
         command,
         restarts: status?.restartCount ?? 0,
         isRunning: status?.state.running !== undefined,
-        isNew: Date.now() - Date.parse(status?.state.running?.startedAt ?? "") < MOMENT,
+        isNew: now - Date.parse(status?.state.running?.startedAt ?? "") < MOMENT,
         waiting: status?.state.waiting,
         ended: status?.state.terminated ?? status?.lastState.terminated,
       }
@@ -67,28 +69,44 @@ export function containers({ api }: Observation): Container[] {
   })
 }
 
-/** What a container that does not run waits for, as "REASON: MESSAGE"; $1 is its Pod, and the pattern's groups follow. */
-export function waits(words: RegExp): Sign {
+/** The facts of a Pod's container, besides what a pattern caught. */
+type OfPod<Names extends string> = Named<Names | "pod">
+
+/** What a container that does not run waits for, as "REASON: MESSAGE". */
+export function waits<Names extends string = never>(pattern: RegExp, ...names: readonly Names[]): Sign<OfPod<Names>> {
   return (seen) =>
     first(containers(seen), ({ pod, waiting }) => {
-      const shown = waiting === undefined ? undefined : matched([`${waiting.reason}: ${waiting.message}`], words)
-      return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
+      const lines = waiting === undefined ? [] : [`${waiting.reason}: ${waiting.message}`]
+      return ofPod(pod, matched(lines, pattern, ...names))
     })
 }
 
-/** The newest event about a Pod whose containers do not run, as "REASON: MESSAGE"; an event of one that runs by now is history. $1 is the Pod. */
-export function stuck(words: RegExp): Sign {
+/** The newest event about a Pod whose containers do not run, as "REASON: MESSAGE"; an event of a Pod that runs by now is history. */
+export function stuck<Names extends string = never>(pattern: RegExp, ...names: readonly Names[]): Sign<OfPod<Names>> {
   return (seen) =>
     first(
       containers(seen).filter(({ isRunning }) => !isRunning),
-      ({ pod }) => {
-        const shown = matched(
-          eventsOf(seen, pod).map(({ text }) => text),
-          words,
-        )
-        return shown === undefined ? undefined : { evidence: shown.evidence, names: [pod, ...(shown.names ?? [])] }
-      },
+      ({ pod }) => ofPod(pod, eventOf(seen, pod, pattern, ...names)),
     )
+}
+
+/** The newest event about a Pod that matches. */
+export function eventOf<Names extends string = never>(
+  seen: Observation,
+  pod: string,
+  pattern: RegExp,
+  ...names: readonly Names[]
+): Named<Names> | undefined {
+  return matched(
+    eventsOf(seen, pod).map(({ text }) => text),
+    pattern,
+    ...names,
+  )
+}
+
+/** The same facts, and the Pod's name. */
+export function ofPod<Names extends string>(pod: string, shown: Named<Names> | undefined): OfPod<Names> | undefined {
+  return shown === undefined ? undefined : ({ ...shown, pod } as OfPod<Names>) // Spreading loses the names of a generic type.
 }
 
 const event = z.object({
@@ -112,11 +130,12 @@ export function eventsOf({ api }: Observation, name: string): { text: string; ui
     }))
 }
 
-const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
+/** The look at the last lines of every container's log. */
+export const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
 
 /** The last lines that a container wrote, as the kubelet keeps them; of its newest start, where it has written at all. */
 export function lastWords({ looks }: Observation, { pod, namespace, name }: Container): string {
-  const text = looks.get(LOGS) ?? ""
+  const text = looks[LOGS] ?? ""
   // "==> /var/log/pods/NAMESPACE_POD_UID/CONTAINER/START.log <==", then lines of "TIME STREAM F TEXT".
   const sections = text
     .split(/^==> /m)
@@ -132,15 +151,6 @@ export function lastWords({ looks }: Observation, { pod, namespace, name }: Cont
       )
       .findLast((words) => words !== "") ?? ""
   )
-}
-
-/** The first thing of which something is to be shown. */
-export function first<T>(things: readonly T[], show: (thing: T) => Shown | undefined): Shown | undefined {
-  for (const thing of things) {
-    const shown = show(thing)
-    if (shown !== undefined) return shown
-  }
-  return undefined
 }
 
 const node = z.object({

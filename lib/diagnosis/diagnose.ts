@@ -1,6 +1,7 @@
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Observation } from "./observation.ts"
-import { isUnwell, type Shown, type Symptom } from "./symptom.ts"
+import { hider } from "./secrets.ts"
+import { isUnwell, type Symptom } from "./symptom.ts"
 import { absent } from "./symptoms/absent.ts"
 import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
@@ -14,7 +15,10 @@ import { pods } from "./symptoms/pods.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
 
-/** Whatever is known to go wrong. What stands below, by the order of the lessons, explains what stands upon it; a bare absence explains least. */
+/**
+ * Every known problem. The first row that fits explains most: the machine before the components, a component before those
+ * that depend on it, and a bare absence last.
+ */
 export const catalogue: readonly Symptom[] = [
   impostors,
   machine,
@@ -31,66 +35,43 @@ export const catalogue: readonly Symptom[] = [
   absent,
 ].flat()
 
-/** Characters of a line that was logged; the rest tells a person no more. */
+/** Characters of a logged line that evidence shows. */
 const LONGEST_EVIDENCE = 300
-/** Last lines of a log that nothing is known about. */
+/** Last lines of a log that are shown where no known cause fits. */
 const LAST_LINES = 8
 
 /** What is found in an observation, the most telling first; one finding for each id and component. */
 export function diagnose(seen: Observation): Finding[] {
+  const hide = hider(seen)
   const findings = new Map<string, Finding>()
-  for (const symptom of catalogue) {
-    const key = `${symptom.component} ${symptom.id}`
-    const shown = findings.has(key) ? undefined : symptom.sign(seen)
-    if (shown !== undefined) findings.set(key, findingOf(symptom, shown, seen))
+  for (const { id, component, find } of catalogue) {
+    const key = `${component} ${id}`
+    const found = findings.has(key) ? undefined : find(seen)
+    if (found === undefined) continue
+    const evidence = hide(found.evidence)
+    findings.set(key, {
+      ...found,
+      cause: hide(found.cause),
+      remedy: hide(found.remedy),
+      look: hide(found.look),
+      evidence: evidence.length > LONGEST_EVIDENCE ? `${evidence.slice(0, LONGEST_EVIDENCE - 1)}…` : evidence,
+    })
   }
   return [...findings.values()]
 }
 
-function findingOf(
-  { id, component, cause, remedy, look }: Symptom,
-  { evidence, names = [] }: Shown,
-  seen: Observation,
-): Finding {
-  const fill = (text: string) =>
-    withoutSecrets(
-      text.replaceAll(/\$(\d)/g, (_, at: string) => names[Number(at) - 1] ?? ""),
-      seen,
-    )
-  const line = withoutSecrets(evidence, seen)
-  return {
-    id,
-    component,
-    cause: fill(cause),
-    remedy: fill(remedy),
-    look: fill(look),
-    evidence: line.length > LONGEST_EVIDENCE ? `${line.slice(0, LONGEST_EVIDENCE - 1)}…` : line,
-  }
-}
-
 /** Every component that is not well. */
 export function unwell(seen: Observation): Unwell[] {
+  const hide = hider(seen)
   return seen.components.filter(isUnwell).map(({ name, state, answer, logPath, log }) => ({
     name,
     logPath,
-    lastLines: log.slice(-LAST_LINES).map((line) => withoutSecrets(line, seen)),
+    lastLines: log.slice(-LAST_LINES).map(hide),
     state:
       state === "absent"
         ? "does not run"
         : state === "stopped"
           ? "is frozen (SIGSTOP)"
-          : `is not well: ${withoutSecrets(answer?.text.split("\n")[0] ?? "", seen)}`,
+          : `is not well: ${hide(answer?.text.split("\n")[0] ?? "")}`,
   }))
-}
-
-/** A text with every token that the observed files hold blotted out. */
-function withoutSecrets(text: string, { files }: Observation): string {
-  let safe = text
-  for (const [path, content] of files) {
-    const tokens = /token/i.test(path)
-      ? content.split("\n").map((line) => line.split(",")[0] ?? "")
-      : [...content.matchAll(/\btoken: *"?([^\s"]+)/g)].map(([, token = ""]) => token)
-    for (const token of tokens) if (token.length >= 8) safe = safe.replaceAll(token, "…")
-  }
-  return safe
 }

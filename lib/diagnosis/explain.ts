@@ -1,10 +1,11 @@
 import type { Known } from "../clusters/known.ts"
-import { describe } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
+import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
 import { diagnose, unwell } from "./diagnose.ts"
 import { nothing, observe } from "./observe.ts"
+import { record } from "./record.ts"
 
 /** Why something went wrong, as far as that is known. */
 export interface Explanation {
@@ -14,23 +15,22 @@ export interface Explanation {
   readonly unwell: readonly Unwell[]
 }
 
-/**
- * Looks at a machine and finds the known cause of a failure. It must be called while the broken processes are still there.
- * @param known what cannot be seen of the components
- */
-export async function explain(
-  machine: Machine,
-  known: readonly Known[],
-  failure: Failure,
-  complaint = complaintOf(failure),
-): Promise<Explanation> {
-  const seen = await observe(machine, known, failure, complaint).catch(() => nothing(machine.name, failure, complaint)) // The machine may be gone.
-  return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+/** What the program that explains a failure knows, and the machine does not show. */
+export interface Circumstances {
+  readonly known: readonly Known[]
+  /** The kubeconfig that kubectl was given; by default the one that it reads by itself. */
+  readonly kubeconfigPath?: string | undefined
+  /** The folder that the observation is recorded in; undefined where it is not recorded. */
+  readonly recordings?: string | undefined
 }
 
-function complaintOf(failure: Failure): string {
-  const problem = describe(failure)
-  if (failure.kind === "script-ended" || failure.kind === "not-started")
-    return `${failure.name} was not started: ${problem}`
-  return failure.kind === "component-exited" ? [problem, ...failure.log].join("\n") : problem
+/** Observes a machine and finds the known cause of a failure. It must be called while the broken processes are still there. */
+export async function explain(
+  machine: Machine,
+  failure: Failure,
+  { known, kubeconfigPath = KUBECONFIG_FILE, recordings }: Circumstances,
+): Promise<Explanation> {
+  const seen = await observe(machine, { known, failure, kubeconfigPath }).catch(() => nothing(machine.name, failure)) // The machine may be gone.
+  if (recordings !== undefined) record(recordings, seen)
+  return { finding: diagnose(seen)[0], unwell: unwell(seen) }
 }

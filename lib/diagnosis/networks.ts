@@ -1,11 +1,24 @@
 import { BlockList, isIPv4 } from "node:net"
+import { containerdOf, yamlOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 
-/** The first network that a CNI configuration hands out addresses of. */
-export function podNetwork({ files }: Observation): { subnet: string; path: string } | undefined {
-  for (const [path, text] of [...files].toSorted(([one], [other]) => one.localeCompare(other))) {
-    const subnet = path.startsWith("/etc/cni/net.d/") ? /"subnet": *"([^"]+)"/.exec(text)?.[1] : undefined
+/** The first range of addresses that a CNI configuration gives to Pods. */
+export function podNetwork(seen: Observation): { subnet: string; path: string } | undefined {
+  const folder = `${containerdOf(seen).cniFolder}/`
+  for (const path of Object.keys(seen.files).toSorted()) {
+    const subnet = path.startsWith(folder) ? subnetIn(yamlOf(seen.files[path] ?? "")) : undefined
     if (subnet !== undefined) return { subnet, path }
+  }
+  return undefined
+}
+
+/** The first field `subnet` of a tree. */
+function subnetIn(tree: unknown): string | undefined {
+  if (typeof tree !== "object" || tree === null) return undefined
+  if ("subnet" in tree && typeof tree.subnet === "string") return tree.subnet
+  for (const branch of Object.values(tree)) {
+    const found = subnetIn(branch)
+    if (found !== undefined) return found
   }
   return undefined
 }
@@ -15,13 +28,13 @@ export function overlap(one: string, other: string): boolean {
   return within(one, other) || within(other, one)
 }
 
-/** Whether an address, or the first one of a range, is in a range. */
-export function within(address: string, range: string): boolean {
-  const [first = ""] = address.split("/")
+/** Whether an address, or the first address of a range, is in a range. */
+function within(address: string, range: string): boolean {
+  const [start = ""] = address.split("/")
   const [network = "", prefix = ""] = range.split("/")
   const kind = isIPv4(network) ? "ipv4" : "ipv6"
-  if (isIPv4(first) !== (kind === "ipv4")) return false
+  if (isIPv4(start) !== (kind === "ipv4")) return false
   const list = new BlockList()
   list.addSubnet(network, Number(prefix), kind)
-  return list.check(first, kind)
+  return list.check(start, kind)
 }

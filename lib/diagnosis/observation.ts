@@ -1,19 +1,19 @@
-import type { ComponentName } from "../components/component.ts"
-import type { Failure } from "../failures/failure.ts"
+import type { ComponentName } from "../components/registry.ts"
 import type { TcpSocket } from "../clients/sockets.ts"
+import type { Failure } from "../failures/failure.ts"
 
-/** What there is to see of a component, whoever started it. */
+/** What can be seen of a component, whichever program started it. */
 export interface ObservedComponent {
   readonly name: ComponentName
-  /** absent: no such process. stopped: SIGSTOP has frozen it. running: it has a process; whether that answers is another matter. */
+  /** absent: it has no process. stopped: SIGSTOP has frozen its process. running: it has a process; `answer` says whether that answers. */
   readonly state: "absent" | "running" | "stopped"
-  /** Whether whoever looks has ended it, or not yet started it: its absence explains nothing then. */
+  /** Whether it should run now; the absence of one that should not explains nothing. */
   readonly isMeantToBe: boolean
-  /** undefined where it is not started yet, or says nothing of it. */
+  /** undefined where it does not run, or has no address that can be asked. */
   readonly answer: Answer | undefined
   /** 0 where it is absent. */
   readonly pid: number
-  /** The command line of its process; of the last one where it is absent and that is known. */
+  /** The command line of its process; of its last process where it is absent and that is known. */
   readonly argv: readonly string[]
   /** Those variables of its environment that are settings. */
   readonly env?: Readonly<Record<string, string>>
@@ -24,14 +24,14 @@ export interface ObservedComponent {
   readonly logPath: string
 }
 
-/** What came back from where a component tells whether it is well. */
+/** The answer to a component's health query. */
 export interface Answer {
   readonly isWell: boolean
-  /** "GET https://127.0.0.1:6443/readyz: 500", "connect ECONNREFUSED 127.0.0.1:6443", … */
+  /** "GET /readyz on port 6443: 500 …", "GET /readyz on port 6443: connect ECONNREFUSED 127.0.0.1:6443", … */
   readonly text: string
 }
 
-/** An object of the API, as it answers; what of it is read is checked where it is read. */
+/** An object of the API, as kube-apiserver returns it; its fields are checked where they are read. */
 export interface ApiObject {
   readonly metadata: {
     readonly name: string
@@ -57,20 +57,23 @@ export interface ObservedApi {
   readonly leases: readonly ApiObject[]
 }
 
-/** Everything that was looked at at one moment, so that symptoms are matched against what there is. */
+/**
+ * Everything that was seen of a machine at one moment. Findings are matched against it, and against nothing else.
+ * It is plain JSON, so that it can be recorded.
+ */
 export interface Observation {
   readonly hostname: string
   readonly components: readonly ObservedComponent[]
   readonly listeners: readonly TcpSocket[]
   readonly connections: readonly TcpSocket[]
-  /** undefined where nobody answers, or nobody lets us in. */
-  readonly api: ObservedApi | undefined
-  /** Texts of the files that command lines name, and of those in the folders where components look: CNI configurations, containerd's, the kubeconfig. */
-  readonly files: ReadonlyMap<string, string>
-  /** What commands of a person's kind print, by what is typed: df, swapon, the folders of CNI, … */
-  readonly looks: ReadonlyMap<string, string>
-  /** What went wrong; undefined where the cluster is only looked at. */
-  readonly failure: Failure | undefined
-  /** What went wrong for whoever asks: the text of the failed assertion or command. Empty where nobody complains. */
-  readonly complaint: string
+  /** undefined where kube-apiserver does not answer, or lets no administrator in. */
+  readonly api?: ObservedApi | undefined
+  /** The kubeconfig that kubectl reads. */
+  readonly kubeconfigPath: string
+  /** Texts of files by path: those that command lines name, CNI configurations, containerd's configuration, the kubeconfig. No private keys. */
+  readonly files: Readonly<Record<string, string>>
+  /** What commands print, by the command: df, ip route, … */
+  readonly looks: Readonly<Record<string, string>>
+  /** What went wrong; undefined where the cluster is only examined. */
+  readonly failure?: Failure | undefined
 }

@@ -13,17 +13,20 @@ import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
+import { LOGS } from "./containers.ts"
+import { earlierLog } from "./signs.ts"
 import { componentOf, flagOf } from "./symptom.ts"
+import { DISKS } from "./symptoms/machine.ts"
 
-/** Milliseconds for each look: whatever hangs must not make the diagnosis hang. */
+/** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
-/** Bytes; longer files are no configuration. */
+/** Bytes; a longer file is no configuration. */
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
 
-/** What a person would type to see how the machine itself is. */
+/** Commands that show how the machine itself is. */
 const LOOKS = [
-  "df -h /var/lib /var/log /tmp",
+  DISKS,
   "cat /proc/swaps",
   "stat -fc %T /sys/fs/cgroup",
   "ls -l /opt/cni/bin",
@@ -31,38 +34,41 @@ const LOOKS = [
   "date -u",
   "grep CapEff /proc/self/status",
   "kubectl version --client",
-  "wc -c </var/log/byhand/etcd.before.log",
-  "tail -v -n 3 /var/log/pods/*/*/*.log",
+  LOGS,
   "nft list ruleset",
   "ip route",
   "pidof kube-controller-manager",
   "pidof kube-proxy",
 ]
 
-/**
- * Looks at everything on a machine at once; nothing that was remembered is taken for true, and nothing is changed.
- * @param known what of the components cannot be seen: how one that is gone was started, and whether it should be there
- * @param complaint what went wrong for whoever asks
- */
+/** What is observed besides what the machine shows. */
+interface ObserveOptions {
+  /** What the program that started the components knows of them; none: all of them should run. */
+  readonly known?: readonly Known[]
+  readonly failure?: Failure
+  /** The kubeconfig that kubectl reads. */
+  readonly kubeconfigPath?: string
+}
+
+/** Looks at everything on a machine at once. Nothing that was remembered is taken for true, and nothing is changed. */
 export async function observe(
   machine: Machine,
-  known: readonly Known[] = [],
-  failure?: Failure,
-  complaint = "",
+  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE }: ObserveOptions = {},
 ): Promise<Observation> {
+  const etcdLog = known.find(({ name }) => name === "etcd")?.logPath ?? logOf("etcd")
   const [processes, all, looks, agent] = await Promise.all([
     findProcesses(machine),
     sockets(machine, ["--all"]),
-    looksAt(machine, LOOKS),
+    looksAt(machine, [...LOOKS, `wc -c <${earlierLog(etcdLog)}`]),
     machine.run(["sh", "-c", "echo $PPID"]),
   ])
-  const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // What the machine's agent holds, it holds for whoever looks.
+  const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // The machine's own agent holds its sockets for the lessons.
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(
     specs.map(async ({ name }): Promise<ObservedComponent> => {
       const memory = known.find((one) => one.name === name)
       const own = processes.filter((one) => one.name === name)
-      // Of several the one that was started so; another one is a stranger.
+      // Of several the one with the known command line; each other one is a stranger.
       const process = own.find(({ argv }) => argv.join(" ") === memory?.argv.join(" ")) ?? own[0]
       const logPath = memory?.logPath ?? logOf(name)
       return {
@@ -79,13 +85,13 @@ export async function observe(
       }
     }),
   )
-  // Whoever does not know a flag is asked which it knows.
+  // A component that does not know a flag is asked which flags it knows.
   const puzzled = bare.filter(({ log }) =>
     log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)),
   )
   const [files, helps] = await Promise.all([
-    filesOf(machine, bare),
-    looksAt(
+    filesOf(machine, bare, kubeconfigPath),
+    flagsOf(
       machine,
       puzzled.map(({ name }) => `${specOf(name).program} --help`),
     ),
@@ -96,10 +102,10 @@ export async function observe(
     listeners,
     connections: found.filter((socket) => !listeners.includes(socket)),
     api: undefined,
+    kubeconfigPath,
     files,
-    looks: new Map([...looks, ...helps]),
+    looks: { ...looks, ...helps },
     failure,
-    complaint,
   }
   const [components, api] = await Promise.all([
     Promise.all(
@@ -112,18 +118,17 @@ export async function observe(
   return { ...seen, components, api }
 }
 
-/** What is left to go by where nothing can be looked at any more: what went wrong. */
-export function nothing(hostname: string, failure: Failure | undefined, complaint: string): Observation {
+/** The observation of a machine that cannot be looked at any more: what went wrong is all that is known. */
+export function nothing(hostname: string, failure: Failure): Observation {
   return {
     hostname,
     components: [],
     listeners: [],
     connections: [],
-    api: undefined,
-    files: new Map(),
-    looks: new Map(),
+    kubeconfigPath: KUBECONFIG_FILE,
+    files: {},
+    looks: {},
     failure,
-    complaint,
   }
 }
 
@@ -132,7 +137,7 @@ async function logLines(machine: Machine, path: string): Promise<string[]> {
   return text.toString().trimEnd().split("\n").slice(-LOG_LINES)
 }
 
-async function looksAt(machine: Machine, commands: readonly string[]): Promise<Map<string, string>> {
+async function looksAt(machine: Machine, commands: readonly string[]): Promise<Record<string, string>> {
   const seen = await Promise.all(
     commands.map(async (look) => {
       const { stdout, stderr } = await machine
@@ -141,18 +146,33 @@ async function looksAt(machine: Machine, commands: readonly string[]): Promise<M
       return [look, `${stdout}${stderr}`.trim()] as const
     }),
   )
-  return new Map(seen)
+  return Object.fromEntries(seen)
+}
+
+/** The names of the flags that each --help lists, one a line. */
+async function flagsOf(machine: Machine, commands: readonly string[]): Promise<Record<string, string>> {
+  const texts = Object.entries(await looksAt(machine, commands))
+  return Object.fromEntries(
+    texts.map(([command, text]) => [
+      command,
+      [...text.matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag).join("\n"),
+    ]),
+  )
 }
 
 /** Every file that a command line names, those that such a file names, and those in the folders where components look by themselves. No private keys. */
-async function filesOf(machine: Machine, components: readonly ObservedComponent[]): Promise<Map<string, string>> {
+async function filesOf(
+  machine: Machine,
+  components: readonly ObservedComponent[],
+  kubeconfigPath: string,
+): Promise<Record<string, string>> {
   const files = new Map<string, string>()
   const { stdout } = await machine.run(
     ["sh", "-c", "ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml 2>/dev/null"],
     { timeout: LOOK_WITHIN },
   )
   const named = [
-    KUBECONFIG_FILE,
+    kubeconfigPath,
     ...stdout.trim().split("\n"),
     ...components.flatMap(({ argv }) => argv.slice(1).flatMap(pathsIn)),
   ]
@@ -171,7 +191,7 @@ async function filesOf(machine: Machine, components: readonly ObservedComponent[
   }
   await add(named)
   await add([...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text))))
-  return files
+  return Object.fromEntries([...files].toSorted(([one], [other]) => one.localeCompare(other)))
 }
 
 /** Absolute paths in a text. */
@@ -179,7 +199,7 @@ function pathsIn(text: string): string[] {
   return text.match(/(?<![\w.-]|:\/)\/[\w./@-]+/g) ?? []
 }
 
-/** Asks a component whether it is well. */
+/** The answer to a component's health query. */
 async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer> {
   const apiserver = componentOf(seen, "kube-apiserver")
   const probe = await withFilesOf(machine, (files) => {
@@ -196,16 +216,16 @@ async function answerOf(machine: Machine, component: ObservedComponent, seen: Ob
 /** An administrator's token and the certificates that the server's own must be, or be signed by. */
 function accessOf(seen: Observation): { token: string | undefined; pin: Buffer } {
   const apiserver = componentOf(seen, "kube-apiserver")
-  const tokens = (seen.files.get(flagOf(apiserver, "--token-auth-file") ?? "") ?? "").split("\n")
+  const tokens = (seen.files[flagOf(apiserver, "--token-auth-file") ?? ""] ?? "").split("\n")
   const token = (tokens.find((line) => line.includes("system:masters")) ?? tokens[0])?.split(",")[0]
   return { token: token === "" ? undefined : token, pin: pinOf(apiserver, seen) }
 }
 
-/** The very certificate that a component was told to show, and the CA's beside it: whoever shows it, and has its key, is the component. */
+/** The certificate that a component was told to show, and the CA's: a server that shows one of them and has its key is the component. */
 function pinOf(component: ObservedComponent | undefined, { files }: Observation): Buffer {
   const own =
     flagOf(component, "--tls-cert-file") ?? `${flagOf(component, "--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`
-  return Buffer.from([own, pki.ca.certificate].map((path) => files.get(path) ?? "").join("\n"))
+  return Buffer.from([own, pki.ca.certificate].map((path) => files[path] ?? "").join("\n"))
 }
 
 const object = z.looseObject({

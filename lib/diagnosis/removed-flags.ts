@@ -1,4 +1,4 @@
-import type { ComponentName } from "../components/component.ts"
+import type { ComponentName } from "../components/registry.ts"
 
 interface Removed {
   /** The version that has it no longer. */

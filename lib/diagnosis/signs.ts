@@ -1,102 +1,182 @@
-import type { ComponentName } from "../components/component.ts"
 import { nearest } from "../base/nearest.ts"
+import type { ComponentName } from "../components/registry.ts"
+import { addressOf, etcdUrlOf, portOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { removed } from "./removed-flags.ts"
-import { componentOf, flagOf, logged, type Shown, type Sign } from "./symptom.ts"
+import {
+  componentOf,
+  flagOf,
+  logged,
+  mismatchOf,
+  said,
+  symptom,
+  type Named,
+  type Sign,
+  type Symptom,
+} from "./symptom.ts"
 
-/** A component that SIGSTOP has frozen; $1 is its process's number. */
-export function frozen(name: ComponentName): Sign {
-  return (seen) => {
-    const one = componentOf(seen, name)
-    return one?.state === "stopped"
-      ? { evidence: `${name}, pid ${one.pid}, is in state T (stopped)`, names: [String(one.pid)] }
-      : undefined
-  }
+/** A component that SIGSTOP has frozen. */
+export function frozen(name: ComponentName): Symptom {
+  return symptom({
+    id: "frozen",
+    component: name,
+    sign: (seen) => {
+      const one = componentOf(seen, name)
+      return one?.state === "stopped"
+        ? { evidence: `${name}, pid ${one.pid}, is in state T (stopped)`, pid: String(one.pid) }
+        : undefined
+    },
+    cause: ({ pid }) => `${name} is stopped by a signal (SIGSTOP): process ${pid} exists and does nothing`,
+    remedy: ({ pid }) => `Let it continue: kill -CONT ${pid}`,
+    look: `ps -o pid,stat,args -C ${name}`,
+  })
 }
 
-/** It says that it does not know a flag which an earlier version had: $1 the flag, $2 the version that has it no longer, $3 what to do instead. */
-export function goneFlag(name: ComponentName, line: RegExp): Sign {
-  return (seen) => {
-    const shown = logged(name, line)(seen)
-    const flag = `--${shown?.names?.[0]?.replace(/^-+/, "") ?? ""}`
-    const row = removed(name, flag)
-    return shown === undefined || row === undefined
-      ? undefined
-      : { evidence: shown.evidence, names: [flag, row.since, row.instead] }
+/**
+ * A component refuses a flag: one that an earlier version had, or one that it never had.
+ * @param line its words; the group is the flag
+ * @param advice what else the remedy for an unknown flag says
+ */
+export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Symptom[] {
+  const flagIn = (seen: Observation) => {
+    const shown = logged(name, line, "flag")(seen)
+    return shown === undefined ? undefined : { evidence: shown.evidence, flag: `--${shown.flag.replace(/^-+/, "")}` }
   }
+  return [
+    symptom({
+      id: "removed-flag",
+      component: name,
+      sign: (seen) => {
+        const shown = flagIn(seen)
+        const row = shown === undefined ? undefined : removed(name, shown.flag)
+        return shown === undefined || row === undefined
+          ? undefined
+          : { ...shown, since: row.since, instead: row.instead }
+      },
+      cause: ({ flag, since }) => `${name} no longer has the flag ${flag}: it was removed in ${since}`,
+      remedy: ({ instead }) => instead,
+      look: `${name} --help`,
+    }),
+    symptom({
+      id: "unknown-flag",
+      component: name,
+      sign: (seen) => {
+        const shown = flagIn(seen)
+        if (shown === undefined) return undefined
+        const known = [...(seen.looks[`${name} --help`] ?? "").matchAll(/--[\w-]+/g)].map(([flag]) => flag)
+        return {
+          ...shown,
+          advice:
+            known.length === 0
+              ? "Its --help lists the flags."
+              : `The nearest flag that it knows is ${nearest(shown.flag, known)}.`,
+        }
+      },
+      cause: ({ flag }) => `${name} does not know the flag ${flag}`,
+      remedy: ({ advice: known }) => `${known}${advice === "" ? "" : ` ${advice}`}`,
+      look: `${name} --help`,
+    }),
+  ]
 }
 
-/** It says that it does not know a flag: $1 the flag, $2 the nearest of those that its own --help names. */
-export function unknownFlag(name: ComponentName, line: RegExp): Sign {
-  return (seen) => {
-    const shown = logged(name, line)(seen)
-    if (shown === undefined) return undefined
-    const flag = `--${shown.names?.[0]?.replace(/^-+/, "") ?? ""}`
-    const known = [...(seen.looks.get(`${name} --help`) ?? "").matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(
-      ([, one = ""]) => one,
-    )
-    return {
-      evidence: shown.evidence,
-      names: [flag, known.length === 0 ? "named by its --help" : nearest(flag, known)],
-    }
-  }
-}
-
-/** It could not take an address: $1 the address, $2 the program that holds it and $3 that one's process. */
-export function holderOf(name: ComponentName, line: RegExp): Sign {
-  return (seen) => {
-    const shown = logged(name, line)(seen)
-    const address = shown?.names?.[0]
-    if (shown === undefined || address === undefined) return undefined
-    const holder = seen.listeners.find(
-      ({ local, pid }) => portOf(local) === portOf(address) && pid !== componentOf(seen, name)?.pid,
-    )
-    return {
-      evidence:
-        holder === undefined
-          ? shown.evidence
-          : `${shown.evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
-      names: [
+/** A component could not listen on an address. @param line its words; the group is the address */
+export function portTaken(name: ComponentName, line: RegExp, instead: string): Symptom {
+  return symptom({
+    id: "port-taken",
+    component: name,
+    sign: (seen) => {
+      const shown = logged(name, line, "address")(seen)
+      if (shown === undefined) return undefined
+      const { address } = shown
+      const own = componentOf(seen, name)?.pid
+      const holder = seen.listeners.find(({ local, pid }) => portOf(local) === portOf(address) && pid !== own)
+      return {
+        evidence:
+          holder === undefined
+            ? shown.evidence
+            : `${shown.evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
         address,
-        holder?.program ?? "one that has ended meanwhile",
-        holder === undefined ? "gone" : String(holder.pid),
-      ],
-    }
-  }
+        holder: holder === undefined ? "a process that has ended since" : `${holder.program} (pid ${holder.pid})`,
+        remedy: holder === undefined ? `Start ${name} again` : `Stop that process (kill ${holder.pid})`,
+      }
+    },
+    cause: ({ address, holder }) => `${name} cannot listen on ${address}: ${holder} holds it`,
+    remedy: ({ remedy }) => `${remedy}, or ${instead}.`,
+    look: "ss -tlnp",
+  })
 }
 
-/** Something that etcd held is missing, and etcd's last start began with an empty folder although there had been an earlier start. */
-export function freshAfterLoss(seen: Observation): Shown | undefined {
+/** A component's port is held by another process: the program that started the component saw it. */
+export function foreignListener(name: ComponentName): Symptom {
+  return symptom({
+    id: "port-taken",
+    component: name,
+    sign: ({ failure }) =>
+      failure?.kind !== "foreign-listener" || failure.name !== name || failure.holder === undefined
+        ? undefined
+        : {
+            evidence: `${failure.holder.local} is held by ${failure.holder.program}, pid ${failure.holder.pid}`,
+            address: failure.holder.local,
+            pid: String(failure.holder.pid),
+            port: String(failure.port),
+          },
+    cause: ({ address }) => `another process holds ${address}`,
+    remedy: ({ pid }) => `Stop that process (kill ${pid}), or give ${name} another port.`,
+    look: ({ port }) => `ss -tlnp sport = :${port}`,
+  })
+}
+
+/** A process has the component's name, and another program. */
+export function notGenuine(name: ComponentName): Symptom {
+  return symptom({
+    id: "not-genuine",
+    component: name,
+    sign: ({ failure }) =>
+      failure?.kind !== "not-genuine" || failure.name !== name
+        ? undefined
+        : { evidence: failure.evidence, pid: String(failure.pid) },
+    cause: `it is not the ${name} that the machine was given`,
+    remedy: `Start ${name} from PATH.`,
+    look: ({ pid }) => `ls -l /proc/${pid}/exe`,
+  })
+}
+
+/** Where the log of a component's earlier starts is kept. */
+export function earlierLog(logPath: string): string {
+  return logPath.replace(/\.log$/, ".before.log")
+}
+
+/** An object or key is missing, and etcd's last start began with an empty folder although etcd had been started before. */
+export const freshAfterLoss: Sign<Named<"dataDir">> = (seen) => {
   const one = componentOf(seen, "etcd")
   const began = one?.log.find((line) => /"msg":"starting local member"/.test(line))
-  if (
-    one === undefined ||
-    began === undefined ||
-    !/^[1-9]/.test(seen.looks.get("wc -c </var/log/byhand/etcd.before.log") ?? "")
-  )
-    return undefined
-  return /expected '' to be '\/|NotFound|not found|expected undefined/.test(seen.complaint)
-    ? { evidence: began, names: [flagOf(one, "--data-dir") ?? "default.etcd"] }
-    : undefined
+  const before = one === undefined ? "" : (seen.looks[`wc -c <${earlierLog(one.logPath)}`] ?? "")
+  if (one === undefined || began === undefined || !/^[1-9]/.test(before)) return undefined
+  return isMissing(seen) ? { evidence: began, dataDir: dataDirOf(seen) } : undefined
 }
 
-/** Whether somebody listens there, or on all addresses. @param address host:port */
-export function listens({ listeners }: Observation, address: string): boolean {
-  const port = portOf(address)
-  return listeners.some(
-    ({ local }) =>
-      local === address.replace("localhost", "127.0.0.1") ||
-      local === `0.0.0.0:${port}` ||
-      local === `*:${port}` ||
-      local === `[::]:${port}`,
-  )
+/** Whether what failed is that something was not there. */
+function isMissing(seen: Observation): boolean {
+  const mismatch = mismatchOf(seen)
+  const isNothing = mismatch !== undefined && (mismatch.actual === undefined || mismatch.actual === "")
+  return isNothing || said(/NotFound|not found/)(seen) !== undefined
 }
 
-/** host:port of the first of some URLs. */
-export function addressOf(urls: string): string {
-  return (urls.split(",")[0] ?? "").replace(/^\w+:\/\//, "").replace(/\/.*$/, "")
+/** etcd's data folder, as its command line says. */
+export function dataDirOf(seen: Observation): string {
+  return flagOf(componentOf(seen, "etcd"), "--data-dir") ?? "default.etcd"
 }
 
-function portOf(address: string): string {
-  return address.split(":").at(-1) ?? ""
+/** host:port on which etcd should serve clients. */
+export function etcdAddressOf(seen: Observation): string {
+  return addressOf(etcdUrlOf(seen))
+}
+
+/** A component that should run and has no process, where its own start is not what failed. @returns the last line of its log */
+export function vanished(seen: Observation, name: ComponentName): string | undefined {
+  const one = componentOf(seen, name)
+  const { failure } = seen
+  if (one?.state !== "absent" || !one.isMeantToBe) return undefined
+  if (failure !== undefined && "log" in failure && failure.name === name) return undefined
+  return one.log.at(-1)?.slice(0, 300) || `there is no process ${name}`
 }

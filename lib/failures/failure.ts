@@ -1,4 +1,4 @@
-import type { ComponentName } from "../components/component.ts"
+import type { ComponentName } from "../components/registry.ts"
 import type { Exit } from "../machines/machine.ts"
 import type { Finding } from "./finding.ts"
 

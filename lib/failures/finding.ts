@@ -1,4 +1,4 @@
-import type { ComponentName } from "../components/component.ts"
+import type { ComponentName } from "../components/registry.ts"
 
 /** A known cause of a failure: what is wrong, why that matters, and what to type. */
 export interface Finding {

@@ -1,35 +1,32 @@
+import { describe, shown } from "../failures/describe.ts"
+import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 
 /** What a learner is told of a failed test; travels from the test's process to the reporters. */
 export interface Card {
+  readonly failure: Failure
   readonly expected?: string | undefined
   readonly observed: string
   readonly finding?: Finding | undefined
-  /** Where nothing known fits: every component that is not well. */
+  /** Every component that is not well; for where no known cause fits. */
   readonly unwell: readonly Unwell[]
 }
 
 const LABEL = 11
-const LONGEST = 600
 
-/** What was asserted and what was there instead, as far as an error tells. */
-export function expectation(error: unknown): Pick<Card, "expected" | "observed"> {
-  if (!(error instanceof Error)) return { observed: String(error) }
-  const { expected, actual } = error as { expected?: unknown; actual?: unknown } // vitest's assertion errors carry both.
-  if (error.name !== "AssertionError" || (expected === undefined && actual === undefined))
-    return { observed: error.message }
-  return { expected: shown(expected), observed: shown(actual) }
+/** The card of a failure and its explanation. */
+export function cardOf(failure: Failure, { finding, unwell }: Pick<Card, "finding" | "unwell">): Card {
+  return { failure, ...expectation(failure), finding, unwell }
 }
 
-function shown(value: unknown): string {
-  if (value === "" || value === undefined) return "nothing"
-  const text =
-    typeof value === "string"
-      ? value
-      : value instanceof RegExp
-        ? String(value)
-        : (JSON.stringify(value) ?? typeof value)
-  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+/** The expected and the actual value of a mismatch; of any other failure what happened. */
+function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
+  return failure.kind === "mismatch"
+    ? {
+        expected: shown(failure.expected),
+        observed: failure.cause === undefined ? shown(failure.actual) : describe(failure.cause),
+      }
+    : { observed: describe(failure) }
 }
 
 /**
@@ -56,11 +53,11 @@ export function findingLines({ id, cause, evidence, remedy, look }: Finding): st
   return [...row("why", `${cause} (${id})`), ...row("evidence", evidence), ...row("do", remedy), ...row("look", look)]
 }
 
-/** What is not well, in its own words, where nothing known fits. */
+/** What is not well, in its own words, where no known cause fits. */
 export function unwellLines(unwell: readonly Unwell[]): string[] {
-  if (unwell.length === 0) return row("why", "nothing known fits, and every component that should run is well")
+  if (unwell.length === 0) return row("why", "no known cause fits, and every component that should run is well")
   return [
-    ...row("why", `nothing known fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
+    ...row("why", `no known cause fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
     ...unwell.flatMap(({ logPath, lastLines }) => row("its words", [`${logPath} ends:`, ...lastLines].join("\n"))),
   ]
 }

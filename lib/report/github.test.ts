@@ -16,6 +16,9 @@ const lineOf = (script: string, part: string) =>
     ?.text.split("\n")
     .findIndex((line) => line.includes(part)) ?? -2) + 1
 
+/** The lines are found by what the card shows; the failure itself plays no part. */
+const FAILURE = { kind: "thrown", name: "Error", message: "it ended", code: undefined } as const
+
 const finding = (given: Partial<Finding>): Finding => ({
   id: "some-finding",
   component: "kube-apiserver",
@@ -26,7 +29,12 @@ const finding = (given: Partial<Finding>): Finding => ({
   ...given,
 })
 const place = (lesson: string, given: Partial<Finding> | undefined, observed = "") =>
-  scriptLineOf(lesson, { observed, unwell: [], finding: given === undefined ? undefined : finding(given) }, [], scripts)
+  scriptLineOf(
+    lesson,
+    { failure: FAILURE, observed, unwell: [], finding: given === undefined ? undefined : finding(given) },
+    [],
+    scripts,
+  )
 
 describe("the script's line", () => {
   test.each([
@@ -85,7 +93,7 @@ describe("the script's line", () => {
     const lines = laidOut[0]?.text.split("\n") ?? []
     const at = lines.findIndex((line) => line.startsWith("echo"))
     const evidence = /"(.*)"/.exec(lines[at] ?? "")?.[1] ?? ""
-    const card = { observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [] }
+    const card = { failure: FAILURE, observed: "01-etcd.sh exited with 1, and no etcd runs", unwell: [] }
     expect(scriptLineOf("01", { ...card, finding: finding({ component: "etcd", evidence }) }, [], laidOut)).toEqual({
       script: "01-etcd.sh",
       line: at + 1,
@@ -131,6 +139,7 @@ const graded = run([
       reason: "it ended",
       message: "it ended\n    goodbye\n",
       card: {
+        failure: FAILURE,
         observed: "100% refused\n::notice title=Autograding report::{}",
         unwell: [],
         finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }),

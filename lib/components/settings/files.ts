@@ -9,15 +9,18 @@ export interface Files {
 }
 
 /** Files that are known already, by their paths. */
-export function knownFiles(texts: ReadonlyMap<string, string>): Files {
+export function knownFiles(texts: Readonly<Record<string, string>>): Files {
   return {
-    text: (path) => texts.get(path),
-    matching: (pattern) => [...texts.keys()].filter((path) => regexOf(pattern).test(path)).toSorted(),
+    text: (path) => texts[path],
+    matching: (pattern) =>
+      Object.keys(texts)
+        .filter((path) => regexOf(pattern).test(path))
+        .toSorted(),
   }
 }
 
 /** No files: settings then come from the command line and the environment alone. */
-export const noFiles: Files = knownFiles(new Map())
+export const noFiles: Files = knownFiles({})
 
 /** Milliseconds for each look at the machine. */
 const LOOK_WITHIN = 30_000

@@ -4,7 +4,7 @@ import { knownFiles, noFiles } from "./files.ts"
 import { absolute, flagOf } from "./flags.ts"
 
 const read = <Name extends ComponentName>(name: Name, line: string, files: Record<string, string> = {}, env = {}) =>
-  settingsOf(name, { argv: line.split(" "), env, cwd: "/srv" }, knownFiles(new Map(Object.entries(files))))
+  settingsOf(name, { argv: line.split(" "), env, cwd: "/srv" }, knownFiles(files))
 
 describe("flags", () => {
   test.each([

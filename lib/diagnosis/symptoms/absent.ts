@@ -1,79 +1,87 @@
-import { specOf, specs, type ComponentName } from "../../components/registry.ts"
-import { knownFiles } from "../../components/settings/files.ts"
-import { componentOf, type Sign, type Symptom } from "../symptom.ts"
+import { specs, type ComponentName } from "../../components/registry.ts"
+import { howEnded } from "../../failures/describe.ts"
+import { apiserverAddressOf, logPathOf, portOf } from "../facts.ts"
+import type { Observation } from "../observation.ts"
+import { etcdAddressOf, vanished } from "../signs.ts"
+import { componentOf, symptom, type Symptom } from "../symptom.ts"
 
 /** The components that a learner's scripts start. */
 const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
-/** Components that should run and do not, where nothing told more. The finding of one that has just failed to start is in its own words. */
+/** Components that should run and do not, where no other row explains it. A component whose start has just failed is explained by its log. */
 export const absent: readonly Symptom[] = [
-  ...(["etcd", "kube-apiserver"] as const).map((name) => ({
-    id: "port-taken",
-    component: name,
-    sign: another(name),
-    cause: `${name} does not run, and $1 (pid $2) listens on $3 in its place`,
-    remedy: "Stop that one: kill $2",
-    look: "ss -tlnp",
-  })),
+  ...(
+    [
+      ["etcd", etcdAddressOf],
+      ["kube-apiserver", apiserverAddressOf],
+    ] as const
+  ).map(([name, addressOf]) =>
+    symptom({
+      id: "port-taken",
+      component: name,
+      sign: (seen) => inItsPlace(seen, name, addressOf(seen)),
+      cause: ({ program, pid, address }) =>
+        `${name} does not run, and ${program} (pid ${pid}) listens on its address, ${address}`,
+      remedy: ({ pid }) => `Stop that process: kill ${pid}`,
+      look: "ss -tlnp",
+    }),
+  ),
   ...learners.flatMap(({ name }) => [
-    {
+    symptom({
       id: "script-ended",
       component: name,
-      sign: script(name, /(\S+\.sh) ((?:exited|has ended).*?), and no/),
-      cause: `$1 $2 before any ${name} ran`,
-      remedy: `Mend the script, or add one for ${name}: it must run when the last of them ends, in the background at least.`,
-      look: "cat $3",
-    },
-    {
+      sign: (seen) => {
+        const { failure } = seen
+        if (failure?.kind !== "script-ended" || failure.name !== name) return undefined
+        const { script, exit, logPath, log } = failure
+        const how = howEnded(exit)
+        return { evidence: log.at(-1) || `${script} ${how}, and there is no process ${name}`, script, how, logPath }
+      },
+      cause: ({ script, how }) => `${script} ${how}, and no ${name} runs`,
+      remedy: `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
+      look: ({ logPath }) => `cat ${logPath}`,
+    }),
+    symptom({
       id: "script-without-effect",
       component: name,
-      sign: script(name, /(No) \S+ (runs after .*)/),
-      cause: `no script has started any ${name} so far, though one still runs`,
-      remedy: `Start ${name} in it: what stands before must come to an end, or be in the background.`,
-      look: "ps -ef --forest; cat $3",
-    },
+      sign: ({ failure }) =>
+        failure?.kind === "not-started" && failure.name === name
+          ? {
+              evidence: failure.log.at(-1) || `there is no process ${name}`,
+              script: failure.script ?? "no script",
+              logPath: failure.logPath,
+              seconds: (failure.waited / 1000).toFixed(0),
+            }
+          : undefined,
+      cause: ({ script, seconds }) => `${script} still runs after ${seconds} s and has not started ${name}`,
+      remedy: `Start ${name} in it. A command before that must end, or run in the background.`,
+      look: ({ logPath }) => `ps -ef --forest; cat ${logPath}`,
+    }),
   ]),
-  ...specs.map(({ name, absence }) => ({
-    id: "not-running",
-    component: name,
-    sign: isAbsent(name),
-    cause: `${name} does not run: ${absence}`,
-    remedy: `Start ${name} again. Its log tells how it ended.`,
-    look: `tail /var/log/byhand/${name}.log`,
-  })),
+  ...specs.map(({ name, absence }) =>
+    symptom({
+      id: "not-running",
+      component: name,
+      sign: (seen) => {
+        const evidence = vanished(seen, name)
+        return evidence === undefined ? undefined : { evidence }
+      },
+      cause: `${name} does not run: ${absence}`,
+      remedy: `Start ${name} again. Its log says how it ended.`,
+      look: (_, seen) => `tail ${logPathOf(seen, name)}`,
+    }),
+  ),
 ]
 
-function another(name: ComponentName): Sign {
-  return (seen) => {
-    const one = componentOf(seen, name)
-    if (one?.state !== "absent") return undefined
-    const { port } = specOf(name).settings(one, knownFiles(seen.files)).address ?? {}
-    const other = seen.listeners.find(({ local }) => local.endsWith(`:${port}`))
-    return other === undefined
-      ? undefined
-      : {
-          evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
-          names: [other.program, String(other.pid), other.local],
-        }
-  }
-}
-
-/** What came of a learner's script that was to start a component; the last words in its log are the evidence. */
-function script(name: ComponentName, words: RegExp): Sign {
-  return (seen) => {
-    const [, subject, verb] = new RegExp(`^${name} was not started: ${words.source}`).exec(seen.complaint) ?? []
-    const one = componentOf(seen, name)
-    return subject === undefined
-      ? undefined
-      : { evidence: one?.log.at(-1) || seen.complaint, names: [subject, verb, one?.logPath] }
-  }
-}
-
-function isAbsent(name: ComponentName): Sign {
-  return (seen) => {
-    const one = componentOf(seen, name)
-    if (one?.state !== "absent" || !one.isMeantToBe || new RegExp(`^${name} (?:exited|was)`).test(seen.complaint))
-      return undefined
-    return { evidence: one.log.at(-1)?.slice(0, 300) || `there is no process ${name}` }
-  }
+/** Another process listens where an absent component should. */
+function inItsPlace(seen: Observation, name: ComponentName, address: string) {
+  const other = seen.listeners.find(({ local }) => portOf(local) === portOf(address))
+  return componentOf(seen, name)?.state !== "absent" || other === undefined
+    ? undefined
+    : {
+        evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
+        program: other.program,
+        pid: String(other.pid),
+        address: other.local,
+      }
 }

@@ -1,259 +1,294 @@
-import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
 import { certificate, expired, notYetValid, otherCa, otherName } from "../certificates.ts"
+import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, listens } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { listens } from "../signs.ts"
 import { apart } from "../skew.ts"
-import { complainedOf, componentOf, flagOf, said, type Shown, type Symptom } from "../symptom.ts"
+import {
+  complainedOf,
+  componentOf,
+  concerns,
+  flagOf,
+  mismatchOf,
+  said,
+  symptom,
+  type Named,
+  type Symptom,
+} from "../symptom.ts"
 
-const kubeconfigOf = ({ files }: Observation) => files.get(KUBECONFIG_FILE)
-const serverOf = (seen: Observation) => /server: *"?(\w+:\/\/([^\s/"]+))/.exec(kubeconfigOf(seen) ?? "")
-const tokenOf = (seen: Observation) => /\btoken: *"?([^\s"}]+)/.exec(kubeconfigOf(seen) ?? "")?.[1]
-const LOOK = `kubectl config view; kubectl auth whoami -v=6`
+const WHOAMI = "kubectl config view; kubectl auth whoami -v=6"
 
-const NOBODY =
+/** kubectl without a cluster asks its default address. */
+const DEFAULT_ADDRESS =
   /localhost:8080 was refused|localhost:8080: connect: connection refused|dial tcp (?:127\.0\.0\.1|\[::1\]):8080/
-const STRANGER =
+/** kube-apiserver does not know who calls. That it has no credentials for the kubelet is another matter. */
+const UNAUTHENTICATED =
   /asked for the client to provide credentials(?! \( ?pods\/)|Unauthorized|Please enter Username|error: EOF/
 
-/** What stands between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. Most specific first. */
+/** Problems between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. The most specific first. */
 export const access: readonly Symptom[] = [
-  {
+  symptom({
     id: "certificate-expired",
     component: "kube-apiserver",
-    sign: certificate("kube-apiserver", expired),
-    cause: "the certificate that kube-apiserver shows ($1) counted until $2, and this machine's clock says $3",
-    remedy: "Make a new one, or set the clock. kube-apiserver reads the file anew by itself.",
-    look: "openssl x509 -noout -dates -in $1; date -u",
-  },
-  {
+    sign: (seen) => certificate("kube-apiserver", expired)(seen),
+    cause: ({ path, date, now }) =>
+      `the certificate of kube-apiserver (${path}) was valid until ${date}, and the machine's clock says ${now}`,
+    remedy: "Make a new certificate, or set the clock. kube-apiserver reads a changed file by itself.",
+    look: ({ path }) => `openssl x509 -noout -dates -in ${path}; date -u`,
+  }),
+  symptom({
     id: "certificate-not-yet-valid",
     component: "kube-apiserver",
-    sign: certificate("kube-apiserver", notYetValid),
-    cause:
-      "the certificate that kube-apiserver shows ($1) counts only from $2, and this machine's clock says $3: one of the clocks is wrong, this one or the one it was made by",
+    sign: (seen) => certificate("kube-apiserver", notYetValid)(seen),
+    cause: ({ path, date, now }) =>
+      `the certificate of kube-apiserver (${path}) is valid only from ${date}, and the machine's clock says ${now}: the clock of this machine, or of the host that made the certificate, is wrong`,
     remedy: "Set the clock, or make a new certificate.",
-    look: "openssl x509 -noout -dates -in $1; date -u",
-  },
-  {
+    look: ({ path }) => `openssl x509 -noout -dates -in ${path}; date -u`,
+  }),
+  symptom({
     id: "certificate-of-another-ca",
     component: "kube-apiserver",
-    sign: certificate("kube-apiserver", otherCa),
-    cause: "the certificate that kube-apiserver shows ($1) was not signed by the CA that clients trust ($2)",
-    remedy: "Have it signed by that CA, or name its own CA in the kubeconfig: certificate-authority.",
-    look: "openssl verify -CAfile $2 $1",
-  },
-  {
+    sign: (seen) => certificate("kube-apiserver", otherCa)(seen),
+    cause: ({ path, caPath }) =>
+      `the certificate of kube-apiserver (${path}) was not signed by the CA that clients trust (${caPath})`,
+    remedy: (_, seen) =>
+      `Sign the certificate with that CA, or name the CA that signed it as certificate-authority in ${seen.kubeconfigPath}.`,
+    look: ({ path, caPath }) => `openssl verify -CAfile ${caPath} ${path}`,
+  }),
+  symptom({
     id: "certificate-for-other-names",
     component: "kube-apiserver",
-    sign: certificate("kube-apiserver", otherName),
-    cause: "the certificate that kube-apiserver shows ($1) is not for $2, by which clients call it, but for $3",
-    remedy: "Make one whose subjectAltName has it, or call it by a name that it has.",
-    look: "openssl x509 -noout -ext subjectAltName -in $1",
-  },
-  {
+    sign: (seen) => certificate("kube-apiserver", otherName)(seen),
+    cause: ({ path, host, names }) =>
+      `clients call kube-apiserver by the name ${host}, and its certificate (${path}) is valid for ${names}`,
+    remedy: ({ host }) =>
+      `Make a certificate with ${host} in its subjectAltName, or call a name that the certificate has.`,
+    look: ({ path }) => `openssl x509 -noout -ext subjectAltName -in ${path}`,
+  }),
+  symptom({
     id: "certificate-authority-missing",
     component: "kube-apiserver",
-    sign: said(/unable to read certificate-authority (\S+) for \S+ due to .*no such file/),
-    cause: `the kubeconfig names the CA $1, which is not there`,
-    remedy: "Name the CA's certificate in certificate-authority.",
-    look: "ls -l $1",
-  },
-  {
+    sign: (seen) => said(/unable to read certificate-authority (\S+) for \S+ due to .*no such file/, "path")(seen),
+    cause: ({ path }, seen) =>
+      `${seen.kubeconfigPath} names ${path} as the CA's certificate, and that file does not exist`,
+    remedy: (_, seen) => `Name the CA's certificate as certificate-authority in ${seen.kubeconfigPath}.`,
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "untrusted-certificate",
     component: "kube-apiserver",
-    sign: said(/(certificate signed by unknown authority)/),
-    cause: "who was called does not trust the certificate that it was shown, or was not told which CA to trust",
-    remedy: `Name the CA that signed it: certificate-authority in ${KUBECONFIG_FILE}.`,
+    sign: (seen) => said(/certificate signed by unknown authority/)(seen),
+    cause: (_, seen) =>
+      `the client does not trust kube-apiserver's certificate: ${seen.kubeconfigPath} does not name the CA that signed it`,
+    remedy: (_, seen) => `Name that CA's certificate as certificate-authority in ${seen.kubeconfigPath}.`,
     look: "kubectl config view",
-  },
-  {
+  }),
+  symptom({
     id: "kubeconfig-missing",
     component: "kube-apiserver",
-    sign: (seen) => (kubeconfigOf(seen) === undefined ? said(NOBODY)(seen) : undefined),
-    cause: `kubectl has no kubeconfig (${KUBECONFIG_FILE} is not there), so it looks for a cluster on localhost:8080, where none is`,
-    remedy: `Write the kubeconfig there, or name one: export KUBECONFIG=PATH.`,
-    look: `ls -l ${KUBECONFIG_FILE}; kubectl config view`,
-  },
-  {
+    sign: (seen) => (kubeconfigOf(seen) === undefined ? said(DEFAULT_ADDRESS)(seen) : undefined),
+    cause: (_, seen) =>
+      `kubectl has no kubeconfig (${seen.kubeconfigPath} does not exist), so it calls its default address, localhost:8080`,
+    remedy: (_, seen) => `Write ${seen.kubeconfigPath}, or name another kubeconfig: export KUBECONFIG=PATH`,
+    look: (_, seen) => `ls -l ${seen.kubeconfigPath}; kubectl config view`,
+  }),
+  symptom({
     id: "kubeconfig-without-context",
     component: "kube-apiserver",
-    sign: (seen) => (/^current-context: *\S/m.test(kubeconfigOf(seen) ?? "") ? undefined : said(NOBODY)(seen)),
-    cause: `${KUBECONFIG_FILE} names no current-context, so kubectl takes no cluster from it and looks on localhost:8080`,
-    remedy: "kubectl config use-context byhand",
+    sign: (seen) => (kubeconfigOf(seen)?.context === undefined ? said(DEFAULT_ADDRESS)(seen) : undefined),
+    cause: (_, seen) =>
+      `${seen.kubeconfigPath} names no current-context, so kubectl uses none of its clusters and calls its default address, localhost:8080`,
+    remedy: "kubectl config use-context CONTEXT",
     look: "kubectl config get-contexts",
-  },
-  {
+  }),
+  symptom({
     id: "kubeconfig-malformed",
     component: "kube-apiserver",
-    sign: said(/error loading config file "?([^":]+)"?: (.*)/),
-    cause: "the kubeconfig $1 cannot be read: $2",
-    remedy: "Mend its YAML: two spaces each level, no tabs.",
-    look: "cat -A $1",
-  },
-  {
+    sign: (seen) => said(/error loading config file "?([^":]+)"?: (.*)/, "path", "reason")(seen),
+    cause: ({ path, reason }) => `kubectl cannot read the kubeconfig ${path}: ${reason}`,
+    remedy: "Correct its YAML: two spaces for each level, no tabs.",
+    look: ({ path }) => `cat -A ${path}`,
+  }),
+  symptom({
     id: "kubeconfig-without-token",
     component: "kube-apiserver",
-    sign: (seen) =>
-      kubeconfigOf(seen) !== undefined &&
-      tokenOf(seen) === undefined &&
-      !/client-certificate|exec:/.test(kubeconfigOf(seen) ?? "")
-        ? said(STRANGER)(seen)
-        : undefined,
-    cause: `${KUBECONFIG_FILE} holds neither a token nor a client certificate: who calls so is nobody, and under AlwaysAllow, which turns anonymous calls off, nobody is Unauthorized. What one may do is only asked of who is known`,
-    remedy:
-      "Put a token of the file that --token-auth-file names into the kubeconfig: kubectl config set-credentials admin --token=TOKEN",
-    look: LOOK,
-  },
-  {
+    sign: (seen) => (kubeconfigOf(seen)?.hasCredentials === false ? said(UNAUTHENTICATED)(seen) : undefined),
+    cause: (_, seen) =>
+      `${seen.kubeconfigPath} holds neither a token nor a client certificate, so kube-apiserver does not know who calls and answers 401 Unauthorized; with --authorization-mode=AlwaysAllow, anonymous requests are not allowed either`,
+    remedy: (_, seen) => {
+      const user = kubeconfigOf(seen)?.userName ?? "admin"
+      const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
+      return `Put a token${path === undefined ? "" : ` from ${path}`} into the kubeconfig: kubectl config set-credentials ${user} --token=TOKEN`
+    },
+    look: WHOAMI,
+  }),
+  symptom({
     id: "wrong-token",
     component: "kube-apiserver",
     sign: (seen) => {
-      const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
-      const token = tokenOf(seen)
-      const known = seen.files
-        .get(path ?? "")
-        ?.split("\n")
-        .map((line) => line.split(",")[0])
-      const shown = said(STRANGER)(seen) ?? turnedAway(seen)
-      return shown !== undefined &&
-        path !== undefined &&
-        token !== undefined &&
-        known !== undefined &&
-        !known.includes(token)
-        ? { ...shown, names: [path] }
-        : undefined
+      const path = tokenFileOf(seen)
+      const token = kubeconfigOf(seen)?.token
+      const shown = said(UNAUTHENTICATED)(seen) ?? refusedToken(seen)
+      if (shown === undefined || path === undefined || token === undefined || seen.files[path] === undefined)
+        return undefined
+      return tokensIn(seen, path).some((row) => row.token === token) ? undefined : { ...shown, path }
     },
-    cause: `the token in ${KUBECONFIG_FILE} is none of those in $1: kube-apiserver does not know who calls`,
-    remedy:
-      "Use a token of that file. kube-apiserver reads the file only when it starts: start it again where the file has changed.",
-    look: LOOK,
-  },
-  {
+    cause: ({ path }, seen) =>
+      `the token in ${seen.kubeconfigPath} is not in kube-apiserver's token file ${path}, so kube-apiserver refuses it`,
+    remedy: ({ path }) =>
+      `Use a token of ${path}. If that file has changed, start kube-apiserver again: it reads the file only when it starts.`,
+    look: WHOAMI,
+  }),
+  symptom({
     id: "token-read-before",
     component: "kube-apiserver",
     sign: (seen) => {
-      const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
-      const shown = said(STRANGER)(seen)
-      return shown === undefined || path === undefined || tokenOf(seen) === undefined
+      const path = tokenFileOf(seen)
+      const shown = said(UNAUTHENTICATED)(seen)
+      return shown === undefined || path === undefined || kubeconfigOf(seen)?.token === undefined
         ? undefined
-        : { ...shown, names: [path] }
+        : { ...shown, path }
     },
-    cause: `kube-apiserver does not know the token that it was shown, although ${KUBECONFIG_FILE} and $1 agree now: it reads that file only when it starts`,
+    cause: ({ path }, seen) =>
+      `kube-apiserver refuses the token, although ${seen.kubeconfigPath} and ${path} hold the same one now: it reads ${path} only when it starts`,
     remedy: "Start kube-apiserver again.",
-    look: LOOK,
-  },
-  {
+    look: WHOAMI,
+  }),
+  symptom({
     id: "kubeconfig-elsewhere",
     component: "kube-apiserver",
     sign: (seen) => {
-      const [, , server = ""] = serverOf(seen) ?? []
+      const server = hostOf(kubeconfigOf(seen)?.server)
       const one = componentOf(seen, "kube-apiserver")
-      const actual = `${flagOf(one, "--bind-address") ?? "0.0.0.0"}:${flagOf(one, "--secure-port") ?? "6443"}`
-      if (server === "" || listens(seen, server) || one?.state !== "running" || !listens(seen, actual)) return undefined
-      const shown = said(/(?:connection to the server \S+ was refused|connection refused|ECONNREFUSED)/)(seen)
-      return shown === undefined ? undefined : { ...shown, names: [server, actual] }
+      const actual = apiserverAddressOf(seen)
+      if (server === undefined || listens(seen, server) || one?.state !== "running" || !listens(seen, actual))
+        return undefined
+      const shown = said(/connection to the server \S+ was refused|connection refused|ECONNREFUSED/)(seen)
+      return shown && { ...shown, server, actual }
     },
-    cause: `${KUBECONFIG_FILE} leads to $1, where nobody listens; kube-apiserver listens on $2`,
-    remedy: "kubectl config set-cluster byhand --server=https://$2",
+    cause: ({ server, actual }, seen) =>
+      `${seen.kubeconfigPath} names ${server}, where no process listens; kube-apiserver listens on ${actual}`,
+    remedy: (_, seen) =>
+      `kubectl config set-cluster ${kubeconfigOf(seen)?.clusterName ?? "CLUSTER"} --server=${apiserverUrlOf(seen)}`,
     look: "kubectl config view; ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "kubeconfig-without-tls",
     component: "kube-apiserver",
-    sign: (seen) =>
-      serverOf(seen)?.[1]?.startsWith("http://") === true
-        ? said(/rejected our request|HTTP request to an HTTPS server|malformed HTTP response/)(seen)
-        : undefined,
-    cause: `${KUBECONFIG_FILE} calls kube-apiserver without TLS (http://), and it speaks nothing else`,
-    remedy: "Write https:// in the kubeconfig's server.",
+    sign: (seen) => {
+      const server = kubeconfigOf(seen)?.server
+      const shown = said(/rejected our request|HTTP request to an HTTPS server|malformed HTTP response/)(seen)
+      return server?.startsWith("http://") === true && shown !== undefined ? { ...shown, server } : undefined
+    },
+    cause: ({ server }, seen) =>
+      `${seen.kubeconfigPath} names ${server}, without TLS, and kube-apiserver serves only TLS`,
+    remedy: (_, seen) =>
+      `kubectl config set-cluster ${kubeconfigOf(seen)?.clusterName ?? "CLUSTER"} --server=${apiserverUrlOf(seen)}`,
     look: "kubectl config view",
-  },
-  {
+  }),
+  symptom({
     id: "node-is-somebody-else",
     component: "kubelet",
     sign: (seen) => {
       const shown = complainedOf(
         "kubelet",
         /is forbidden: User \\?"system:node:([^"\\]+)\\?"|is forbidden: node \\?"([^"\\]+)\\?" is not allowed to modify/,
+        "node",
+        "node",
       )(seen)
-      const node = shown?.names?.[0] ?? shown?.names?.[1]
-      return shown === undefined || node === undefined || node === seen.hostname
-        ? undefined
-        : { ...shown, names: [node, seen.hostname] }
+      return shown === undefined || shown.node === seen.hostname ? undefined : shown
     },
-    cause:
-      "the kubelet's certificate says that it is Node $1, and it runs on $2: the authorization mode Node lets a kubelet touch its own Node alone",
-    remedy:
-      "Make its certificate for this host's name: /O=system:nodes/CN=system:node:$2, or give the kubelet that name: --hostname-override=$1",
+    cause: ({ node }, seen) =>
+      `the kubelet's certificate is for Node ${node}, and the kubelet runs on ${seen.hostname}: the authorization mode Node lets a kubelet change only its own Node`,
+    remedy: ({ node }, seen) =>
+      `Make the kubelet's certificate for this host (/O=system:nodes/CN=system:node:${seen.hostname}), or start the kubelet with --hostname-override=${node}`,
     look: "openssl x509 -noout -subject -in CERTIFICATE; hostname",
-  },
-  {
+  }),
+  symptom({
+    id: "forbidden",
+    component: "kube-apiserver",
+    sign: (seen) =>
+      said(/is forbidden: User "([^"]+)" cannot (\w+) resource "([^"]+)"/, "user", "verb", "resource")(seen),
+    cause: ({ user, verb, resource }, seen) =>
+      `kube-apiserver knows the user ${user}, and --authorization-mode=${modeOf(seen)} does not let that user ${verb} ${resource}`,
+    remedy: ({ user }) => grant(user),
+    look: "kubectl auth whoami; kubectl auth can-i --list",
+  }),
+  symptom({
     id: "forbidden",
     component: "kube-apiserver",
     sign: (seen) => {
-      const shown = said(/is forbidden: User "([^"]+)" cannot (\w+) resource "([^"]+)"/)(seen)
-      return shown === undefined
+      const { failure } = seen
+      const mismatch = mismatchOf(seen)
+      const isForbidden =
+        (mismatch?.expected === 200 && mismatch.actual === 403) ||
+        (failure?.kind === "no-access" && failure.tried.some(({ answer }) => answer === "no"))
+      return modeOf(seen).includes("AlwaysAllow") || !isForbidden
         ? undefined
-        : {
-            ...shown,
-            names: [
-              ...(shown.names ?? []),
-              flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow",
-            ],
-          }
+        : { evidence: `--authorization-mode=${modeOf(seen)}`, user: userOf(seen) ?? "USER" }
     },
-    cause: "kube-apiserver knows who calls, $1, and --authorization-mode=$4 grants that one no $2 of $3",
-    remedy:
-      "Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=$1",
+    cause: ({ user }, seen) =>
+      `kube-apiserver knows the user ${user}, and --authorization-mode=${modeOf(seen)} does not allow the request`,
+    remedy: ({ user }) => grant(user),
     look: "kubectl auth whoami; kubectl auth can-i --list",
-  },
-  {
-    id: "forbidden",
-    component: "kube-apiserver",
-    sign: (seen) => {
-      const mode = flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow"
-      return mode.includes("AlwaysAllow") ||
-        said(/expected 403 to be 200|may do everything \(.*: no[;)]/)(seen) === undefined
-        ? undefined
-        : { evidence: `--authorization-mode=${mode}`, names: [userOf(seen), mode] }
-    },
-    cause: "kube-apiserver knows who calls, $1, and --authorization-mode=$2 does not grant that one what it asks",
-    remedy:
-      "Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=$1",
-    look: "kubectl auth whoami; kubectl auth can-i --list",
-  },
-  {
+  }),
+  symptom({
     id: "version-skew",
     component: "kube-apiserver",
     sign: apart,
-    cause: "$1 is version $2 and kube-apiserver $3: Kubernetes supports $4",
-    remedy: "Take versions that go together.",
+    cause: ({ program, version, apiserver, supported }) =>
+      `${program} is version ${version} and kube-apiserver ${apiserver}: Kubernetes supports ${supported}`,
+    remedy: ({ program, apiserver }) => `Use a ${program} that goes with kube-apiserver ${apiserver}.`,
     look: "kubectl version; kubectl get nodes -o wide",
-  },
-  {
+  }),
+  symptom({
     id: "snapshot-restore-moved",
     component: "etcd",
-    sign: said(/snapshot restore .*(unknown flag: --data-dir|unknown command "restore")/),
-    cause: "etcdctl no longer restores snapshots: snapshot restore and snapshot status went in etcd 3.6",
+    sign: (seen) => {
+      const argv = seen.failure?.kind === "command-failed" ? seen.failure.argv : []
+      return argv[1] === "snapshot" && argv[2] === "restore"
+        ? said(/unknown flag: --data-dir|unknown command "restore"/)(seen)
+        : undefined
+    },
+    cause:
+      "etcdctl cannot restore snapshots any more: the commands snapshot restore and snapshot status moved to etcdutl in etcd 3.6",
     remedy:
-      "Use etcdutl snapshot restore. Where etcdutl itself says so, it is not etcdutl that was started: etcdutl version.",
+      "Use etcdutl snapshot restore. If etcdutl itself answers so, the program of that name is not etcdutl: etcdutl version",
     look: "etcdutl version; etcdctl version",
-  },
+  }),
 ]
 
-/** Whoever asks whether kube-apiserver is ready was not let in. */
-function turnedAway(seen: Observation): Shown | undefined {
-  return seen.complaint.startsWith("kube-apiserver")
+function hostOf(server: string | undefined): string | undefined {
+  return server === undefined || !URL.canParse(server) ? undefined : /^\w+:\/\/([^/]+)/.exec(server)?.[1]
+}
+
+function grant(user: string): string {
+  return `Put the user into the group system:masters (fourth column of the token file), or bind a role: kubectl create clusterrolebinding admin --clusterrole=cluster-admin --user=${user}`
+}
+
+function modeOf(seen: Observation): string {
+  return flagOf(componentOf(seen, "kube-apiserver"), "--authorization-mode") ?? "AlwaysAllow"
+}
+
+function tokenFileOf(seen: Observation): string | undefined {
+  return flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
+}
+
+/** The rows of a token file: TOKEN,USER,UID,GROUPS. */
+function tokensIn(seen: Observation, path: string): { token: string; user: string | undefined }[] {
+  return (seen.files[path] ?? "").split("\n").map((line) => {
+    const [token = "", user] = line.split(",")
+    return { token, user }
+  })
+}
+
+/** kube-apiserver refused the token of its own readiness probe. */
+function refusedToken(seen: Observation): Named<never> | undefined {
+  return concerns(seen, "kube-apiserver")
     ? complainedOf("kube-apiserver", /Unable to authenticate the request.*invalid bearer token/)(seen)
     : undefined
 }
 
-/** The user that a token of the kubeconfig stands for. */
-function userOf(seen: Observation): string {
-  const lines =
-    seen.files.get(flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file") ?? "")?.split("\n") ?? []
-  return (
-    lines.map((line) => line.split(",")).find(([token]) => token !== undefined && token === tokenOf(seen))?.[1] ??
-    "somebody"
-  )
+/** The user that the kubeconfig's token belongs to. */
+function userOf(seen: Observation): string | undefined {
+  const token = kubeconfigOf(seen)?.token
+  return tokensIn(seen, tokenFileOf(seen) ?? "").find((row) => token !== undefined && row.token === token)?.user
 }

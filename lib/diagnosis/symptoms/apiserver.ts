@@ -1,136 +1,138 @@
-import { addressOf, frozen, goneFlag, holderOf, listens, unknownFlag } from "../signs.ts"
+import { addressOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
 import { overlap, podNetwork } from "../networks.ts"
-import { componentOf, flagOf, isUnwell, complainedOf, logged, said, type Symptom } from "../symptom.ts"
+import { etcdAddressOf, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
+import {
+  complainedOf,
+  componentOf,
+  flagOf,
+  isUnwell,
+  logged,
+  matched,
+  mismatchOf,
+  said,
+  symptom,
+  type Symptom,
+} from "../symptom.ts"
 
-const UNKNOWN = /unknown flag: (--[\w-]+)/
+const ARGS = "ps -o args= -C kube-apiserver"
+const BOTH_ARGS = "ps -o args= -C etcd,kube-apiserver"
+const LISTEN = /failed to create listener: failed to listen on ([\d.]+:\d+): .*address already in use/
 
-/** What kube-apiserver lives through, most specific first. */
+/** Problems of kube-apiserver, the most specific first. */
 export const apiserver: readonly Symptom[] = [
-  {
-    id: "frozen",
+  frozen("kube-apiserver"),
+  ...refusedFlags("kube-apiserver", /unknown flag: (--[\w-]+)/),
+  portTaken("kube-apiserver", LISTEN, "choose another --secure-port"),
+  symptom({
+    id: "port-taken", // One more kube-apiserver beside the cluster's own: its log is in the failure.
     component: "kube-apiserver",
-    sign: frozen("kube-apiserver"),
-    cause: "kube-apiserver has been stopped (SIGSTOP): its process $1 is there, holds its port and does nothing",
-    remedy: "Let it go on: kill -CONT $1",
-    look: "ps -o pid,stat,args -C kube-apiserver",
-  },
-  {
-    id: "removed-flag",
-    component: "kube-apiserver",
-    sign: goneFlag("kube-apiserver", UNKNOWN),
-    cause: "kube-apiserver no longer has the flag $1: it went in $2",
-    remedy: "$3",
-    look: "kube-apiserver --help",
-  },
-  {
-    id: "unknown-flag",
-    component: "kube-apiserver",
-    sign: unknownFlag("kube-apiserver", UNKNOWN),
-    cause: "kube-apiserver does not know the flag $1",
-    remedy: "The nearest that it knows is $2.",
-    look: "kube-apiserver --help",
-  },
-  {
-    id: "port-taken",
-    component: "kube-apiserver",
-    sign: holderOf(
-      "kube-apiserver",
-      /failed to create listener: failed to listen on ([\d.]+:\d+): .*address already in use/,
-    ),
-    cause: "another process holds $1: $2, pid $3",
-    remedy: "Stop that one (kill $3), or choose another --secure-port.",
+    sign: ({ failure }) =>
+      failure?.kind === "component-exited" && failure.name === "kube-apiserver"
+        ? matched(failure.log, LISTEN, "address")
+        : undefined,
+    cause: ({ address }) => `another process holds ${address}`,
+    remedy: "Stop that process, or choose another --secure-port.",
     look: "ss -tlnp",
-  },
-  {
-    id: "port-taken",
-    component: "kube-apiserver",
-    sign: said(/failed to create listener: failed to listen on ([\d.]+:\d+): .*address already in use/),
-    cause: "another process holds $1",
-    remedy: "Stop that one, or choose another --secure-port.",
-    look: "ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "service-account-flags",
     component: "kube-apiserver",
-    sign: logged(
-      "kube-apiserver",
-      /"command failed" err="(.*service-account-(?:issuer|signing-key-file|key-file).*(?:required|specified together|must be set).*)"/,
-    ),
-    cause: "flags for ServiceAccounts' tokens are missing ($1)",
+    sign: (seen) =>
+      logged(
+        "kube-apiserver",
+        /"command failed" err="(.*service-account-(?:issuer|signing-key-file|key-file).*(?:required|specified together|must be set).*)"/,
+        "reason",
+      )(seen),
+    cause: ({ reason }) => `flags for the tokens of ServiceAccounts are missing (${reason})`,
     remedy:
-      "Give it all three: --service-account-issuer, --service-account-key-file and --service-account-signing-key-file.",
-    look: "tail -n 3 /var/log/byhand/kube-apiserver.log",
-  },
-  {
+      "Set all three: --service-account-issuer, --service-account-key-file and --service-account-signing-key-file.",
+    look: (_, seen) => `tail -n 3 ${logPathOf(seen, "kube-apiserver")}`,
+  }),
+  symptom({
     id: "token-file-malformed",
     component: "kube-apiserver",
-    sign: logged(
-      "kube-apiserver",
-      /(token file '\S+' must have at least 3 columns.*found \d+|parse error on line \d+, column \d+: [^"]*)/,
-    ),
-    cause: "its token file is not what it should be: $1",
+    sign: (seen) => {
+      const shown = logged(
+        "kube-apiserver",
+        /(token file '\S+' must have at least 3 columns.*found \d+|parse error on line \d+, column \d+: [^"]*)/,
+        "reason",
+      )(seen)
+      const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
+      return shown === undefined || path === undefined ? undefined : { ...shown, path }
+    },
+    cause: ({ path, reason }) => `kube-apiserver cannot read its token file ${path}: ${reason}`,
     remedy:
-      'Each line is TOKEN,USER,UID and, in double quotes where there are several, the groups: TOKEN,admin,admin,"system:masters".',
-    look: "cat -A $(ps -o args= -C kube-apiserver | grep -o 'token-auth-file=[^ ]*' | cut -d= -f2)",
-  },
-  {
+      'Write each line as TOKEN,USER,UID,GROUPS, with the groups in double quotes: TOKEN,admin,admin,"system:masters"',
+    look: ({ path }) => `cat -A ${path}`,
+  }),
+  symptom({
     id: "token-file-missing",
     component: "kube-apiserver",
     sign: (seen) => {
       const path = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
-      return path === undefined
-        ? undefined
-        : logged("kube-apiserver", new RegExp(`open (${escape(path)}): no such file or directory`))(seen)
+      const shown = logged("kube-apiserver", /open (\S+): no such file or directory/, "path")(seen)
+      return shown?.path === path ? shown : undefined
     },
-    cause: "its token file $1 is not there",
-    remedy: 'Write TOKEN,USER,UID,"GROUP" into it, or name the right one with --token-auth-file.',
-    look: "ls -l $1",
-  },
-  {
+    cause: ({ path }) => `the token file ${path} does not exist`,
+    remedy: 'Write TOKEN,USER,UID,"GROUP" into it, or name the right file in --token-auth-file.',
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "certificate-key-mismatch",
     component: "kube-apiserver",
-    sign: logged("kube-apiserver", /tls: private key does not match public key/),
-    cause: "its key and its certificate do not belong together",
-    remedy: "Name the key that the certificate was made with: --tls-private-key-file beside --tls-cert-file.",
-    look: "openssl x509 -noout -pubkey -in CERTIFICATE; openssl pkey -pubout -in KEY",
-  },
-  {
+    sign: (seen) => {
+      const one = componentOf(seen, "kube-apiserver")
+      const shown = logged("kube-apiserver", /tls: private key does not match public key/)(seen)
+      const [certificate, key] = [flagOf(one, "--tls-cert-file"), flagOf(one, "--tls-private-key-file")]
+      return shown === undefined || certificate === undefined || key === undefined
+        ? undefined
+        : { ...shown, certificate, key }
+    },
+    cause: ({ certificate, key }) => `the key ${key} does not belong to the certificate ${certificate}`,
+    remedy: "Name the key that the certificate was made with in --tls-private-key-file.",
+    look: ({ certificate, key }) => `openssl x509 -noout -pubkey -in ${certificate}; openssl pkey -pubout -in ${key}`,
+  }),
+  symptom({
     id: "file-missing",
     component: "kube-apiserver",
-    sign: logged("kube-apiserver", /"command failed" err="(?:.*: )?open (\/\S+): no such file or directory/),
-    cause: "its command line names $1, which is not there",
-    remedy: "Make that file, or name the right one.",
-    look: "ls -l $1",
-  },
-  {
+    sign: (seen) =>
+      logged("kube-apiserver", /"command failed" err="(?:.*: )?open (\/\S+): no such file or directory/, "path")(seen),
+    cause: ({ path }) => `the command line of kube-apiserver names ${path}, which does not exist`,
+    remedy: "Create that file, or name the right one.",
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "etcd-address-missing",
     component: "kube-apiserver",
-    sign: logged("kube-apiserver", /--etcd-servers must be specified/),
-    cause: "it is not told where etcd is",
-    remedy: "Add --etcd-servers=http://127.0.0.1:2379.",
+    sign: (seen) => logged("kube-apiserver", /--etcd-servers must be specified/)(seen),
+    cause: "--etcd-servers is not set, so kube-apiserver does not know where etcd is",
+    remedy: (_, seen) => `Add --etcd-servers=${etcdUrlOf(seen)}`,
     look: "ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "invalid-value",
     component: "kube-apiserver",
-    sign: logged(
-      "kube-apiserver",
-      /"command failed" err="(.*?(?:is not a valid|is unknown|invalid argument|must be).*)"/,
-    ),
-    cause: "a flag's value is not one that it takes: $1",
-    remedy: "Mend that flag; --help names the values.",
+    sign: (seen) =>
+      logged(
+        "kube-apiserver",
+        /"command failed" err="(.*?(?:is not a valid|is unknown|invalid argument|must be).*)"/,
+        "reason",
+      )(seen),
+    cause: ({ reason }) => `kube-apiserver does not accept the value of a flag: ${reason}`,
+    remedy: "Correct that flag; --help lists its values.",
     look: "kube-apiserver --help",
-  },
-  {
+  }),
+  symptom({
     id: "etcd-peer-port",
     component: "kube-apiserver",
-    sign: logged("kube-apiserver", /Addr: "([^"]+)".*frame header looked like an HTTP\/1\.1 header/),
-    cause:
-      "--etcd-servers names $1, which speaks another protocol: it is where etcd's members talk to each other, not where clients are served",
-    remedy: "Name the address of --listen-client-urls: http://127.0.0.1:2379.",
+    sign: (seen) =>
+      logged("kube-apiserver", /Addr: "([^"]+)".*frame header looked like an HTTP\/1\.1 header/, "address")(seen),
+    cause: ({ address }) =>
+      `--etcd-servers names ${address}, on which etcd serves its peers; it serves clients on another port`,
+    remedy: (_, seen) => `Use the address of --listen-client-urls: --etcd-servers=${etcdUrlOf(seen)}`,
     look: "ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "etcd-wrong-scheme",
     component: "kube-apiserver",
     sign: (seen) => {
@@ -141,82 +143,99 @@ export const apiserver: readonly Symptom[] = [
         /authentication handshake failed|error reading server preface|tls: first record does not look like/,
       )(seen)
       return shown !== undefined && listening !== "" && servers.split(":")[0] !== listening.split(":")[0]
-        ? { ...shown, names: [servers, listening] }
+        ? { ...shown, servers, listening }
         : undefined
     },
-    cause: "kube-apiserver calls etcd at $1, and etcd serves $2: one speaks TLS, the other does not",
-    remedy: "Use the same scheme in --etcd-servers.",
-    look: "ps -o args= -C etcd,kube-apiserver",
-  },
-  {
+    cause: ({ servers, listening }) =>
+      `kube-apiserver calls etcd at ${servers}, and etcd serves ${listening}: one uses TLS, the other does not`,
+    remedy: ({ listening }) => `--etcd-servers=${listening}`,
+    look: BOTH_ARGS,
+  }),
+  symptom({
     id: "etcd-elsewhere",
     component: "kube-apiserver",
     sign: (seen) => {
       const one = componentOf(seen, "kube-apiserver")
-      const wanted = addressOf(flagOf(one, "--etcd-servers") ?? "")
-      const actual = addressOf(flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? "")
+      const servers = flagOf(one, "--etcd-servers") ?? ""
+      const [wanted, actual] = [
+        addressOf(servers),
+        addressOf(flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""),
+      ]
       if (one === undefined || !isUnwell(one) || wanted === "" || listens(seen, wanted) || !listens(seen, actual))
         return undefined
       return {
-        evidence: `--etcd-servers=${flagOf(one, "--etcd-servers")}; ss -tln shows ${actual} and nothing on ${wanted}`,
-        names: [wanted, actual],
+        evidence: `--etcd-servers=${servers}; ss -tln shows ${actual} and nothing on ${wanted}`,
+        wanted,
+        actual,
       }
     },
-    cause: "kube-apiserver looks for etcd on $1, where nothing listens; etcd listens on $2",
-    remedy: "--etcd-servers=http://$2",
-    look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver",
-  },
-  {
+    cause: ({ wanted, actual }) =>
+      `kube-apiserver looks for etcd on ${wanted}, where no process listens; etcd listens on ${actual}`,
+    remedy: (_, seen) => `--etcd-servers=${etcdUrlOf(seen)}`,
+    look: `ss -tlnp; ${BOTH_ARGS}`,
+  }),
+  symptom({
     id: "another-etcd",
     component: "kube-apiserver",
     sign: (seen) => {
-      const [etcd, wanted] = [
-        componentOf(seen, "etcd"),
-        addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers")?.split(",")[0] ?? ""),
-      ]
-      const other = seen.listeners.find(({ local, pid }) => local === wanted && pid !== etcd?.pid)
-      if (seen.complaint === "" || etcd?.state !== "running" || other === undefined) return undefined
+      const etcd = componentOf(seen, "etcd")
+      const servers = flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? ""
+      const other = seen.listeners.find(({ local, pid }) => local === addressOf(servers) && pid !== etcd?.pid)
+      if (seen.failure === undefined || etcd?.state !== "running" || other === undefined) return undefined
       return {
-        evidence: `--etcd-servers=${flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers")}; ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
-        names: [wanted, other.program, String(other.pid), addressOf(flagOf(etcd, "--listen-client-urls") ?? "")],
+        evidence: `--etcd-servers=${servers}; ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
+        wanted: other.local,
+        program: other.program,
+        pid: String(other.pid),
       }
     },
-    cause:
-      "kube-apiserver keeps everything in another etcd: on $1, where $2 (pid $3) listens; the one that is looked at is on $4",
-    remedy: "--etcd-servers=http://$4, and stop the other: kill $3",
-    look: "ss -tlnp; ps -o args= -C etcd,kube-apiserver",
-  },
-  {
+    cause: ({ wanted, program, pid }, seen) =>
+      `kube-apiserver keeps its data in another etcd: ${program} (pid ${pid}) listens on ${wanted}, and the cluster's etcd on ${etcdAddressOf(seen)}`,
+    remedy: ({ pid }, seen) => `--etcd-servers=${etcdUrlOf(seen)}, and stop the other one: kill ${pid}`,
+    look: `ss -tlnp; ${BOTH_ARGS}`,
+  }),
+  symptom({
     id: "open-to-everybody",
     component: "kube-apiserver",
-    sign: said(/expected \[ '?401'?, '?403'? \] to include '?(2\d\d)/),
-    cause: "kube-apiserver answers with $1 whoever calls without showing who it is",
-    remedy: "Leave --anonymous-auth=true out, and take away what binds the group system:unauthenticated to a role.",
+    sign: (seen) => {
+      const mismatch = mismatchOf(seen)
+      const expected = Array.isArray(mismatch?.expected) ? (mismatch.expected as readonly unknown[]) : []
+      const status = mismatch?.actual
+      return expected.includes(401) && typeof status === "number" && status >= 200 && status < 300
+        ? { evidence: `a request without credentials: ${status}`, status: String(status) }
+        : undefined
+    },
+    cause: ({ status }) => `kube-apiserver answers a request without credentials with ${status}`,
+    remedy:
+      "Leave --anonymous-auth=true out, and delete each binding that gives the group system:unauthenticated a role.",
     look: "kubectl get clusterrolebindings -o wide | grep unauthenticated",
-  },
-  {
+  }),
+  symptom({
     id: "etcd-unreachable",
     component: "kube-apiserver",
     sign: (seen) => {
       const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
       const refused = logged("kube-apiserver", /dial tcp \S+: connect: connection refused/)(seen)
-      return refused === undefined || wanted === "" || listens(seen, wanted)
-        ? undefined
-        : { ...refused, names: [wanted] }
+      return refused === undefined || wanted === "" || listens(seen, wanted) ? undefined : { ...refused, wanted }
     },
-    cause: "kube-apiserver looks for etcd on $1, where nothing listens",
+    cause: ({ wanted }) => `kube-apiserver looks for etcd on ${wanted}, where no process listens`,
     remedy: "Start etcd, or name the address that it listens on in --etcd-servers.",
     look: "ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "service-range-missing",
     component: "kube-apiserver",
-    sign: complainedOf("kube-apiserver", /No CIDR for service cluster IPs specified.*(--service-cluster-ip-range)/),
-    cause: "kube-apiserver is not told which addresses Services may have, and guesses 10.0.0.0/24",
-    remedy: "Add $1, with a range that neither Nodes nor Pods use.",
-    look: "ps -o args= -C kube-apiserver",
-  },
-  {
+    sign: (seen) =>
+      complainedOf(
+        "kube-apiserver",
+        /No CIDR for service cluster IPs specified.*(--service-cluster-ip-range)/,
+        "flag",
+      )(seen),
+    cause: ({ flag }) => `${flag} is not set, so kube-apiserver gives Services addresses from its default, 10.0.0.0/24`,
+    remedy: ({ flag }) => `Set ${flag} to a range that neither Nodes nor Pods use.`,
+    look: ARGS,
+  }),
+  symptom({
     id: "service-range-overlaps-pods",
     component: "kube-apiserver",
     sign: (seen) => {
@@ -225,92 +244,96 @@ export const apiserver: readonly Symptom[] = [
       if (services === undefined || pods === undefined || !overlap(services, pods.subnet)) return undefined
       return {
         evidence: `--service-cluster-ip-range=${services}; ${pods.path}: ${pods.subnet}`,
-        names: [services, pods.subnet, pods.path],
+        services,
+        pods: pods.subnet,
+        path: pods.path,
       }
     },
-    cause: "Services have their addresses from $1, and Pods theirs from $2: the two overlap",
-    remedy: "Give --service-cluster-ip-range addresses that $3 does not hand out.",
-    look: "ps -o args= -C kube-apiserver; cat $3",
-  },
-  {
+    cause: ({ services, pods }) =>
+      `Services get their addresses from ${services} and Pods from ${pods}: the two ranges overlap`,
+    remedy: ({ path }) => `Set --service-cluster-ip-range to a range that ${path} does not use.`,
+    look: ({ path }) => `${ARGS}; cat ${path}`,
+  }),
+  symptom({
     id: "keys-under-another-prefix",
     component: "kube-apiserver",
     sign: (seen) => {
       const prefix = flagOf(componentOf(seen, "kube-apiserver"), "--etcd-prefix")
-      return seen.complaint === "" || prefix === undefined || prefix === "/registry"
+      return seen.failure === undefined || prefix === undefined || prefix === "/registry"
         ? undefined
-        : { evidence: `--etcd-prefix=${prefix}`, names: [prefix] }
+        : { evidence: `--etcd-prefix=${prefix}`, prefix }
     },
-    cause: "kube-apiserver keeps everything under $1 in etcd, not under /registry",
-    remedy: "Leave --etcd-prefix out: /registry is the default. What was written under $1 stays there.",
+    cause: ({ prefix }) => `kube-apiserver keeps its objects under ${prefix} in etcd, not under /registry`,
+    remedy: ({ prefix }) =>
+      `Leave --etcd-prefix out; the default is /registry. The objects under ${prefix} stay there.`,
     look: "etcdctl get / --prefix --keys-only | head",
-  },
-  {
+  }),
+  symptom({
     id: "encrypted-at-rest",
     component: "kube-apiserver",
-    sign: (seen) => {
+    sign: ({ failure, ...seen }) => {
       const config = flagOf(componentOf(seen, "kube-apiserver"), "--encryption-provider-config")
-      return config !== undefined && /k8s:enc/.test(seen.complaint)
-        ? { evidence: `--encryption-provider-config=${config}`, names: [config] }
+      return config !== undefined && failure?.kind === "undecodable" && failure.begins.startsWith("k8s:enc")
+        ? { evidence: `--encryption-provider-config=${config}`, config }
         : undefined
     },
-    cause: "kube-apiserver encrypts what it writes to etcd, as $1 says: it cannot be read there",
-    remedy: "For this lesson leave --encryption-provider-config out. On a real cluster it is right to have it.",
+    cause: ({ config }) => `kube-apiserver encrypts objects before it writes them to etcd, as ${config} says`,
+    remedy: "Leave --encryption-provider-config out for this lesson. On a real cluster it is right to have it.",
     look: "etcdctl get /registry/secrets --prefix | head -c 300",
-  },
-  {
+  }),
+  symptom({
     id: "no-default-serviceaccount",
     component: "kube-apiserver",
-    sign: said(/error looking up service account (\S+?): serviceaccount "([^"]+)" not found/),
-    cause: "the Pod is refused: the admission plugin ServiceAccount wants $1, which nobody has made",
+    sign: (seen) => said(/error looking up service account (\S+?): serviceaccount "[^"]+" not found/, "account")(seen),
+    cause: ({ account }) =>
+      `kube-apiserver refuses the Pod: the admission plugin ServiceAccount needs ${account}, which does not exist`,
     remedy:
-      "kube-controller-manager makes it. Without one: --disable-admission-plugins=ServiceAccount, or kubectl create serviceaccount default.",
+      "kube-controller-manager creates it. Without one: --disable-admission-plugins=ServiceAccount, or kubectl create serviceaccount default.",
     look: "kubectl get serviceaccounts",
-  },
-  {
+  }),
+  symptom({
     id: "namespace-terminating",
     component: "kube-apiserver",
     sign: (seen) => {
-      const ending = seen.api?.namespaces.find(({ metadata }) => typeof metadata["deletionTimestamp"] === "string")
-      return ending === undefined || seen.complaint === ""
+      const ending = seen.api?.namespaces.find(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      return ending === undefined || seen.failure === undefined
         ? undefined
         : {
-            evidence: `namespace ${ending.metadata.name}: deletionTimestamp ${String(ending.metadata["deletionTimestamp"])}`,
-            names: [ending.metadata.name],
+            evidence: `namespace ${ending.metadata.name}: deletionTimestamp ${ending.metadata.deletionTimestamp ?? ""}`,
+            name: ending.metadata.name,
           }
     },
-    cause:
-      "the namespace $1 was deleted, and stays Terminating: no kube-controller-manager runs that would empty and finish it",
-    remedy:
-      "Finish it by hand: kubectl get namespace $1 -o json | sed '/\"finalizers\"/,/]/d' | kubectl replace --raw /api/v1/namespaces/$1/finalize -f -; kube-apiserver makes its own namespaces again.",
-    look: "kubectl get namespace $1 -o yaml",
-  },
-  {
+    cause: ({ name }) =>
+      `the namespace ${name} was deleted and stays Terminating: kube-controller-manager would empty and remove it, and none runs`,
+    remedy: ({ name }) =>
+      `Remove it by hand: kubectl get namespace ${name} -o json | sed '/"finalizers"/,/]/d' | kubectl replace --raw /api/v1/namespaces/${name}/finalize -f -; kube-apiserver creates its own namespaces again.`,
+    look: ({ name }) => `kubectl get namespace ${name} -o yaml`,
+  }),
+  symptom({
     id: "forbidden-by-policy",
     component: "kube-apiserver",
-    sign: said(/ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request: (.*?)\.?$/),
-    cause: "the admission policy $1 forbids it: $3",
-    remedy: "kubectl delete validatingadmissionpolicybinding $2, or mend the policy.",
-    look: "kubectl get validatingadmissionpolicy $1 -o yaml",
-  },
-  {
+    sign: (seen) =>
+      said(
+        /ValidatingAdmissionPolicy '([^']+)' with binding '([^']+)' denied request: (.*?)\.?$/,
+        "policy",
+        "binding",
+        "reason",
+      )(seen),
+    cause: ({ policy, reason }) => `the admission policy ${policy} forbids the request: ${reason}`,
+    remedy: ({ binding }) => `kubectl delete validatingadmissionpolicybinding ${binding}, or change the policy.`,
+    look: ({ policy }) => `kubectl get validatingadmissionpolicy ${policy} -o yaml`,
+  }),
+  symptom({
     id: "kube-apiserver-not-running",
     component: "kube-apiserver",
     sign: (seen) => {
-      const one = componentOf(seen, "kube-apiserver")
-      if (one?.state !== "absent" || !one.isMeantToBe || /^kube-apiserver (?:exited|was)/.test(seen.complaint))
-        return undefined
-      return {
-        evidence: one.log.at(-1)?.slice(0, 300) ?? "there is no process kube-apiserver",
-        names: [flagOf(one, "--secure-port") ?? "6443"],
-      }
+      const evidence = vanished(seen, "kube-apiserver")
+      return evidence === undefined
+        ? undefined
+        : { evidence, port: flagOf(componentOf(seen, "kube-apiserver"), "--secure-port") ?? "6443" }
     },
-    cause: "kube-apiserver does not run: nothing listens on port $1",
-    remedy: "Start it again. Its log tells how it ended.",
-    look: "tail /var/log/byhand/kube-apiserver.log; ss -tlnp",
-  },
+    cause: ({ port }) => `kube-apiserver does not run: no process of it listens on port ${port}`,
+    remedy: "Start it again. Its log says how it ended.",
+    look: (_, seen) => `tail ${logPathOf(seen, "kube-apiserver")}; ss -tlnp`,
+  }),
 ]
-
-function escape(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
-}

@@ -1,237 +1,235 @@
-import { addressOf, freshAfterLoss, frozen, holderOf, listens, unknownFlag, goneFlag } from "../signs.ts"
-import { componentOf, flagOf, isUnwell, logged, matched, said, type Symptom } from "../symptom.ts"
+import { addressOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
+import { dataDirOf, etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
+import { componentOf, flagOf, isUnwell, logged, matched, mismatchOf, said, symptom, type Symptom } from "../symptom.ts"
 
-const UNKNOWN = /flag provided but not defined: -([\w-]+)/
+const ARGS = "ps -o args= -C etcd"
 
-/** What etcd lives through, most specific first. */
+/** Problems of etcd, the most specific first. */
 export const etcd: readonly Symptom[] = [
-  {
-    id: "frozen",
-    component: "etcd",
-    sign: frozen("etcd"),
-    cause: "etcd has been stopped (SIGSTOP): its process $1 is there, holds its port and does nothing",
-    remedy: "Let it go on: kill -CONT $1",
-    look: "ps -o pid,stat,args -C etcd",
-  },
-  {
-    id: "removed-flag",
-    component: "etcd",
-    sign: goneFlag("etcd", UNKNOWN),
-    cause: "etcd no longer has the flag $1: it went in $2",
-    remedy: "$3",
-    look: "etcd --help",
-  },
-  {
-    id: "unknown-flag",
-    component: "etcd",
-    sign: unknownFlag("etcd", UNKNOWN),
-    cause: "etcd does not know the flag $1",
-    remedy: "The nearest that it knows is $2.",
-    look: "etcd --help",
-  },
-  {
+  frozen("etcd"),
+  ...refusedFlags("etcd", /flag provided but not defined: -([\w-]+)/),
+  symptom({
     id: "invalid-value",
     component: "etcd",
-    sign: logged("etcd", /invalid value "([^"]*)" for flag -([\w-]+): (?:parse "[^"]*": )?(.*)/),
-    cause: "--$2=$1 is not a value that etcd takes: $3",
-    remedy: "An address of etcd's is written with its scheme: http://127.0.0.1:2379.",
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /invalid value "([^"]*)" for flag -([\w-]+): (?:parse "[^"]*": )?(.*)/,
+        "value",
+        "flag",
+        "reason",
+      )(seen),
+    cause: ({ flag, value, reason }) => `etcd does not accept --${flag}=${value}: ${reason}`,
+    remedy: ({ flag }) => `Correct --${flag}. An address of etcd begins with its scheme, as in http://127.0.0.1:2379.`,
     look: "etcd --help",
-  },
-  {
-    id: "port-taken",
-    component: "etcd",
-    sign: holderOf("etcd", /listen tcp (\S+): bind: address already in use/),
-    cause: "another process holds $1: $2, pid $3",
-    remedy: "Stop that one (kill $3), or give etcd another address.",
-    look: "ss -tlnp",
-  },
-  {
+  }),
+  portTaken("etcd", /listen tcp (\S+): bind: address already in use/, "give etcd another address"),
+  symptom({
     id: "no-such-address",
     component: "etcd",
-    sign: logged("etcd", /listen tcp (\S+): bind: cannot assign requested address/),
-    cause: "this machine has no address such as etcd is to listen on, $1",
-    remedy: "Listen on an address that it has, such as 127.0.0.1: --listen-client-urls, --listen-peer-urls.",
+    sign: (seen) => logged("etcd", /listen tcp (\S+): bind: cannot assign requested address/, "address")(seen),
+    cause: ({ address }) => `etcd must listen on ${address}, and this machine does not have that address`,
+    remedy: "Use an address that the machine has, such as 127.0.0.1, in --listen-client-urls and --listen-peer-urls.",
     look: "ip address",
-  },
-  {
+  }),
+  symptom({
     id: "disk-full",
     component: "etcd",
     sign: (seen) => {
       const shown = logged("etcd", /no space left on device/)(seen)
-      return shown === undefined
-        ? undefined
-        : { ...shown, names: [flagOf(componentOf(seen, "etcd"), "--data-dir") ?? "default.etcd"] }
+      return shown === undefined ? undefined : { ...shown, path: dataDirOf(seen) }
     },
-    cause: "the disk is full where etcd keeps its data, in $1",
-    remedy: "Make room there, or give etcd a --data-dir on another disk.",
-    look: "df -h $1",
-  },
-  {
+    cause: ({ path }) => `the disk is full where etcd keeps its data (${path})`,
+    remedy: "Free space there, or give etcd a --data-dir on another disk.",
+    look: ({ path }) => `df -h ${path}`,
+  }),
+  symptom({
     id: "disk-full",
     component: "etcd",
     sign: (seen) => {
-      const path = /etcdctl snapshot save (\S+)/.exec(seen.complaint)?.[1]
+      const { failure } = seen
       const shown = said(/no space left on device/)(seen)
-      return path === undefined || shown === undefined ? undefined : { ...shown, names: [path] }
+      if (failure?.kind !== "command-failed" || shown === undefined) return undefined
+      const [tool, noun, verb, path] = failure.argv
+      return tool === "etcdctl" && noun === "snapshot" && verb === "save" && path !== undefined
+        ? { ...shown, path }
+        : undefined
     },
-    cause: "the disk is full where the snapshot $1 was to lie",
-    remedy: "Make room there, or save it elsewhere.",
-    look: "df -h $(dirname $1)",
-  },
-  {
+    cause: ({ path }) => `the disk is full where the snapshot should be saved (${path})`,
+    remedy: "Free space there, or save the snapshot to another disk.",
+    look: ({ path }) => `df -h $(dirname ${path})`,
+  }),
+  symptom({
     id: "data-folder-not-writable",
     component: "etcd",
-    sign: logged("etcd", /failed to list data directory","dir":"([^"]+)","error":"(?:readdirent \S+ )?([^"]+)"/),
-    cause: "its data folder $1 cannot be used: $2",
-    remedy: "Give etcd a folder of its own that it may write to: --data-dir.",
-    look: "ls -ld $1",
-  },
-  {
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /failed to list data directory","dir":"([^"]+)","error":"(?:readdirent \S+ )?([^"]+)"/,
+        "path",
+        "reason",
+      )(seen),
+    cause: ({ path, reason }) => `etcd cannot use its data folder ${path}: ${reason}`,
+    remedy: "Name a folder that etcd may write to in --data-dir.",
+    look: ({ path }) => `ls -ld ${path}`,
+  }),
+  symptom({
     id: "data-folder-not-writable",
     component: "etcd",
-    sign: logged("etcd", /cannot access data directory: (?:\w+ )?(\/[^":]*?)(?:\/\.touch)?: ([^"]+)"/),
-    cause: "its data folder $1 cannot be written: $2",
-    remedy: "Give etcd a folder of its own that it may write to: --data-dir.",
-    look: "ls -ld $1; findmnt --target $1",
-  },
-  {
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /cannot access data directory: (?:\w+ )?(\/[^":]*?)(?:\/\.touch)?: ([^"]+)"/,
+        "path",
+        "reason",
+      )(seen),
+    cause: ({ path, reason }) => `etcd cannot write to its data folder ${path}: ${reason}`,
+    remedy: "Name a folder that etcd may write to in --data-dir.",
+    look: ({ path }) => `ls -ld ${path}; findmnt --target ${path}`,
+  }),
+  symptom({
     id: "peer-address-mismatch",
     component: "etcd",
-    sign: logged("etcd", /--initial-cluster has (\S+) but missing from --initial-advertise-peer-urls=(\S+)/),
-    cause: "etcd is told that its peers find it at $2, and --initial-cluster says $1",
-    remedy: "Give both the same address: --initial-advertise-peer-urls and --initial-cluster=NAME=ADDRESS.",
-    look: "ps -o args= -C etcd",
-  },
-  {
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /--initial-cluster has (\S+) but missing from --initial-advertise-peer-urls=(\S+)/,
+        "listed",
+        "advertised",
+      )(seen),
+    cause: ({ listed, advertised }) =>
+      `etcd advertises ${advertised} to its peers, and --initial-cluster lists ${listed} for it: the two must be the same`,
+    remedy: "Use one address in --initial-advertise-peer-urls and in --initial-cluster=NAME=ADDRESS.",
+    look: ARGS,
+  }),
+  symptom({
     id: "member-name-mismatch",
     component: "etcd",
-    sign: logged("etcd", /couldn't find local name \\"([^"\\]+)\\" in the initial cluster/),
-    cause: "etcd's own name is $1, and --initial-cluster does not list it",
-    remedy: "Use one name in both: --name and --initial-cluster=NAME=ADDRESS.",
-    look: "ps -o args= -C etcd",
-  },
-  {
+    sign: (seen) => logged("etcd", /couldn't find local name \\"([^"\\]+)\\" in the initial cluster/, "name")(seen),
+    cause: ({ name }) => `etcd's name is ${name}, and --initial-cluster does not list that name`,
+    remedy: "Use one name in --name and in --initial-cluster=NAME=ADDRESS.",
+    look: ARGS,
+  }),
+  symptom({
     id: "advertised-address-missing",
     component: "etcd",
-    sign: logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/),
-    cause: "etcd is told where to listen for clients, and not what to tell them",
-    remedy: "Add --advertise-client-urls with the same address.",
-    look: "ps -o args= -C etcd",
-  },
-  {
+    sign: (seen) => logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/)(seen),
+    cause:
+      "--listen-client-urls is set and --advertise-client-urls is not: etcd does not know which address to give its clients",
+    remedy: (_, seen) => `Add --advertise-client-urls=${etcdUrlOf(seen)}`,
+    look: ARGS,
+  }),
+  symptom({
     id: "peer-of-another-cluster",
     component: "etcd",
-    sign: logged(
-      "etcd",
-      /"msg":"request cluster ID mismatch".*?"local-member-cluster-id":"(\w+)".*?"remote-peer-cluster-id":"(\w+)"/,
-    ),
-    cause:
-      "etcd is a member of cluster $1, and the peer that it talks to is one of cluster $2: one of them was started with a data folder, or an --initial-cluster-token, of another cluster",
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /"msg":"request cluster ID mismatch".*?"local-member-cluster-id":"(\w+)".*?"remote-peer-cluster-id":"(\w+)"/,
+        "own",
+        "other",
+      )(seen),
+    cause: ({ own, other }) =>
+      `etcd is a member of cluster ${own}, and its peer is a member of cluster ${other}: one of them was started with the data folder or the --initial-cluster-token of another cluster`,
     remedy:
-      "Give all members of a cluster the same --initial-cluster and --initial-cluster-token, and start the one that is wrong with an empty --data-dir.",
-    look: "ps -o args= -C etcd; grep 'ID mismatch' /var/log/byhand/etcd.log | tail -n 2",
-  },
-  {
+      "Give all members the same --initial-cluster and --initial-cluster-token, and start the wrong member with an empty --data-dir.",
+    look: (_, seen) => `${ARGS}; grep 'ID mismatch' ${logPathOf(seen, "etcd")} | tail -n 2`,
+  }),
+  symptom({
     id: "out-of-quorum",
     component: "etcd",
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       if (one === undefined || !isUnwell(one) || one.state !== "running") return undefined
-      return matched(one.log.toReversed(), /sent MsgPreVote request to (\w+) at term/)
+      return matched(one.log.toReversed(), /sent MsgPreVote request to (\w+) at term/, "member")
     },
-    cause: "etcd has no leader: it asks member $1 for its vote, and no majority of the members answers",
+    cause: ({ member }) =>
+      `etcd has no leader: it asks member ${member} for a vote, and no majority of the members answers`,
     remedy:
-      "Start the other members, or make this one a cluster of its own: restore a snapshot, or start it with --force-new-cluster.",
-    look: "tail /var/log/byhand/etcd.log",
-  },
-  {
+      "Start the other members, or make a cluster of this member alone: restore a snapshot, or start it with --force-new-cluster.",
+    look: (_, seen) => `tail ${logPathOf(seen, "etcd")}`,
+  }),
+  symptom({
     id: "no-space",
     component: "etcd",
     sign: (seen) => {
-      const alarm =
-        matched([componentOf(seen, "etcd")?.answer?.text ?? ""], /NOSPACE/) ?? said(/database space exceeded/)(seen)
-      return alarm === undefined
-        ? undefined
-        : { ...alarm, names: [flagOf(componentOf(seen, "etcd"), "--quota-backend-bytes") ?? "2 GiB by default"] }
+      const one = componentOf(seen, "etcd")
+      const alarm = matched([one?.answer?.text ?? ""], /NOSPACE/) ?? said(/database space exceeded/)(seen)
+      return alarm && { ...alarm, quota: flagOf(one, "--quota-backend-bytes") ?? "not set, 2 GiB by default" }
     },
-    cause:
-      "etcd has used up its quota (--quota-backend-bytes: $1) and has raised the alarm NOSPACE: it reads, and refuses to write",
+    cause: ({ quota }) =>
+      `etcd has used up its quota (--quota-backend-bytes: ${quota}) and raised the alarm NOSPACE: it answers reads and refuses writes`,
     remedy:
-      "etcdctl compact REVISION; etcdctl defrag; etcdctl alarm disarm. Or start it with a larger quota, and disarm.",
+      "etcdctl compact REVISION; etcdctl defrag; etcdctl alarm disarm. Or start etcd with a larger quota, and then disarm the alarm.",
     look: "etcdctl endpoint status -w table; etcdctl alarm list",
-  },
-  {
+  }),
+  symptom({
     id: "etcd-listens-elsewhere",
     component: "etcd",
     sign: (seen) => {
+      const { failure } = seen
       const wanted = flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""
-      if (
-        !seen.complaint.startsWith("etcd was not ready") ||
-        listens(seen, "127.0.0.1:2379") ||
-        !listens(seen, addressOf(wanted))
-      )
-        return undefined
-      return { evidence: `--listen-client-urls=${wanted}`, names: [addressOf(wanted)] }
+      return failure?.kind === "not-ready" &&
+        failure.name === "etcd" &&
+        !listens(seen, "127.0.0.1:2379") &&
+        listens(seen, addressOf(wanted))
+        ? { evidence: `--listen-client-urls=${wanted}`, address: addressOf(wanted) }
+        : undefined
     },
-    cause: "etcd runs, and listens on $1, not on 127.0.0.1:2379 where everybody looks for it",
+    cause: ({ address }) => `etcd listens on ${address}, and its clients look for it on 127.0.0.1:2379`,
     remedy: "--listen-client-urls=http://127.0.0.1:2379",
     look: "ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "etcd-advertises-elsewhere",
     component: "etcd",
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       const told = flagOf(one, "--advertise-client-urls")
-      // A name or an address may be another's; a port where nobody listens is nobody's.
-      if (
-        one?.state !== "running" ||
-        told === undefined ||
-        seen.listeners.some(({ local }) => local.split(":").at(-1) === addressOf(told).split(":").at(-1))
-      )
-        return undefined
-      return {
-        evidence: `--advertise-client-urls=${told}`,
-        names: [addressOf(told), flagOf(one, "--listen-client-urls") ?? ""],
-      }
+      if (one?.state !== "running" || told === undefined) return undefined
+      // A host name or an address may be right from elsewhere. A port on which no process listens is wrong from everywhere.
+      const isServed = seen.listeners.some(({ local }) => portOf(local) === portOf(addressOf(told)))
+      return isServed
+        ? undefined
+        : { evidence: `--advertise-client-urls=${told}`, told: addressOf(told), actual: etcdUrlOf(seen) }
     },
-    cause: "etcd tells its clients to come to $1, where nobody listens; it listens on $2",
-    remedy: "--advertise-client-urls=$2",
+    cause: ({ told, actual }) =>
+      `etcd tells its clients to use ${told}, where no process listens; it listens on ${actual}`,
+    remedy: ({ actual }) => `--advertise-client-urls=${actual}`,
     look: "etcdctl member list; ss -tlnp",
-  },
-  {
+  }),
+  symptom({
     id: "data-folder-of-another-cluster",
     component: "etcd",
     sign: (seen) => {
       const apiserver = componentOf(seen, "kube-apiserver")
+      const actual = mismatchOf(seen)?.actual
       if (apiserver?.state !== "absent" || apiserver.isMeantToBe || apiserver.log.join("") !== "") return undefined
-      return said(/(\/registry\/[^\s'"\\…]*)/)(seen)
+      return typeof actual === "string" ? matched(actual.split("\n"), /(\/registry\/\S*)/, "key") : undefined
     },
-    cause: "etcd holds $1 though no kube-apiserver has run here: its data folder is that of another cluster",
-    remedy: "Stop etcd and give it an empty folder: --data-dir.",
+    cause: ({ key }) =>
+      `etcd holds ${key}, and no kube-apiserver has run here: its data folder is that of another cluster`,
+    remedy: (_, seen) => `Stop etcd, and name an empty folder in --data-dir in place of ${dataDirOf(seen)}.`,
     look: "etcdctl get /registry --prefix --keys-only | head",
-  },
-  {
+  }),
+  symptom({
     id: "started-empty",
     component: "etcd",
     sign: freshAfterLoss,
-    cause: "etcd found no data in $1 when it last started, and began anew: what it held before is gone",
-    remedy: "Name the folder that holds the data (--data-dir), or restore a backup: etcdutl snapshot restore.",
-    look: "ls -lR /var/lib/etcd; head /var/log/byhand/etcd.log",
-  },
-  {
+    cause: ({ dataDir }) =>
+      `etcd found no data in ${dataDir} at its last start and began with an empty store: its earlier data is gone`,
+    remedy: "Name the folder that holds the data in --data-dir, or restore a backup: etcdutl snapshot restore.",
+    look: ({ dataDir }, seen) => `ls -lR ${dataDir}; head ${logPathOf(seen, "etcd")}`,
+  }),
+  symptom({
     id: "etcd-not-running",
     component: "etcd",
     sign: (seen) => {
-      const one = componentOf(seen, "etcd")
-      if (one?.state !== "absent" || !one.isMeantToBe || /^etcd (?:exited|was)/.test(seen.complaint)) return undefined
-      return {
-        evidence: one.log.at(-1)?.slice(0, 300) ?? "there is no process etcd",
-        names: [addressOf(flagOf(one, "--listen-client-urls") ?? "127.0.0.1:2379")],
-      }
+      const evidence = vanished(seen, "etcd")
+      return evidence === undefined ? undefined : { evidence, address: etcdAddressOf(seen) }
     },
-    cause: "etcd does not run: nothing listens on $1",
-    remedy: "Start it again. Its log tells how it ended.",
-    look: "tail /var/log/byhand/etcd.log; ss -tlnp",
-  },
+    cause: ({ address }) => `etcd does not run: no process listens on ${address}`,
+    remedy: "Start it again. Its log says how it ended.",
+    look: (_, seen) => `tail ${logPathOf(seen, "etcd")}; ss -tlnp`,
+  }),
 ]

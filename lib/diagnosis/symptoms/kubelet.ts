@@ -1,141 +1,141 @@
-import { first } from "../containers.ts"
-import type { Observation } from "../observation.ts"
-import { frozen, goneFlag, holderOf, unknownFlag } from "../signs.ts"
+import { containerdOf, kubeletOf, logPathOf } from "../facts.ts"
+import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
   complainedOf,
   componentOf,
+  first,
   flagOf,
+  holds,
   logged,
-  matched,
+  mismatchOf,
   said,
-  type Shown,
-  type Sign,
+  symptom,
   type Symptom,
 } from "../symptom.ts"
-import { containerdConfig } from "./containerd.ts"
 
-const UNKNOWN = /unknown flag: (--[\w-]+)/
+const ARGS = "ps -o args= -C kubelet"
+/** What curl ends with where it cannot use the client's own certificate: see curl(1). */
+const OWN_CERTIFICATE = 58
+/** Seconds: the kubelet's default. */
+const LEASE_SECONDS = 40
 
-/** What the kubelet lives through, most specific first. */
+/** Problems of the kubelet, the most specific first. */
 export const kubelet: readonly Symptom[] = [
-  {
-    id: "frozen",
-    component: "kubelet",
-    sign: frozen("kubelet"),
-    cause: "the kubelet has been stopped (SIGSTOP): its process $1 is there and does nothing",
-    remedy: "Let it go on: kill -CONT $1",
-    look: "ps -o pid,stat,args -C kubelet",
-  },
-  {
-    id: "removed-flag",
-    component: "kubelet",
-    sign: goneFlag("kubelet", UNKNOWN),
-    cause: "the kubelet no longer has the flag $1: it went in $2",
-    remedy: "$3",
-    look: "kubelet --help",
-  },
-  {
-    id: "unknown-flag",
-    component: "kubelet",
-    sign: unknownFlag("kubelet", UNKNOWN),
-    cause: "the kubelet does not know the flag $1",
-    remedy: "The nearest that it knows is $2. Many settings are fields of its --config file.",
-    look: "kubelet --help",
-  },
-  {
+  frozen("kubelet"),
+  ...refusedFlags("kubelet", /unknown flag: (--[\w-]+)/, "Many settings are fields of its --config file."),
+  symptom({
     id: "config-missing",
     component: "kubelet",
-    sign: logged("kubelet", /failed to read kubelet config file.*open (\S+?): no such file or directory/),
-    cause: "its configuration $1 is not there",
-    remedy: "Write a KubeletConfiguration there, or name another with --config.",
-    look: "ls -l $1",
-  },
-  {
+    sign: (seen) =>
+      logged("kubelet", /failed to read kubelet config file.*open (\S+?): no such file or directory/, "path")(seen),
+    cause: ({ path }) => `the kubelet's configuration ${path} does not exist`,
+    remedy: "Write a KubeletConfiguration there, or name another file in --config.",
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "config-unparsable",
     component: "kubelet",
-    sign: logged("kubelet", /failed to load Kubelet config file ([^\s,]+), error failed to decode: (.*?)"?$/),
-    cause: "its configuration $1 cannot be read: $2",
-    remedy: "Mend that line; in YAML the indentation counts.",
-    look: "cat -n $1",
-  },
-  {
+    sign: (seen) =>
+      logged(
+        "kubelet",
+        /failed to load Kubelet config file ([^\s,]+), error failed to decode: (.*?)"?$/,
+        "path",
+        "reason",
+      )(seen),
+    cause: ({ path, reason }) => `the kubelet cannot read its configuration ${path}: ${reason}`,
+    remedy: "Correct that line. In YAML, indentation counts.",
+    look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
     id: "kubeconfig-missing",
     component: "kubelet",
-    sign: logged("kubelet", /invalid kubeconfig: stat (\S+): no such file or directory/),
-    cause: "its kubeconfig $1 is not there",
-    remedy: "Write a kubeconfig there, or name another with --kubeconfig.",
-    look: "ls -l $1",
-  },
-  {
+    sign: (seen) => logged("kubelet", /invalid kubeconfig: stat (\S+): no such file or directory/, "path")(seen),
+    cause: ({ path }) => `the kubelet's kubeconfig ${path} does not exist`,
+    remedy: "Write a kubeconfig there, or name another one in --kubeconfig.",
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "runtime-elsewhere",
     component: "kubelet",
-    sign: runtimeElsewhere,
-    cause: "the kubelet looks for the container runtime on $1; containerd listens on $2",
-    remedy: "containerRuntimeEndpoint: unix://$2",
-    look: "grep containerRuntimeEndpoint /etc/kubernetes/kubelet.yaml; ss -xlp | grep containerd",
-  },
-  {
+    sign: (seen) => {
+      const looked = logged(
+        "kubelet",
+        /validate CRI v1 runtime API for endpoint \\?"(?:unix:\/\/)?([^"\\]+)/,
+        "wanted",
+      )(seen)
+      const { socket } = containerdOf(seen)
+      return looked === undefined ||
+        socket === undefined ||
+        looked.wanted === socket ||
+        componentOf(seen, "containerd")?.state !== "running"
+        ? undefined
+        : { ...looked, socket }
+    },
+    cause: ({ wanted, socket }) =>
+      `the kubelet looks for the container runtime on ${wanted}, and containerd listens on ${socket}`,
+    remedy: ({ socket }, seen) => `Write containerRuntimeEndpoint: unix://${socket} into ${kubeletOf(seen).path}.`,
+    look: (_, seen) => `grep containerRuntimeEndpoint ${kubeletOf(seen).path}; ss -xlp | grep containerd`,
+  }),
+  symptom({
     id: "runtime-unreachable",
     component: "kubelet",
-    sign: logged("kubelet", /validate CRI v1 runtime API for endpoint \\?"([^"\\]+)/),
-    cause: "no container runtime answers at $1",
-    remedy: "Start containerd first. Its log tells how it ended.",
-    look: "ls -l /run/containerd; tail /var/log/byhand/containerd.log",
-  },
-  {
+    sign: (seen) => logged("kubelet", /validate CRI v1 runtime API for endpoint \\?"([^"\\]+)/, "endpoint")(seen),
+    cause: ({ endpoint }) => `no container runtime answers at ${endpoint}`,
+    remedy: "Start containerd first. Its log says how it ended.",
+    look: ({ endpoint }, seen) => `ls -l ${endpoint.replace("unix://", "")}; tail ${logPathOf(seen, "containerd")}`,
+  }),
+  symptom({
     id: "cgroup-v1-refused",
     component: "kubelet",
-    sign: logged("kubelet", /(kubelet is configured to not run on a host using cgroup v1)/),
-    cause: "this host has cgroup v1, which the kubelet refuses since Kubernetes 1.35 unless it is told otherwise",
-    remedy:
-      "Set failCgroupV1: false in its --config file, for as long as that counts; better boot the host with cgroup v2.",
+    sign: (seen) => logged("kubelet", /kubelet is configured to not run on a host using cgroup v1/)(seen),
+    cause: "this host uses cgroup v1, and the kubelet refuses that by default since Kubernetes 1.35",
+    remedy: (_, seen) =>
+      `Set failCgroupV1: false in ${kubeletOf(seen).path}; a later version may drop that setting. Better: boot the host with cgroup v2.`,
     look: "stat -fc %T /sys/fs/cgroup",
-  },
-  {
+  }),
+  symptom({
     id: "cgroup-driver",
     component: "kubelet",
-    sign: logged("kubelet", /(systemd not running on this host, cannot use systemd cgroups manager)/),
+    sign: (seen) => logged("kubelet", /systemd not running on this host, cannot use systemd cgroups manager/)(seen),
     cause:
-      "it was told to let systemd manage cgroups, and no systemd runs here; the kubelet takes the driver from containerd (SystemdCgroup), and its own cgroupDriver only where containerd does not tell",
-    remedy: "Set SystemdCgroup = false in containerd's configuration, and cgroupDriver: cgroupfs in the kubelet's.",
-    look: "grep -n SystemdCgroup /etc/containerd/config.toml; grep -n cgroupDriver /etc/kubernetes/kubelet.yaml; ps -p 1",
-  },
-  {
+      "systemd is configured to manage cgroups, and no systemd runs here; the kubelet takes the driver from containerd (SystemdCgroup), and its own cgroupDriver only where containerd names none",
+    remedy: (_, seen) =>
+      `Set SystemdCgroup = false in ${containerdOf(seen).path}, and cgroupDriver: cgroupfs in ${kubeletOf(seen).path}.`,
+    look: (_, seen) =>
+      `grep -n SystemdCgroup ${containerdOf(seen).path}; grep -n cgroupDriver ${kubeletOf(seen).path}; ps -p 1`,
+  }),
+  symptom({
     id: "swap-on",
     component: "kubelet",
-    sign: logged("kubelet", /(running with swap on is not supported[^"]*)/),
-    cause: "this host swaps, and the kubelet was told to refuse that (failSwapOn is true by default)",
-    remedy: "Turn swap off: swapoff -a, and take it out of /etc/fstab. Or set failSwapOn: false in its --config file.",
+    sign: (seen) => logged("kubelet", /running with swap on is not supported[^"]*/)(seen),
+    cause: "this host uses swap, and the kubelet refuses that (failSwapOn is true by default)",
+    remedy: (_, seen) =>
+      `Turn swap off: swapoff -a, and remove it from /etc/fstab. Or set failSwapOn: false in ${kubeletOf(seen).path}.`,
     look: "cat /proc/swaps",
-  },
-  {
-    id: "port-taken",
-    component: "kubelet",
-    sign: holderOf(
-      "kubelet",
-      /Failed to (?:listen and serve|start healthz server)" err="listen tcp ([\d.]+:\d+): bind: address already in use/,
-    ),
-    cause: "another process holds $1: $2, pid $3",
-    remedy: "Stop that one (kill $3), or give the kubelet another port in its --config file.",
-    look: "ss -tlnp",
-  },
-  {
+  }),
+  portTaken(
+    "kubelet",
+    /Failed to (?:listen and serve|start healthz server)" err="listen tcp ([\d.]+:\d+): bind: address already in use/,
+    "give the kubelet another port in its --config file",
+  ),
+  symptom({
     id: "certificate-key-mismatch",
     component: "kubelet",
-    sign: logged("kubelet", /tls: private key does not match public key/),
-    cause: "its key and its certificate do not belong together",
-    remedy: "Name the key that the certificate was made with: tlsPrivateKeyFile beside tlsCertFile.",
-    look: "grep tls /etc/kubernetes/kubelet.yaml",
-  },
-  {
+    sign: (seen) => logged("kubelet", /tls: private key does not match public key/)(seen),
+    cause: (_, seen) => `the key and the certificate that ${kubeletOf(seen).path} names do not belong together`,
+    remedy: "Name the key that the certificate was made with as tlsPrivateKeyFile, beside tlsCertFile.",
+    look: (_, seen) => `grep tls ${kubeletOf(seen).path}`,
+  }),
+  symptom({
     id: "file-missing",
     component: "kubelet",
-    sign: logged("kubelet", /failed to run Kubelet: .*?open (\/\S+?): no such file or directory/),
-    cause: "its configuration names $1, which is not there",
-    remedy: "Make the file, or name the right one.",
-    look: "ls -l $1; grep -n $1 /etc/kubernetes/kubelet.yaml",
-  },
-  {
+    sign: (seen) =>
+      logged("kubelet", /failed to run Kubelet: .*?open (\/\S+?): no such file or directory/, "path")(seen),
+    cause: ({ path }) => `the kubelet's configuration names ${path}, which does not exist`,
+    remedy: "Create that file, or name the right one.",
+    look: ({ path }, seen) => `ls -l ${path}; grep -n ${path} ${kubeletOf(seen).path}`,
+  }),
+  symptom({
     id: "kubelet-standalone",
     component: "kubelet",
     sign: (seen) => {
@@ -145,148 +145,137 @@ export const kubelet: readonly Symptom[] = [
         evidence: one.log.find((line) => line.includes("tandalone mode")) ?? `${one.argv.join(" ")}: no --kubeconfig`,
       }
     },
-    cause: "the kubelet runs on its own (standalone): nobody told it of a kube-apiserver, so it registers no Node",
-    remedy: "Give it a kubeconfig: --kubeconfig=/root/.kube/config",
-    look: "ps -o args= -C kubelet",
-  },
-  {
+    cause: "the kubelet has no --kubeconfig, so it runs standalone: it calls no kube-apiserver and registers no Node",
+    remedy: (_, seen) => `Give it a kubeconfig: --kubeconfig=${seen.kubeconfigPath}`,
+    look: ARGS,
+  }),
+  symptom({
     id: "node-name-taken",
     component: "kubelet",
     sign: (seen) => {
       const one = componentOf(seen, "kubelet")
-      if (one === undefined || one.state !== "absent" || one.isMeantToBe || said(/not to contain/)(seen) === undefined)
+      const node = seen.hostname
+      if (one === undefined || one.state !== "absent" || one.isMeantToBe || !holds(mismatchOf(seen)?.actual, node))
         return undefined
-      return seen.api?.nodes.some(({ metadata }) => metadata.name === seen.hostname) === true
-        ? { evidence: `kubectl get nodes: ${seen.hostname}`, names: [seen.hostname] }
+      return seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true
+        ? { evidence: `kubectl get nodes: ${node}`, node }
+        : undefined
+    },
+    cause: ({ node }) =>
+      `a Node ${node} exists, and no kubelet has run on this machine yet: another machine has the same host name, or the Node is left over`,
+    remedy: ({ node }) =>
+      `Give one of the two machines another host name (or --hostname-override), or delete the Node: kubectl delete node ${node}`,
+    look: ({ node }) => `kubectl get node ${node} -o wide`,
+  }),
+  symptom({
+    id: "node-ip",
+    component: "kubelet",
+    sign: (seen) =>
+      complainedOf("kubelet", /failed to validate nodeIP: node IP: \\?"([\d.a-f:]+)\\?" not found/, "address")(seen),
+    cause: ({ address }) => `--node-ip names ${address}, and this machine does not have that address`,
+    remedy: "Set --node-ip to an address of this machine, or leave it out.",
+    look: "ip -brief address",
+  }),
+  symptom({
+    id: "kubelet-lets-strangers-in",
+    component: "kubelet",
+    sign: (seen) => {
+      const { path, authentication } = kubeletOf(seen)
+      return authentication?.anonymous?.enabled === true
+        ? { evidence: `${path}: authentication.anonymous.enabled: true`, path }
         : undefined
     },
     cause:
-      "there is a Node $1 already, though no kubelet runs on this machine yet: it is another machine's of the same host name, or one that was left",
-    remedy:
-      "Give one of the two another host name (or --hostname-override); delete a Node that was left: kubectl delete node $1",
-    look: "kubectl get node $1 -o wide",
-  },
-  {
-    id: "node-ip",
-    component: "kubelet",
-    sign: complainedOf("kubelet", /failed to validate nodeIP: node IP: \\?"([\d.a-f:]+)\\?" not found/),
-    cause: "the kubelet was told an address ($1) that this machine does not have",
-    remedy: "Give it one of this machine's: --node-ip, or none.",
-    look: "ip -brief address",
-  },
-  {
-    id: "kubelet-lets-strangers-in",
-    component: "kubelet",
-    sign: configured(/^.*anonymous: *\{ *enabled: *true.*$/m),
-    cause:
-      "the kubelet takes whoever comes for a known user (authentication.anonymous.enabled: true), and its authorization lets everybody do everything",
-    remedy: "Set anonymous: { enabled: false }.",
+      "the kubelet answers requests without credentials (authentication.anonymous.enabled: true), and its authorization allows everything",
+    remedy: ({ path }) => `Set authentication.anonymous.enabled to false in ${path}.`,
     look: "curl -k https://127.0.0.1:10250/pods",
-  },
-  {
+  }),
+  symptom({
     id: "lease-renewed-seldom",
     component: "kubelet",
     sign: (seen) => {
-      const shown = configured(/^nodeLeaseDurationSeconds: *(\d+).*$/m)(seen)
-      const seconds = Number(shown?.names?.[0] ?? 0)
-      return shown === undefined || seconds <= 40
+      const { path, nodeLeaseDurationSeconds: seconds = LEASE_SECONDS } = kubeletOf(seen)
+      return seconds <= LEASE_SECONDS
         ? undefined
-        : { evidence: shown.evidence, names: [String(seconds), String(seconds / 4)] } // 40 s is the default.
+        : {
+            evidence: `${path}: nodeLeaseDurationSeconds: ${seconds}`,
+            path,
+            seconds: String(seconds),
+            interval: String(seconds / 4),
+          }
     },
-    cause:
-      "the kubelet's lease counts for $1 s, so it renews it only every $2 s: for that long nobody learns that the Node has died",
-    remedy: "Set a shorter nodeLeaseDurationSeconds; 40 is the default.",
+    cause: ({ seconds, interval }) =>
+      `the kubelet's lease lasts ${seconds} s, so the kubelet renews it only every ${interval} s: a dead Node is noticed that late`,
+    remedy: ({ path }) => `Set a shorter nodeLeaseDurationSeconds in ${path}; the default is ${LEASE_SECONDS}.`,
     look: "kubectl get lease -n kube-node-lease -o yaml --watch",
-  },
-  {
+  }),
+  symptom({
     id: "kubelet-tells-others",
     component: "kubelet",
     sign: (seen) => {
-      const endpoint = configured(/^tracing: .*endpoint: *"?([\w.:-]+)/m)(seen)
-      const called = seen.connections.find(
-        ({ pid, peer }) => pid === componentOf(seen, "kubelet")?.pid && peer === endpoint?.names?.[0],
-      )
+      const { path, tracing } = kubeletOf(seen)
+      const own = componentOf(seen, "kubelet")?.pid
+      const called = seen.connections.find(({ pid, peer }) => pid === own && peer === tracing?.endpoint)
       return called === undefined
         ? undefined
-        : { evidence: `ss -tnp: ${called.local} to ${called.peer} kubelet,pid=${called.pid}`, names: [called.peer] }
+        : {
+            evidence: `ss -tnp: ${called.local} to ${called.peer} kubelet,pid=${called.pid}`,
+            peer: called.peer,
+            path,
+          }
     },
-    cause: "the kubelet is connected to $1 too, where it sends traces (tracing.endpoint in its configuration)",
-    remedy: "Take tracing out of its --config file, if that is not wanted.",
+    cause: ({ peer, path }) => `the kubelet sends traces to ${peer} (tracing.endpoint in ${path})`,
+    remedy: ({ path }) => `Remove tracing from ${path} if you do not want that.`,
     look: "ss -tnp | grep kubelet",
-  },
-  {
+  }),
+  symptom({
     id: "kubelet-refuses-apiserver",
     component: "kubelet",
-    sign: refusesApiserver,
-    cause: "the kubelet refuses kube-apiserver as a stranger: kube-apiserver was given no certificate to show it",
+    sign: (seen) => {
+      const { failure } = seen
+      const apiserver = componentOf(seen, "kube-apiserver")
+      if (apiserver?.state !== "running" || flagOf(apiserver, "--kubelet-client-certificate") !== undefined)
+        return undefined
+      const isWithoutCertificate = failure?.kind === "command-failed" && failure.exitCode === OWN_CERTIFICATE
+      return isWithoutCertificate
+        ? { evidence: "kube-apiserver has no --kubelet-client-certificate" }
+        : said(
+            /You must be logged in to the server|the server has asked for the client to provide credentials|Unauthorized/,
+          )(seen)
+    },
+    cause: "the kubelet refuses kube-apiserver's request, because kube-apiserver has no client certificate for it",
     remedy:
       "Start kube-apiserver with --kubelet-client-certificate and --kubelet-client-key, signed by the CA that the kubelet trusts (clientCAFile).",
     look: "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | grep kubelet",
-  },
-  {
+  }),
+  symptom({
     id: "kubelet-not-found",
     component: "kubelet",
-    sign: said(/dial tcp: lookup (\S+?)(?: on \S+)?: (no such host|.*misbehaving|Temporary failure.*)/),
-    cause: "kube-apiserver calls the kubelet by its Node's name, $1, and cannot find out that name's address",
-    remedy:
-      "Let the name be known (/etc/hosts), or start kube-apiserver with --kubelet-preferred-address-types=InternalIP.",
-    look: "getent hosts $1",
-  },
-  {
+    sign: (seen) =>
+      said(/dial tcp: lookup (\S+?)(?: on \S+)?: (?:no such host|.*misbehaving|Temporary failure.*)/, "name")(seen),
+    cause: ({ name }) =>
+      `kube-apiserver calls the kubelet by its Node's name, ${name}, and that name has no address here`,
+    remedy: ({ name }) =>
+      `Add ${name} to /etc/hosts, or start kube-apiserver with --kubelet-preferred-address-types=InternalIP.`,
+    look: ({ name }) => `getent hosts ${name}`,
+  }),
+  symptom({
     id: "node-without-kubelet",
     component: "kubelet",
     sign: (seen) =>
-      first(seen.api?.nodes ?? [], ({ metadata: { name } }) => {
-        const isOnlyPaper =
-          name !== seen.hostname &&
-          flagOf(componentOf(seen, "kubelet"), "--hostname-override") !== name &&
-          /\/registry\/minions\/|node\//.test(seen.complaint) &&
-          seen.api?.leases.every(
-            (lease) => lease.metadata.name !== name || lease.metadata.namespace !== "kube-node-lease",
-          ) === true
-        return isOnlyPaper && componentOf(seen, "kubelet")?.state === "running"
-          ? { evidence: `Node ${name}; no lease ${name} in kube-node-lease`, names: [name] }
-          : undefined
-      }),
-    cause: "there is a Node $1 that no kubelet stands for: nobody has ever renewed a lease for it",
-    remedy: "Delete it: kubectl delete node $1",
+      componentOf(seen, "kubelet")?.state !== "running"
+        ? undefined
+        : first(seen.api?.nodes ?? [], ({ metadata: { name } }) => {
+            const own = flagOf(componentOf(seen, "kubelet"), "--hostname-override") ?? seen.hostname
+            const hasLease = seen.api?.leases.some(
+              ({ metadata }) => metadata.name === name && metadata.namespace === "kube-node-lease",
+            )
+            return name === own || hasLease === true || !holds(mismatchOf(seen)?.actual, name)
+              ? undefined
+              : { evidence: `Node ${name}; no lease ${name} in kube-node-lease`, name }
+          }),
+    cause: ({ name }) => `a Node ${name} exists and no kubelet runs for it: nothing has ever renewed a lease for it`,
+    remedy: ({ name }) => `kubectl delete node ${name}`,
     look: "kubectl get nodes; kubectl get leases -n kube-node-lease",
-  },
+  }),
 ]
-
-/** The file that the kubelet was given with --config; the names are what the pattern catches. */
-function configured(line: RegExp): Sign {
-  return (seen) => {
-    const path = flagOf(componentOf(seen, "kubelet"), "--config") ?? ""
-    const found = line.exec(seen.files.get(path) ?? "")
-    return found === null ? undefined : { evidence: `${path}: ${found[0].trim()}`, names: found.slice(1) }
-  }
-}
-
-function runtimeElsewhere(seen: Observation): Shown | undefined {
-  const looked = logged("kubelet", /validate CRI v1 runtime API for endpoint \\?"(?:unix:\/\/)?([^"\\]+)/)(seen)
-  const wanted = looked?.names?.[0]
-  const actual = /^\s*address = "([^"]+)"/m.exec(containerdConfig(seen).text)?.[1]
-  if (
-    looked === undefined ||
-    wanted === undefined ||
-    actual === undefined ||
-    wanted === actual ||
-    componentOf(seen, "containerd")?.state !== "running"
-  )
-    return undefined
-  return { evidence: looked.evidence, names: [wanted, actual] }
-}
-
-function refusesApiserver(seen: Observation): Shown | undefined {
-  const refused = matched(
-    seen.complaint.split("\n"),
-    /(You must be logged in to the server|the server has asked for the client to provide credentials|Unauthorized|--cert undefined)/,
-  )
-  const apiserver = componentOf(seen, "kube-apiserver")
-  return refused === undefined ||
-    apiserver?.state !== "running" ||
-    flagOf(apiserver, "--kubelet-client-certificate") !== undefined
-    ? undefined
-    : refused
-}

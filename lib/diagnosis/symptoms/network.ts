@@ -1,83 +1,92 @@
 import { nodeOf, stuck } from "../containers.ts"
+import { containerdOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import type { Shown, Symptom } from "../symptom.ts"
-import { containerdConfig } from "./containerd.ts"
+import { symptom, type Named, type Symptom } from "../symptom.ts"
 
-/** What goes wrong between a Pod and its network (CNI), most specific first. */
+/** Problems between a Pod and its network (CNI), the most specific first. */
 export const network: readonly Symptom[] = [
-  {
+  symptom({
     id: "cni-unparsable",
     component: "containerd",
     sign: (seen) => (isWithoutNetwork(seen) === undefined ? undefined : unparsable(seen)),
-    cause: "the CNI configuration $1 cannot be read: $2",
-    remedy: "Mend it: it is JSON.",
-    look: "cat -n $1",
-  },
-  {
+    cause: ({ path, reason }) => `the CNI configuration ${path} is not valid JSON: ${reason}`,
+    remedy: ({ path }) => `Correct ${path}.`,
+    look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
     id: "cni-no-config",
     component: "containerd",
     sign: (seen) => {
-      const folder = /conf_dir = "([^"]+)"/.exec(containerdConfig(seen).text)?.[1] ?? "/etc/cni/net.d"
-      const isThere = [...seen.files.keys()].some((path) => path.startsWith(`${folder}/`))
+      const folder = containerdOf(seen).cniFolder
+      const isThere = Object.keys(seen.files).some((path) => path.startsWith(`${folder}/`))
       const shown = isThere ? undefined : isWithoutNetwork(seen)
-      return shown === undefined ? undefined : { evidence: shown.evidence, names: [folder] }
+      return shown && { evidence: shown.evidence, folder }
     },
-    cause: "there is no CNI configuration in $1, so no Pod can have a network, and the Node is not Ready",
-    remedy: "Write one, such as a bridge with host-local addresses, into $1.",
-    look: "ls -l $1; grep cni /var/log/byhand/containerd.log | tail -3",
-  },
-  {
+    cause: ({ folder }) =>
+      `there is no CNI configuration in ${folder}, so no Pod can have a network and the Node is not Ready`,
+    remedy: ({ folder }) => `Write one into ${folder}, such as a bridge with host-local addresses.`,
+    look: ({ folder }, seen) => `ls -l ${folder}; grep cni ${logPathOf(seen, "containerd")} | tail -3`,
+  }),
+  symptom({
     id: "cni-plugin-missing",
     component: "containerd",
-    sign: stuck(/failed to find plugin "([^"]+)" in path \[([^\]]*)\]/),
-    cause: 'the CNI configuration names the plugin "$2", and there is no such program in $3: Pod $1 gets no network',
-    remedy: 'Put the program there, or correct its name ("type") in the configuration.',
-    look: "ls $3; grep type /etc/cni/net.d/*",
-  },
-  {
+    sign: (seen) => stuck(/failed to find plugin "([^"]+)" in path \[([^\]]*)\]/, "plugin", "folder")(seen),
+    cause: ({ pod, plugin, folder }) =>
+      `the CNI configuration names the plugin "${plugin}", and ${folder} has no such program: Pod ${pod} gets no network`,
+    remedy: ({ folder }) => `Put the program into ${folder}, or correct its name ("type") in the configuration.`,
+    look: ({ folder }, seen) => `ls ${folder}; grep type ${containerdOf(seen).cniFolder}/*`,
+  }),
+  symptom({
     id: "cni-subnet-used-up",
     component: "containerd",
-    sign: stuck(/failed to allocate for range \d+: no IP addresses available in range set: ([\d.]+-[\d.]+)/),
-    cause: "no address is left for Pod $1: all of $2 are given out",
+    sign: (seen) =>
+      stuck(/failed to allocate for range \d+: no IP addresses available in range set: ([\d.]+-[\d.]+)/, "range")(seen),
+    cause: ({ pod, range }) => `no address is left for Pod ${pod}: every address of ${range} is in use`,
     remedy:
-      'Give the network a larger subnet ("ranges" in the CNI configuration), or delete Pods. Addresses that were never given back are files in its dataDir.',
-    look: "grep subnet /etc/cni/net.d/*; ls /run/cni/ipam/*",
-  },
-  {
+      'Give the network a larger subnet ("ranges" in the CNI configuration), or delete Pods. Addresses that were never released are files in its dataDir.',
+    look: (_, seen) => `grep subnet ${containerdOf(seen).cniFolder}/*; ls /run/cni/ipam/*`,
+  }),
+  symptom({
     id: "cni-bridge-of-another-subnet",
     component: "containerd",
-    sign: stuck(/failed to set bridge addr: "?\\?"?(\w+)\\?"? already has an IP address different from ([\d./]+)/),
-    cause:
-      "the bridge $2 has an address of another subnet than $3, which the CNI configuration asks for: it was changed while the bridge was there",
-    remedy:
-      "Delete the bridge, it is made anew with the next Pod: ip link delete $2. Pods that are there have to be made again.",
-    look: "ip -brief address show $2; grep subnet /etc/cni/net.d/*",
-  },
-  {
+    sign: (seen) =>
+      stuck(
+        /failed to set bridge addr: "?\\?"?(\w+)\\?"? already has an IP address different from ([\d./]+)/,
+        "bridge",
+        "subnet",
+      )(seen),
+    cause: ({ bridge, subnet }) =>
+      `the bridge ${bridge} has an address of another subnet than ${subnet}, which the CNI configuration names: the configuration was changed after the bridge was made`,
+    remedy: ({ bridge }) =>
+      `Delete the bridge: ip link delete ${bridge}. The next Pod makes a new one; existing Pods must be deleted and created again.`,
+    look: ({ bridge }, seen) => `ip -brief address show ${bridge}; grep subnet ${containerdOf(seen).cniFolder}/*`,
+  }),
+  symptom({
     id: "cni-not-ready",
     component: "containerd",
     sign: isWithoutNetwork,
-    cause: "containerd has no network for Pods: $1",
-    remedy: "See why it could not load the CNI configuration: its log tells.",
-    look: "grep cni /var/log/byhand/containerd.log | tail -3; ls -l /etc/cni/net.d",
-  },
-  {
+    cause: ({ reason }) => `containerd has no network for Pods: ${reason}`,
+    remedy: (_, seen) =>
+      `Find in ${logPathOf(seen, "containerd")} why containerd could not load the CNI configuration, and correct that.`,
+    look: (_, seen) => `grep cni ${logPathOf(seen, "containerd")} | tail -3; ls -l ${containerdOf(seen).cniFolder}`,
+  }),
+  symptom({
     id: "route-to-nowhere",
-    component: "kubelet",
+    component: undefined,
     sign: (seen) => {
-      const route = /^(?:unreachable|blackhole|prohibit) ([\d.]+).*$/m.exec(seen.looks.get("ip route") ?? "")
-      return seen.complaint === "" || route === null
+      const route = /^(unreachable|blackhole|prohibit) ([\d.]+).*$/m.exec(seen.looks["ip route"] ?? "")
+      return seen.failure === undefined || route === null
         ? undefined
-        : { evidence: `ip route: ${route[0].trim()}`, names: [route[1]] }
+        : { evidence: `ip route: ${route[0].trim()}`, kind: route[1] ?? "", address: route[2] ?? "" }
     },
-    cause: "this machine has a route that lets nothing through to $1",
-    remedy: "Delete it: ip route del unreachable $1",
-    look: "ip route; ip route get $1",
-  },
+    cause: ({ address }) => `a route of this machine blocks all packets to ${address}`,
+    remedy: ({ kind, address }) => `ip route del ${kind} ${address}`,
+    look: ({ address }) => `ip route; ip route get ${address}`,
+  }),
 ]
 
 /** The Node, or a Pod, says that there is no network yet. */
-function isWithoutNetwork(seen: Observation): Shown | undefined {
+function isWithoutNetwork(seen: Observation): Named<"reason"> | undefined {
   for (const object of seen.api?.nodes ?? []) {
     const { ready } = nodeOf(object)
     if (
@@ -85,22 +94,21 @@ function isWithoutNetwork(seen: Observation): Shown | undefined {
       ready?.status !== "True" &&
       ready?.message.includes("NetworkPluginNotReady") === true
     )
-      return { evidence: ready.message, names: [ready.message] }
+      return { evidence: ready.message, reason: ready.message }
   }
-  const shown = stuck(/^NetworkNotReady: (.*)/)(seen)
-  return shown === undefined ? undefined : { evidence: shown.evidence, names: [shown.names?.[1]] }
+  return stuck(/^NetworkNotReady: (.*)/, "reason")(seen)
 }
 
-function unparsable({ files }: Observation): Shown | undefined {
-  for (const [path, text] of files) {
-    if (!/\/cni\/net\.d\/.*\.(?:conf|conflist|json)$/.test(path)) continue
+/** A file of the CNI configuration that is not JSON. */
+function unparsable(seen: Observation): Named<"path" | "reason"> | undefined {
+  const folder = `${containerdOf(seen).cniFolder}/`
+  for (const [path, text] of Object.entries(seen.files)) {
+    if (!path.startsWith(folder) || !/\.(?:conf|conflist|json)$/.test(path)) continue
     try {
       JSON.parse(text)
     } catch (error) {
-      return {
-        evidence: `${path}: ${String(error)}`,
-        names: [path, error instanceof Error ? error.message : String(error)],
-      }
+      const reason = error instanceof Error ? error.message : String(error)
+      return { evidence: `${path}: ${reason}`, path, reason }
     }
   }
   return undefined

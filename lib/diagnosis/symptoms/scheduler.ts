@@ -1,197 +1,177 @@
+import { z } from "zod"
 import { certificate, otherCa } from "../certificates.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigOf, logPathOf, portOf } from "../facts.ts"
 import type { ApiObject, Observation } from "../observation.ts"
-import { frozen, goneFlag, holderOf, unknownFlag } from "../signs.ts"
-import { componentOf, event, flagOf, isUnwell, logged, type Symptom } from "../symptom.ts"
+import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
+import { componentOf, event, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
 
-const UNKNOWN = /unknown flag: (--[\w-]+)/
-
-/** What kube-scheduler lives through, most specific first. */
+/** Problems of kube-scheduler, the most specific first. */
 export const scheduler: readonly Symptom[] = [
-  {
-    id: "frozen",
-    component: "kube-scheduler",
-    sign: frozen("kube-scheduler"),
-    cause: "kube-scheduler has been stopped (SIGSTOP): its process $1 is there and does nothing",
-    remedy: "Let it go on: kill -CONT $1",
-    look: "ps -o pid,stat,args -C kube-scheduler",
-  },
-  {
-    id: "removed-flag",
-    component: "kube-scheduler",
-    sign: goneFlag("kube-scheduler", UNKNOWN),
-    cause: "kube-scheduler no longer has the flag $1: it went in $2",
-    remedy: "$3",
-    look: "kube-scheduler --help",
-  },
-  {
-    id: "unknown-flag",
-    component: "kube-scheduler",
-    sign: unknownFlag("kube-scheduler", UNKNOWN),
-    cause: "kube-scheduler does not know the flag $1",
-    remedy: "The nearest that it knows is $2.",
-    look: "kube-scheduler --help",
-  },
-  {
-    id: "port-taken",
-    component: "kube-scheduler",
-    sign: holderOf("kube-scheduler", /failed to listen on ([\d.]+:\d+): .*address already in use/),
-    cause: "another process holds $1: $2, pid $3",
-    remedy: "Stop that one (kill $3), or choose another --secure-port.",
-    look: "ss -tlnp",
-  },
-  {
+  frozen("kube-scheduler"),
+  ...refusedFlags("kube-scheduler", /unknown flag: (--[\w-]+)/),
+  portTaken(
+    "kube-scheduler",
+    /failed to listen on ([\d.]+:\d+): .*address already in use/,
+    "choose another --secure-port",
+  ),
+  symptom({
     id: "kubeconfig-missing",
     component: "kube-scheduler",
-    sign: logged("kube-scheduler", /stat (\S+): no such file or directory/),
-    cause: "its kubeconfig $1 is not there",
-    remedy: "Write a kubeconfig there, or name another with --kubeconfig.",
-    look: "ls -l $1",
-  },
-  {
+    sign: (seen) => logged("kube-scheduler", /stat (\S+): no such file or directory/, "path")(seen),
+    cause: ({ path }) => `kube-scheduler's kubeconfig ${path} does not exist`,
+    remedy: "Write a kubeconfig there, or name another one in --kubeconfig.",
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
     id: "certificate-key-mismatch",
     component: "kube-scheduler",
-    sign: logged("kube-scheduler", /tls: private key does not match public key/),
-    cause: "its key and its certificate do not belong together",
-    remedy: "Name the key that the certificate was made with: --tls-private-key-file beside --tls-cert-file.",
-    look: "openssl x509 -noout -pubkey -in CERTIFICATE; openssl pkey -pubout -in KEY",
-  },
-  {
+    sign: (seen) => {
+      const one = componentOf(seen, "kube-scheduler")
+      const shown = logged("kube-scheduler", /tls: private key does not match public key/)(seen)
+      const [path, key] = [flagOf(one, "--tls-cert-file"), flagOf(one, "--tls-private-key-file")]
+      return shown === undefined || path === undefined || key === undefined ? undefined : { ...shown, path, key }
+    },
+    cause: ({ path, key }) => `the key ${key} does not belong to the certificate ${path}`,
+    remedy: "Name the key that the certificate was made with in --tls-private-key-file.",
+    look: ({ path, key }) => `openssl x509 -noout -pubkey -in ${path}; openssl pkey -pubout -in ${key}`,
+  }),
+  symptom({
     id: "certificate-of-another-ca",
     component: "kube-scheduler",
-    sign: certificate("kube-scheduler", otherCa),
-    cause: "the certificate that kube-scheduler shows ($1) was not signed by the CA that clients trust ($2)",
-    remedy: "Have it signed by that CA.",
-    look: "openssl verify -CAfile $2 $1",
-  },
-  {
+    sign: (seen) => certificate("kube-scheduler", otherCa)(seen),
+    cause: ({ path, caPath }) =>
+      `the certificate of kube-scheduler (${path}) was not signed by the CA that clients trust (${caPath})`,
+    remedy: "Sign it with that CA.",
+    look: ({ path, caPath }) => `openssl verify -CAfile ${caPath} ${path}`,
+  }),
+  symptom({
     id: "scheduler-elsewhere",
     component: "kube-scheduler",
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
-      const apiserver = componentOf(seen, "kube-apiserver")
       const path = flagOf(one, "--kubeconfig") ?? ""
-      const server = /server: *"?\w+:\/\/([^\s/"]+)/.exec(seen.files.get(path) ?? "")?.[1]
-      const actual = `${flagOf(apiserver, "--bind-address") ?? "0.0.0.0"}:${flagOf(apiserver, "--secure-port") ?? "6443"}`
+      const named = kubeconfigOf(seen, path)?.server
+      const server = named !== undefined && URL.canParse(named) ? /^\w+:\/\/([^/]+)/.exec(named)?.[1] : undefined
       if (
         server === undefined ||
-        apiserver?.state !== "running" ||
-        port(server) === port(actual) ||
         one === undefined ||
-        (seen.complaint === "" && !isUnwell(one))
+        componentOf(seen, "kube-apiserver")?.state !== "running" ||
+        portOf(server) === portOf(apiserverAddressOf(seen)) ||
+        (seen.failure === undefined && !isUnwell(one))
       )
         return undefined
-      const holder = seen.listeners.find(({ local }) => port(local) === port(server))
-      return {
-        evidence: `${path}: server: ${server}; ${holder === undefined ? "nobody listens there" : `${holder.program}, pid ${holder.pid}, listens there`}`,
-        names: [path, server, actual, holder === undefined ? "nobody listens" : `${holder.program} listens`],
-      }
+      const holder = holderOf(seen, portOf(server))
+      return { evidence: `${path}: server: ${server}; ${holder} there`, path, server, holder }
     },
-    cause: "kube-scheduler's kubeconfig ($1) leads to $2, where $4; this cluster's kube-apiserver is at $3",
-    remedy: "Name this cluster's in the file: server: https://$3",
-    look: "grep server $1; ss -tnp | grep kube-scheduler",
-  },
-  {
+    cause: ({ path, server, holder }, seen) =>
+      `kube-scheduler's kubeconfig ${path} names ${server}, where ${holder}; this cluster's kube-apiserver is at ${apiserverAddressOf(seen)}`,
+    remedy: ({ path }, seen) => `Write this cluster's address into ${path}: server: ${apiserverUrlOf(seen)}`,
+    look: ({ path }) => `grep server ${path}; ss -tnp | grep kube-scheduler`,
+  }),
+  symptom({
     id: "scheduler-without-leadership",
     component: "kube-scheduler",
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
-      const holder = holderIdentity(
+      const holder = fieldsOf(
         seen.api?.leases.find(
           ({ metadata }) => metadata.name === "kube-scheduler" && metadata.namespace === "kube-system",
         ),
-      )
+      ).holderIdentity
       if (
-        seen.complaint === "" ||
+        seen.failure === undefined ||
         one?.state !== "running" ||
         flagOf(one, "--leader-elect") === "false" ||
-        holder === undefined ||
         holder === "" ||
         holder.startsWith(`${seen.hostname}_`)
       )
         return undefined
-      return { evidence: `lease kube-system/kube-scheduler: holderIdentity: ${holder}`, names: [holder] }
+      return { evidence: `lease kube-system/kube-scheduler: holderIdentity: ${holder}`, holder }
     },
-    cause: "kube-scheduler stands by: the lease says that $1 leads, and no scheduler on this machine is called so",
+    cause: ({ holder }) =>
+      `kube-scheduler stands by, because the lease names ${holder} as the leader, and no kube-scheduler on this machine has that name`,
     remedy:
-      "Where that one is dead, its lease runs out, or delete it: kubectl delete lease kube-scheduler -n kube-system. A scheduler alone can do without: --leader-elect=false.",
+      "If the leader is dead, wait until its lease runs out, or delete the lease: kubectl delete lease kube-scheduler -n kube-system. A single scheduler needs none: --leader-elect=false.",
     look: "kubectl get lease kube-scheduler -n kube-system -o yaml",
-  },
-  {
+  }),
+  symptom({
     id: "scheduler-not-running",
     component: "kube-scheduler",
     sign: (seen) => {
-      const one = componentOf(seen, "kube-scheduler")
-      const waiting = seen.api?.pods.find((pod) => nodeNameOf(pod) === undefined)
-      if (
-        one?.state !== "absent" ||
-        !one.isMeantToBe ||
-        /^kube-scheduler (?:exited|was)/.test(seen.complaint) ||
-        waiting === undefined
-      )
-        return undefined
-      return {
-        evidence: `Pod ${waiting.metadata.name} has no spec.nodeName; there is no process kube-scheduler`,
-        names: [waiting.metadata.name],
-      }
+      const waiting = unbound(seen)
+      return waiting === undefined || vanished(seen, "kube-scheduler") === undefined
+        ? undefined
+        : {
+            evidence: `Pod ${waiting} has no spec.nodeName; there is no process kube-scheduler`,
+            pod: waiting,
+          }
     },
-    cause: "kube-scheduler does not run: Pod $1 waits for a Node, and nobody looks for one",
-    remedy: "Start it again. Its log tells how it ended.",
-    look: "tail /var/log/byhand/kube-scheduler.log",
-  },
-  {
+    cause: ({ pod }) => `kube-scheduler does not run, so Pod ${pod} gets no Node`,
+    remedy: "Start it again. Its log says how it ended.",
+    look: (_, seen) => `tail ${logPathOf(seen, "kube-scheduler")}`,
+  }),
+  symptom({
     id: "nodes-cordoned",
     component: "kube-scheduler",
     sign: (seen) => {
-      const cordoned = (seen.api?.nodes ?? []).filter((node) => isCordoned(node))
-      const shown = event(/^FailedScheduling: (.*unschedulable.*)/)(seen)
-      return seen.complaint === "" ||
-        cordoned.length === 0 ||
-        cordoned.length < (seen.api?.nodes.length ?? 0) ||
-        shown === undefined
+      const all = seen.api?.nodes ?? []
+      const cordoned = all.filter((node) => fieldsOf(node).unschedulable)
+      const shown = event(/^FailedScheduling: .*unschedulable/)(seen)
+      return seen.failure === undefined || cordoned.length === 0 || cordoned.length < all.length || shown === undefined
         ? undefined
-        : { ...shown, names: [cordoned.map(({ metadata }) => metadata.name).join(", ")] }
+        : { ...shown, nodes: cordoned.map(({ metadata }) => metadata.name).join(" ") }
     },
-    cause: "no Node takes new Pods: $1 is cordoned (spec.unschedulable)",
-    remedy: "kubectl uncordon $1",
+    cause: ({ nodes }) => `every Node is cordoned (spec.unschedulable), so new Pods get no Node: ${nodes}`,
+    remedy: ({ nodes }) => `kubectl uncordon ${nodes}`,
     look: "kubectl get nodes; kubectl get events --field-selector reason=FailedScheduling",
-  },
-  {
+  }),
+  symptom({
     id: "no-node",
     component: "kube-scheduler",
     sign: (seen) => {
-      const waiting = seen.api?.pods.find((pod) => nodeNameOf(pod) === undefined)
-      return seen.complaint === "" ||
+      const waiting = unbound(seen)
+      return seen.failure === undefined ||
         seen.api === undefined ||
         seen.api.nodes.length > 0 ||
         waiting === undefined ||
         isUnstarted(seen)
         ? undefined
         : {
-            evidence: `Pod ${waiting.metadata.name} has no spec.nodeName; kubectl get nodes: No resources found`,
-            names: [waiting.metadata.name],
+            evidence: `Pod ${waiting} has no spec.nodeName; kubectl get nodes: No resources found`,
+            pod: waiting,
           }
     },
-    cause: "there is no Node that Pod $1 could be bound to",
-    remedy: "Start a kubelet, or make a Node by hand: kubectl create -f fixtures/manifests/node.yaml",
-    look: "kubectl get nodes; kubectl describe pod $1",
-  },
+    cause: ({ pod }) => `there is no Node that Pod ${pod} could run on`,
+    remedy: `Start a kubelet, or create a Node by hand: echo '{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "paper"}}' | kubectl create -f -`,
+    look: ({ pod }) => `kubectl get nodes; kubectl describe pod ${pod}`,
+  }),
 ]
 
-/** Whether no scheduler is meant to run yet: then nobody has looked for a Node. */
+/** Whether no scheduler should run yet: then no scheduler has looked for a Node. */
 function isUnstarted(seen: Observation): boolean {
   const one = componentOf(seen, "kube-scheduler")
   return one === undefined || (one.state === "absent" && !one.isMeantToBe) || isUnwell(one)
 }
 
-function port(address: string): string {
-  return address.split(":").at(-1) ?? ""
+const fields = z.object({
+  spec: z.object({
+    nodeName: z.string().default(""),
+    holderIdentity: z.string().nullish(),
+    unschedulable: z.boolean().default(false),
+  }),
+})
+
+/** The fields of a Pod's, a lease's or a Node's spec that are read here. */
+function fieldsOf(object: ApiObject | undefined) {
+  const { data } = fields.safeParse(object)
+  return {
+    nodeName: data?.spec.nodeName ?? "",
+    holderIdentity: data?.spec.holderIdentity ?? "",
+    unschedulable: data?.spec.unschedulable ?? false,
+  }
 }
 
-const fieldOf = (object: ApiObject | undefined, field: string): unknown => {
-  const spec = object?.["spec"]
-  return typeof spec === "object" && spec !== null ? (spec as Readonly<Record<string, unknown>>)[field] : undefined // What the API answers is read field by field.
+/** The first Pod that has no Node. */
+function unbound(seen: Observation): string | undefined {
+  return seen.api?.pods.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
 }
-const textOf = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined)
-const nodeNameOf = (pod: ApiObject) => textOf(fieldOf(pod, "nodeName"))
-const holderIdentity = (lease: ApiObject | undefined) => textOf(fieldOf(lease, "holderIdentity"))
-const isCordoned = (node: ApiObject) => fieldOf(node, "unschedulable") === true
