@@ -39,7 +39,7 @@ export const apiserver: ComponentSpec<"kube-apiserver", ApiserverSettings> = {
   isPatient: true,
   requires: [],
   tools: ["kube-apiserver", "kubectl"],
-  absence: "kubectl, the scheduler and the kubelet have nobody to talk to",
+  absence: "kubectl, kube-scheduler and the kubelet cannot reach the cluster",
   settings,
   probe: ({ address }) => ({ by: "http", ...address, path: "/readyz", tls: { trust: [] }, asAdministrator: true }),
   describe: ({ token }) => ({

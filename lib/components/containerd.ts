@@ -32,7 +32,7 @@ export const containerd: ComponentSpec<"containerd", ContainerdSettings> = {
   requires: ["containers"],
   startsAhead: true,
   tools: ["containerd", "containerd-shim-runc-v2", "ctr", "runc", "bridge", "host-local", "loopback", "portmap"],
-  absence: "no container can be started, looked at or stopped",
+  absence: "no container can be started, inspected or stopped",
   settings,
   probe: ({ socket }) => ({
     by: "command",

@@ -34,7 +34,8 @@ export const kubelet: ComponentSpec<"kubelet", KubeletSettings> = {
   after: ["kube-apiserver", "registry", "containerd"],
   requires: ["containers", "images"],
   tools: ["kubelet"],
-  absence: "this machine is a Node that nobody stands for: Pods bound to it do not start, and those that die stay dead",
+  absence:
+    "this machine is a Node without an agent: Pods that are bound to it do not start, and containers that die stay dead",
   skew: { behind: 3, ahead: 0, supported: "a kubelet up to three minor versions older, none newer" },
   settings,
   probe: ({ healthz }) => ({ by: "http", ...healthz, path: "/healthz" }),

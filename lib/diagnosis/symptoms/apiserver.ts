@@ -198,10 +198,8 @@ export const apiserver: readonly Symptom[] = [
     id: "open-to-everybody",
     component: "kube-apiserver",
     sign: (seen) => {
-      const mismatch = mismatchOf(seen)
-      const expected = Array.isArray(mismatch?.expected) ? (mismatch.expected as readonly unknown[]) : []
-      const status = mismatch?.actual
-      return expected.includes(401) && typeof status === "number" && status >= 200 && status < 300
+      const { expected, actual: status } = mismatchOf(seen) ?? {}
+      return expected === 401 && typeof status === "number" && status >= 200 && status < 300
         ? { evidence: `a request without credentials: ${status}`, status: String(status) }
         : undefined
     },

@@ -17,8 +17,13 @@ import { lessonId, lessons as curriculum, testFileOf } from "../../curriculum/le
 import type { RunResult } from "../../report/result.ts"
 import { BYHAND, type ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
+import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Answer, Examination, Task } from "./tasks.ts"
+
+/** The folder in which each diagnosis records what it saw, in a folder for each sabotage; undefined where nothing is recorded. */
+const recordings = process.env["BYHAND_RECORD"]
+delete process.env["BYHAND_RECORD"]
 
 process.on("message", (task: Task) => {
   void (task.kind === "lessons" ? gradeLessons(task) : examineAll(task.sabotages)).then((answer: Answer) =>
@@ -31,6 +36,8 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
   // The settings travel in the environment, as they do for `byhand grade`.
   if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
   else process.env["BYHAND_SABOTAGE"] = sabotage
+  if (sabotage === undefined || recordings === undefined) delete process.env["BYHAND_RECORD"]
+  else process.env["BYHAND_RECORD"] = workFolder(recordings, { id: sabotage })
   let result: RunResult | undefined
   const options: ByhandOptions = {
     reader: (event) => {
@@ -77,6 +84,7 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
  */
 async function examineAll(ids: readonly string[]): Promise<Answer> {
   delete process.env["BYHAND_SABOTAGE"]
+  delete process.env["BYHAND_RECORD"]
   const examined: Examination[] = []
   let cluster: Machine | undefined
   try {
@@ -91,7 +99,7 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
         }
         cluster ??= await startCluster(sabotage)
         if (sabotage?.script !== undefined) await runScript(cluster, sabotage.script)
-        const findings = await findingsOf(cluster)
+        const findings = await findingsOf(cluster, sabotage)
         if (sabotage?.undo !== undefined) {
           await runScript(cluster, sabotage.undo)
           note(findings, [])
@@ -146,8 +154,12 @@ async function runScript(machine: Machine, script: string): Promise<void> {
   if (exitCode !== 0) throw new Error(`A script ended with status ${exitCode}: ${stderr.trim() || stdout.trim()}`)
 }
 
-/** What `byhand doctor` says of a cluster: the findings' ids, or the components that are not well without one. */
-async function findingsOf(machine: Machine): Promise<string[]> {
-  const { findings, unwell } = await examineCluster({ name: "sabotage", machine })
+/**
+ * What `byhand doctor` says of a cluster: the findings' ids, or the components that are not well without one.
+ * @param sabotage the one whose observation is recorded, where recordings are made
+ */
+async function findingsOf(machine: Machine, sabotage?: Sabotage): Promise<string[]> {
+  const record = sabotage === undefined || recordings === undefined ? undefined : workFolder(recordings, sabotage)
+  const { findings, unwell } = await examineCluster({ name: "sabotage", machine }, false, record)
   return [...new Set([...findings.map(({ id }) => id), ...unwell.map(({ name }) => `(${name} is not well)`)])]
 }

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander"
 import { execa } from "execa"
 import { writeFileSync } from "node:fs"
-import { availableParallelism } from "node:os"
+import { mkdtemp, rm } from "node:fs/promises"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
@@ -14,6 +16,7 @@ import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
 import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
+import { keepRecording } from "./recordings.ts"
 import {
   allTests,
   isForDoctor,
@@ -37,6 +40,7 @@ const HANGING = 600_000
 interface Options {
   readonly list?: boolean
   readonly whole?: boolean
+  readonly record?: boolean
   readonly affected?: string
   readonly share: number
   readonly seed: string
@@ -64,6 +68,7 @@ const program = new Command("sabotage")
   .argument("[ids...]", "the sabotages to try; all by default, and then each test must be failed by one at least")
   .option("--list", "name them and end")
   .option("--whole", "run every lesson each time, not only those that can tell")
+  .option("--record", "keep what the diagnosis saw of each broken cluster in fixtures/observations")
   .option("--affected <base>", "only those that the changes since this commit affect, and a share of the others")
   .option("--share <percent>", "how many of the others --affected takes", wholeNumber(0), 10)
   .option("--seed <text>", "which others --affected takes: the same text takes the same ones", "0")
@@ -80,7 +85,12 @@ const program = new Command("sabotage")
     process.stdout.write(reasons.map((line) => `${line}\n`).join(""))
     const isNamed = ids.length > 0 // Then nothing else is asked for.
     const left = isNamed ? 0 : sabotages.length - chosen.length
-    const counts = await tryAll(chosen, { left, isWhole: options.whole === true, triesUnbroken: !isNamed })
+    const counts = await tryAll(chosen, {
+      left,
+      isWhole: options.whole === true,
+      isRecording: options.record === true,
+      triesUnbroken: !isNamed,
+    })
     process.stdout.write(`\n${closingLine(counts)}\n`)
     if (options.result !== undefined) writeFileSync(options.result, `${JSON.stringify(counts)}\n`)
     process.exitCode = counts.failed === 0 ? 0 : 1
@@ -130,20 +140,25 @@ interface Scope {
   readonly left: number
   /** Whether every lesson runs each time, not only those that can tell. */
   readonly isWhole: boolean
+  /** Whether the observations are kept in fixtures/observations. */
+  readonly isRecording: boolean
   /** Whether a cluster in which nothing is broken must pass all lessons, too. */
   readonly triesUnbroken: boolean
 }
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
   await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
+  const recordings = scope.isRecording ? await mkdtemp(join(tmpdir(), "byhand-recordings-")) : undefined
+  const environment = recordings === undefined ? {} : { BYHAND_RECORD: recordings }
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },
-    () => new Grader({ BYHAND_PATIENCE: PATIENCE }, HANGING),
+    () => new Grader({ BYHAND_PATIENCE: PATIENCE, ...environment }, HANGING),
   )
   try {
-    return await tryWith(graders, chosen, scope)
+    return await tryWith(graders, chosen, scope, recordings)
   } finally {
     for (const grader of graders) grader[Symbol.dispose]()
+    if (recordings !== undefined) await rm(recordings, { recursive: true, force: true })
   }
 }
 
@@ -151,12 +166,14 @@ async function tryWith(
   graders: readonly Grader[],
   chosen: readonly Sabotage[],
   { left, isWhole, triesUnbroken }: Scope,
+  recordings: string | undefined,
 ): Promise<Counts> {
   const [first] = graders
   if (first === undefined) throw new RangeError("There is no grader.")
   const tests = allTests()
   const proofs = new Map<Sabotage, Proof>()
-  const tell = (proof: Proof) => {
+  const tell = (proven: Proof) => {
+    const proof = recordings === undefined ? proven : recorded(proven, recordings)
     proofs.set(proof.sabotage, proof)
     const { sabotage, mistakes, seconds } = proof
     process.stdout.write(
@@ -213,6 +230,13 @@ async function tryWith(
     all.filter(({ mistakes }) => mistakes.length > 0).length + (unbroken.length > 0 ? 1 : 0) + unfailed.length
   const count = all.length + (triesUnbroken ? 1 : 0) + (isAll ? tests.length : unfailed.length)
   return { passed: count - failed, failed, skipped: left }
+}
+
+/** A proof whose recording was kept; that there is none is a mistake. A proof with mistakes is no reason to record anything. */
+function recorded(proof: Proof, recordings: string): Proof {
+  if (proof.mistakes.length > 0) return proof
+  const mistake = keepRecording(recordings, proof.sabotage)
+  return mistake === undefined ? proof : { ...proof, mistakes: [mistake] }
 }
 
 /** Sabotages that one grader tries one after another; the groups that take longest come first. */

@@ -1,0 +1,199 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { describe, expect, test } from "vitest"
+import type { ComponentName } from "../components/registry.ts"
+import type { Failure } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
+import { sabotages } from "../proof/sabotage/all.ts"
+import { foundIn, RECORDINGS } from "../proof/sabotage/recordings.ts"
+import { catalogue, diagnose } from "./diagnose.ts"
+import type { Observation, ObservedComponent } from "./observation.ts"
+import { recordingOf } from "./record.ts"
+import { secretsOf } from "./secrets.ts"
+import { matched, symptom } from "./symptom.ts"
+
+const component = (name: ComponentName, given: Partial<ObservedComponent> = {}): ObservedComponent => ({
+  name,
+  state: "running",
+  isMeantToBe: true,
+  answer: undefined,
+  pid: 7,
+  argv: [name],
+  log: [],
+  logPath: `/somewhere/${name}.txt`,
+  ...given,
+})
+const seen = (given: Partial<Observation> = {}): Observation => ({
+  hostname: "host",
+  components: [],
+  listeners: [],
+  connections: [],
+  kubeconfigPath: "/home/learner/kubeconfig",
+  files: {},
+  looks: { "date -u": "Thu Nov 26 03:00:00 UTC 2026" },
+  ...given,
+})
+const first = (observation: Observation) => diagnose(observation)[0]
+/** Whether each text of a finding has its words: nothing is missing, nothing is left to fill in. */
+const textsOf = ({ cause, remedy, look, evidence }: Finding) => [cause, remedy, look, evidence]
+const GAP = /undefined|\[object|\$\d|\(\)|\s,|: *$| {2}(?!\S)|^$/
+
+describe("recordings of broken clusters", () => {
+  const names = existsSync(RECORDINGS) ? readdirSync(RECORDINGS).filter((name) => name.endsWith(".json")) : []
+  const recordings = names.map((name) => ({
+    id: basename(name, ".json"),
+    observation: JSON.parse(readFileSync(join(RECORDINGS, name), "utf8")) as Observation, // Written by record.ts.
+  }))
+
+  test("each belongs to a sabotage", () => {
+    const ids = recordings.map(({ id }) => id)
+    expect(ids.filter((id) => sabotages.every((one) => one.id !== id))).toEqual([])
+  })
+
+  test.each(recordings)("$id", ({ id, observation }) => {
+    const sabotage = sabotages.find((one) => one.id === id)
+    if (sabotage === undefined) return
+    expect(foundIn(observation, sabotage)).toContain(sabotage.finding)
+    for (const finding of diagnose(observation))
+      for (const text of textsOf(finding)) expect(text, finding.id).not.toMatch(GAP)
+  })
+
+  test.each(recordings)("$id: another wording of the outcome leads to the same findings", ({ observation }) => {
+    const { failure } = observation
+    if (failure?.kind !== "mismatch") return
+    const reworded: Failure = { ...failure, outcome: "00 said in completely different words" }
+    expect(diagnose({ ...observation, failure: reworded })).toEqual(diagnose(observation))
+  })
+
+  test.each(recordings)("$id holds no secret", ({ observation }) => {
+    for (const secret of secretsOf(observation)) expect(secret).toMatch(/^(?:secret-number-\d+|some-other-token)$/)
+    expect(JSON.stringify(observation)).not.toContain("PRIVATE KEY")
+  })
+})
+
+describe("what a finding says is true of the cluster that is looked at", () => {
+  test("the log, the port and the kubeconfig of a learner's cluster", () => {
+    const found = first(
+      seen({
+        components: [component("kube-apiserver", { state: "absent", argv: ["kube-apiserver", "--secure-port=7443"] })],
+      }),
+    )
+    expect(found).toMatchObject({ id: "kube-apiserver-not-running" })
+    expect(found?.cause).toContain("7443")
+    expect(found?.look).toContain("/somewhere/kube-apiserver.txt")
+  })
+
+  test("etcd's own address stands in the remedy for kube-apiserver", () => {
+    const found = first(
+      seen({
+        components: [
+          component("etcd", { argv: ["etcd", "--listen-client-urls=http://127.0.0.1:3379"] }),
+          component("kube-apiserver", { state: "absent", log: ["--etcd-servers must be specified"] }),
+        ],
+      }),
+    )
+    expect(found).toMatchObject({ id: "etcd-address-missing", remedy: "Add --etcd-servers=http://127.0.0.1:3379" })
+  })
+
+  test("a kubeconfig is parsed, in YAML and in JSON", () => {
+    const failure: Failure = {
+      kind: "command-failed",
+      argv: ["kubectl"],
+      exitCode: 1,
+      stdout: "",
+      stderr: "error: You must be logged in to the server (Unauthorized)",
+    }
+    const json = JSON.stringify({
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "mine", user: "me" } }],
+      clusters: [{ name: "mine", cluster: { server: "https://127.0.0.1:6443" } }],
+      users: [{ name: "me", user: {} }],
+    })
+    const components = [component("kube-apiserver", { argv: ["kube-apiserver", "--kubelet-client-certificate=x"] })]
+    for (const text of [json, "current-context: c\nclusters: []\nusers:\n- {name: me, user: {}}\n"]) {
+      const found = first(seen({ components, failure, files: { "/home/learner/kubeconfig": text } }))
+      expect(found).toMatchObject({ id: "kubeconfig-without-token" })
+      expect(found?.remedy).toContain("set-credentials me ")
+    }
+  })
+
+  test("a full disk and replaced programs belong to no component", () => {
+    const full = {
+      "df -h /var/lib /var/log /tmp": "Filesystem Size Used Avail Use% Mounted on\ntmpfs 16M 16M 0 100% /var/lib",
+    }
+    expect(first(seen({ looks: full }))).toMatchObject({ id: "disk-full", component: undefined })
+    const failure: Failure = {
+      kind: "programs-replaced",
+      programs: [
+        { name: "kubectl", path: "/root/kubectl" },
+        { name: "ps", path: undefined },
+      ],
+    }
+    expect(first(seen({ failure }))).toMatchObject({
+      id: "witness-replaced",
+      component: undefined,
+      look: "type -a kubectl ps; findmnt",
+    })
+  })
+
+  test("a script that ended, and one that goes on, are told by the failure's fields", () => {
+    const log = { name: "etcd", log: ["bash: oops"], logPath: "/var/log/byhand/01-etcd.sh.log" } as const
+    const ended: Failure = {
+      kind: "script-ended",
+      script: "01-etcd.sh",
+      exit: { code: 3, signal: null },
+      wasRunning: false,
+      ...log,
+    }
+    expect(first(seen({ failure: ended }))).toMatchObject({
+      id: "script-ended",
+      evidence: "bash: oops",
+      look: `cat ${log.logPath}`,
+    })
+    const still: Failure = { kind: "not-started", script: "01-etcd.sh", waited: 2000, ...log }
+    expect(first(seen({ failure: still }))).toMatchObject({ id: "script-without-effect" })
+  })
+})
+
+describe("no text has a gap", () => {
+  test("a fact that is empty is named so, and a group that caught nothing is no match", () => {
+    const row = symptom({
+      id: "x",
+      component: undefined,
+      sign: (observation) => matched([observation.hostname], /^(\w*)(-\w+)?$/, "name"),
+      cause: ({ name }) => `its name is ${name}`,
+      remedy: "Name it.",
+      look: "hostname",
+    })
+    expect(row.find(seen({ hostname: "" }))?.cause).toBe("its name is (empty)")
+    expect(matched(["a"], /^(\w)(-\w+)?$/, "name", "rest")).toBeUndefined()
+  })
+
+  test("a fact that no sign tells, or that may be missing, is a type error", () => {
+    const missing: string | undefined = process.env["NO_SUCH_VARIABLE"]
+    const rest = { id: "x", component: undefined, remedy: "", look: "" } as const
+    // @ts-expect-error -- no fact is called "port"
+    symptom({ ...rest, sign: () => ({ evidence: "", address: "" }), cause: ({ port }) => `${port}` })
+    // @ts-expect-error -- a fact must be a text
+    symptom({ ...rest, sign: () => ({ evidence: "", address: missing }), cause: ({ address }) => `${address}` })
+    expect(catalogue.length).toBeGreaterThan(100)
+  })
+})
+
+test("a recording holds no secret, and equal secrets stay equal", () => {
+  const token = "0123456789abcdef"
+  const text = recordingOf(
+    seen({
+      components: [
+        component("kube-apiserver", { argv: ["kube-apiserver", "--token-auth-file=/t.csv"], log: [`token ${token}`] }),
+      ],
+      files: {
+        "/t.csv": `${token},admin,admin\n`,
+        "/home/learner/kubeconfig": `users:\n- name: admin\n  user: {token: ${token}, client-key-data: AAAABBBBCCCC}\n`,
+      },
+    }),
+  )
+  expect(text).not.toContain(token)
+  expect(text).not.toContain("AAAABBBBCCCC")
+  expect(text.match(/secret-number-1/g)?.length).toBe(3)
+})

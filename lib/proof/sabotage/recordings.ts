@@ -1,0 +1,43 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { packageRoot } from "../../base/settings.ts"
+import { diagnose } from "../../diagnosis/diagnose.ts"
+import type { Observation } from "../../diagnosis/observation.ts"
+import type { Sabotage } from "./sabotage.ts"
+
+/** Where the diagnosis's observations of broken machines are kept, one file for each sabotage. */
+export const RECORDINGS = join(packageRoot, "fixtures", "observations")
+
+/** Where the observations of one sabotage are recorded while it is proved. */
+export function workFolder(base: string, { id }: Pick<Sabotage, "id">): string {
+  return join(base, id)
+}
+
+/** The ids that a diagnosis of a sabotage must lead to: for the doctor one of them, for the lessons the first. "none": nothing is found. */
+export function foundIn(seen: Observation, { fails }: Sabotage): readonly string[] {
+  const ids = diagnose(seen).map(({ id }) => id)
+  if (fails.length === 0) return ids
+  return [ids[0] ?? "none"]
+}
+
+/**
+ * Keeps the first recording of a sabotage whose diagnosis is the predicted one, and removes the others.
+ * @param base the folder that was recorded in
+ * @returns what is wrong; undefined where a recording is kept
+ */
+export function keepRecording(base: string, sabotage: Sabotage): string | undefined {
+  const folder = workFolder(base, sabotage)
+  let names: string[]
+  try {
+    names = readdirSync(folder).toSorted()
+  } catch {
+    return "no diagnosis recorded what it saw"
+  }
+  const texts = names.map((name) => readFileSync(join(folder, name), "utf8"))
+  const kept = texts.find((text) => foundIn(JSON.parse(text) as Observation, sabotage).includes(sabotage.finding)) // Written by record.ts.
+  rmSync(folder, { recursive: true })
+  if (kept === undefined) return `none of ${texts.length} recordings leads to ${sabotage.finding}`
+  mkdirSync(RECORDINGS, { recursive: true })
+  writeFileSync(join(RECORDINGS, `${sabotage.id}.json`), kept)
+  return undefined
+}
