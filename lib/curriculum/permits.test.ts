@@ -49,7 +49,7 @@ async function verdictsOn(cluster: Cluster): Promise<Map<string, string>> {
   const verdicts = new Map<string, string>()
   const run = new LessonRun(
     () => Promise.resolve(new Classroom({ machine, subject: cluster, isKept: true })),
-    (thrown) => ({ observed: String(thrown) }),
+    (failure) => ({ failure, observed: failure.kind, unwell: [] }),
   )
   for (const { lesson, title, body } of await (defined ??= readTests())) {
     const cleanups = new Cleanups()

@@ -49,7 +49,11 @@ const resultWith = (...faults: Fault[]) =>
           verdict: "failed",
           reason: "kube-apiserver was not ready after 15.0 s",
           message: "kube-apiserver was not ready after 15.0 s\n    its log",
-          card: { observed: "kube-apiserver was not ready after 15.0 s", unwell: [] },
+          card: {
+            failure: { kind: "thrown", name: "Error", message: "", code: undefined },
+            observed: "kube-apiserver was not ready after 15.0 s",
+            unwell: [],
+          },
         }),
         outcome({ title: "holds its port", verdict: "failed", reason: "no card", message: "no card\nsecond line" }),
       ]),
