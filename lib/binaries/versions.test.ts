@@ -23,7 +23,7 @@ describe("versions", () => {
 
   test("an unknown one is wrong use, and the known ones are named", () => {
     expect(() => releaseFor("1.12.0")).toThrow(UsageError)
-    expect(() => releaseFor("1.12.0")).toThrow(/1\.12\.0 .* 1\.36\.3, 1\.37\.2/)
+    expect(() => releaseFor("1.12.0")).toThrow(knownVersions.join(", "))
   })
 
   test.each([
