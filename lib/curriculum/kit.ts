@@ -4,6 +4,7 @@ import { httpGet } from "../clients/http-get.ts"
 import type { Kubernetes } from "../clients/kubernetes.ts"
 import { decode } from "../clients/stored.ts"
 import type { Part } from "../clusters/part.ts"
+import type { ComponentName } from "../components/component.ts"
 import type { Access } from "../components/discovery/access.ts"
 import type { EtcdSettings } from "../components/etcd.ts"
 import type { Address } from "../components/settings/address.ts"
@@ -28,6 +29,8 @@ export interface Kit {
   readonly scheduler: Part
   readonly containerd: Part
   readonly kubelet: Part
+  /** Any component, by its name. */
+  readonly part: (name: ComponentName) => Part
   /** Starts containerd and whatever serves images to it. */
   readonly startRuntime: () => Promise<void>
   /** The addresses on which the components listen, read from their own settings. */
@@ -88,14 +91,15 @@ export interface KitOptions {
 export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOptions): Kit {
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
   const needs = (permit: Permission) => mustAllow(classroom, permit)
-  const part = (one: Part) => guarded(one, needs)
+  const part = (name: ComponentName) => guarded(subject.part(name), needs)
   return {
     machine,
-    etcd: part(subject.part("etcd")),
-    apiserver: part(subject.part("kube-apiserver")),
-    scheduler: part(subject.part("kube-scheduler")),
-    containerd: part(subject.part("containerd")),
-    kubelet: part(subject.part("kubelet")),
+    etcd: part("etcd"),
+    apiserver: part("kube-apiserver"),
+    scheduler: part("kube-scheduler"),
+    containerd: part("containerd"),
+    kubelet: part("kubelet"),
+    part,
     startRuntime: async () => {
       if (subject.part("containerd").isRunning && !allows(subject.permits, "restart")) return
       needs("restart")

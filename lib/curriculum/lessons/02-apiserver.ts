@@ -38,7 +38,7 @@ export const apiserver = {
             token: "$TOKEN",
           }),
         }),
-        start(reference.apiserver),
+        start(reference["kube-apiserver"]),
         waitFor("kubectl get namespace default"),
         "kubectl get nodes # No resources found",
         "kubectl get namespaces",

@@ -11,7 +11,9 @@ export const scheduler = {
     proves: "a Pod waits for it; one field changes; twenty lines of TypeScript can do the same; leases elect a leader",
   },
   components: ["etcd", "kube-apiserver", "kube-scheduler"],
-  parts: [{ script: "04-scheduler", starts: "kube-scheduler", lines: ({ start }) => [start(reference.scheduler)] }],
+  parts: [
+    { script: "04-scheduler", starts: "kube-scheduler", lines: ({ start }) => [start(reference["kube-scheduler"])] },
+  ],
   outcomes: {
     "without a scheduler a Pod stays Pending, assigned to no Node, and nobody says why": {
       see: "kubectl run waiting --image=nginx; kubectl get pod waiting -o yaml",

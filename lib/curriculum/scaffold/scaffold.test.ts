@@ -3,7 +3,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { hint } from "../../cli/hint.ts"
-import type { Component } from "../../components/component.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
 import { pki, pkiCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
@@ -87,13 +86,13 @@ test.each(SCRIPTS)("%s.sh holds the hint's nudge, and ends in what is to be done
 })
 
 describe("what is given, and what passes, is what the lessons themselves use", () => {
-  const component: Record<string, Component> = {
-    "01-etcd": reference.etcd,
-    "02-apiserver": reference.apiserver,
-    "04-scheduler": reference.scheduler,
-    "05-containerd": reference.containerd,
-    "05-kubelet": reference.kubelet,
-  }
+  const component = Object.fromEntries(
+    lessons.flatMap(({ parts }) =>
+      parts.flatMap(({ script, starts }) =>
+        script === undefined || starts === undefined ? [] : [[script, reference[starts]] as const],
+      ),
+    ),
+  )
 
   const besides = [
     ...pkiCommands("$NODE").map((argv) => broken(argv.map(word))),
@@ -102,7 +101,7 @@ describe("what is given, and what passes, is what the lessons themselves use", (
       mode: 0o600,
       content: kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: pki.ca.certificate }, token: "$TOKEN" }),
     }),
-    ...reference.apiserver.files.map(writes),
+    ...reference["kube-apiserver"].files.map(writes),
   ]
 
   test.each(SCRIPTS)("%s.sh of the solution types the hint's commands", async (script) => {

@@ -1,9 +1,5 @@
-import { apiserver } from "../../components/apiserver.ts"
-import { containerd } from "../../components/containerd.ts"
-import { etcd } from "../../components/etcd.ts"
-import { imageRegistry } from "../../components/image-registry.ts"
-import { kubelet } from "../../components/kubelet.ts"
-import { scheduler } from "../../components/scheduler.ts"
+import type { Component } from "../../components/component.ts"
+import { specs, type ComponentName } from "../../components/registry.ts"
 import type { ClusterFacts } from "../../components/spec.ts"
 import { REFERENCES } from "../../images/resolve.ts"
 
@@ -17,11 +13,6 @@ const facts: ClusterFacts = {
 }
 
 /** Every component as the lessons start it. */
-export const reference = {
-  etcd: etcd.describe(facts),
-  apiserver: apiserver.describe(facts),
-  scheduler: scheduler.describe(facts),
-  registry: imageRegistry.describe(facts),
-  containerd: containerd.describe(facts),
-  kubelet: kubelet.describe(facts),
-} as const
+export const reference = Object.fromEntries(specs.map((spec) => [spec.name, spec.describe(facts)])) as Readonly<
+  Record<ComponentName, Component>
+> // The specs are all components.
