@@ -149,7 +149,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     const refused = resolve(settings(nobody))
     await expect(refused).rejects.toThrow(NoImageError)
     await expect(refused).rejects.toThrow(
-      /No source has the image docker.io\/library\/nginx:latest .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
+      /No source has the image docker.io\/library\/nginx:latest\. .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
     )
   })
 
