@@ -1,6 +1,6 @@
 import { z } from "zod"
 import type { ApiObject, Observation } from "./observation.ts"
-import { nowOf } from "./facts.ts"
+import { nowOf, remembered } from "./facts.ts"
 import { first, matched, type Named, type Sign } from "./symptom.ts"
 
 const ended = z.object({ exitCode: z.number(), reason: z.string().default(""), message: z.string().default("") })
@@ -46,7 +46,7 @@ export interface Container {
 const MOMENT = 5_000
 
 /** Every container of every Pod that has a Node and is not being deleted. */
-export function containers(seen: Observation): Container[] {
+export const containers = remembered((seen): Container[] => {
   const now = nowOf(seen)?.getTime() ?? Number.NaN
   return (seen.api?.pods ?? []).flatMap((object) => {
     const { data } = pod.safeParse(object)
@@ -67,7 +67,7 @@ export function containers(seen: Observation): Container[] {
       }
     })
   })
-}
+})
 
 /** The facts of a Pod's container, besides what a pattern caught. */
 type OfPod<Names extends string> = Named<Names | "pod">

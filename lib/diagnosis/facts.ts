@@ -1,11 +1,26 @@
-import { parse as parseToml } from "smol-toml"
-import { parse as parseYaml } from "yaml"
-import { z } from "zod"
-import { logOf as usualLogOf, type ComponentName } from "../components/component.ts"
+import { Document } from "../base/document.ts"
+import { logOf as usualLogOf } from "../components/component.ts"
+import { settingsOf, type ComponentName, type SettingsOf } from "../components/registry.ts"
+import { knownFiles } from "../components/settings/files.ts"
 import type { Observation } from "./observation.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 
 // What the findings' texts name is read here from the observed cluster, so that they are true of it.
+
+/** Remembers a function's results: each row of the catalogue asks for the same facts. */
+export function remembered<T>(read: (seen: Observation) => T): (seen: Observation) => T {
+  const known = new WeakMap<Observation, { readonly value: T }>()
+  return (seen) => {
+    const found = known.get(seen) ?? { value: read(seen) }
+    known.set(seen, found)
+    return found.value
+  }
+}
+
+/** The settings of a component: from its command line and its configuration files, or the defaults. */
+function observedSettings<Name extends ComponentName>(seen: Observation, name: Name): SettingsOf<Name> {
+  return settingsOf(name, componentOf(seen, name) ?? { argv: [name] }, knownFiles(seen.files))
+}
 
 /** The file that a component logs to. */
 export function logPathOf(seen: Observation, name: ComponentName): string {
@@ -28,10 +43,16 @@ export function portOf(address: string): string {
   return /:(\d+)$/.exec(address)?.[1] ?? ""
 }
 
-/** Where etcd serves clients, as a URL: as its command line says, or where it listens by default. */
+const etcdSettings = remembered((seen) => observedSettings(seen, "etcd"))
+
+/** etcd's data folder. */
+export function dataDirOf(seen: Observation): string {
+  return etcdSettings(seen).dataDir
+}
+
+/** Where etcd serves clients, as a URL: as its settings say, or where it listens by default. */
 export function etcdUrlOf(seen: Observation): string {
-  const urls = flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""
-  const [url = ""] = urls.split(",")
+  const [url = ""] = etcdSettings(seen).clientUrls
   return /^\w+:\/\/./.test(url) ? url : "http://127.0.0.1:2379"
 }
 
@@ -65,21 +86,6 @@ export function holderOf({ listeners }: Observation, port: string): string {
   return holder === undefined ? "no process listens" : `${holder.program} (pid ${holder.pid}) listens`
 }
 
-const cluster = z.object({
-  server: z.string().optional(),
-  "certificate-authority": z.string().optional(),
-  "certificate-authority-data": z.string().optional(),
-})
-const user = z.looseObject({ token: z.string().optional(), tokenFile: z.string().optional() })
-const kubeconfigFile = z.looseObject({
-  "current-context": z.string().nullish(),
-  clusters: z.array(z.object({ name: z.string(), cluster })).nullish(),
-  users: z.array(z.object({ name: z.string(), user: user.nullish() })).nullish(),
-  contexts: z
-    .array(z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string() }) }))
-    .nullish(),
-})
-
 /** What a kubeconfig says; a field is undefined where the file does not say it. */
 export interface ReadKubeconfig {
   readonly path: string
@@ -94,105 +100,78 @@ export interface ReadKubeconfig {
   readonly hasCredentials: boolean
 }
 
-/** A kubeconfig on the machine; undefined where the file is not there, everything in it undefined where it cannot be parsed. */
-export function kubeconfigOf(seen: Observation, path = seen.kubeconfigPath): ReadKubeconfig | undefined {
+/** The kubeconfig that kubectl reads; undefined where it is not there. */
+export const kubeconfigOf = remembered((seen) => kubeconfigAt(seen, seen.kubeconfigPath))
+
+/** A kubeconfig on the machine; undefined where it is not there, everything in it undefined where it cannot be parsed. */
+export function kubeconfigAt(seen: Observation, path: string): ReadKubeconfig | undefined {
   const text = seen.files[path]
   if (text === undefined) return undefined
-  const { data } = kubeconfigFile.safeParse(yamlOf(text))
-  const context = data?.["current-context"] || undefined
-  const names = data?.contexts?.find(({ name }) => name === context)?.context
-  const chosen = data?.clusters?.find(({ name }) => name === names?.cluster) ?? data?.clusters?.[0]
-  const who = data?.users?.find(({ name }) => name === names?.user) ?? data?.users?.[0]
+  const file = Document.yaml(text)
+  const named = (list: string, name: string | undefined) => {
+    const items = file.at(list)
+    const all = (Array.isArray(items) ? items : []).map((item) => new Document(item))
+    return all.find((item) => item.text("name") === name) ?? (list === "contexts" ? undefined : all[0])
+  }
+  const context = file.text("current-context")
+  const chosen = named("contexts", context)
+  const cluster = named("clusters", chosen?.text("context", "cluster"))
+  const user = named("users", chosen?.text("context", "user"))
+  const credentials = user?.at("user")
   return {
     path,
     context,
-    clusterName: chosen?.name,
-    server: chosen?.cluster.server,
-    caPath: chosen?.cluster["certificate-authority"],
-    token: who?.user?.token,
-    userName: who?.name,
-    hasCredentials: Object.keys(who?.user ?? {}).length > 0,
+    clusterName: cluster?.text("name"),
+    server: cluster?.text("cluster", "server"),
+    caPath: cluster?.text("cluster", "certificate-authority"),
+    token: user?.text("user", "token"),
+    userName: user?.text("name"),
+    hasCredentials: typeof credentials === "object" && credentials !== null && Object.keys(credentials).length > 0,
   }
 }
-
-/** A YAML or JSON text as a value; undefined where it cannot be parsed. */
-export function yamlOf(text: string): unknown {
-  try {
-    return parseYaml(text)
-  } catch {
-    return undefined
-  }
-}
-
-const containerdFile = z.looseObject({
-  disabled_plugins: z.array(z.string()).optional().catch(undefined),
-  grpc: z.looseObject({ address: z.string().optional() }).optional().catch(undefined),
-  plugins: z.record(z.string(), z.unknown()).optional().catch(undefined),
-})
 
 /** What containerd's configuration says. */
 export interface ReadContainerd {
   readonly path: string
-  /** The socket that it listens on; undefined where the file does not say it. */
-  readonly socket: string | undefined
+  /** The socket that it listens on. */
+  readonly socket: string
   readonly disabledPlugins: readonly string[]
-  /** The folders of the CNI configuration. */
+  /** The folder of the CNI configuration. */
   readonly cniFolder: string
   readonly restrictsOomScore: boolean
 }
 
-const CNI_FOLDER = "/etc/cni/net.d"
-
 /** containerd's configuration. Everything has its default where the file is not there or cannot be parsed. */
-export function containerdOf(seen: Observation): ReadContainerd {
+export const containerdOf = remembered((seen): ReadContainerd => {
   const path = flagOf(componentOf(seen, "containerd"), "--config") ?? "/etc/containerd/config.toml"
-  const { data } = containerdFile.safeParse(tomlOf(seen.files[path] ?? ""))
-  const settings = Object.values(data?.plugins ?? {})
+  const file = Document.toml(seen.files[path])
+  const { socket, cniFolder } = observedSettings(seen, "containerd")
   return {
     path,
-    socket: data?.grpc?.address,
-    disabledPlugins: data?.disabled_plugins ?? [],
-    cniFolder: textAt(settings, "conf_dir") ?? CNI_FOLDER,
-    restrictsOomScore: fieldAt(settings, "restrict_oom_score_adj") === true,
+    socket,
+    cniFolder,
+    disabledPlugins: file.texts("disabled_plugins"),
+    restrictsOomScore: file.boolean("plugins", "io.containerd.cri.v1.runtime", "restrict_oom_score_adj") === true,
   }
-}
-
-function tomlOf(text: string): unknown {
-  try {
-    return parseToml(text)
-  } catch {
-    return undefined // containerd says itself that it cannot read it.
-  }
-}
-
-/** The first value of a field in a tree of settings. */
-function fieldAt(tree: unknown, field: string): unknown {
-  if (typeof tree !== "object" || tree === null) return undefined
-  if (field in tree) return (tree as Readonly<Record<string, unknown>>)[field] // It is in there.
-  for (const branch of Object.values(tree)) {
-    const found = fieldAt(branch, field)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-function textAt(tree: unknown, field: string): string | undefined {
-  const found = fieldAt(tree, field)
-  return typeof found === "string" && found !== "" ? found : undefined
-}
-
-const kubeletFile = z.looseObject({
-  authentication: z
-    .looseObject({ anonymous: z.looseObject({ enabled: z.boolean().optional() }).optional() })
-    .optional()
-    .catch(undefined),
-  nodeLeaseDurationSeconds: z.number().optional().catch(undefined),
-  tracing: z.looseObject({ endpoint: z.string().optional() }).optional().catch(undefined),
-  healthzPort: z.number().optional().catch(undefined),
 })
 
-/** The kubelet's configuration file and what it says; undefined fields where it does not say them. */
-export function kubeletOf(seen: Observation): { readonly path: string } & z.infer<typeof kubeletFile> {
-  const path = flagOf(componentOf(seen, "kubelet"), "--config") ?? "/var/lib/kubelet/config.yaml"
-  return { ...kubeletFile.safeParse(yamlOf(seen.files[path] ?? "")).data, path }
+/** What the kubelet's configuration file says; a field is undefined where the file does not say it. */
+export interface ReadKubelet {
+  readonly path: string
+  readonly isAnonymousAllowed: boolean | undefined
+  readonly leaseSeconds: number | undefined
+  /** host:port that it sends traces to. */
+  readonly tracing: string | undefined
 }
+
+/** The kubelet's configuration file. */
+export const kubeletOf = remembered((seen): ReadKubelet => {
+  const path = flagOf(componentOf(seen, "kubelet"), "--config") ?? "/var/lib/kubelet/config.yaml"
+  const file = Document.yaml(seen.files[path])
+  return {
+    path,
+    isAnonymousAllowed: file.boolean("authentication", "anonymous", "enabled"),
+    leaseSeconds: file.number("nodeLeaseDurationSeconds"),
+    tracing: file.text("tracing", "endpoint"),
+  }
+})

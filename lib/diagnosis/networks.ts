@@ -1,12 +1,13 @@
 import { BlockList, isIPv4 } from "node:net"
-import { containerdOf, yamlOf } from "./facts.ts"
+import { Document } from "../base/document.ts"
+import { containerdOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 
 /** The first range of addresses that a CNI configuration gives to Pods. */
 export function podNetwork(seen: Observation): { subnet: string; path: string } | undefined {
   const folder = `${containerdOf(seen).cniFolder}/`
   for (const path of Object.keys(seen.files).toSorted()) {
-    const subnet = path.startsWith(folder) ? subnetIn(yamlOf(seen.files[path] ?? "")) : undefined
+    const subnet = path.startsWith(folder) ? subnetIn(Document.yaml(seen.files[path]).at()) : undefined
     if (subnet !== undefined) return { subnet, path }
   }
   return undefined

@@ -1,13 +1,15 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { TcpSocket } from "../clients/sockets.ts"
+import { portOf } from "./facts.ts"
 import type { ApiObject, Observation, ObservedApi } from "./observation.ts"
 import { secretsOf } from "./secrets.ts"
 
 /** Lines of a log that are kept from its beginning and from its end. */
-const HEAD = 20
-const TAIL = 60
+const HEAD = 12
+const TAIL = 40
 /** Characters of one line that are kept. */
-const LONGEST_LINE = 1_500
+const LONGEST_LINE = 700
 
 /**
  * Writes an observation as JSON, in the order in which failures came: 001.json, 002.json, …
@@ -24,10 +26,17 @@ export function recordingOf(seen: Observation): string {
   const kept: Observation = {
     ...seen,
     components: seen.components.map((component) => ({ ...component, log: trimmed(component.log) })),
+    connections: distinct(seen.connections),
     api: seen.api && apiWithoutNoise(seen.api),
   }
   const text = JSON.stringify(kept, undefined, 1)
   return `${secretsOf(seen).reduce((safe, secret, at) => safe.replaceAll(JSON.stringify(secret).slice(1, -1), `secret-number-${at + 1}`), text)}\n`
+}
+
+/** One connection of each process to each server: kube-apiserver has a hundred to etcd. */
+function distinct(connections: readonly TcpSocket[]): TcpSocket[] {
+  const serverOf = ({ local, peer }: TcpSocket) => Math.min(...[local, peer].map((address) => Number(portOf(address))))
+  return [...new Map(connections.map((socket) => [`${socket.pid} ${serverOf(socket)}`, socket])).values()]
 }
 
 function trimmed(log: readonly string[]): string[] {
@@ -42,12 +51,18 @@ function apiWithoutNoise({ version, ...lists }: ObservedApi): ObservedApi {
     namespaces: namespaces.map(withoutNoise),
     nodes: nodes.map(withoutNoise),
     pods: pods.map(withoutNoise),
-    events: events.map(withoutNoise),
+    events: events.map(eventWithoutNoise),
     services: services.map(withoutNoise),
     leases: leases.map(withoutNoise),
     deployments: deployments.map(withoutNoise),
     replicaSets: replicaSets.map(withoutNoise),
   }
+}
+
+/** An event's fields that findings read. */
+function eventWithoutNoise({ metadata: { name, namespace }, ...event }: ApiObject): ApiObject {
+  const { involvedObject, reason, message, lastTimestamp } = event
+  return { metadata: { name, namespace }, involvedObject, reason, message, lastTimestamp }
 }
 
 /** An object without the fields that are long and that no finding reads. */

@@ -1,4 +1,5 @@
-import { yamlOf } from "./facts.ts"
+import { Document } from "../base/document.ts"
+import { remembered } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 
@@ -8,15 +9,17 @@ const SECRET_FIELDS = new Set(["token", "password", "client-key-data", "secret"]
 const SHORTEST = 8
 
 /** Every secret in the observed files: tokens, passwords, keys. */
-export function secretsOf(seen: Observation): string[] {
+export const secretsOf = remembered((seen): string[] => {
   const tokenFile = flagOf(componentOf(seen, "kube-apiserver"), "--token-auth-file")
   const secrets = Object.entries(seen.files).flatMap(([path, text]) =>
     path === tokenFile || /token/i.test(path)
       ? text.split("\n").map((line) => line.split(",")[0] ?? "")
-      : secretsIn(yamlOf(text)),
+      : text.includes("BEGIN CERTIFICATE")
+        ? []
+        : secretsIn(Document.yaml(text).at()),
   )
   return [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST)
-}
+})
 
 function secretsIn(tree: unknown): string[] {
   if (typeof tree !== "object" || tree === null) return []

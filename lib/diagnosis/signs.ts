@@ -1,19 +1,9 @@
 import { nearest } from "../base/nearest.ts"
 import type { ComponentName } from "../components/registry.ts"
-import { addressOf, etcdUrlOf, portOf } from "./facts.ts"
+import { addressOf, dataDirOf, etcdUrlOf, portOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { removed } from "./removed-flags.ts"
-import {
-  componentOf,
-  flagOf,
-  logged,
-  mismatchOf,
-  said,
-  symptom,
-  type Named,
-  type Sign,
-  type Symptom,
-} from "./symptom.ts"
+import { componentOf, logged, mismatchOf, said, symptom, type Named, type Sign, type Symptom } from "./symptom.ts"
 
 /** A component that SIGSTOP has frozen. */
 export function frozen(name: ComponentName): Symptom {
@@ -160,11 +150,6 @@ function isMissing(seen: Observation): boolean {
   const mismatch = mismatchOf(seen)
   const isNothing = mismatch !== undefined && (mismatch.actual === undefined || mismatch.actual === "")
   return isNothing || said(/NotFound|not found/)(seen) !== undefined
-}
-
-/** etcd's data folder, as its command line says. */
-export function dataDirOf(seen: Observation): string {
-  return flagOf(componentOf(seen, "etcd"), "--data-dir") ?? "default.etcd"
 }
 
 /** host:port on which etcd should serve clients. */

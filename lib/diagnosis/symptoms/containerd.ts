@@ -50,7 +50,7 @@ export const containerd: readonly Symptom[] = [
     sign: (seen) => {
       const { path, socket } = containerdOf(seen)
       const one = componentOf(seen, "containerd")
-      if (socket === undefined || socket === CONTAINERD_SOCKET || one === undefined) return undefined
+      if (socket === CONTAINERD_SOCKET || one === undefined) return undefined
       return one.state === "running" || one.isMeantToBe
         ? { evidence: `${path}: address = "${socket}"`, socket }
         : undefined

@@ -1,5 +1,5 @@
-import { addressOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
-import { dataDirOf, etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
+import { addressOf, dataDirOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
+import { etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import { componentOf, flagOf, isUnwell, logged, matched, mismatchOf, said, symptom, type Symptom } from "../symptom.ts"
 
 const ARGS = "ps -o args= -C etcd"
@@ -168,12 +168,12 @@ export const etcd: readonly Symptom[] = [
     component: "etcd",
     sign: (seen) => {
       const { failure } = seen
-      const wanted = flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""
+      const wanted = etcdUrlOf(seen)
       return failure?.kind === "not-ready" &&
         failure.name === "etcd" &&
         !listens(seen, "127.0.0.1:2379") &&
         listens(seen, addressOf(wanted))
-        ? { evidence: `--listen-client-urls=${wanted}`, address: addressOf(wanted) }
+        ? { evidence: `etcd listens for clients on ${wanted}`, address: addressOf(wanted) }
         : undefined
     },
     cause: ({ address }) => `etcd listens on ${address}, and its clients look for it on 127.0.0.1:2379`,

@@ -64,10 +64,7 @@ export const kubelet: readonly Symptom[] = [
         "wanted",
       )(seen)
       const { socket } = containerdOf(seen)
-      return looked === undefined ||
-        socket === undefined ||
-        looked.wanted === socket ||
-        componentOf(seen, "containerd")?.state !== "running"
+      return looked === undefined || looked.wanted === socket || componentOf(seen, "containerd")?.state !== "running"
         ? undefined
         : { ...looked, socket }
     },
@@ -180,8 +177,8 @@ export const kubelet: readonly Symptom[] = [
     id: "kubelet-lets-strangers-in",
     component: "kubelet",
     sign: (seen) => {
-      const { path, authentication } = kubeletOf(seen)
-      return authentication?.anonymous?.enabled === true
+      const { path, isAnonymousAllowed } = kubeletOf(seen)
+      return isAnonymousAllowed === true
         ? { evidence: `${path}: authentication.anonymous.enabled: true`, path }
         : undefined
     },
@@ -194,7 +191,7 @@ export const kubelet: readonly Symptom[] = [
     id: "lease-renewed-seldom",
     component: "kubelet",
     sign: (seen) => {
-      const { path, nodeLeaseDurationSeconds: seconds = LEASE_SECONDS } = kubeletOf(seen)
+      const { path, leaseSeconds: seconds = LEASE_SECONDS } = kubeletOf(seen)
       return seconds <= LEASE_SECONDS
         ? undefined
         : {
@@ -215,7 +212,7 @@ export const kubelet: readonly Symptom[] = [
     sign: (seen) => {
       const { path, tracing } = kubeletOf(seen)
       const own = componentOf(seen, "kubelet")?.pid
-      const called = seen.connections.find(({ pid, peer }) => pid === own && peer === tracing?.endpoint)
+      const called = seen.connections.find(({ pid, peer }) => pid === own && peer === tracing)
       return called === undefined
         ? undefined
         : {

@@ -1,9 +1,8 @@
 import { z } from "zod"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
 import { containers, eventOf, eventsOf, lastWords, nodeOf, ofPod, stuck, waits, type Container } from "../containers.ts"
-import { containerdOf, logPathOf } from "../facts.ts"
+import { containerdOf, dataDirOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { dataDirOf } from "../signs.ts"
 import {
   complainedOf,
   componentOf,

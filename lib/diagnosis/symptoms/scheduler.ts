@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { certificate, otherCa } from "../certificates.ts"
-import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigOf, logPathOf, portOf } from "../facts.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, portOf } from "../facts.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import { componentOf, event, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
@@ -50,7 +50,7 @@ export const scheduler: readonly Symptom[] = [
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
       const path = flagOf(one, "--kubeconfig") ?? ""
-      const named = kubeconfigOf(seen, path)?.server
+      const named = kubeconfigAt(seen, path)?.server
       const server = named !== undefined && URL.canParse(named) ? /^\w+:\/\/([^/]+)/.exec(named)?.[1] : undefined
       if (
         server === undefined ||
@@ -150,7 +150,7 @@ export const scheduler: readonly Symptom[] = [
 /** Whether no scheduler should run yet: then no scheduler has looked for a Node. */
 function isUnstarted(seen: Observation): boolean {
   const one = componentOf(seen, "kube-scheduler")
-  return one === undefined || (one.state === "absent" && !one.isMeantToBe) || isUnwell(one)
+  return one === undefined || !one.isMeantToBe || isUnwell(one)
 }
 
 const fields = z.object({

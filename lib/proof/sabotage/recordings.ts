@@ -20,6 +20,27 @@ export function foundIn(seen: Observation, { fails }: Sabotage): readonly string
   return [ids[0] ?? "none"]
 }
 
+/** Lines of the logs that the shortest recordings keep, from the beginning and from the end. */
+const LENGTHS = [
+  [2, 4],
+  [6, 12],
+] as const
+
+/** A recording with the shortest logs that lead to the same findings, in the same words. */
+function shortest(text: string): string {
+  const seen = JSON.parse(text) as Observation // Written by record.ts.
+  const findings = JSON.stringify(diagnose(seen))
+  for (const [head, tail] of LENGTHS) {
+    const components = seen.components.map((component) => ({
+      ...component,
+      log: component.log.filter((_, at, { length }) => at < head || at >= length - tail),
+    }))
+    if (JSON.stringify(diagnose({ ...seen, components })) === findings)
+      return `${JSON.stringify({ ...seen, components }, undefined, 1)}\n`
+  }
+  return text
+}
+
 /**
  * Keeps the first recording of a sabotage whose diagnosis is the predicted one, and removes the others.
  * @param base the folder that was recorded in
@@ -38,6 +59,6 @@ export function keepRecording(base: string, sabotage: Sabotage): string | undefi
   rmSync(folder, { recursive: true })
   if (kept === undefined) return `none of ${texts.length} recordings leads to ${sabotage.finding}`
   mkdirSync(RECORDINGS, { recursive: true })
-  writeFileSync(join(RECORDINGS, `${sabotage.id}.json`), kept)
+  writeFileSync(join(RECORDINGS, `${sabotage.id}.json`), shortest(kept))
   return undefined
 }
