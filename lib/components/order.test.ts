@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { startOrder, withDependencies } from "./order.ts"
-import { componentNames, dependenciesOf, featuresOf } from "./registry.ts"
+import { dependenciesOf, featuresOf, specs } from "./registry.ts"
 
 const list = (after: Readonly<Record<string, readonly string[]>>) =>
   Object.entries(after).map(([name, names]) => ({ name, after: names }))
@@ -29,8 +29,10 @@ test("some components come with everything that they depend on", () => {
   expect(names(withDependencies(all, []))).toEqual([])
 })
 
-test("our own components, in the order in which the lessons bring them up", () => {
-  expect(componentNames).toEqual(["etcd", "kube-apiserver", "kube-scheduler", "registry", "containerd", "kubelet"])
+test("each of our own components starts after those that its spec names", () => {
+  for (const { name, after } of specs)
+    for (const earlier of after)
+      expect(names(specs).indexOf(earlier), `${earlier} before ${name}`).toBeLessThan(names(specs).indexOf(name))
   expect(names(dependenciesOf(["kube-scheduler"]))).toEqual(["etcd", "kube-apiserver", "kube-scheduler"])
   expect(featuresOf(["kube-scheduler"])).toEqual([])
   expect(featuresOf(["kubelet"])).toEqual(["images", "containers"])

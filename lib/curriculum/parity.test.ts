@@ -155,7 +155,7 @@ describe("a missing part is named with the file to add", () => {
   const last = () => lessons.at(-1) as LessonSpec // There are lessons.
   const added = (): LessonSpec => ({
     ...last(),
-    number: 8,
+    number: 99,
     slug: "pki",
     title: "PKI",
     row: { topic: "PKI", proves: "keys" },
@@ -169,19 +169,19 @@ describe("a missing part is named with the file to add", () => {
           ...lessons,
           {
             ...added(),
-            parts: [{ script: "08-pki", lines: () => [] }],
+            parts: [{ script: "99-pki", lines: () => [] }],
             outcomes: { "it signs": { see: "", permits: "observe" } },
           },
         ],
       }),
       [
-        "Add lib/curriculum/lessons/08-pki.ts: the lesson is not in a file of that name.",
-        "Add tests/08-pki.test.ts.",
-        "fixtures/hints/hints.json: add 08-pki.",
-        "Add fixtures/scaffold/08-pki.sh.",
-        "Add fixtures/solution/08-pki.sh.",
-        'lib/proof/sabotage/outcomes-08.ts: add a sabotage that fails "08 it signs".',
-        "README.md: add the row | 08 | PKI | keys |",
+        "Add lib/curriculum/lessons/99-pki.ts: the lesson is not in a file of that name.",
+        "Add tests/99-pki.test.ts.",
+        "fixtures/hints/hints.json: add 99-pki.",
+        "Add fixtures/scaffold/99-pki.sh.",
+        "Add fixtures/solution/99-pki.sh.",
+        'lib/proof/sabotage/outcomes-99.ts: add a sabotage that fails "99 it signs".',
+        "README.md: add the row | 99 | PKI | keys |",
       ],
     ],
     [
@@ -196,8 +196,8 @@ describe("a missing part is named with the file to add", () => {
     ],
     [
       "a lesson that is not in the list",
-      () => ({ lessonFiles: [...found.lessonFiles, "08-pki.ts"] }),
-      ["Add lib/curriculum/lessons/08-pki.ts to the list in lib/curriculum/lessons.ts."],
+      () => ({ lessonFiles: [...found.lessonFiles, "99-pki.ts"] }),
+      ["Add lib/curriculum/lessons/99-pki.ts to the list in lib/curriculum/lessons.ts."],
     ],
     [
       "an outcome without a test",
@@ -211,8 +211,8 @@ describe("a missing part is named with the file to add", () => {
     ],
     [
       "a script of no lesson",
-      () => ({ scaffold: [...found.scaffold, "09-extra.sh"] }),
-      ["fixtures/scaffold/09-extra.sh: add the script to a part of a lesson in lib/curriculum/lessons."],
+      () => ({ scaffold: [...found.scaffold, "98-extra.sh"] }),
+      ["fixtures/scaffold/98-extra.sh: add the script to a part of a lesson in lib/curriculum/lessons."],
     ],
     [
       "a finding without a proof",

@@ -145,18 +145,21 @@ test("every component can be read without any setting", () => {
 
 test("each of our own components is asked at its own address", () => {
   const facts = { token: "t", nodeIp: "10.0.0.1", pauseImage: "p", images: [], mayAdjustOomScore: false }
-  const asked = specs.map(({ describe: describeIt }) => {
+  const asked = specs.map(({ name, describe: describeIt }) => {
     const probe = probeOfComponent(describeIt(facts))
-    return probe.by === "http"
-      ? `${probe.tls === undefined ? "http" : "https"}://${probe.host}:${probe.port}${probe.path}`
-      : probe.argv.join(" ")
+    const question =
+      probe.by === "http"
+        ? `${probe.tls === undefined ? "http" : "https"}://${probe.host}:${probe.port}${probe.path}`
+        : probe.argv.join(" ")
+    return [name, question] as const
   })
-  expect(asked).toEqual([
-    "http://127.0.0.1:2379/health",
-    "https://127.0.0.1:6443/readyz",
-    "https://127.0.0.1:10259/readyz",
-    "http://127.0.0.1:5000/v2/",
-    "ctr version",
-    "http://127.0.0.1:10248/healthz",
-  ])
+  expect(new Set(asked.map(([, question]) => question)).size).toBe(specs.length)
+  expect(Object.fromEntries(asked)).toMatchObject({
+    etcd: "http://127.0.0.1:2379/health",
+    "kube-apiserver": "https://127.0.0.1:6443/readyz",
+    "kube-scheduler": "https://127.0.0.1:10259/readyz",
+    registry: "http://127.0.0.1:5000/v2/",
+    containerd: "ctr version",
+    kubelet: "http://127.0.0.1:10248/healthz",
+  })
 })
