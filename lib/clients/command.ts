@@ -3,17 +3,17 @@ import { FailureError } from "../failures/errors.ts"
 import type { CommandFailed } from "../failures/failure.ts"
 import type { Machine, RunOptions } from "../machines/machine.ts"
 
-/** A command that a person typed ended with another status than 0. */
+/** A command that a lesson ran ended with a status other than 0. */
 class CommandFailedError extends FailureError<CommandFailed> {}
 
-/** Types a line after the tool's name; resolves to what it printed, without the last line break. */
+/** Runs the tool with the arguments in `line`. Resolves to the standard output, without trailing white space. */
 export type Command = (line: string, options?: RunOptions) => Promise<string>
 
 /**
- * A tool as a person uses it on the machine.
- * @param timeout how long a command may take before it counts as hanging (milliseconds)
- * @param environment variables that tell it where to look, asked for at each call
- * @throws CommandFailedError with what it printed to standard error
+ * A command-line tool on the machine, such as kubectl.
+ * @param timeout the longest time that a command may take (milliseconds)
+ * @param environment returns the environment variables for the tool; it is called before each command
+ * @throws CommandFailedError with the standard error of the command
  */
 export function command(
   machine: Machine,
@@ -31,7 +31,7 @@ export function command(
     if (exitCode === 0) return stdout.trimEnd()
     throw new CommandFailedError(
       { kind: "command-failed", argv, exitCode, stdout, stderr },
-      "Type it yourself in: npx byhand shell",
+      "Run the command yourself in: npx byhand shell",
     )
   }
 }

@@ -1,12 +1,12 @@
 import { RemediedError } from "../base/errors.ts"
 import type { Command } from "./command.ts"
 
-/** A Pod's status names a container that does not run. */
+/** The status of a Pod names a container that does not run. */
 export class UnknownContainerError extends RemediedError {}
 
 /**
- * The process of a Pod's first container, as the machine counts; containerd is asked, not the API server.
- * @throws UnknownContainerError where containerd runs no such container
+ * The PID of a container in the PID namespace of the machine. The function asks containerd, not kube-apiserver.
+ * @throws UnknownContainerError if containerd does not run the container
  */
 export async function containerPid({ ctr }: { ctr: Command }, containerId: string): Promise<number> {
   const id = containerId.replace("containerd://", "")

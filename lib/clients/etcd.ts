@@ -5,34 +5,34 @@ import type { EtcdRefused } from "../failures/failure.ts"
 import type { EtcdTls } from "../components/etcd.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** etcd refused a request; carries etcd's own words. */
+/** etcd refused a request. The failure contains the error message of etcd. */
 class EtcdRefusedError extends FailureError<EtcdRefused> {
   constructor(cause: unknown) {
-    super({ kind: "etcd-refused", answer: messageOf(cause) }, "Try it yourself with etcdctl in: npx byhand shell", {
+    super({ kind: "etcd-refused", answer: messageOf(cause) }, "Repeat the request with etcdctl in: npx byhand shell", {
       cause,
     })
   }
 }
 
-/** One state of a key, as etcd keeps them all. */
+/** One version of a key's value. etcd keeps all versions until they are compacted. */
 export interface Revision {
-  /** The store's revision at which the key came to this state. */
+  /** The revision of the store at which the key got this value. */
   readonly revision: number
   readonly value: string
-  /** The same, byte for byte. */
+  /** The same value as bytes, without decoding. */
   readonly bytes: Buffer
 }
 
-/** How etcd knows its clients, and they it. PEM. */
+/** The certificates and the key for TLS with etcd, in PEM format. */
 export interface ClientTls {
   readonly ca: Buffer
   readonly certificate: Buffer | undefined
   readonly key: Buffer | undefined
-  /** The name or address that its certificate must be for. */
+  /** The host name or IP address that the certificate of etcd must contain. */
   readonly host: string
 }
 
-/** etcd's own API. Every call ends within ten seconds: a port that never answers must not hang a lesson. */
+/** A client of the etcd API. Each call has a timeout of ten seconds, so that a lesson does not hang if etcd does not answer. */
 export class EtcdClient implements Disposable {
   readonly #client: Etcd3
 
@@ -51,13 +51,13 @@ export class EtcdClient implements Disposable {
     })
   }
 
-  /** The value of a key; undefined where there is no such key. */
+  /** The value of a key; undefined if the key does not exist. */
   async get(key: string): Promise<Revision | undefined> {
     const { kvs } = await answered(this.#client.get(key).exec())
     return kvs[0] === undefined ? undefined : revisionOf(kvs[0])
   }
 
-  /** The store's revision at which a key came to be; 0 where there is no such key. */
+  /** The revision of the store at which a key was created; 0 if the key does not exist. */
   async createdAt(key: string): Promise<number> {
     return Number((await answered(this.#client.get(key).exec())).kvs[0]?.create_revision ?? 0)
   }
@@ -70,23 +70,23 @@ export class EtcdClient implements Disposable {
     await answered(this.#client.delete().key(key).exec())
   }
 
-  /** All keys that begin so. */
+  /** All keys that begin with a prefix. */
   keys(prefix: string): Promise<string[]> {
     return answered(this.#client.getAll().prefix(prefix).keys())
   }
 
-  /** The store's revision: one more for each change of any key. */
+  /** The current revision of the store. Each change of a key increases it by one. */
   async revision(): Promise<number> {
     return Number((await answered(this.#client.get("any").exec())).header.revision)
   }
 
-  /** Resolves once etcd watches; what it then sees is told to `onPut` until the client is closed. */
+  /** Resolves when the watch is active. From then on `onPut` is called for each new value of the key, until the client is closed. */
   async watch(key: string, onPut: (state: Revision) => void): Promise<void> {
     const watcher = await answered(this.#client.watch().key(key).create())
     watcher.on("put", (state) => onPut(revisionOf(state)))
   }
 
-  /** Every state of a key from a revision on, up to the newest; none where there is no such key. */
+  /** All values of a key from the revision `from` to the newest; an empty list if the key does not exist. */
   async history(key: string, from: number): Promise<Revision[]> {
     const newest = await this.get(key)
     if (newest === undefined) return []
@@ -108,7 +108,7 @@ export class EtcdClient implements Disposable {
   }
 }
 
-/** What etcd answers. @throws EtcdRefusedError with its words */
+/** The answer of etcd. @throws EtcdRefusedError with the error message of etcd */
 function answered<T>(answer: PromiseLike<T>): Promise<T> {
   return Promise.resolve(answer).catch((error: unknown) => {
     throw new EtcdRefusedError(error)
@@ -119,7 +119,7 @@ function revisionOf(state: IKeyValue): Revision {
   return { revision: Number(state.mod_revision), value: state.value.toString(), bytes: state.value }
 }
 
-/** What a client of etcd that is not on the machine needs, read from the machine's files. */
+/** Reads the certificates and the key from the machine, for an etcd client that runs outside the machine. */
 export async function readTls(machine: Machine, tls: EtcdTls): Promise<Omit<ClientTls, "host">> {
   const read = (path: string | undefined) => (path === undefined ? undefined : machine.read(path))
   const [ca, certificate, key] = await Promise.all([machine.read(tls.ca), read(tls.certificate), read(tls.key)])

@@ -8,25 +8,25 @@ export interface GetOptions {
   readonly port: number
   readonly host?: string
   readonly path: string
-  /** Speaks TLS. Without `ca` and `pin` any certificate will do: the caller must know by other means which process answers. */
+  /** Use TLS. Without `ca` and `pin` every certificate is accepted: then the caller must check in another way which process answers. */
   readonly isTls?: boolean
-  /** Speaks TLS, and only with a server whose certificate this CA has signed for the host. */
+  /** Use TLS. The certificate of the server must be signed by this CA and contain the host. */
   readonly ca?: Buffer | undefined
-  /** The name that the server's certificate must be for; the host by default. */
+  /** The name that the certificate of the server must contain; by default the host. */
   readonly serverName?: string | undefined
-  /** Speaks TLS, and only with a server that shows one of these certificates itself, or one that they have signed. Names are not compared. */
+  /** Use TLS. The server must present one of these certificates, or a certificate that one of them has signed. Names are not compared. */
   readonly pin?: Buffer | undefined
-  /** What the client shows a server that asks for a certificate. */
+  /** The client certificate, for a server that requests one. */
   readonly certificate?: Buffer | undefined
   readonly key?: Buffer | undefined
   readonly token?: string | undefined
-  /** Milliseconds for the whole of it; 5,000 by default. */
+  /** The longest time for the request and the answer (milliseconds); by default 5,000. */
   readonly timeout?: number
 }
 
 /**
- * One GET request to a port as the machine sees it.
- * @throws where no process listens, the answer is late, or the certificate does not hold
+ * Sends one GET request to a port of the machine.
+ * @throws if no process listens, if the timeout passes, or if the certificate of the server is not accepted
  */
 export async function httpGet(machine: Machine, options: GetOptions): Promise<{ status: number; body: string }> {
   const { port, host = "127.0.0.1", path, token, timeout = 5_000 } = options
@@ -45,7 +45,7 @@ export async function httpGet(machine: Machine, options: GetOptions): Promise<{ 
         .on("response", resolve)
         .on("error", reject)
         .end()
-      socket.resume() // A machine hands its connections over paused.
+      socket.resume() // A connection that a machine returns is paused.
     })
     return { status: response.statusCode ?? 0, body: await text(response) }
   } finally {
@@ -53,7 +53,7 @@ export async function httpGet(machine: Machine, options: GetOptions): Promise<{ 
   }
 }
 
-/** The connection with TLS over it, where that is asked for. */
+/** The connection, with TLS if the options require it. */
 function secured(
   plain: Duplex,
   host: string,

@@ -1,29 +1,31 @@
 import type { CoordinationV1Api, CoreV1Api } from "@kubernetes/client-node"
 import type { Access } from "../components/discovery/access.ts"
 
-/** The Kubernetes API, typed. */
+/** Typed clients of the Kubernetes API. */
 export interface Kubernetes {
   readonly core: CoreV1Api
   readonly coordination: CoordinationV1Api
 }
 
 /**
- * Clients of an API server that is reached at an address of this side; its certificate must be right for the address that the kubeconfig names.
- * @param limit how long a request may take (milliseconds)
+ * Clients of a kube-apiserver that this process reaches through a forwarded port. The certificate of kube-apiserver must
+ * still be valid for the server that the kubeconfig names.
+ * @param address host and port of the forwarded port
+ * @param limit the timeout of a request (milliseconds)
  */
 export async function kubernetes({ portable }: Access, address: string, limit: number): Promise<Kubernetes> {
-  const k8s = await import("@kubernetes/client-node") // It takes half a second to load, and the first lessons do without.
+  const k8s = await import("@kubernetes/client-node") // The import takes half a second, and the first lessons do not need it.
   const config = new k8s.KubeConfig()
   config.loadFromString(portable)
   config.clusters = config.clusters.map((cluster) => {
     const { hostname } = new URL(cluster.server)
-    const isName = /[a-z]/i.test(hostname) // TLS takes a name alone for another name than the one that is called.
+    const isName = /[a-z]/i.test(hostname) // In TLS, a server name may be a host name but not an IP address.
     return { ...cluster, server: `https://${address}`, ...(isName ? { tlsServerName: hostname } : {}) }
   })
   const configuration = k8s.createConfiguration({
     baseServer: new k8s.ServerConfiguration(`https://${address}`, {}),
     authMethods: { default: config },
-    // By itself it waits for an answer as long as the operating system does.
+    // By default the client has no timeout of its own.
     promiseMiddleware: [
       {
         pre: (request) => {

@@ -14,11 +14,11 @@ beforeAll(async () => {
     response.end(request.url === "/well" ? "ok" : "not yet")
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  port = (server.address() as AddressInfo).port // It listens on TCP.
+  port = (server.address() as AddressInfo).port // The server listens on TCP, so the address is an object.
 })
 afterAll(() => server.close())
 
-/** As much of a machine as a probe needs: this host's ports, and a command that ends as it is told. */
+/** The part of a machine that a probe uses: the ports of this host, and a command that ends with the status in its first argument. */
 const machine = {
   connect: (to: number, host: string) =>
     new Promise((resolve, reject) => {
@@ -26,28 +26,29 @@ const machine = {
     }),
   run: (argv: readonly string[]): Promise<Result> =>
     Promise.resolve({ command: "", stdout: "", stderr: "it is down\n", exitCode: Number(argv[1]) }),
-} as unknown as Machine // A probe uses nothing else of it.
+} as unknown as Machine // A probe uses no other method of a machine.
 
-const nobody = () => Promise.reject(new Error("No administrator is needed."))
-const get = (path: string, to = port) => ask(machine, { by: "http", host: "127.0.0.1", port: to, path }, nobody)
+const noAdministrator = () => Promise.reject(new Error("No administrator is needed."))
+const get = (path: string, to = port) =>
+  ask(machine, { by: "http", host: "127.0.0.1", port: to, path }, noAdministrator)
 
 describe("http", () => {
-  test("200 is well", async () => {
+  test("status 200 means well", async () => {
     expect(await get("/well")).toEqual({ isWell: true, question: `GET /well on port ${port}`, answer: "200: ok" })
   })
 
-  test("another status is not, and is told", async () => {
+  test("another status means not well, and the answer contains it", async () => {
     expect(await get("/")).toMatchObject({ isWell: false, answer: "503: not yet" })
   })
 
-  test("a port on which no process listens is not, and is told", async () => {
+  test("a port on which no process listens means not well, and the answer contains the error", async () => {
     expect(await get("/well", 1)).toMatchObject({
       isWell: false,
       answer: expect.stringContaining("ECONNREFUSED") as string,
     })
   })
 
-  test("an administrator is asked for only where the probe needs one", async () => {
+  test("the credentials of the administrator are read only if the probe needs them", async () => {
     const probe = {
       by: "http",
       host: "127.0.0.1",
@@ -56,14 +57,17 @@ describe("http", () => {
       tls: { trust: [] },
       asAdministrator: true,
     } as const
-    expect(await ask(machine, probe, nobody)).toMatchObject({ isWell: false, answer: "No administrator is needed." })
+    expect(await ask(machine, probe, noAdministrator)).toMatchObject({
+      isWell: false,
+      answer: "No administrator is needed.",
+    })
     expect(asked.every((header) => header === undefined)).toBe(true)
   })
 })
 
-test("a command is well where it succeeds", async () => {
-  expect(await ask(machine, { by: "command", argv: ["ctr", "0"] }, nobody)).toMatchObject({ isWell: true })
-  expect(await ask(machine, { by: "command", argv: ["ctr", "1"] }, nobody)).toEqual({
+test("a component is well if its command succeeds", async () => {
+  expect(await ask(machine, { by: "command", argv: ["ctr", "0"] }, noAdministrator)).toMatchObject({ isWell: true })
+  expect(await ask(machine, { by: "command", argv: ["ctr", "1"] }, noAdministrator)).toEqual({
     isWell: false,
     question: "ctr 1",
     answer: "status 1: it is down",

@@ -4,24 +4,24 @@ import type { HttpProbe, Probe } from "../components/probe.ts"
 import type { Machine } from "../machines/machine.ts"
 import { httpGet } from "./http-get.ts"
 
-/** Milliseconds for one answer, unless less is left. */
+/** The longest time for one answer (milliseconds). A shorter timeout of the caller has priority. */
 const ANSWER_WITHIN = 5_000
 
-/** What came back from a probe. */
+/** The result of a probe. */
 export interface ProbeAnswer {
   readonly isWell: boolean
-  /** What was asked: "GET /readyz on port 6443". */
+  /** The question, such as "GET /readyz on port 6443". */
   readonly question: string
-  /** What was answered: "503: …", "connect ECONNREFUSED …". */
+  /** The answer or the error, such as "503: …" or "connect ECONNREFUSED …". */
   readonly answer: string
 }
 
-/** What kube-apiserver's own probe is asked with. */
+/** Returns the credentials for the probe of kube-apiserver; undefined if there are none. */
 export type Administrator = () => Promise<(Partial<Credentials> & { readonly pin?: Buffer | undefined }) | undefined>
 
 /**
- * Asks a component whether it is ready and well, in the way that its spec describes.
- * @param administrator asked for only where the probe needs an administrator
+ * Asks a component whether it is ready and well, as its spec describes.
+ * @param administrator called only if the probe needs the credentials of an administrator
  * @param timeout milliseconds
  */
 export async function ask(
@@ -47,11 +47,11 @@ export async function ask(
     })
     return { isWell: status === 200, question, answer: `${status}: ${body.slice(0, 2_000)}` }
   } catch (error) {
-    return { isWell: false, question, answer: messageOf(error) } // No process listens yet, or the one that does is not trusted.
+    return { isWell: false, question, answer: messageOf(error) } // No process listens yet, or the certificate of the process that listens is not trusted.
   }
 }
 
-/** How both sides of the request show who they are. */
+/** The certificates and credentials that client and server use to authenticate to each other. */
 async function identification(machine: Machine, { tls, asAdministrator }: HttpProbe, administrator: Administrator) {
   if (tls === undefined) return {}
   if (asAdministrator === true) {

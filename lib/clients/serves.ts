@@ -3,7 +3,7 @@ import { FailureError } from "../failures/errors.ts"
 import type { NoAnswer } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** A web server did not answer with 200 in time. */
+/** A web server did not answer with status 200 before the timeout. */
 class NoAnswerError extends FailureError<NoAnswer> {}
 
 /**

@@ -5,7 +5,7 @@ export interface TcpSocket {
   readonly local: string
   readonly peer: string
   readonly pid: number
-  /** The program's name as the kernel cuts it: 15 characters. */
+  /** The program's name. The kernel keeps its first 15 characters only. */
   readonly program: string
 }
 
@@ -14,17 +14,17 @@ export function listeners(machine: Machine, port: number): Promise<TcpSocket[]> 
   return sockets(machine, ["--listening", "sport", "=", `:${port}`])
 }
 
-/** The established connections that a process holds, by their far ends (ss -tnp). */
+/** The established connections of a process (ss -tnp). */
 export async function connectionsOf(machine: Machine, pid: number): Promise<TcpSocket[]> {
   return (await sockets(machine, [])).filter((socket) => socket.pid === pid)
 }
 
-/** The established connections whose far end is this port (ss -tnp dport = :PORT). */
+/** The established connections whose peer has this port (ss -tnp dport = :PORT). */
 export function connectionsTo(machine: Machine, port: number): Promise<TcpSocket[]> {
   return sockets(machine, ["dport", "=", `:${port}`])
 }
 
-/** The TCP sockets that ss lists with such options and filter. */
+/** The TCP sockets that ss lists with the given options and filter. */
 export async function sockets(machine: Machine, filter: readonly string[]): Promise<TcpSocket[]> {
   const { stdout } = await machine.run(["ss", "--tcp", "--numeric", "--processes", "--no-header", ...filter])
   return stdout.split("\n").flatMap((line) => {
@@ -32,7 +32,7 @@ export async function sockets(machine: Machine, filter: readonly string[]): Prom
       program,
       pid: Number(pid),
     }))
-    // Whoever starts a program is two processes for a moment, of which the later one is listed first.
+    // A process that starts a program forks first: for a moment two processes hold the socket, and ss lists the child first.
     const holder = holders.filter(({ program }) => program === holders[0]?.program).toSorted((a, b) => a.pid - b.pid)[0]
     const fields = line.trim().split(/\s+/)
     const [local, peer] = fields.slice(3, 5)

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** What a steady probe has counted. */
+/** The number of requests that were answered and that were lost. */
 export interface Tally {
   readonly answered: number
   readonly lost: number
 }
 
-/** Asks again and again, one request after another, until it is stopped. */
+/** Sends one request after another until it is stopped, and counts the answers. */
 export function steadyProbe(
   ask: () => Promise<{ status: number }>,
 ): AsyncDisposable & { tally: Tally; stop: () => Promise<Tally> } {
@@ -15,7 +15,7 @@ export function steadyProbe(
   let stopped = false
   const asking = (async () => {
     while (!stopped) {
-      const answer = await ask().catch(() => ({ status: 0 })) // A request that fails is what is counted here.
+      const answer = await ask().catch(() => ({ status: 0 })) // A request that fails counts as lost.
       tally[answer.status === 200 ? "answered" : "lost"] += 1
       await sleep(PAUSE)
     }

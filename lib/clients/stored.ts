@@ -4,23 +4,24 @@ import { packageRoot } from "../base/settings.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { Undecodable } from "../failures/failure.ts"
 
-/** The value at a key is no object of Kubernetes. */
+/** The value of a key in etcd is not a Kubernetes object. */
 class NotStoredError extends FailureError<Undecodable> {}
 
-/** Behind this the object is protobuf. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding */
+/** The prefix of an object that is encoded as protobuf. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding */
 const MAGIC = "k8s\0"
 
 let known: Promise<protobuf.Root> | undefined
 
-/** How an object is encoded in etcd. */
+/** The encoding of an object in etcd; undefined if it is neither JSON nor protobuf. */
 export function encodingOf(bytes: Buffer): "json" | "protobuf" | undefined {
   if (bytes.subarray(0, MAGIC.length).toString("latin1") === MAGIC) return "protobuf"
   return bytes[0] === "{".charCodeAt(0) ? "json" : undefined
 }
 
 /**
- * An object as it lies in etcd, whichever way it is encoded; of protobuf only what fixtures/stored.proto names.
- * @throws NotStoredError where it is neither JSON nor protobuf of Kubernetes
+ * Decodes an object that was read from etcd, from JSON or from protobuf. Of protobuf, only the fields that
+ * fixtures/stored.proto declares are decoded.
+ * @throws NotStoredError if the value is neither JSON nor Kubernetes protobuf
  */
 export async function decode(bytes: Buffer): Promise<unknown> {
   const encoding = encodingOf(bytes)
@@ -28,7 +29,7 @@ export async function decode(bytes: Buffer): Promise<unknown> {
   if (encoding === undefined)
     throw new NotStoredError(
       { kind: "undecodable", begins: bytes.subarray(0, 40).toString() },
-      "Look at it: etcdctl get KEY --print-value-only | head -c 100",
+      "Look at the value: etcdctl get KEY --print-value-only | head -c 100",
     )
   const root = await (known ??= protobuf.load(join(packageRoot, "fixtures", "stored.proto")))
   const plain = (type: string, raw: Uint8Array) => {
@@ -38,7 +39,7 @@ export async function decode(bytes: Buffer): Promise<unknown> {
   const unknown = plain("Unknown", bytes.subarray(MAGIC.length)) as {
     typeMeta?: { kind?: string; apiVersion?: string }
     raw?: string
-  } // As the message is declared.
+  } // fixtures/stored.proto declares these fields.
   const kind = unknown.typeMeta?.kind ?? "Object"
   const type = root.get(kind) === null ? "Object" : kind
   return { ...unknown.typeMeta, ...plain(type, Buffer.from(unknown.raw ?? "", "base64")) }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Kubernetes } from "./kubernetes.ts"
 
-/** A whole scheduler: it binds each Pod that asks for it by name, and has no Node yet, to the first Node there is. */
+/** A minimal scheduler. It binds each Pod that names this scheduler and has no Node yet to the first Node of the cluster. */
 export function tinyScheduler({ core }: Kubernetes, schedulerName: string): AsyncDisposable {
   let stopped = false
   const scheduling = (async () => {
@@ -18,7 +18,7 @@ export function tinyScheduler({ core }: Kubernetes, schedulerName: string): Asyn
       await sleep(50)
     }
   })()
-  // Where it fails, Pods stay unbound: that is what whoever waits for them tells.
+  // If the scheduler fails, Pods stay unbound, and the test that waits for a bound Pod reports that.
   const ended = scheduling.catch(() => undefined)
   return {
     [Symbol.asyncDispose]: async () => {

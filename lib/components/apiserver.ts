@@ -4,29 +4,29 @@ import { reachable, type Address } from "./settings/address.ts"
 import { absolute, flagOf, type Started } from "./settings/flags.ts"
 import type { ComponentSpec, Settings } from "./spec.ts"
 
-/** Its port on loopback. */
+/** The port of kube-apiserver on the loopback address. */
 export const APISERVER_PORT = 6443
-/** Where our own kube-apiserver reads the tokens that it accepts. */
+/** The file from which our own kube-apiserver reads the tokens that it accepts. */
 export const TOKENS_FILE = "/etc/kubernetes/tokens.csv"
 
-/** Paths are of files on its machine; undefined where no flag names one. */
+/** The settings of kube-apiserver. Paths are on its machine. A path is undefined if no flag sets it. */
 export interface ApiserverSettings extends Settings {
   readonly address: Address
-  /** What it shows its clients. */
+  /** The certificate that it presents to its clients. */
   readonly certificate: string
   readonly tokenFile: string | undefined
   readonly clientCa: string | undefined
   readonly etcdServers: readonly string[]
-  /** What it trusts, and shows, when it speaks with etcd. */
+  /** The CA, client certificate and key for requests to etcd. */
   readonly etcdCa: string | undefined
   readonly etcdCertificate: string | undefined
   readonly etcdKey: string | undefined
-  /** What it trusts, and shows, when it speaks with a kubelet. */
+  /** The CA, client certificate and key for requests to a kubelet. */
   readonly kubeletCa: string | undefined
   readonly kubeletCertificate: string | undefined
   readonly kubeletKey: string | undefined
   readonly serviceRange: string | undefined
-  /** How it encodes objects in etcd. */
+  /** The encoding of objects in etcd. */
   readonly storage: "json" | "protobuf"
 }
 
@@ -52,41 +52,41 @@ export const apiserver: ComponentSpec<"kube-apiserver", ApiserverSettings> = {
       { flag: "--secure-port", value: String(APISERVER_PORT) },
       { flag: "--token-auth-file", value: TOKENS_FILE },
       { flag: "--authorization-mode", value: "AlwaysAllow" },
-      { flag: "--service-account-issuer", value: "https://kubernetes.default.svc", why: "demanded since 1.20" },
-      { flag: "--service-account-key-file", value: pki.serviceAccount.public, why: "demanded with the issuer" },
+      { flag: "--service-account-issuer", value: "https://kubernetes.default.svc", why: "required since 1.20" },
+      { flag: "--service-account-key-file", value: pki.serviceAccount.public, why: "required with the issuer" },
       {
         flag: "--service-account-signing-key-file",
         value: pki.serviceAccount.private,
-        why: "demanded with the issuer",
+        why: "required with the issuer",
       },
       {
         flag: "--tls-cert-file",
         value: pki.apiserver.certificate,
-        why: "signed by a CA that clients can verify, instead of by itself",
+        why: "a certificate that a CA has signed, so that clients can verify it; the default is self-signed",
       },
       { flag: "--tls-private-key-file", value: pki.apiserver.key, why: "goes with the certificate" },
       {
         flag: "--kubelet-certificate-authority",
         value: pki.ca.certificate,
-        why: "kubectl logs and exec: the kubelet is who it says",
+        why: "kubectl logs and exec: kube-apiserver verifies the certificate of the kubelet",
       },
       {
         flag: "--kubelet-client-certificate",
         value: pki.kubeletClient.certificate,
-        why: "kubectl logs and exec: the kubelet refuses strangers",
+        why: "kubectl logs and exec: the kubelet refuses clients without a certificate",
       },
       { flag: "--kubelet-client-key", value: pki.kubeletClient.key, why: "goes with the certificate" },
-      { flag: "--advertise-address", value: "127.0.0.1", why: "it listens there and nowhere else" },
+      { flag: "--advertise-address", value: "127.0.0.1", why: "kube-apiserver listens on this address only" },
       { flag: "--endpoint-reconciler-type", value: "none", why: "an Endpoints object may not hold a loopback address" },
       {
         flag: "--disable-admission-plugins",
         value: "ServiceAccount,TaintNodesByCondition",
-        why: "no controller-manager runs that would make ServiceAccounts and lift the not-ready taint",
+        why: "without a controller-manager, no program creates ServiceAccounts or removes the not-ready taint",
       },
       {
         flag: "--storage-media-type",
         value: "application/json",
-        why: "objects can be read in etcd; the default is protobuf",
+        why: "people can read the objects in etcd; the default is protobuf",
       },
     ],
     files: [{ path: TOKENS_FILE, content: `${token},admin,admin,"system:masters"\n`, mode: 0o600 }],

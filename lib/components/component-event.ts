@@ -5,14 +5,14 @@ import type { ComponentName } from "./component.ts"
 /** A change in the life of a component's process. */
 export type ComponentEvent = { readonly component: ComponentName; readonly pid: number } & (
   | { readonly type: "component started" }
-  | { readonly type: "component ready"; /** Since its start. */ readonly milliseconds: number }
+  | { readonly type: "component ready"; /** Time since the start of the process. */ readonly milliseconds: number }
   | {
       readonly type: "component exited"
-      /** undefined where only its absence was seen. */ readonly exit: Exit | undefined
+      /** undefined if the exit status is not known. */ readonly exit: Exit | undefined
     }
 )
 
-// A channel of Node's own: the clusters report without knowing who listens, and reporting costs nothing if nobody does.
+// A channel of node:diagnostics_channel: a cluster does not need to know the listeners, and without a listener a report costs nothing.
 const events = channel("byhand:component")
 
 /** Reports a change in the life of a component's process. */
@@ -20,9 +20,9 @@ export function reportComponent(event: ComponentEvent): void {
   events.publish(event)
 }
 
-/** Calls a listener for each change that a cluster of this process reports from now on. */
+/** Calls a listener for each later change that a cluster in this process reports. */
 export function onComponentEvent(listener: (event: ComponentEvent) => void): void {
   events.subscribe((event) => {
-    listener(event as ComponentEvent) // Only reportComponent publishes there.
+    listener(event as ComponentEvent) // Only reportComponent publishes on this channel.
   })
 }

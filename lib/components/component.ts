@@ -3,7 +3,7 @@ import type { ComponentName } from "./registry.ts"
 
 export type { ComponentName } from "./registry.ts"
 
-/** One flag of a command line. `why` is given for each flag that the workshop does not type, but that today's versions or this course need. */
+/** One flag of a command line. `why` is set for each flag that the original workshop does not use, but that current versions or this course need. */
 export interface Flag {
   readonly flag: string
   readonly value?: string
@@ -18,30 +18,30 @@ export interface ComponentFile {
   readonly mode?: number
 }
 
-/** A command that completes the start of a component once that is ready. */
+/** A command that runs when a component is ready, and completes its start. */
 export interface Completion {
   readonly argv: readonly string[]
-  /** What has failed where the command fails, as the beginning of a sentence. */
+  /** The problem if the command fails, as the beginning of a sentence. */
   readonly problem: string
   readonly remedy: string
 }
 
-/** A component as data: what to write, what to start, what to run then. It can be printed; nothing runs. */
+/** A component as data: the files to write, the process to start and the commands to run after that. */
 export interface Component {
   readonly name: ComponentName
   readonly binary: ToolName
-  /** Words between the binary and its flags. */
+  /** The words between the binary and its flags. */
   readonly subcommand?: readonly string[]
   readonly flags: readonly Flag[]
   readonly files: readonly ComponentFile[]
-  /** What to run once it is ready; nothing by default. */
+  /** The commands to run when it is ready; none by default. */
   readonly completion?: readonly Completion[]
 }
 
-/** Flags to change on a command line: null removes a flag, "" sets one without a value. */
+/** Changes of flags on a command line: null removes a flag, "" sets a flag without a value. */
 export type FlagChanges = Readonly<Record<string, string | null>>
 
-/** The command line as words. */
+/** The command line of a component, as a list of words. */
 export function argvOf(component: Component): string[] {
   return [
     component.binary,
@@ -50,7 +50,7 @@ export function argvOf(component: Component): string[] {
   ]
 }
 
-/** A component with other flags. */
+/** A copy of a component with changed flags. */
 export function withFlags(component: Component, changes: FlagChanges): Component {
   return {
     ...component,
@@ -63,7 +63,7 @@ export function withFlags(component: Component, changes: FlagChanges): Component
   }
 }
 
-/** Where a component's output goes on its machine. */
+/** The path of a component's log file on its machine. */
 export function logOf(name: ComponentName): string {
   return `/var/log/byhand/${name}.log`
 }

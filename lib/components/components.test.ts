@@ -11,10 +11,10 @@ const facts = {
 }
 const all = specs.map(({ describe }) => describe(facts))
 const component = (name: ComponentName) => specOf(name).describe(facts)
-/** The flags that the workshop itself types: those that need no reason. */
+/** The command line with the flags of the original workshop only: these flags have no `why`. */
 const workshop = (one: Component) => argvOf({ ...one, flags: one.flags.filter(({ why }) => why === undefined) })
 
-test("the workshop's flags, exactly", () => {
+test("the flags of the original workshop are complete and unchanged", () => {
   expect(workshop(component("etcd"))).toEqual([
     "etcd",
     "--data-dir=/var/lib/etcd",
@@ -43,25 +43,25 @@ test("the workshop's flags, exactly", () => {
   expect(argvOf(component("registry"))).toEqual(["crane", "registry", "serve", "--address=127.0.0.1:5000"])
 })
 
-test("objects are JSON in etcd, where people read them", () => {
+test("kube-apiserver stores objects as JSON, so that people can read them in etcd", () => {
   expect(argvOf(component("kube-apiserver"))).toContain("--storage-media-type=application/json")
 })
 
-test("the registry is filled with the images that the machine has", () => {
+test("the images on the machine are pushed to the registry", () => {
   expect(component("registry").completion?.map(({ argv }) => argv.join(" "))).toEqual([
     "crane push /opt/images/docker.io_library_nginx_latest.tar 127.0.0.1:5000/library/nginx:latest --insecure",
   ])
 })
 
-test("nothing skips verification, takes strangers, or listens beyond loopback", () => {
-  // To push images, crane must be told that the registry on loopback speaks no TLS.
+test("no component skips verification, accepts anonymous clients, or listens on an address other than loopback", () => {
+  // crane push needs --insecure, because the registry on loopback does not use TLS.
   const text = JSON.stringify(all.map((one) => ({ ...one, completion: [] })))
   expect(text).not.toMatch(/insecure|skip[-_]?verify/i)
   expect(text).not.toMatch(/0\.0\.0\.0(?!\/)|:::|"--[\w-]*bind-address","value":"(?!127\.)/)
   expect(component("kubelet").files[0]?.content).toContain("anonymous: { enabled: false }")
 })
 
-test("the token is in a file for its owner alone, and on no command line", () => {
+test("the token is in a file that only its owner can read, and on no command line", () => {
   const apiserver = component("kube-apiserver")
   expect(apiserver.files).toEqual([
     { path: "/etc/kubernetes/tokens.csv", content: 't0ken,admin,admin,"system:masters"\n', mode: 0o600 },
@@ -69,12 +69,12 @@ test("the token is in a file for its owner alone, and on no command line", () =>
   expect(argvOf(apiserver).join(" ")).not.toContain("t0ken")
 })
 
-test("a reason is a clause, every component has a log of its own name", () => {
+test("each `why` is a clause, and a log file has the name of its component", () => {
   for (const { why } of all.flatMap(({ flags }) => flags)) if (why !== undefined) expect(why).toMatch(/^\w.{8,}[^.]$/)
   expect(logOf("etcd")).toBe("/var/log/byhand/etcd.log")
 })
 
-test("containerd may adjust OOM scores only where the machine may", () => {
+test("containerd may adjust OOM scores only if the machine may", () => {
   const content = (mayAdjustOomScore: boolean) =>
     specOf("containerd").describe({ ...facts, mayAdjustOomScore }).files[0]?.content
   expect(content(false)).toContain("restrict_oom_score_adj = true")

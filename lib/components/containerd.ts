@@ -11,19 +11,19 @@ const CERTS = "/etc/containerd/certs.d"
 
 export interface ContainerdSettings extends Settings {
   readonly address: undefined
-  /** The unix socket on which it serves. */
+  /** The unix socket on which it listens. */
   readonly socket: string
   readonly root: string
-  /** The folder of the network configurations of the Pods. */
+  /** The folder of the CNI network configurations. */
   readonly cniFolder: string
   readonly cniPluginFolders: readonly string[]
-  /** The full name of the image that holds a Pod's namespaces open; undefined where the default is used. */
+  /** The full name of the pause image, whose container holds the namespaces of a Pod; undefined if the default is used. */
   readonly pauseImage: string | undefined
-  /** The folder of the mirrors of registries. */
+  /** The folder that configures registry mirrors (hosts.toml files). */
   readonly mirrorsFolder: string | undefined
 }
 
-/** containerd with its CRI plugin, and the CNI network of its Pods. https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
+/** containerd with its CRI plugin and a CNI network for Pods. https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
 export const containerd: ComponentSpec<"containerd", ContainerdSettings> = {
   name: "containerd",
   program: "containerd",
@@ -58,7 +58,7 @@ state = "/run/containerd"
 [grpc]
   address = "${CONTAINERD_SOCKET}"
 [plugins."io.containerd.cri.v1.runtime"]
-  # runc cannot start where containerd asks for a lower OOM score than this machine may give (CAP_SYS_RESOURCE).
+  # Without CAP_SYS_RESOURCE this machine must not lower an OOM score, and runc fails if containerd requests that.
   restrict_oom_score_adj = ${!mayAdjustOomScore}
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/opt/cni/bin"]
@@ -72,7 +72,7 @@ state = "/run/containerd"
 `
 }
 
-/** Images of a public registry come from the one on loopback. https://github.com/containerd/containerd/blob/main/docs/hosts.md */
+/** Makes containerd pull the images of a public registry from the registry on loopback. https://github.com/containerd/containerd/blob/main/docs/hosts.md */
 function mirror(host: string, port: number): ComponentFile {
   return {
     path: `${CERTS}/${host}/hosts.toml`,
@@ -80,7 +80,7 @@ function mirror(host: string, port: number): ComponentFile {
   }
 }
 
-/** A bridge on this Node, with addresses handed out by host-local. https://www.cni.dev/plugins/current/main/bridge/ */
+/** A bridge on this Node. The host-local plugin assigns the addresses. https://www.cni.dev/plugins/current/main/bridge/ */
 const network = `{
   "cniVersion": "1.0.0",
   "name": "byhand",
@@ -97,7 +97,7 @@ const network = `{
 function settings(started: Started, files: Files): ContainerdSettings {
   const path = absolute(started, flagOf(started, "--config") ?? flagOf(started, "--c") ?? CONFIG)
   const document = withImports(path, files)
-  // Version 2 has one plugin where version 3 has two.
+  // Version 2 of the configuration has one CRI plugin; version 3 has two.
   const plugin = (name: "images" | "runtime", ...keys: readonly string[]) =>
     document.text("plugins", `io.containerd.cri.v1.${name}`, ...keys)
   const plugin2 = (...keys: readonly string[]) => document.text("plugins", "io.containerd.grpc.v1.cri", ...keys)
@@ -117,7 +117,7 @@ function settings(started: Started, files: Files): ContainerdSettings {
   }
 }
 
-/** A configuration file, and over it the files that it imports, and what those import, in containerd's own order. */
+/** A configuration file merged with the files that it imports, directly or not, in the order of containerd. An imported file has priority. */
 function withImports(path: string, files: Files): Document {
   const pending = [path]
   const done = new Set<string>()

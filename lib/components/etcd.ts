@@ -4,25 +4,25 @@ import type { Files } from "./settings/files.ts"
 import { absolute, flagOf, type Started } from "./settings/flags.ts"
 import type { ComponentSpec, Peers, Settings } from "./spec.ts"
 
-/** Its port on loopback for clients. */
+/** The port for clients of etcd on the loopback address. */
 export const ETCD_PORT = 2379
 const CLIENTS = `http://127.0.0.1:${ETCD_PORT}`
 
 export interface EtcdSettings extends Settings {
-  /** Where its clients reach it: the first of its client URLs. */
+  /** The address for clients: the first of its client URLs. */
   readonly address: Address
   readonly isTls: boolean
   readonly dataDir: string
   readonly clientUrls: readonly string[]
   readonly advertisedClientUrls: readonly string[]
-  /** Files of its own certificate and key for clients; undefined without TLS. */
+  /** The files of its server certificate and key; undefined without TLS. */
   readonly certificate: string | undefined
   readonly key: string | undefined
-  /** The CA of the clients that it lets in. */
+  /** The CA that must have signed the certificates of its clients. */
   readonly clientCa: string | undefined
 }
 
-/** How an etcd is spoken with over TLS. Paths are of files on the machine. */
+/** The files that a client needs for TLS with etcd. Paths are on the machine. */
 export interface EtcdTls {
   readonly ca: string
   readonly certificate: string | undefined
@@ -67,19 +67,19 @@ export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
       {
         flag: "--heartbeat-interval",
         value: "10",
-        why: "a single member has no other member to hear from: it may elect itself at once",
+        why: "a single member does not wait for heartbeats of other members, so a short interval is safe",
       },
       {
         flag: "--election-timeout",
         value: "100",
-        why: "at most a tenth of a second until it does; ten heartbeats are the least that etcd takes",
+        why: "a single member elects itself after a tenth of a second; etcd requires at least ten heartbeats here",
       },
     ],
     files: [],
   }),
 }
 
-/** Where a configuration file is given, etcd ignores all flags and its environment. Without one, a flag wins over the environment. */
+/** With a configuration file, etcd ignores all flags and its environment. Without one, a flag has priority over the environment. */
 function settings(started: Started, files: Files): EtcdSettings {
   const configFile = flagOf(started, "--config-file") ?? started.env?.["ETCD_CONFIG_FILE"] ?? ""
   const file = configFile === "" ? undefined : Document.yaml(files.text(absolute(started, configFile)))
@@ -105,7 +105,7 @@ function flagOrEnvironment(started: Started, name: string): string | undefined {
   return flagOf(started, `--${name}`) ?? started.env?.[`ETCD_${name.replaceAll("-", "_").toUpperCase()}`]
 }
 
-/** What the clients of an etcd need where it speaks TLS: what kube-apiserver shows, or else what etcd has itself; undefined where it does not. */
+/** The files for clients of etcd: those of kube-apiserver, or else those of etcd itself. undefined if etcd does not use TLS. */
 export function etcdTls(own: EtcdSettings, { apiserver }: Peers): EtcdTls | undefined {
   if (!own.isTls) return undefined
   return {
@@ -115,7 +115,7 @@ export function etcdTls(own: EtcdSettings, { apiserver }: Peers): EtcdTls | unde
   }
 }
 
-/** The variables with which etcdctl finds an etcd by itself. */
+/** The environment variables with which etcdctl reaches etcd without flags. */
 export function etcdctlEnvironment(own: EtcdSettings, peers: Peers): Record<string, string> {
   const { host, port } = own.address
   const tls = etcdTls(own, peers)

@@ -2,10 +2,10 @@ import { addressIn, type Address } from "./settings/address.ts"
 import { flagOf } from "./settings/flags.ts"
 import type { ComponentSpec, Settings } from "./spec.ts"
 
-/** Its port on loopback. */
+/** The port of the registry on the loopback address. */
 export const REGISTRY_PORT = 5000
 
-/** Where the archive of an image lies on the machine. */
+/** The path of an image's archive on the machine. */
 export function archivePath(reference: string): string {
   return `/opt/images/${reference.replaceAll(/[^\w.-]/g, "_")}.tar`
 }
@@ -14,7 +14,7 @@ export interface RegistrySettings extends Settings {
   readonly address: Address
 }
 
-/** A registry on loopback that serves the lessons' images, so that no image comes from outside the machine. */
+/** A registry on loopback that serves the images of the lessons, so that no image is pulled from outside the machine. */
 export const imageRegistry: ComponentSpec<"registry", RegistrySettings> = {
   name: "registry",
   program: "crane",
@@ -44,7 +44,7 @@ export const imageRegistry: ComponentSpec<"registry", RegistrySettings> = {
         "--insecure",
       ],
       problem: `${reference} could not be pushed to the registry on port ${REGISTRY_PORT}`,
-      remedy: "Remove the folder images in the cache and try again.",
+      remedy: 'Remove the folder "images" from the cache and try again.',
     })),
   }),
 }

@@ -14,12 +14,12 @@ const HEALTHZ_PORT = 10248
 
 export interface KubeletSettings extends Settings {
   readonly address: Address
-  /** Where it tells whether it is well. */
+  /** The address of its health endpoint. */
   readonly healthz: Address
-  /** What it shows its clients. */
+  /** The certificate that it presents to its clients. */
   readonly certificate: string
   readonly clientCa: string | undefined
-  /** The name of its Node; undefined where that is the machine's host name. */
+  /** The name of its Node; undefined if that is the machine's host name. */
   readonly nodeName: string | undefined
   /** The endpoint of the container runtime, such as unix:///run/containerd/containerd.sock; undefined for the default. */
   readonly runtime: string | undefined
@@ -34,8 +34,7 @@ export const kubelet: ComponentSpec<"kubelet", KubeletSettings> = {
   after: ["kube-apiserver", "registry", "containerd"],
   requires: ["containers", "images"],
   tools: ["kubelet"],
-  absence:
-    "this machine is a Node without an agent: Pods that are bound to it do not start, and containers that die stay dead",
+  absence: "Pods that are bound to this Node do not start, and containers that exit are not restarted",
   skew: { behind: 3, ahead: 0, supported: "a kubelet up to three minor versions older, none newer" },
   settings,
   probe: ({ healthz }) => ({ by: "http", ...healthz, path: "/healthz" }),
@@ -64,16 +63,16 @@ authentication:
   x509: { clientCAFile: ${pki.ca.certificate} }
 authorization: { mode: AlwaysAllow }
 containerRuntimeEndpoint: unix://${CONTAINERD_SOCKET}
-cgroupDriver: cgroupfs # no systemd runs in here
-failCgroupV1: false # some hosts still have it
-failSwapOn: false # whether the host swaps is not this Node's business
+cgroupDriver: cgroupfs # no systemd runs on this machine
+failCgroupV1: false # some hosts still have cgroup v1
+failSwapOn: false # the host may use swap
 enforceNodeAllocatable: []
-nodeLeaseDurationSeconds: 4 # renewed every second, so that a person can watch it
-evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" } # a host's full disk is no reason to evict
+nodeLeaseDurationSeconds: 4 # the kubelet renews the Lease every second, so that a person can watch it
+evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" } # a full disk of the host must not evict Pods
 imageGCHighThresholdPercent: 100
 `
 
-/** A flag wins over the files in --config-dir, and those, in the order of their paths, win over the file --config. */
+/** A flag has priority over the files in --config-dir. These have priority over the file in --config; among them, the last path has priority. */
 function settings(started: Started, files: Files): KubeletSettings {
   const path = absolute(started, flagOf(started, "--config"))
   const folder = absolute(started, flagOf(started, "--config-dir"))

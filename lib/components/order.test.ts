@@ -6,7 +6,7 @@ const list = (after: Readonly<Record<string, readonly string[]>>) =>
   Object.entries(after).map(([name, names]) => ({ name, after: names }))
 const names = (ordered: readonly { readonly name: string }[]) => ordered.map(({ name }) => name)
 
-test("a component starts after all that it depends on; otherwise the order of the list is kept", () => {
+test("a component starts after all components that it depends on; otherwise the order of the list is kept", () => {
   expect(names(startOrder(list({ c: ["b"], x: [], b: ["a"], a: [] })))).toEqual(["a", "b", "c", "x"])
   expect(names(startOrder(list({ x: [], a: [], b: ["a", "x"] })))).toEqual(["x", "a", "b"])
 })
@@ -23,13 +23,13 @@ test("a dependency that is not in the list is rejected", () => {
   expect(() => withDependencies(list({ a: [] }), ["b"])).toThrow("The caller names the component b")
 })
 
-test("some components come with everything that they depend on", () => {
+test("withDependencies adds all components that the given ones depend on", () => {
   const all = list({ a: [], b: ["a"], c: ["b"], d: [] })
   expect(names(withDependencies(all, ["c"]))).toEqual(["a", "b", "c"])
   expect(names(withDependencies(all, []))).toEqual([])
 })
 
-test("each of our own components starts after those that its spec names", () => {
+test("each component of our own cluster starts after the components that its spec names", () => {
   for (const { name, after } of specs)
     for (const earlier of after)
       expect(names(specs).indexOf(earlier), `${earlier} before ${name}`).toBeLessThan(names(specs).indexOf(name))

@@ -1,6 +1,6 @@
 import { RemediedError } from "../base/errors.ts"
 
-/** A component with what it comes after, which is all that an order is computed from. */
+/** The part of a component from which the start order is computed: its name, and the components that it depends on. */
 export interface Ordered {
   readonly name: string
   readonly after: readonly string[]
@@ -10,8 +10,8 @@ export interface Ordered {
 export class StartOrderError extends RemediedError {}
 
 /**
- * The order in which components start: each one comes after all that it depends on. Components that do not depend on each
- * other keep the order of the list.
+ * The order in which components start: each component comes after all components that it depends on. Components that do not
+ * depend on each other keep the order of the list.
  * @throws StartOrderError for a dependency that is not in the list, and for a cycle
  */
 export function startOrder<One extends Ordered>(list: readonly One[]): One[] {
@@ -30,7 +30,7 @@ export function startOrder<One extends Ordered>(list: readonly One[]): One[] {
   return ordered
 }
 
-/** Some components together with everything that they come after, directly or not; in start order. */
+/** The given components and all components that they depend on, directly or indirectly, in start order. */
 export function withDependencies<One extends Ordered>(list: readonly One[], names: readonly string[]): One[] {
   const wanted = new Set<string>()
   const want = (name: string, asker: string): void => {

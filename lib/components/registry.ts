@@ -28,21 +28,21 @@ export const componentNames: readonly ComponentName[] = specs.map(({ name }) => 
 /** The type of each component's settings, by its name. */
 type AllSettings = { [One in (typeof list)[number] as One["name"]]: ReturnType<One["settings"]> }
 
-/** What the settings of a component are, by its name. */
+/** The type of one component's settings. */
 export type SettingsOf<Name extends ComponentName> = AllSettings[Name]
 
-/** Reads the settings of a component, from wherever the component reads them itself. */
+/** Reads the settings of a component from the same sources as the component: flags, environment and configuration files. */
 export function settingsOf<Name extends ComponentName>(name: Name, started: Started, files: Files): SettingsOf<Name> {
-  return specOf(name).settings(started, files) as SettingsOf<Name> // The spec of this name reads settings of this type.
+  return specOf(name).settings(started, files) as SettingsOf<Name> // The spec with this name reads settings of this type.
 }
 
-/** The settings of a component as it is described. */
+/** The settings that a described component will have. */
 export function settingsOfComponent(component: Component): Settings {
   const files = knownFiles(Object.fromEntries(component.files.map(({ path, content }) => [path, content])))
   return specOf(component.name).settings({ argv: argvOf(component) }, files)
 }
 
-/** The probe of a component as it is described. */
+/** The probe that a described component will answer. */
 export function probeOfComponent(component: Component): Probe {
   return specOf(component.name).probe(settingsOfComponent(component), {})
 }
@@ -54,12 +54,12 @@ export function specOf(name: ComponentName): Spec {
   return found
 }
 
-/** Some components and everything that they come after, in start order. */
+/** The given components and all components that they depend on, in start order. */
 export function dependenciesOf(names: readonly ComponentName[]): readonly Spec[] {
   return withDependencies<Spec>(specs, names)
 }
 
-/** Everything that a machine must provide so that these components, and what they come after, can run on it. */
+/** The features that a machine must provide so that these components, and all that they depend on, can run on it. */
 export function featuresOf(names: readonly ComponentName[]): MachineFeature[] {
   return [...new Set(dependenciesOf(names).flatMap(({ requires }) => requires))]
 }

@@ -10,7 +10,7 @@ const PORT = 10259
 
 export interface SchedulerSettings extends Settings {
   readonly address: Address
-  /** What it shows its clients; undefined where it makes a certificate that is in no file. */
+  /** The certificate that it presents to its clients; undefined if it creates a certificate in memory. */
   readonly certificate: string | undefined
   readonly electsLeader: boolean
 }
@@ -42,20 +42,20 @@ export const scheduler: ComponentSpec<"kube-scheduler", SchedulerSettings> = {
       {
         flag: "--tls-cert-file",
         value: pki.scheduler.certificate,
-        why: "signed by a CA that can be verified, instead of by itself",
+        why: "a certificate that a CA has signed, so that clients can verify it; the default is self-signed",
       },
       { flag: "--tls-private-key-file", value: pki.scheduler.key, why: "goes with the certificate" },
       {
         flag: "--leader-elect",
         value: "false",
-        why: "one scheduler alone: after a crash it need not wait for its own lease to run out",
+        why: "this is the only scheduler: after a crash it must not wait until its own lease expires",
       },
     ],
     files: [],
   }),
 }
 
-/** Where a configuration file is given, --kubeconfig is ignored, but --leader-elect still wins over the file. */
+/** With a configuration file, kube-scheduler ignores --kubeconfig, but --leader-elect still has priority over the file. */
 function settings(started: Started, files: Files): SchedulerSettings {
   const path = absolute(started, flagOf(started, "--config"))
   const config = path === undefined ? undefined : Document.yaml(files.text(path))

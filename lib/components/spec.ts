@@ -6,16 +6,16 @@ import type { Address } from "./settings/address.ts"
 import type { Files } from "./settings/files.ts"
 import type { Started } from "./settings/flags.ts"
 
-/** What a machine must provide before a component can run on it. containers: cgroups, mounts and namespaces. images: the lessons' images. */
+/** A feature that a component can require of its machine. containers: cgroups, mounts and namespaces. images: the images of the lessons. */
 export type MachineFeature = "containers" | "images"
 
-/** What our own cluster knows when it describes its components. */
+/** The facts from which our own cluster describes its components. */
 export interface ClusterFacts {
   /** The administrator's bearer token; "$TOKEN" in a transcript. */
   readonly token: string
   /** The Node's address, which must not be loopback; "$NODE_IP" in a transcript. */
   readonly nodeIp: string
-  /** The full name of the image that holds a Pod's namespaces open. */
+  /** The full name of the pause image, whose container holds the namespaces of a Pod. */
   readonly pauseImage: string
   /** The full names of the images whose archives are on the machine. */
   readonly images: readonly string[]
@@ -23,19 +23,19 @@ export interface ClusterFacts {
   readonly mayAdjustOomScore: boolean
 }
 
-/** How far the minor version of a program may be from that of kube-apiserver. https://kubernetes.io/releases/version-skew-policy/ */
+/** How many minor versions a program may be behind or ahead of kube-apiserver. https://kubernetes.io/releases/version-skew-policy/ */
 export interface Skew {
   readonly behind: number
   readonly ahead: number
-  /** What is supported, as the end of a sentence. */
+  /** The supported versions, as the end of a sentence. */
   readonly supported: string
 }
 
-/** What the settings of every component tell: its flags, its environment and its configuration files, as one. */
+/** The settings that every component has. They combine its flags, its environment and its configuration files. */
 export interface Settings {
-  /** Where it listens; undefined for a component that is reached through a unix socket. */
+  /** The address on which it listens; undefined if it listens on a unix socket. */
   readonly address: Address | undefined
-  /** The kubeconfig with which it reaches kube-apiserver; undefined where it has none. */
+  /** The kubeconfig with which it reaches kube-apiserver; undefined if it has none. */
   readonly kubeconfig?: string | undefined
 }
 
@@ -47,30 +47,30 @@ export interface Peers {
 /** Everything that the project knows about one component. The list of all specs is in registry.ts. */
 export interface ComponentSpec<Name extends string = string, Own extends Settings = Settings> {
   readonly name: Name
-  /** The file name of the program that its process runs. */
+  /** The file name of its program. */
   readonly program: ToolName
-  /** The word by which the name of a start script tells that it starts this component. */
+  /** A start script whose name contains this word starts this component. */
   readonly scriptWord: string
   /** The components that must run before this one can become ready. */
   readonly after: readonly string[]
-  /** Whether it waits by itself for the components in `after`, so that all may be started at the same time. */
+  /** Whether it waits for the components in `after` by itself, so that all of them may be started at the same time. */
   readonly isPatient?: boolean
-  /** What its machine must provide. */
+  /** The features that its machine must provide. */
   readonly requires: readonly MachineFeature[]
-  /** Whether the course runs it, so that no learner has to start it. */
+  /** Whether the course starts it, so that the learner does not start it. */
   readonly isProvided?: boolean
-  /** Whether it may start long before the lesson that needs it: no earlier lesson can see a difference. */
+  /** Whether it may start before the lesson that needs it. No earlier lesson may be affected. */
   readonly startsAhead?: boolean
-  /** The programs that a machine is given with it: its own, and what people look at it with. */
+  /** The programs that a machine gets with it: its own programs, and the tools to inspect it. */
   readonly tools: readonly ToolName[]
-  /** The component of our own cluster. */
+  /** Describes the component as our own cluster starts it. */
   readonly describe: (facts: ClusterFacts) => Component
-  /** Reads its settings, from wherever it reads them itself. */
+  /** Reads its settings from the same sources as the component: flags, environment and configuration files. */
   settings(started: Started, files: Files): Own
-  /** The one question that tells whether it is ready and well. */
+  /** The probe that shows whether it is ready and well. */
   probe(settings: Own, peers: Peers): Probe
-  /** What does not work while it does not run, as a clause. */
+  /** What does not work if it does not run, as a clause. */
   readonly absence: string
-  /** undefined where its version is not tied to that of kube-apiserver. */
+  /** undefined if its version does not depend on the version of kube-apiserver. */
   readonly skew?: Skew
 }

@@ -3,16 +3,16 @@ import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
 import type { Failure, Plain } from "./failure.ts"
 
-/** Characters of a value that are shown. */
+/** The largest number of characters of a value that a message contains. */
 const LONGEST = 600
 
-/** How a process ended, as a clause without its subject: "exited with 1". */
+/** How a process ended, as a clause without a subject: "exited with 1". */
 export function howEnded(exit: Exit | undefined): string {
   if (exit === undefined) return "ended"
   return exit.code === null ? `was ended by ${exit.signal}` : `exited with ${exit.code}`
 }
 
-/** A failure as a clause or sentence without its cause, and without a full stop. */
+/** A failure as a clause or sentence, without its cause and without a full stop. */
 export function describe(failure: Failure): string {
   switch (failure.kind) {
     case "command-failed":
@@ -44,11 +44,11 @@ export function describe(failure: Failure): string {
     case "hung":
       return `${failure.command} had not ended after ${seconds(failure.waited)}; it printed ${failure.printed.trim() || "nothing"}`
     case "programs-replaced":
-      return `These are not the programs that the machine was given: ${failure.programs.map(({ name, path }) => `${name} (${path ?? "it is gone"})`).join(", ")}`
+      return `These programs differ from those that the machine was given: ${failure.programs.map(({ name, path }) => `${name} (${path ?? "no longer there"})`).join(", ")}`
     case "disk-full":
       return `The disk is full: there is no room for ${failure.path}`
     case "no-access":
-      return `No kubeconfig was found that may do everything${failure.tried.length === 0 ? "" : ` (${failure.tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}`
+      return `No kubeconfig gives full access to the cluster${failure.tried.length === 0 ? "" : ` (${failure.tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}`
     case "undecodable":
       return `The value in etcd is neither JSON nor protobuf: ${JSON.stringify(failure.begins)}`
     case "etcd-refused":
@@ -62,7 +62,7 @@ export function describe(failure: Failure): string {
   }
 }
 
-/** A value as a person reads it: nothing, a text, or JSON. */
+/** A value for people to read: the word "nothing", the text itself, or JSON. */
 export function shown(value: Plain | undefined): string {
   if (value === "" || value === undefined) return "nothing"
   const text = typeof value === "string" ? value : JSON.stringify(value)

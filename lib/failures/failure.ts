@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts"
 /** A value that JSON can hold, so that a failure can be recorded and read again. */
 export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [field: string]: Plain }
 
-/** A program that was run ended with another status than 0. */
+/** A command ended with a status other than 0. */
 export interface CommandFailed {
   readonly kind: "command-failed"
   readonly argv: readonly string[]
@@ -14,18 +14,18 @@ export interface CommandFailed {
   readonly stderr: string
 }
 
-/** An outcome has another value than the lesson documents. A value that is undefined is left out. */
+/** The actual value differs from the value that the lesson documents. A value that is undefined is left out. */
 export interface Mismatch {
   readonly kind: "mismatch"
-  /** The outcome's key: "03 a ConfigMap that …". For people; findings do not read it. */
+  /** The key of the outcome, such as "03 a ConfigMap that …". It is for people; findings do not read it. */
   readonly outcome: string
   readonly expected?: Plain | undefined
   readonly actual?: Plain | undefined
-  /** What went wrong on the way, where the actual value is an error. */
+  /** The failure that the actual value carries, if the actual value is an error. */
   readonly cause?: Failure | undefined
 }
 
-/** What every failure of a component's start has. */
+/** The fields that every failure of a component has. */
 interface OfComponent {
   readonly name: ComponentName
   /** The last lines of its log. */
@@ -36,31 +36,31 @@ interface OfComponent {
 /** A component's process ended before the component was ready. */
 export interface ComponentExited extends OfComponent {
   readonly kind: "component-exited"
-  /** How it ended; undefined where another process than ours started it, and nobody saw its status. */
+  /** How the process ended; undefined if this program did not start the process and so does not know its exit status. */
   readonly exit: Exit | undefined
-  /** Milliseconds from its start to its end. */
+  /** Time from the start of the process to its end (milliseconds). */
   readonly after: number
 }
 
-/** A component's process runs, and did not become ready in time. */
+/** A component's process runs, but the component did not become ready in time. */
 export interface NotReady extends OfComponent {
   readonly kind: "not-ready"
   /** Milliseconds. */
   readonly waited: number
-  /** The last answer to the readiness probe: "503: …", "connect ECONNREFUSED …"; undefined where that is not known. */
+  /** The last answer to the readiness probe, such as "503: …" or "connect ECONNREFUSED …"; undefined if it is not known. */
   readonly answer: string | undefined
 }
 
-/** A learner's script still runs, and no process of the component it should start has appeared in time. */
+/** A learner's script still runs, but no process of the component that it must start has appeared in time. */
 export interface NotStarted extends OfComponent {
   readonly kind: "not-started"
-  /** The script that should start it; undefined where there is none. */
+  /** The script that must start the component; undefined if there is none. */
   readonly script: string | undefined
   /** Milliseconds. */
   readonly waited: number
 }
 
-/** A learner's script ended, and the component that it should start does not run. */
+/** A learner's script ended, but the component that it must start does not run. */
 export interface ScriptEnded extends OfComponent {
   readonly kind: "script-ended"
   readonly script: string
@@ -69,33 +69,33 @@ export interface ScriptEnded extends OfComponent {
   readonly wasRunning: boolean
 }
 
-/** A process that holds a port. */
+/** A process that listens on a port. */
 export interface Holder {
   readonly program: string
   readonly pid: number
-  /** The address that it listens on. */
+  /** The address on which it listens, with the port. */
   readonly local: string
 }
 
-/** Another process listens on the port that the component should hold. */
+/** The component does not listen on its port; another process may. */
 export interface ForeignListener extends OfComponent {
   readonly kind: "foreign-listener"
-  /** The component's own process. */
+  /** The PID of the component's process. */
   readonly pid: number
   readonly port: number
-  /** undefined where no process listens there any more. */
+  /** The process that listens on the port; undefined if no process does any more. */
   readonly holder: Holder | undefined
 }
 
-/** A process has a component's name, and its program is not the one that the machine was given. */
+/** A process has a component's name, but its program differs from the one that the machine was given. */
 export interface NotGenuine extends OfComponent {
   readonly kind: "not-genuine"
   readonly pid: number
-  /** What proves it: the digests of both programs. */
+  /** The digests of both programs. */
   readonly evidence: string
 }
 
-/** A component's process was needed, and it does not run. */
+/** A component's process is needed, but it does not run. */
 export interface NotRunning extends OfComponent {
   readonly kind: "not-running"
 }
@@ -110,20 +110,20 @@ export type ComponentFailure =
   | NotGenuine
   | NotRunning
 
-/** The machine has ended, and every process on it. */
+/** The machine has ended, and with it every process on it. */
 export interface MachineEnded {
   readonly kind: "machine-ended"
   readonly machine: string
-  /** Why, where that is known: its time is over. */
+  /** Why the machine ended, such as "its time is over"; undefined if that is not known. */
   readonly reason: string | undefined
 }
 
-/** The machine's operating system refused something. */
+/** The operating system of the machine refused an operation. */
 export interface MachineRefused {
   readonly kind: "machine-refused"
-  /** The operating system's code, such as EAGAIN or ENOENT. */
+  /** The error code of the operating system, such as EAGAIN or ENOENT. */
   readonly code: string
-  /** What was asked for and the answer, such as "spawn sh EAGAIN". */
+  /** The operation and the error, such as "spawn sh EAGAIN". */
   readonly answer: string
 }
 
@@ -133,41 +133,41 @@ export interface Hung {
   readonly command: string
   /** Milliseconds. */
   readonly waited: number
-  /** What it printed until then. */
+  /** The output of the command until the timeout. */
   readonly printed: string
 }
 
-/** Programs that the lessons look with were replaced on the machine. */
+/** Programs with which the lessons inspect the machine were replaced on it. */
 export interface ProgramsReplaced {
   readonly kind: "programs-replaced"
-  /** Each with the path that its name leads to now; undefined where it is gone. */
+  /** Each program with the path that its name resolves to now; undefined if the program is no longer there. */
   readonly programs: readonly { readonly name: string; readonly path: string | undefined }[]
 }
 
-/** A disk has no room. */
+/** A disk is full. */
 export interface DiskFull {
   readonly kind: "disk-full"
   readonly path: string
 }
 
-/** No kubeconfig on the machine may do everything. */
+/** No kubeconfig on the machine gives full access to the cluster. */
 export interface NoAccess {
   readonly kind: "no-access"
-  /** Those that were tried, with kubectl's answer. */
+  /** The kubeconfigs that were tried, each with the answer of kubectl. */
   readonly tried: readonly { readonly kubeconfig: string; readonly answer: string }[]
 }
 
-/** The value at a key of etcd is neither JSON nor Kubernetes' protobuf. */
+/** The value of a key in etcd is neither JSON nor Kubernetes protobuf. */
 export interface Undecodable {
   readonly kind: "undecodable"
-  /** Its first characters. */
+  /** The first characters of the value. */
   readonly begins: string
 }
 
 /** etcd refused a request. */
 export interface EtcdRefused {
   readonly kind: "etcd-refused"
-  /** etcd's own words. */
+  /** The error message of etcd. */
   readonly answer: string
 }
 
@@ -179,17 +179,17 @@ export interface NoAnswer {
   readonly waited: number
 }
 
-/** Anything else that was thrown. */
+/** Any other value that was thrown. */
 export interface Thrown {
   readonly kind: "thrown"
-  /** The error's class. */
+  /** The name of the error's class, or the type of a value that is not an error. */
   readonly name: string
   readonly message: string
-  /** The operating system's code, such as ECONNREFUSED; undefined where it has none. */
+  /** The error code of the operating system, such as ECONNREFUSED; undefined if the error has none. */
   readonly code: string | undefined
 }
 
-/** What went wrong, as data. Findings match its fields; sentences are built from it last (describe.ts). */
+/** What went wrong, as data. Findings match the fields. Only describe.ts builds sentences from them. */
 export type Failure =
   | CommandFailed
   | Mismatch
@@ -205,5 +205,5 @@ export type Failure =
   | NoAnswer
   | Thrown
 
-/** Finds the known cause of a failure. It must be called while the broken processes are still there. */
+/** Finds the known cause of a failure. It must be called while the broken processes still exist. */
 export type Explain = (failure: Failure) => Promise<Finding | undefined>

@@ -15,7 +15,7 @@ const refused: CommandFailed = {
 }
 const refusal = new FailureError(refused, "Try it.")
 
-/** What an assertion throws. */
+/** The error that an assertion throws. */
 async function thrownBy(assertion: () => unknown): Promise<unknown> {
   try {
     await assertion()
@@ -25,7 +25,7 @@ async function thrownBy(assertion: () => unknown): Promise<unknown> {
   throw new Error("It did not fail.")
 }
 
-describe("a failure out of whatever was thrown", () => {
+describe("a Failure is built from any thrown value", () => {
   test.each([
     ["an error that carries a failure", refusal, refused],
     [
@@ -44,16 +44,16 @@ describe("a failure out of whatever was thrown", () => {
       { kind: "machine-refused", code: "EAGAIN" },
     ],
     [
-      "no way in",
+      "no kubeconfig with full access",
       new NoAccessError([{ kubeconfig: "/k", answer: "no" }]),
       { kind: "no-access", tried: [{ kubeconfig: "/k", answer: "no" }] },
     ],
     [
-      "an error of the system",
+      "an error of the operating system",
       Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }),
       { kind: "thrown", code: "ECONNREFUSED" },
     ],
-    ["no error at all", "text", { kind: "thrown", message: "text" }],
+    ["a value that is not an error", "text", { kind: "thrown", message: "text" }],
   ])("%s", (_, thrown, failure) => {
     expect(failureOf(thrown)).toMatchObject(failure)
   })
@@ -69,7 +69,7 @@ describe("a failure out of whatever was thrown", () => {
     ],
     ["toEqual with a set", () => expect(new Set([1])).toEqual(new Set([2])), { expected: [2], actual: [1] }],
     ["an object", () => expect({ uid: "b" }).toEqual({ uid: "a" }), { expected: { uid: "a" }, actual: { uid: "b" } }],
-    ["nothing where something should be", () => expect(undefined).toBe("value"), { expected: "value" }],
+    ["undefined in place of a value", () => expect(undefined).toBe("value"), { expected: "value" }],
     [
       "a promise that should reject",
       () => expect(Promise.resolve("hello")).rejects.toThrow("NotFound"),
@@ -88,19 +88,19 @@ describe("a failure out of whatever was thrown", () => {
     })
   })
 
-  test("a command that fails while it is polled is itself the failure", async () => {
+  test("a poll whose command fails gives the failure of the command", async () => {
     const poll = () => expect.poll(() => Promise.reject(refusal), { timeout: 30, interval: 5 }).toBe("Running")
     expect(failureOf(await thrownBy(poll))).toEqual(refused)
   })
 
-  test("the words of an assertion are no part of it", async () => {
+  test("the message of an assertion is not part of the failure", async () => {
     const one = await thrownBy(() => expect(403, "may read").toBe(200))
     const other = await thrownBy(() => expect(403, "is allowed to read, in other words").toBe(200))
     expect(String(one)).not.toBe(String(other))
     expect(failureOf(one)).toEqual(failureOf(other))
   })
 
-  test("it is plain JSON", async () => {
+  test("a failure is plain JSON", async () => {
     const failure = failureOf(await thrownBy(() => expect(Buffer.from("k8s")).toEqual(/^k8s/)))
     expect(JSON.parse(JSON.stringify(failure))).toEqual(failure)
   })

@@ -1,25 +1,25 @@
 import type { ComponentName } from "../components/registry.ts"
 
-/** A known cause of a failure: what is wrong, why that matters, and what to type. */
+/** A known cause of a failure, with its evidence, its remedy, and a command to look closer. */
 export interface Finding {
-  /** Its name in the catalogue, in kebab case: "etcd-port-taken". */
+  /** Its name in the catalogue, in kebab case, such as "port-taken". */
   readonly id: string
-  /** The component that has the problem; undefined where the problem is the machine's, such as a full disk. */
+  /** The component that has the problem; undefined if the machine has the problem, such as a full disk. */
   readonly component: ComponentName | undefined
-  /** A clause that states the fact: "nothing listens on 127.0.0.1:2379". */
+  /** A clause that states the fact, such as "no process listens on 127.0.0.1:2379". */
   readonly cause: string
-  /** What to do, as sentences or as a command. */
+  /** What the learner must do, as sentences or as a command. */
   readonly remedy: string
-  /** What proves it, word for word: a line of a log, a socket, a setting. */
+  /** What proves the cause, word for word: a log line, a socket or a setting. */
   readonly evidence: string
-  /** A command that shows it on the machine. */
+  /** A command that shows the problem on the machine. */
   readonly look: string
 }
 
-/** A component that is not well, in its own words: what is left to say where no known cause fits. */
+/** A component that is not well, with the last lines of its log. It is shown if no known cause matches. */
 export interface Unwell {
   readonly name: ComponentName
-  /** A clause without its subject: "does not run", "was not ready after 15.0 s". */
+  /** A clause without a subject, such as "does not run" or "was not ready after 15.0 s". */
   readonly state: string
   readonly logPath: string
   readonly lastLines: readonly string[]

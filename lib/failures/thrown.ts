@@ -4,16 +4,16 @@ import { CommandTimeoutError, MachineEndedError, MachineError } from "../machine
 import { FailureError } from "./errors.ts"
 import type { Failure, Plain } from "./failure.ts"
 
-/** How deep and how long a recorded value may be. */
+/** The largest nesting depth and the largest number of characters of a recorded value. */
 const DEEPEST = 8
 const LONGEST = 20_000
 
 /**
- * What was thrown, as a Failure.
+ * The Failure that describes a thrown value.
  * @param outcome the key of the outcome that was checked
  */
 export function failureOf(thrown: unknown, outcome = ""): Failure {
-  if (thrown instanceof FailureError) return thrown.failure as Failure // A FailureError carries no other type.
+  if (thrown instanceof FailureError) return thrown.failure as Failure // A FailureError carries a Failure and no other type.
   if (thrown instanceof MachineEndedError)
     return { kind: "machine-ended", machine: thrown.machine, reason: thrown.reason }
   if (thrown instanceof NoAccessError) return { kind: "no-access", tried: thrown.tried }
@@ -23,7 +23,7 @@ export function failureOf(thrown: unknown, outcome = ""): Failure {
     return { kind: "machine-refused", code: thrown.code, answer: messageOf(thrown).split("\n")[0] ?? "" }
   if (!(thrown instanceof Error))
     return { kind: "thrown", name: typeof thrown, message: String(thrown), code: undefined }
-  const { expected, actual, code } = thrown as { expected?: unknown; actual?: unknown; code?: unknown } // Assertion errors carry the first two, the system's errors the third.
+  const { expected, actual, code } = thrown as { expected?: unknown; actual?: unknown; code?: unknown } // Assertion errors have the first two fields, errors of the operating system have the third.
   if (thrown.name === "AssertionError" && (expected !== undefined || actual !== undefined))
     return {
       kind: "mismatch",
@@ -40,7 +40,7 @@ export function failureOf(thrown: unknown, outcome = ""): Failure {
   }
 }
 
-/** A value as JSON; undefined stays so. What JSON cannot hold is named: an error, a pattern, a matcher. */
+/** A value as JSON; undefined stays undefined. An error, a regular expression or a matcher is replaced by its content. */
 function plain(value: unknown, depth = 0): Plain | undefined {
   if (value === undefined) return undefined
   if (value === null || typeof value === "number" || typeof value === "boolean") return value
@@ -52,7 +52,7 @@ function plain(value: unknown, depth = 0): Plain | undefined {
   if (Buffer.isBuffer(value)) return value.toString("latin1").slice(0, LONGEST)
   if (Array.isArray(value) || value instanceof Set)
     return [...(value as Iterable<unknown>)].map((item) => plain(item, depth + 1) ?? null)
-  // A matcher such as expect.arrayContaining([…]) holds what it looks for.
+  // A matcher such as expect.arrayContaining([…]) holds the expected value in `sample`.
   if ("$$typeof" in value && "sample" in value) return plain(value.sample, depth + 1) ?? null
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, item]) => {

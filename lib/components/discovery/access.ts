@@ -5,53 +5,54 @@ import { settingsOf } from "../registry.ts"
 import { withFilesOf } from "../settings/files.ts"
 import type { FoundProcess } from "./process.ts"
 
-/** A kubeconfig that was tried, and kubectl's answer. */
+/** A kubeconfig that was tried, and the answer of kubectl. */
 interface Tried {
   readonly kubeconfig: string
   readonly answer: string
 }
 
-/** No kubeconfig on the machine may do everything. */
+/** No kubeconfig on the machine gives full access to the cluster. */
 export class NoAccessError extends RemediedError {
   readonly tried: readonly Tried[]
   constructor(tried: readonly Tried[]) {
     super(
-      `No kubeconfig was found that may do everything${tried.length === 0 ? "" : ` (${tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}.`,
-      "Write one to /root/.kube/config: the server's address, its CA, and a token or a client certificate of the group system:masters.",
+      `No kubeconfig gives full access to the cluster${tried.length === 0 ? "" : ` (${tried.map(({ kubeconfig, answer }) => `${kubeconfig}: ${answer}`).join("; ")})`}.`,
+      "Write a kubeconfig to /root/.kube/config. It must contain the server's address, its CA, and a token or a client certificate of the group system:masters.",
     )
     this.tried = tried
   }
 }
 
-/** What a client shows kube-apiserver, and what it verifies the server by. PEM. */
+/** The credentials that a client sends to kube-apiserver, and the CA with which the client verifies the server, in PEM format. */
 export interface Credentials {
-  /** The CA that must have signed the server's certificate; empty where the kubeconfig names none. */
+  /** The CA that must have signed the server's certificate; empty if the kubeconfig has none. */
   readonly ca: Buffer
-  /** The name that the server's certificate must be for, as the kubeconfig tells. */
+  /** The name that the server's certificate must contain, from the kubeconfig. */
   readonly serverName?: string | undefined
-  /** undefined where a client certificate is shown. */
+  /** undefined if the client uses a certificate. */
   readonly token: string | undefined
   readonly certificate?: Buffer | undefined
   readonly key?: Buffer | undefined
 }
 
-/** How to speak with a cluster's apiserver as an administrator. */
+/** How an administrator accesses kube-apiserver. */
 export interface Access extends Credentials {
-  /** The file on the machine that it was found in. */
+  /** The path of the kubeconfig on the machine. */
   readonly kubeconfig: string
-  /** The same as JSON, with the files that it names embedded, for clients that are not on the machine. */
+  /** The kubeconfig as JSON, with its certificates and keys embedded, for clients outside the machine. */
   readonly portable: string
 }
 
 const USUAL = ["/root/.kube/config", "/etc/kubernetes/admin.conf", "/etc/kubernetes/admin.kubeconfig"]
-/** Folders in which other kubeconfigs are looked for. */
+/** The folders that are searched for other kubeconfigs. */
 const FOLDERS = ["/root/cluster", "/etc/kubernetes", "/root/.kube"]
 const MOST_FILES = 200
 const LOOK_WITHIN = 10_000
 
 /**
- * A kubeconfig that may do everything: where kubectl looks by itself, where administrators keep theirs, in the learner's folder, or one that a component is given.
- * @throws NoAccessError with those that were tried
+ * Finds a kubeconfig that gives full access to the cluster. It tries the default path of kubectl, the usual paths of an
+ * administrator's kubeconfig, the learner's folder, and the kubeconfigs that components use.
+ * @throws NoAccessError with the kubeconfigs that were tried
  */
 export async function findAccess(machine: Machine, processes: readonly FoundProcess[]): Promise<Access> {
   const tried: Tried[] = []
@@ -60,7 +61,7 @@ export async function findAccess(machine: Machine, processes: readonly FoundProc
       .run(["kubectl", "--kubeconfig", path, "--request-timeout=5s", "auth", "can-i", "*", "*"], {
         timeout: LOOK_WITHIN,
       })
-      .catch(() => ({ exitCode: 1, stdout: "", stderr: "it took too long" }))
+      .catch(() => ({ exitCode: 1, stdout: "", stderr: "kubectl did not answer in time" }))
     if (may.exitCode === 0 && context !== undefined) return accessBy(machine, path, context)
     tried.push({ kubeconfig: path, answer: (may.stderr.trim() || may.stdout.trim()).split("\n").at(-1) ?? "" })
   }
@@ -69,7 +70,7 @@ export async function findAccess(machine: Machine, processes: readonly FoundProc
 
 interface FoundKubeconfig {
   readonly path: string
-  /** undefined where it is malformed or incomplete. */
+  /** undefined if the kubeconfig is malformed or incomplete. */
   readonly context: KubeconfigContext | undefined
 }
 

@@ -2,21 +2,25 @@ import type { FlagChanges } from "../component.ts"
 import { specs, type ComponentName } from "../registry.ts"
 import type { Machine } from "../../machines/machine.ts"
 
-/** A component's process, whoever started it. */
+/** A process of a component. It does not matter which program started it. */
 export interface FoundProcess {
   readonly name: ComponentName
   readonly pid: number
-  /** stopped: SIGSTOP has frozen it. */
+  /** stopped: the process is suspended by SIGSTOP. */
   readonly state: "running" | "stopped"
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
 }
 
-/** Milliseconds; whatever hangs must not make whoever looks hang. All processes are looked at at once, and each look at a container is a handshake: a slow host takes seconds for them. */
+/**
+ * The timeout of a command that inspects processes (milliseconds), so that a hanging machine does not hang the caller. All
+ * processes are inspected at the same time, and each command in a container needs a handshake: on a slow host that takes
+ * seconds.
+ */
 const LOOK_WITHIN = 30_000
 
-/** Every component that has a process, oldest first; of one that has several, such as a second scheduler, each. */
+/** All processes of components, the oldest first. A component can have several processes, for example if a second kube-scheduler runs. */
 export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
   const { stdout } = await machine.run(["ps", "-e", "--sort=start_time,pid", "-o", "pid=,stat=,comm="], {
     timeout: LOOK_WITHIN,
@@ -25,7 +29,7 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .filter(([, state = "Z"]) => !state.startsWith("Z"))
-  // The kernel cuts a program's name at 15 characters.
+  // The kernel keeps the first 15 characters of a program's name only.
   const candidates = rows.filter(([, , comm = ""]) => specs.some(({ program }) => comm === program.slice(0, 15)))
   const found = await Promise.all(
     candidates.map(async ([id = "", state = ""]) => {
@@ -57,14 +61,14 @@ async function words(machine: Machine, path: string): Promise<string[]> {
   return machine.read(path).then(
     (text) => text.toString().split("\0").slice(0, -1),
     () => [],
-  ) // It has ended meanwhile.
+  ) // The process has ended in the meantime.
 }
 
 async function cwdOf(machine: Machine, pid: number): Promise<string> {
   return (await machine.run(["readlink", `/proc/${pid}/cwd`], { timeout: LOOK_WITHIN })).stdout.trim() || "/"
 }
 
-/** A command line with other flags. */
+/** A copy of a command line with changed flags. */
 export function argvWith(argv: readonly string[], changes: FlagChanges): string[] {
   const [program = "", ...rest] = argv
   const kept: string[] = []
@@ -72,7 +76,7 @@ export function argvWith(argv: readonly string[], changes: FlagChanges): string[
     const word = rest[at] ?? ""
     const name = word.startsWith("-") ? word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-") : ""
     if (!(name in changes)) kept.push(word)
-    else if (!word.includes("=") && rest[at + 1]?.startsWith("-") === false) at++ // Its value is the next word.
+    else if (!word.includes("=") && rest[at + 1]?.startsWith("-") === false) at++ // The next word is the value of the flag.
   }
   return [
     program,

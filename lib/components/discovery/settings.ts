@@ -5,7 +5,7 @@ import type { Address } from "../settings/address.ts"
 import { withFilesOf } from "../settings/files.ts"
 import type { FoundProcess } from "./process.ts"
 
-/** How to know whether a process that was found is ready, and where it listens. */
+/** The probe that shows whether a found process is ready, and the address on which it listens. */
 export async function probeOf(
   machine: Machine,
   process: FoundProcess,

@@ -1,4 +1,4 @@
-/** Where a component listens. */
+/** The host and port on which a component listens. */
 export interface Address {
   readonly host: string
   readonly port: number
@@ -10,7 +10,7 @@ export function addressIn(url: string, fallback: number): Address {
   return { host: reachable(host), port: Number(port ?? fallback) }
 }
 
-/** A component that listens on every address is reached on loopback. */
+/** The host at which clients reach a component. If the component listens on all addresses, that is the loopback address. */
 export function reachable(host: string | undefined): string {
   return host === undefined || ["", "localhost", "0.0.0.0", "::", "[::]"].includes(host) ? "127.0.0.1" : host
 }

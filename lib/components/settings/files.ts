@@ -2,13 +2,13 @@ import type { Machine } from "../../machines/machine.ts"
 
 /** Configuration files, for code that reads settings from them. */
 export interface Files {
-  /** The text of a file; undefined where it is not there or cannot be read. */
+  /** The text of a file; undefined if the file does not exist or cannot be read. */
   text(path: string): string | undefined
-  /** The paths that match a pattern, sorted: * stands for anything but a slash, ** for anything. */
+  /** The paths that match a pattern, sorted. In a pattern, * matches any characters except a slash, and ** matches any characters. */
   matching(pattern: string): readonly string[]
 }
 
-/** Files that are known already, by their paths. */
+/** Files whose texts are given, by path. */
 export function knownFiles(texts: Readonly<Record<string, string>>): Files {
   return {
     text: (path) => texts[path],
@@ -19,15 +19,15 @@ export function knownFiles(texts: Readonly<Record<string, string>>): Files {
   }
 }
 
-/** No files: settings then come from the command line and the environment alone. */
+/** No files: settings then come from the command line and the environment only. */
 export const noFiles: Files = knownFiles({})
 
-/** Milliseconds for each look at the machine. */
+/** The timeout of each command on the machine (milliseconds). */
 const LOOK_WITHIN = 30_000
 
 /**
- * Calls a function that reads settings with the files of a machine. The function is called again for as long as it asks for
- * files that were not read yet, so that it may find in one file the name of another.
+ * Calls a function that reads settings, with the files of a machine. The function is called again as long as it requests
+ * files that were not read yet. So one file can contain the name of another.
  */
 export async function withFilesOf<T>(machine: Machine, read: (files: Files) => T): Promise<T> {
   const texts = new Map<string, string | undefined>()

@@ -1,14 +1,15 @@
-/** How a process was started, as far as its settings depend on it. */
+/** How a process was started: the facts on which its settings depend. */
 export interface Started {
   readonly argv: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Where relative paths begin. */
+  /** The working directory; relative paths start there. */
   readonly cwd?: string
 }
 
 /**
- * What a flag is set to: --flag=value or --flag value, with one dash or two. The last one counts, as for the components themselves.
- * @returns undefined where it is not set, "" where it has no value
+ * The value of a flag, written as --flag=value or --flag value, with one dash or two. If the flag occurs several times, the
+ * last value counts, as in the components.
+ * @returns undefined if the flag is not set, "" if it has no value
  */
 export function flagOf({ argv }: Pick<Started, "argv">, flag: string): string | undefined {
   const isFlag = (word: string) =>
@@ -21,7 +22,7 @@ export function flagOf({ argv }: Pick<Started, "argv">, flag: string): string | 
   return next === undefined || next.startsWith("--") ? "" : next
 }
 
-/** A path as the process sees it: relative ones begin in its working directory. */
+/** The absolute path of a file. A relative path starts in the working directory of the process. */
 export function absolute({ cwd }: Pick<Started, "cwd">, path: string): string
 export function absolute({ cwd }: Pick<Started, "cwd">, path: string | undefined): string | undefined
 export function absolute({ cwd = "/" }: Pick<Started, "cwd">, path: string | undefined): string | undefined {

@@ -24,11 +24,11 @@ describe("flags", () => {
     expect(flagOf({ argv: ["program", ...words.split(" ")] }, "--port")).toBe(expected)
   })
 
-  test("a value keeps its equals signs, an underscore counts as a hyphen", () => {
+  test("a value keeps its equals signs; in a flag, an underscore counts as a hyphen", () => {
     expect(flagOf({ argv: ["p", "--a_b=c=d"] }, "--a-b")).toBe("c=d")
   })
 
-  test("a relative path begins in the working directory", () => {
+  test("a relative path starts in the working directory", () => {
     expect(absolute({ cwd: "/srv" }, "./a/b")).toBe("/srv/a/b")
     expect(absolute({ cwd: "/" }, "a")).toBe("/a")
     expect(absolute({}, "/a")).toBe("/a")
@@ -45,7 +45,7 @@ describe("etcd", () => {
     })
   })
 
-  test("a flag wins over the environment", () => {
+  test("a flag has priority over the environment", () => {
     const env = { ETCD_DATA_DIR: "/env", ETCD_LISTEN_CLIENT_URLS: "http://127.0.0.1:1" }
     expect(read("etcd", "etcd --data-dir=/flag", {}, env)).toMatchObject({ dataDir: "/flag", address: { port: 1 } })
   })
@@ -59,7 +59,7 @@ describe("etcd", () => {
       "JSON",
       '{"data-dir":"store","listen-client-urls":"https://127.0.0.1:3","client-transport-security":{"cert-file":"/c"}}',
     ],
-  ])("a configuration file in %s: flags and environment do not count", (_, text) => {
+  ])("with a configuration file in %s, flags and environment are ignored", (_, text) => {
     for (const [line, env] of [
       ["etcd --config-file /f --data-dir=/flag --cert-file=/flag", { ETCD_DATA_DIR: "/env" }],
       ["etcd --data-dir=/flag", { ETCD_CONFIG_FILE: "/f", ETCD_DATA_DIR: "/env" }],
@@ -76,7 +76,7 @@ describe("etcd", () => {
 describe("kube-scheduler", () => {
   const config = "clientConnection: { kubeconfig: '/k' }\nleaderElection:\n  leaderElect: false\n"
 
-  test("a configuration file names the kubeconfig, and a flag does not count then", () => {
+  test("with a configuration file, the file names the kubeconfig and the flag is ignored", () => {
     expect(read("kube-scheduler", "kube-scheduler --config=/c --kubeconfig=/flag", { "/c": config })).toMatchObject({
       kubeconfig: "/k",
       electsLeader: false,
@@ -87,7 +87,7 @@ describe("kube-scheduler", () => {
     })
   })
 
-  test("--leader-elect wins over the file", () => {
+  test("--leader-elect has priority over the file", () => {
     const line = "kube-scheduler --config=/c --leader-elect=true"
     expect(read("kube-scheduler", line, { "/c": config }).electsLeader).toBe(true)
   })
@@ -102,7 +102,7 @@ describe("kubelet", () => {
     "/d/deep/40.conf": "containerRuntimeEndpoint: unix:///r\n",
   }
 
-  test("files in --config-dir win over --config in the order of their paths, flags over all", () => {
+  test("files in --config-dir have priority over --config, in the order of their paths; flags have priority over all files", () => {
     expect(read("kubelet", "kubelet --config=/k --config-dir=/d --healthz-port=6", files)).toMatchObject({
       address: { host: "127.0.0.1", port: 3 },
       healthz: { port: 6 },
@@ -113,13 +113,13 @@ describe("kubelet", () => {
     expect(read("kubelet", "kubelet --config=/k", files)).toMatchObject({ address: { port: 1 }, healthz: { port: 2 } })
   })
 
-  test("a file that is no YAML sets nothing", () => {
+  test("a file that is not YAML sets no value", () => {
     expect(read("kubelet", "kubelet --config=/k", { "/k": "a: b: c\n" }).address.port).toBe(10_250)
   })
 })
 
 describe("containerd", () => {
-  test("tables in every way of writing them, imports over the file that names them, version 2 and 3", () => {
+  test("every notation of TOML tables is read, imports have priority, and versions 2 and 3 are supported", () => {
     const files = {
       "/etc/containerd/config.toml": "version = 2\nimports = ['conf.d/*.toml', '/more.toml']\ngrpc.address = '/no'\n",
       "/etc/containerd/conf.d/b.toml": '[grpc]\naddress = "/b.sock"\n',
@@ -133,17 +133,17 @@ describe("containerd", () => {
     })
   })
 
-  test("imports that go in a circle end", () => {
+  test("circular imports are read once each", () => {
     const files = { "/a": "imports = ['/b']\nroot = '/ra'\n", "/b": "imports = ['/a']\nroot = '/rb'\n" }
     expect(read("containerd", "containerd -c /a", files).root).toBe("/rb")
   })
 })
 
-test("every component can be read without any setting", () => {
+test("the settings of every component can be read without flags and files", () => {
   for (const { name, program } of specs) expect(() => settingsOf(name, { argv: [program] }, noFiles)).not.toThrow()
 })
 
-test("each of our own components is asked at its own address", () => {
+test("each component of our own cluster is probed at its own address", () => {
   const facts = { token: "t", nodeIp: "10.0.0.1", pauseImage: "p", images: [], mayAdjustOomScore: false }
   const asked = specs.map(({ name, describe: describeIt }) => {
     const probe = probeOfComponent(describeIt(facts))
