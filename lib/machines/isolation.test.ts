@@ -122,7 +122,7 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
   // The names are needed before there is a host to speak of.
   const unknown: Host = { file: "", given: "", pid: 0, word: "", port: 0, abstract: "", address: "", disk: "" }
   const ways = waysOut(unknown).filter((way) => closedTo("root")(way) || (!hasV2 && closedTo("root, cgroup v1")(way)))
-  test.each(ways.map(({ what }) => what))("its root tries and does not get: %s", async (what) => {
+  test.each(ways.map(({ what }) => what))("its root cannot %s", async (what) => {
     const way = waysOut({ ...host, given: "/usr/local/bin/given" }).find((each) => each.what === what)
     const before = await look()
     expect(await output(started.machine, way?.line ?? "")).toMatch(way?.meets ?? /never/)

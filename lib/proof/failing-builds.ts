@@ -1,6 +1,6 @@
 /**
- * Builds in fixtures/subjects/fail: folders of start scripts that only look right. For each, the outcomes that must fail and
- * the finding that each must get. Nothing else may fail before the first of them.
+ * Builds in fixtures/subjects/fail: folders of start scripts that look correct but are not. For each build: the outcomes that
+ * must fail, and the finding that each of them must get. No other outcome may fail before the first of them.
  */
 export const failingBuilds: Readonly<Record<string, readonly (readonly [outcome: string, finding: string])[]>> = {
   "says-that-it-passed": [["01 etcd starts", "script-ended"]],

@@ -12,17 +12,17 @@ const KUBECTL = [
   "02 a namespace written",
   "02 without a token",
 ]
-/** Whatever kubectl does in lesson 02 fails. */
+/** Every kubectl command of lesson 02 fails. */
 const kubectl = { before: "02 kubectl get nodes", fails: KUBECTL, until: 2 } as const
-/** So does every client that verifies. */
+/** In addition, every other client that verifies the certificate fails. */
 const clients = { ...kubectl, fails: [...KUBECTL, "02 a client that"] } as const
 const edited = (expression: string) => `sed -i '${expression}' ${KUBECONFIG_FILE}`
 
-/** What keeps clients from kube-apiserver. */
+/** Sabotages that prevent clients from using kube-apiserver. */
 export const access: readonly Sabotage[] = [
   {
     id: "kubeconfig-missing",
-    breaks: "the kubeconfig is not where kubectl looks",
+    breaks: "the kubeconfig is not at the path from which kubectl reads it",
     script: `rm ${KUBECONFIG_FILE}`,
     ...kubectl,
     finding: "kubeconfig-missing",
@@ -36,91 +36,92 @@ export const access: readonly Sabotage[] = [
   },
   {
     id: "kubeconfig-misindented",
-    breaks: "the kubeconfig is no YAML",
+    breaks: "the kubeconfig is not valid YAML",
     script: edited("s/^users:/ users:/"),
     ...kubectl,
     finding: "kubeconfig-malformed",
   },
   {
     id: "kubeconfig-elsewhere",
-    breaks: "the kubeconfig leads to a port where nobody listens",
+    breaks: "the kubeconfig names a port on which no process listens",
     script: edited("s/6443/6444/"),
     ...kubectl,
     finding: "kubeconfig-elsewhere",
   },
   {
     id: "kubeconfig-without-tls",
-    breaks: "the kubeconfig says http",
+    breaks: "the kubeconfig uses http instead of https",
     script: edited("s/https:/http:/"),
     ...kubectl,
     finding: "kubeconfig-without-tls",
   },
   {
     id: "kubeconfig-without-token",
-    breaks: "the kubeconfig holds no token",
+    breaks: "the kubeconfig contains no token",
     script: edited("/token:/d"),
     ...kubectl,
     finding: "kubeconfig-without-token",
   },
   {
     id: "kubeconfig-with-another-token",
-    breaks: "the kubeconfig holds a token that nobody knows",
+    breaks: "the kubeconfig contains a token that kube-apiserver does not know",
     script: edited("s/token: .*/token: some-other-token/"),
     ...kubectl,
     finding: "wrong-token",
   },
   {
     id: "token-changed",
-    breaks: "the token is another in the token file and in the kubeconfig, and kube-apiserver read the old one",
+    breaks:
+      "the token is changed in the token file and in the kubeconfig, but kube-apiserver still has the old token in memory",
     script: `sed -i 's/^[^,]*/some-other-token/' ${TOKENS_FILE}\n${edited("s/token: .*/token: some-other-token/")}`,
     ...kubectl,
     finding: "token-read-before",
   },
   {
     id: "kubeconfig-with-another-ca",
-    breaks: "the kubeconfig trusts another CA",
+    breaks: "the kubeconfig names the certificate of another CA",
     script: edited(`s#${pki.ca.certificate}#${pki.kubelet.certificate}#`),
     ...kubectl,
     finding: "certificate-of-another-ca",
   },
   {
     id: "kubeconfig-without-ca",
-    breaks: "the kubeconfig does not say which CA to trust",
+    breaks: "the kubeconfig names no CA certificate",
     script: edited("/certificate-authority/d"),
     ...kubectl,
     finding: "untrusted-certificate",
   },
   {
     id: "kubeconfig-ca-missing",
-    breaks: "the kubeconfig names a CA's certificate that is not there",
+    breaks: "the kubeconfig names a CA certificate file that does not exist",
     script: edited(`s#${pki.ca.certificate}#/etc/kubernetes/pki/root.crt#`),
     ...kubectl,
     finding: "certificate-authority-missing",
   },
   {
     id: "certificate-expired",
-    breaks: "kube-apiserver's certificate expires",
+    breaks: "kube-apiserver's certificate has expired",
     script: replaced("-startdate 20200101000000Z -enddate 20210101000000Z"),
     ...clients,
     finding: "certificate-expired",
   },
   {
     id: "certificate-of-tomorrow",
-    breaks: "kube-apiserver's certificate was made by a host whose clock is years ahead",
+    breaks: "kube-apiserver's certificate is not valid yet, because the clock of the host that made it was years ahead",
     script: replaced("-startdate 20400101000000Z -enddate 20410101000000Z"),
     ...clients,
     finding: "certificate-not-yet-valid",
   },
   {
     id: "certificate-for-another-host",
-    breaks: "kube-apiserver's certificate is renewed for another address",
+    breaks: "kube-apiserver's certificate is replaced by one for another address",
     script: replaced("-days 10", "IP:192.0.2.1,DNS:elsewhere"),
     ...clients,
     finding: "certificate-for-other-names",
   },
   {
     id: "user-without-a-role",
-    breaks: "authorization asks for roles, and the user has none",
+    breaks: "RBAC authorizes requests, and the user has no role",
     component: {
       "kube-apiserver": (component) =>
         flags({ "--authorization-mode": "RBAC", "--anonymous-auth": "false" })(
@@ -133,7 +134,7 @@ export const access: readonly Sabotage[] = [
   },
   {
     id: "kubelet-of-another-name",
-    breaks: "the kubelet's certificate is for another Node than its host's name, and each may touch its own alone",
+    breaks: "the kubelet's certificate is for another Node name, and a kubelet may change only its own Node",
     component: {
       "kube-apiserver": flags({
         "--authorization-mode": "Node,RBAC",
@@ -152,7 +153,7 @@ sed 's#token: .*#client-certificate: /etc/kubernetes/elsewhere.crt\\n    client-
   },
   {
     id: "kubectl-too-old",
-    breaks: "kubectl is Debian's, many versions older than kube-apiserver",
+    breaks: "kubectl is Debian's package, which is many versions older than kube-apiserver",
     brings: { package: "kubernetes-client", program: "usr/bin/kubectl" },
     fails: ["02 without a token"],
     until: 2,

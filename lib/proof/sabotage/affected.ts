@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url"
 import { distancesFrom, importsIn, sourcesIn, type ImportsOf } from "./imports.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** What runs in every proof: a change there can affect every sabotage. */
+/** Files that run in every proof. A change of one of them can affect every sabotage. */
 const EVERY_PROOF = [
   "vitest.config.ts",
   "lib/lesson.ts",
@@ -15,13 +15,19 @@ const EVERY_PROOF = [
 /** A sabotage that a change can affect. */
 export interface Affected {
   readonly sabotage: Sabotage
-  /** The changed file that is nearest to it. */
+  /** The changed file that is nearest to the sabotage. */
   readonly file: string
-  /** How many imports lie between the sabotage's own files and that file; Infinity for a file that every proof uses. */
+  /**
+   * The number of imports between the sabotage's own files and the changed file; Infinity for a file that every proof
+   * uses.
+   */
   readonly distance: number
 }
 
-/** Which files define a sabotage, its finding, the components that it changes and the lessons that it fails in. */
+/**
+ * Knows which files define a sabotage, its finding, the components that it changes, and the lessons in which it makes
+ * tests fail.
+ */
 export class Dependencies {
   readonly #root: string
   readonly #importsOf: ImportsOf
@@ -37,7 +43,7 @@ export class Dependencies {
     this.#symptoms = symptoms
   }
 
-  /** @param root the project's folder, built: definitions are read from the compiled modules */
+  /** @param root the project's folder. It must be built, because the definitions are read from the compiled modules. */
   static async read(root: string): Promise<Dependencies> {
     const definitions = new Map<string, string>()
     for (const [file, ids] of await idsIn(root, "lib/proof/sabotage")) for (const id of ids) definitions.set(id, file)
@@ -47,7 +53,7 @@ export class Dependencies {
     return new Dependencies(root, definitions, symptoms)
   }
 
-  /** The files that are a sabotage's own; what they import is not among them. */
+  /** The files that belong to a sabotage itself, without the files that they import. */
   filesOf({ id, finding, component = {}, fails, before }: Sabotage): string[] {
     const lessons = new Set([...fails, ...(before === undefined ? [] : [before])].map((test) => test.slice(0, 2)))
     return [
@@ -62,12 +68,13 @@ export class Dependencies {
     ].flat()
   }
 
-  /** The sabotages that a change of these files can affect, the nearest first. */
+  /** The sabotages that a change of these files can affect. The nearest ones come first. */
   affectedBy(changed: readonly string[], sabotages: readonly Sabotage[]): Affected[] {
     return sabotages
       .flatMap((sabotage) => {
         const own = new Set(this.filesOf(sabotage))
-        // A lesson imports the whole library: what it reaches is what every proof uses.
+        // A lesson imports the whole library. Its imports are the files that every proof uses, so they are not followed
+        // here.
         const lessons = new Set([...own].filter((file) => file.startsWith("tests/")))
         const near = distancesFrom(
           [...own].filter((file) => !lessons.has(file)),
@@ -101,12 +108,12 @@ export class Dependencies {
   }
 }
 
-/** Infinity minus Infinity is not a number. */
+/** Compares two distances. A subtraction cannot do it, because Infinity minus Infinity is NaN. */
 function compare(a: number, b: number): number {
   return a === b ? 0 : a < b ? -1 : 1
 }
 
-/** By file: the ids of the objects in the lists that each module of a folder exports. */
+/** For each module of a folder: the ids of the objects in the lists that the module exports. */
 async function idsIn(root: string, folder: string): Promise<Map<string, string[]>> {
   const modules = sourcesIn(root, folder).filter(
     (file) => !file.endsWith("/main.ts") && !file.endsWith("/grader.ts") && !file.endsWith("/all.ts"),

@@ -18,7 +18,7 @@ import { pods } from "./pods.ts"
 import { scheduler } from "./scheduler.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** Every way in which the project breaks its own cluster, to prove that the lessons can fail. */
+/** All sabotages. They prove that each test can fail. */
 export const sabotages: readonly Sabotage[] = [
   etcd,
   apiserver,
@@ -38,7 +38,7 @@ export const sabotages: readonly Sabotage[] = [
   outcomes07,
 ].flat()
 
-/** The sabotage of this id. @throws UsageError where there is none, with the nearest that there is */
+/** The sabotage with this id. @throws UsageError if there is none; the error names the id that is most similar */
 export function sabotageOf(id: string): Sabotage {
   const found = sabotages.find((sabotage) => sabotage.id === id)
   if (found !== undefined) return found

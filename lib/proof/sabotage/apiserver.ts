@@ -8,18 +8,18 @@ const apiserverFlags = (changes: Readonly<Record<string, string | null>>) => ({
 })
 const tokens = (change: (content: string) => string) => ({ component: { "kube-apiserver": file(TOKENS_FILE, change) } })
 
-/** What keeps kube-apiserver from starting, or from serving. */
+/** Sabotages that prevent kube-apiserver from starting or from serving requests. */
 export const apiserver: readonly Sabotage[] = [
   {
     id: "etcd-on-another-port",
-    breaks: "kube-apiserver looks for etcd where nothing listens",
+    breaks: "kube-apiserver connects to a port for etcd on which no process listens",
     ...apiserverFlags({ "--etcd-servers": "http://127.0.0.1:2399" }),
     ...boots,
     finding: "etcd-elsewhere",
   },
   {
     id: "etcd-gone-at-start",
-    breaks: "etcd dies just before kube-apiserver starts",
+    breaks: "etcd is killed just before kube-apiserver starts",
     before: "02 kube-apiserver starts",
     script: "pkill -KILL -x etcd\nwhile pidof etcd; do sleep 0.05; done",
     ...boots,
@@ -27,49 +27,49 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "etcd-by-its-peer-port",
-    breaks: "kube-apiserver is sent to where etcd's members talk to each other",
+    breaks: "kube-apiserver connects to etcd's peer port instead of its client port",
     ...apiserverFlags({ "--etcd-servers": "http://127.0.0.1:2380" }),
     ...boots,
     finding: "etcd-peer-port",
   },
   {
     id: "etcd-by-tls",
-    breaks: "kube-apiserver speaks TLS with an etcd that does not",
+    breaks: "kube-apiserver uses TLS to connect to etcd, which does not use TLS",
     ...apiserverFlags({ "--etcd-servers": "https://127.0.0.1:2379" }),
     ...boots,
     finding: "etcd-wrong-scheme",
   },
   {
     id: "etcd-nowhere",
-    breaks: "kube-apiserver is not told where etcd is",
+    breaks: "kube-apiserver's flag --etcd-servers is missing",
     ...apiserverFlags({ "--etcd-servers": null }),
     ...boots,
     finding: "etcd-address-missing",
   },
   {
     id: "apiserver-port-taken",
-    breaks: "another program holds kube-apiserver's port",
+    breaks: "another program already uses kube-apiserver's port",
     script: listen(6443),
     ...boots,
     finding: "port-taken",
   },
   {
     id: "apiserver-flag-removed",
-    breaks: "kube-apiserver is given a flag that went years ago",
+    breaks: "kube-apiserver gets a flag that was removed years ago",
     ...apiserverFlags({ "--insecure-port": "0" }),
     ...boots,
     finding: "removed-flag",
   },
   {
     id: "apiserver-flag-mistyped",
-    breaks: "a flag of kube-apiserver's is mistyped",
+    breaks: "a flag of kube-apiserver is misspelled",
     ...apiserverFlags({ "--etcd-servers": null, "--etcd-server": "http://127.0.0.1:2379" }),
     ...boots,
     finding: "unknown-flag",
   },
   {
     id: "apiserver-value-mistyped",
-    breaks: "a flag of kube-apiserver's has a value that it does not take",
+    breaks: "a flag of kube-apiserver has a value that is not valid",
     ...apiserverFlags({ "--authorization-mode": "AlwaysAlow" }),
     ...boots,
     finding: "invalid-value",
@@ -97,49 +97,49 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "token-file-missing",
-    breaks: "the token file is not where kube-apiserver looks",
+    breaks: "the token file is not at the path that kube-apiserver is given",
     ...apiserverFlags({ "--token-auth-file": "/etc/kubernetes/token.csv" }),
     ...boots,
     finding: "token-file-missing",
   },
   {
     id: "token-file-short",
-    breaks: "the token file lacks the user's id",
+    breaks: "the line in the token file has no user id",
     ...tokens((content) => content.replace(/,admin,.*/, ",admin")),
     ...boots,
     finding: "token-file-malformed",
   },
   {
     id: "token-file-misquoted",
-    breaks: "the token file's quotes are in the wrong place",
+    breaks: "the quotes in the token file are in the wrong place",
     ...tokens((content) => content.replace('"system:masters"', 'system:"masters"')),
     ...boots,
     finding: "token-file-malformed",
   },
   {
     id: "token-file-of-another",
-    breaks: "the token file holds another token than the kubeconfig",
+    breaks: "the token file contains another token than the kubeconfig",
     ...tokens((content) => content.replace(/^[^,]+/, "some-other-token")),
     ...boots,
     finding: "wrong-token",
   },
   {
     id: "certificate-missing",
-    breaks: "the certificate is not where kube-apiserver looks",
+    breaks: "kube-apiserver's certificate is not at the path that kube-apiserver is given",
     ...apiserverFlags({ "--tls-cert-file": "/etc/kubernetes/pki/api-server.crt" }),
     ...boots,
     finding: "file-missing",
   },
   {
     id: "certificate-with-another-key",
-    breaks: "key and certificate do not belong together",
+    breaks: "kube-apiserver's key and certificate do not belong together",
     ...apiserverFlags({ "--tls-private-key-file": "/etc/kubernetes/pki/scheduler.key" }),
     ...boots,
     finding: "certificate-key-mismatch",
   },
   {
     id: "certificate-of-another-ca",
-    breaks: "kube-apiserver's certificate is of a CA that nobody trusts",
+    breaks: "kube-apiserver's certificate is signed by a CA that no client trusts",
     script: OTHER_CA,
     ...apiserverFlags({
       "--tls-cert-file": `${OTHER_FOLDER}/apiserver.crt`,
@@ -150,7 +150,7 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "certificate-for-nobody",
-    breaks: "kube-apiserver shows a client's certificate, which names no host",
+    breaks: "kube-apiserver uses a client certificate, which contains no host name",
     ...apiserverFlags({
       "--tls-cert-file": "/etc/kubernetes/pki/apiserver-kubelet-client.crt",
       "--tls-private-key-file": "/etc/kubernetes/pki/apiserver-kubelet-client.key",
@@ -168,7 +168,7 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "service-range-of-the-pods",
-    breaks: "Services have their addresses from the Pods' network",
+    breaks: "the address range of Services is the range of the Pods' network",
     ...apiserverFlags({ "--service-cluster-ip-range": "10.88.0.0/24" }),
     fails: ["06 the Pod's address"],
     until: 6,
@@ -176,14 +176,14 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "apiserver-frozen",
-    breaks: "kube-apiserver is stopped as soon as it starts, and hangs",
+    breaks: "SIGSTOP stops kube-apiserver as soon as it starts",
     script: "(until pkill -STOP -x kube-apiserver; do sleep 0.01; done) >/dev/null 2>&1 &",
     ...boots,
     finding: "frozen",
   },
   {
     id: "apiserver-killed",
-    breaks: "kube-apiserver dies",
+    breaks: "kube-apiserver is killed",
     before: "02 kubectl get nodes",
     script: "pkill -KILL -x kube-apiserver; while pidof kube-apiserver; do sleep 0.05; done",
     fails: ["02 kubectl get nodes"],
@@ -192,7 +192,7 @@ export const apiserver: readonly Sabotage[] = [
   },
   {
     id: "service-accounts-demanded",
-    breaks: "the admission plugin ServiceAccount is on, and nobody makes ServiceAccounts",
+    breaks: "the admission plugin ServiceAccount is on, and no controller creates ServiceAccounts",
     ...apiserverFlags({ "--disable-admission-plugins": "TaintNodesByCondition" }),
     fails: ["04 without", "04 once a scheduler", "04 once there is", "04 a scheduler", "04 killed", "04 of two"],
     until: 4,

@@ -1,16 +1,20 @@
-/** Where the saboteur keeps what it makes. */
+/** The folder for the certificates that a sabotage makes. */
 export const OTHER_FOLDER = "/etc/kubernetes/other"
 
 const NEW = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 const NAMES = "-addext subjectAltName=IP:127.0.0.1,DNS:localhost"
 
-/** A CA of the saboteur's own, and a certificate that it has signed for kube-apiserver. */
+/** A script that makes another CA, and a certificate for kube-apiserver that this CA signs. */
 export const OTHER_CA = `mkdir -p ${OTHER_FOLDER}
 cd ${OTHER_FOLDER}
 openssl req -x509 ${NEW} -days 10 -subj /CN=other-ca -keyout ca.key -out ca.crt
 openssl req -x509 -CA ca.crt -CAkey ca.key ${NEW} -days 10 -subj /CN=kube-apiserver ${NAMES} -keyout apiserver.key -out apiserver.crt`
 
-/** Replaces kube-apiserver's certificate under its feet by one of the same CA. @param dates what openssl ca is told: -startdate and -enddate @param names what it is for */
+/**
+ * A script that replaces kube-apiserver's certificate while kube-apiserver runs. The same CA signs the new certificate.
+ * @param dates the validity options of `openssl ca`: -startdate and -enddate, or -days
+ * @param names the subjectAltName of the new certificate
+ */
 export function replaced(dates: string, names = "IP:127.0.0.1"): string {
   return `mkdir -p ${OTHER_FOLDER}
 cd ${OTHER_FOLDER}

@@ -9,8 +9,8 @@ const dependencies = await Dependencies.read(packageRoot) // Needs the build in 
 const idsOf = (affected: readonly { sabotage: { id: string }; distance: number }[], distance: number) =>
   affected.filter((one) => one.distance === distance).map(({ sabotage }) => sabotage.id)
 
-describe("what a sabotage depends on", () => {
-  test("its definition, its finding, the component that it changes, the lesson that it fails in, and its recording", () => {
+describe("the files of a sabotage", () => {
+  test("are its definition, its finding, the component that it changes, the lesson in which tests fail, and its recording", () => {
     expect(dependencies.filesOf(sabotageOf("etcd-flag-mistyped"))).toEqual(
       expect.arrayContaining([
         "lib/proof/sabotage/etcd.ts",
@@ -22,7 +22,7 @@ describe("what a sabotage depends on", () => {
     expect(dependencies.filesOf(sabotageOf("image-mistyped"))).toContain("lib/diagnosis/symptoms/images.ts")
   })
 
-  test("of each, the file that defines it and a file that defines its finding are known", () => {
+  test("contain the definition and a file that defines the finding, for each sabotage", () => {
     const has = (id: string, folder: string) =>
       dependencies.filesOf(sabotageOf(id)).some((file) => file.startsWith(folder))
     expect(sabotages.filter(({ id }) => !has(id, "lib/proof/sabotage/"))).toEqual([])
@@ -34,24 +34,24 @@ describe("what a sabotage depends on", () => {
     ["a lesson", "tests/04-scheduler.test.ts", "node-deleted", 0],
     ["a file that a symptom imports", "lib/diagnosis/signs.ts", "etcd-frozen", 1],
     ["a file that every proof uses", "vitest.config.ts", "node-deleted", Infinity],
-  ])("a change of %s affects it", (_, file, id, distance) => {
+  ])("a change of %s affects the sabotage", (_, file, id, distance) => {
     expect(idsOf(dependencies.affectedBy([file], sabotages), distance)).toContain(id)
   })
 
   test.each(["README.md", "fixtures/subjects/pass/one/01.sh", "lib/machines/sandbox.test.ts"])(
-    "a change of %s affects none",
+    "a change of %s affects no sabotage",
     (file) => {
       expect(dependencies.affectedBy([file], sabotages)).toEqual([])
     },
   )
 })
 
-describe("which ones are chosen", () => {
+describe("the choice", () => {
   const limits = { share: 10, seed: "a", atMost: 1_000 }
   const chosenFrom = (changed: readonly string[], changes: Partial<typeof limits> = {}) =>
     choose(sabotages, dependencies.affectedBy(changed, sabotages), { ...limits, ...changes }).chosen
 
-  test("the same seed chooses the same ones, and among all seeds each is chosen", () => {
+  test("is the same for the same seed, and each sabotage is chosen by some seed", () => {
     expect(chosenFrom([])).toEqual(chosenFrom([]))
     const ever = new Set(
       Array.from({ length: 100 }, (_, seed) => choose(sabotages, [], { ...limits, seed: String(seed) }).chosen).flat(),
@@ -59,7 +59,7 @@ describe("which ones are chosen", () => {
     expect(ever.size).toBe(sabotages.length)
   })
 
-  test("a change of what every proof uses is limited, and the nearest come first", () => {
+  test("is limited after a change of a file that every proof uses, and the nearest sabotages come first", () => {
     const chosen = chosenFrom(["vitest.config.ts", "tests/04-scheduler.test.ts"], { atMost: 60 })
     expect(chosen).toHaveLength(60)
     expect(chosen).toEqual(
@@ -67,17 +67,17 @@ describe("which ones are chosen", () => {
     )
   })
 
-  test("what is not run is told", () => {
+  test("names the sabotages that do not run", () => {
     const affected = dependencies.affectedBy(["vitest.config.ts"], sabotages)
     const { chosen, reasons } = choose(sabotages, affected, { ...limits, atMost: 40 })
     const left = sabotages.filter((sabotage) => !chosen.includes(sabotage))
-    expect(reasons.join("\n")).toContain(`${left.length} are not run here: ${left.length} that are affected`)
+    expect(reasons.join("\n")).toContain(`${left.length} do not run here: ${left.length} that are affected`)
     for (const { id } of left) expect(reasons.at(-1)?.split(" ")).toContain(id)
   })
 })
 
 describe("imports", () => {
-  test("are read from the text; types leave none", () => {
+  test("are read from the source text, without imports of types", () => {
     expect(
       importsOfText(`import { a } from "./a.ts"
 import type { B } from "./b.ts"
@@ -91,7 +91,7 @@ const later = await import("./f.ts")
     ).toEqual(["./a.ts", "../c.ts", "./e.ts", "./f.ts"])
   })
 
-  test("are followed, and counted", () => {
+  test("are followed and counted", () => {
     const distances = distancesFrom(["lib/diagnosis/symptoms/etcd.ts"], importsIn(packageRoot))
     expect(distances.get("lib/diagnosis/symptoms/etcd.ts")).toBe(0)
     expect(distances.get("lib/diagnosis/signs.ts")).toBe(1)

@@ -2,17 +2,20 @@ import { createHash } from "node:crypto"
 import type { Affected } from "./affected.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** What limits a choice among all sabotages. */
+/** The limits for a choice among all sabotages. */
 export interface Limits {
-  /** Percent of the sabotages that are not affected; they are run all the same. */
+  /** The percentage of all sabotages that run even if the change does not affect them. */
   readonly share: number
-  /** Which share it is: the same seed chooses the same sabotages. A commit's hash gives each commit another share. */
+  /**
+   * The seed selects which share runs: the same seed selects the same sabotages. A commit's hash gives each commit
+   * another share.
+   */
   readonly seed: string
-  /** How many are run at most. */
+  /** The largest number of sabotages that run. */
   readonly atMost: number
 }
 
-/** Which sabotages are run, and why; and how many are not. */
+/** The sabotages that run, and the reasons for this choice. */
 export interface Choice {
   readonly chosen: readonly Sabotage[]
   /** Lines for a person. */
@@ -20,8 +23,8 @@ export interface Choice {
 }
 
 /**
- * Chooses the sabotages that a change affects, the nearest first, and a share of the others. The share has its place
- * even where the affected ones would fill the limit: no sabotage is left out for ever.
+ * Chooses the sabotages that a change affects, the nearest first, and a share of all sabotages. The share always runs, even
+ * if there are more affected sabotages than the limit allows. So each sabotage runs from time to time.
  */
 export function choose(
   all: readonly Sabotage[],
@@ -49,21 +52,21 @@ export function choose(
   return {
     chosen,
     reasons: [
-      `${affected.length} of ${all.length} sabotages are affected by the change: ${direct.length} by their own files, ${imported.length} through imports, ${general.length} through what every proof uses.`,
-      `The share of ${share} % that the seed ${seed} chooses: ${ids(rotated)}`,
-      `Chosen because they are affected: ${ids(near) || "none"}`,
-      `${left.length} are not run here: ${left.filter((one) => isAffected.has(one)).length} that are affected, because of the limit of ${atMost}, and ${left.filter((one) => !isAffected.has(one)).length} that are not affected. The hosted workflow runs all of them every night.`,
+      `${affected.length} of ${all.length} sabotages are affected by the change: ${direct.length} by their own files, ${imported.length} through imports, ${general.length} through files that every proof uses.`,
+      `Chosen by the seed ${seed}, as a share of ${share} %: ${ids(rotated)}`,
+      `Chosen because the change affects them: ${ids(near) || "none"}`,
+      `${left.length} do not run here: ${left.filter((one) => isAffected.has(one)).length} that are affected, because the limit is ${atMost}, and ${left.filter((one) => !isAffected.has(one)).length} that are not affected. The hosted workflow runs all of them every night.`,
       ...(left.length === 0 ? [] : [`Not run: ${ids(left)}`]),
     ],
   }
 }
 
-/** Divides all sabotages into groups of this percentage, and takes the group that the seed names. */
+/** Divides all sabotages into groups of this percentage, and returns the group that the seed selects. */
 function shareOf(all: readonly Sabotage[], share: number, seed: string): Sabotage[] {
   if (share <= 0) return []
   const groups = Math.max(1, Math.round(100 / share))
   const group = Number.parseInt(hash(seed).slice(0, 8), 16) % groups
-  // By the ids' hashes, so that a new sabotage does not move the others to another group.
+  // The hash of the id decides the group, so that a new sabotage does not move the others to another group.
   return all.filter(({ id }) => Number.parseInt(hash(id).slice(0, 8), 16) % groups === group)
 }
 

@@ -4,39 +4,39 @@ const CONFIG = "/etc/containerd/config.toml"
 const config = (change: (text: string) => string) => ({ component: { containerd: file(CONFIG, change) } })
 const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
 
-/** What keeps containerd from starting, or from serving the kubelet. */
+/** Sabotages that prevent containerd from starting or from serving the kubelet. */
 export const containerd: readonly Sabotage[] = [
   {
     id: "containerd-frozen",
-    breaks: "containerd is stopped whenever it starts, and hangs",
+    breaks: "SIGSTOP stops containerd each time it starts",
     script: "(while sleep 0.02; do pkill -STOP -x containerd || true; done) >/dev/null 2>&1 &",
     ...boots,
     finding: "frozen",
   },
   {
     id: "containerd-config-unparsable",
-    breaks: "a path in containerd's configuration lacks its quotes",
+    breaks: "a path in containerd's configuration has no quotes",
     ...config((text) => text.replace('root = "/var/lib/containerd"', "root = /var/lib/containerd")),
     ...boots,
     finding: "containerd-config-unparsable",
   },
   {
     id: "containerd-config-version",
-    breaks: "containerd's configuration claims a version that does not exist yet",
+    breaks: "containerd's configuration has a version number that does not exist",
     ...config((text) => text.replace("version = 3", "version = 9")),
     ...boots,
     finding: "containerd-config-version",
   },
   {
     id: "containerd-plugin-name",
-    breaks: "containerd's configuration has a line of containerd 1's",
+    breaks: "containerd's configuration contains a plugin name of containerd 1",
     ...config((text) => `disabled_plugins = ["cri"]\n${text}`),
     ...boots,
     finding: "containerd-plugin-name",
   },
   {
     id: "containerd-socket-elsewhere",
-    breaks: "containerd listens on another socket than everybody expects",
+    breaks: "containerd listens on another socket than the one that its clients use",
     ...config((text) => text.replace("/run/containerd/containerd.sock", "/run/containerd.sock")),
     ...boots,
     finding: "containerd-socket-elsewhere",
@@ -50,7 +50,7 @@ export const containerd: readonly Sabotage[] = [
   },
   {
     id: "containerd-socket-removed",
-    breaks: "containerd's socket is deleted under it",
+    breaks: "containerd's socket file is deleted while containerd runs",
     before: "05 the kubelet registers",
     script: "rm /run/containerd/containerd.sock",
     ...boots,
@@ -67,14 +67,14 @@ export const containerd: readonly Sabotage[] = [
   },
   {
     id: "containerd-killed",
-    breaks: "containerd dies",
+    breaks: "containerd is killed",
     script: "pkill -KILL -x containerd\nwhile pidof containerd; do sleep 0.1; done",
     fails: [],
     finding: "not-running",
   },
   {
     id: "registry-killed",
-    breaks: "the registry dies",
+    breaks: "the image registry is killed",
     script: "pkill -KILL -x crane\nwhile pidof crane; do sleep 0.1; done",
     fails: [],
     finding: "not-running",

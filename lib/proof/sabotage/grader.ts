@@ -1,6 +1,7 @@
 // A process that proves one sabotage after another, so that Node.js and vitest are loaded once for many of them.
-// main.ts starts it and sends it tasks (see tasks.ts). Each task has a machine, a cluster and a vitest worker of its own:
-// nothing but loaded code passes from one task to the next.
+// main.ts starts it and sends it tasks (see tasks.ts). Each task has its own machine, cluster and vitest worker. Only
+// loaded
+// code is shared between tasks.
 import { performance } from "node:perf_hooks"
 import { join } from "node:path"
 import { startVitest } from "vitest/node"
@@ -21,7 +22,7 @@ import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Answer, Examination, Task } from "./tasks.ts"
 
-/** The folder in which each diagnosis records what it saw, in a folder for each sabotage; undefined where nothing is recorded. */
+/** The folder for recordings, with one folder for each sabotage. Undefined if no observation is recorded. */
 const recordings = process.env["BYHAND_RECORD"]
 delete process.env["BYHAND_RECORD"]
 
@@ -33,7 +34,7 @@ process.on("message", (task: Task) => {
 process.once("disconnect", () => process.exit())
 
 async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
-  // The settings travel in the environment, as they do for `byhand grade`.
+  // The environment passes the settings to the lessons, as for `byhand grade`.
   if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
   else process.env["BYHAND_SABOTAGE"] = sabotage
   if (sabotage === undefined || recordings === undefined) delete process.env["BYHAND_RECORD"]
@@ -74,13 +75,13 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
   } catch (error) {
     return { kind: "lessons", tests: [], errors: [messageOf(error)] }
   } finally {
-    process.exitCode = 0 // vitest sets it where a test fails; here that is what was asked for.
+    process.exitCode = 0 // vitest sets the exit code when a test fails. Here a failed test is the predicted result.
   }
 }
 
 /**
- * Examines clusters that are broken in one way each. A cluster is used again where the sabotage says how it is undone and
- * the doctor then finds nothing: so what it finds next is due to the next sabotage.
+ * Examines clusters with one sabotage each. The next sabotage uses the same cluster if the sabotage before it can be undone
+ * and the doctor then finds nothing. So each finding comes from the current sabotage.
  */
 async function examineAll(ids: readonly string[]): Promise<Answer> {
   delete process.env["BYHAND_SABOTAGE"]
@@ -103,7 +104,7 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
         if (sabotage?.undo !== undefined) {
           await runScript(cluster, sabotage.undo)
           note(findings, [])
-          continue // The next sabotage can have this cluster.
+          continue // The next sabotage can use this cluster.
         }
         note(findings, [])
       } catch (error) {
@@ -118,7 +119,7 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
   return { kind: "doctor", examined }
 }
 
-/** A whole cluster with a Node that is ready, as `byhand up` makes it; with components as the sabotage alters them. */
+/** Starts a cluster with a ready Node, as `byhand up` does, with the components that the sabotage changes. */
 async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
   const settings = readSettings()
   const provider = await chooseProvider(settings)
@@ -139,7 +140,7 @@ async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
   kubectl get nodes --no-headers 2>/dev/null | grep -q ' Ready' && exit 0
   sleep 0.1
 done
-echo 'The Node was not ready in time.'
+echo 'The Node did not become ready in time.'
 exit 1`,
     )
     return machine
@@ -155,11 +156,12 @@ async function runScript(machine: Machine, script: string): Promise<void> {
 }
 
 /**
- * What `byhand doctor` says of a cluster: the findings' ids, or the components that are not well without one.
- * @param sabotage the one whose observation is recorded, where recordings are made
+ * The result of `byhand doctor` for a cluster: the ids of the findings, and the unhealthy components for which there is no
+ * finding.
+ * @param sabotage the sabotage whose observation is recorded, if recordings are made
  */
 async function findingsOf(machine: Machine, sabotage?: Sabotage): Promise<string[]> {
   const record = sabotage === undefined || recordings === undefined ? undefined : workFolder(recordings, sabotage)
   const { findings, unwell } = await examineCluster({ name: "sabotage", machine }, false, record)
-  return [...new Set([...findings.map(({ id }) => id), ...unwell.map(({ name }) => `(${name} is not well)`)])]
+  return [...new Set([...findings.map(({ id }) => id), ...unwell.map(({ name }) => `(${name} is not healthy)`)])]
 }

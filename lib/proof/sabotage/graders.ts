@@ -5,26 +5,31 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { packageRoot } from "../../base/settings.ts"
 import type { Answer, Task } from "./tasks.ts"
 
-/** Tasks after which a grader is replaced: vitest leaves a few listeners in its process each time. */
+/**
+ * The number of tasks after which a grader is replaced. vitest leaves a few listeners in the process after each task.
+ */
 const TASKS_OF_A_PROCESS = 20
 
-/** Characters of a grader's last words that are told when it has died. */
+/** The number of characters at the end of a dead grader's output that the error message contains. */
 const LAST_WORDS = 2_000
 
-/** One grader process that takes one task at a time. It is replaced when it dies or hangs. */
+/** One grader process. It works on one task at a time. It is replaced when it dies or hangs. */
 export class Grader implements Disposable {
   readonly #environment: NodeJS.ProcessEnv
   readonly #limit: number
   #process: ChildProcess | undefined
   #tasks = 0
 
-  /** @param limit milliseconds for a task; a grader that takes longer is killed, and its machine ends with it */
+  /**
+   * @param limit the longest time for a task, in milliseconds. A grader that takes longer is killed, and its machine
+   *   ends too.
+   */
   constructor(environment: NodeJS.ProcessEnv, limit: number) {
     this.#environment = environment
     this.#limit = limit
   }
 
-  /** @throws Error where the grader died or took too long, with its last words */
+  /** @throws Error if the grader dies or takes too long; the message contains the end of its output */
   async ask(task: Task): Promise<Answer> {
     if (this.#tasks >= TASKS_OF_A_PROCESS) this[Symbol.dispose]()
     this.#process ??= fork(join(packageRoot, "dist", "proof", "sabotage", "grader.js"), {
@@ -51,12 +56,12 @@ export class Grader implements Disposable {
     try {
       grader.send(task)
       const [answer] = await Promise.race([
-        once(grader, "message", { signal: over.signal }) as Promise<[Answer]>, // Only grader.ts is started here.
+        once(grader, "message", { signal: over.signal }) as Promise<[Answer]>, // The process runs grader.ts, which sends nothing else.
         once(grader, "exit", { signal: over.signal }).then(() => "ended" as const),
         sleep(this.#limit, `did not finish in ${this.#limit / 1000} s`, { signal: over.signal }),
       ]).then((first) => {
         if (typeof first !== "string") return first
-        throw new Error(`The grader ${first}. Its last words: ${words.trim() || "none"}`)
+        throw new Error(`The grader ${first}. The end of its output: ${words.trim() || "none"}`)
       })
       return answer
     } finally {
@@ -66,7 +71,7 @@ export class Grader implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // What it started ends with it: a machine's supervisor notices the death of its owner.
+    // The grader's machines end too, because a machine's supervisor detects that its owner has died.
     this.#process?.kill("SIGKILL")
     this.#process = undefined
     this.#tasks = 0

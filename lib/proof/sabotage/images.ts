@@ -1,14 +1,17 @@
 import { file, REMOVE_WEB, type Sabotage } from "./sabotage.ts"
 
-/** A Pod that waits for its image for ever. @param rest what follows kubectl run web */
+/**
+ * Creates a Pod whose image can never be pulled, and waits for the error.
+ * @param rest the arguments after `kubectl run web`
+ */
 const waiting = (rest: string) => `kubectl run web ${rest}
 until kubectl get pod web | grep -Eq 'ErrImage|ImagePullBackOff|InvalidImageName'; do sleep 0.2; done`
 
-/** What goes wrong between a Pod and its image. */
+/** Sabotages of images and of the image registry. */
 export const images: readonly Sabotage[] = [
   {
     id: "image-mistyped",
-    breaks: "an image's name is mistyped",
+    breaks: "an image name is misspelled",
     script: waiting("--image=ngnix"),
     undo: REMOVE_WEB,
     fails: [],
@@ -16,7 +19,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "image-without-tag",
-    breaks: "an image does not have this tag",
+    breaks: "a Pod uses an image tag that does not exist",
     script: waiting("--image=nginx:1.99"),
     undo: REMOVE_WEB,
     fails: [],
@@ -24,7 +27,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "image-never-pulled",
-    breaks: "an image that is not there may not be pulled",
+    breaks: "an image is missing on the Node, and the Pod's pull policy is Never",
     script: waiting("--image=byhand.local/app:1 --image-pull-policy=Never"),
     undo: REMOVE_WEB,
     fails: [],
@@ -32,7 +35,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "image-name-invalid",
-    breaks: "an image's name has capitals",
+    breaks: "an image name contains capital letters",
     script: waiting(`--image=nginx --overrides='{"spec": {"containers": [{"name": "web", "image": "NGINX:Latest"}]}}'`),
     undo: REMOVE_WEB,
     fails: [],
@@ -40,7 +43,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "registry-without-route",
-    breaks: "an image is to come from a registry that cannot be reached",
+    breaks: "a Pod's image is in a registry that cannot be reached",
     script: waiting("--image=ghcr.io/example/app:1"),
     undo: REMOVE_WEB,
     fails: [],
@@ -48,7 +51,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "registry-gone",
-    breaks: "the registry that stands in for the public ones is gone, and a Pod is to start",
+    breaks: "the local registry, which replaces the public ones, is killed before a Pod starts",
     before: "07 and a new Pod",
     script: "pkill -KILL -x crane\nwhile pidof crane; do sleep 0.1; done",
     fails: ["07 and a new Pod"],
@@ -56,7 +59,7 @@ export const images: readonly Sabotage[] = [
   },
   {
     id: "sandbox-image-missing",
-    breaks: "containerd is to use a sandbox image that there is not",
+    breaks: "containerd is configured with a sandbox image that does not exist",
     component: {
       containerd: file("/etc/containerd/config.toml", (text) =>
         text.replace(/sandbox = .*/, 'sandbox = "registry.k8s.io/pause:0.1"'),

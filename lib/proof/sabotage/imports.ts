@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 
-/** Finds what a file imports at run time: `import type` leaves nothing in the compiled program. */
+/** Matches the imports that a file makes at run time. `import type` leaves no import in the compiled program. */
 const IMPORT = /^(?:import|export)\b(?! type\b)[^"']*?from "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm
 
 /** The files of the project that a file imports. Paths are relative to the project's folder, with forward slashes. */
 export type ImportsOf = (file: string) => readonly string[]
 
-/** Reads imports from the source files below a folder; each file is read once. */
+/** Reads the imports of the source files below a folder. Each file is read once. */
 export function importsIn(root: string): ImportsOf {
   const known = new Map<string, readonly string[]>()
   return (file) => {
@@ -21,14 +21,14 @@ export function importsIn(root: string): ImportsOf {
   }
 }
 
-/** What a source text imports from files, as it is written there. */
+/** The relative paths that a source text imports, as the text writes them. */
 export function importsOfText(text: string): string[] {
   return [...text.matchAll(IMPORT)].map(([, given, dynamic]) => given ?? dynamic ?? "")
 }
 
 /**
- * The number of imports between some files and each file that they reach.
- * @returns 0 for the files themselves, 1 for what they import, and so on
+ * The number of imports between some files and each file that they import directly or indirectly.
+ * @returns 0 for the files themselves, 1 for their imports, and so on
  */
 export function distancesFrom(files: Iterable<string>, importsOf: ImportsOf): Map<string, number> {
   const distances = new Map<string, number>()

@@ -5,74 +5,74 @@ const config = (change: (text: string) => string) => ({ component: { kubelet: fi
 const kubeletFlags = (changes: Readonly<Record<string, string | null>>) => ({ component: { kubelet: flags(changes) } })
 const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
 
-/** What keeps the kubelet from starting, or from being this machine's Node. */
+/** Sabotages that prevent the kubelet from starting or from registering this machine as a Node. */
 export const kubelet: readonly Sabotage[] = [
   {
     id: "kubelet-frozen-at-start",
-    breaks: "the kubelet is stopped as soon as it starts, and hangs",
+    breaks: "SIGSTOP stops the kubelet as soon as it starts",
     script: "(until pkill -STOP -x kubelet; do sleep 0.01; done) >/dev/null 2>&1 &",
     ...boots,
     finding: "frozen",
   },
   {
     id: "kubelet-flag-removed",
-    breaks: "the kubelet is given a flag that went with 1.35",
+    breaks: "the kubelet gets a flag that was removed in 1.35",
     ...kubeletFlags({ "--pod-infra-container-image": "registry.k8s.io/pause:3.10" }),
     ...boots,
     finding: "removed-flag",
   },
   {
     id: "kubelet-flag-of-dockershim",
-    breaks: "the kubelet is given a flag that went with the dockershim",
+    breaks: "the kubelet gets a flag that was removed together with dockershim",
     ...kubeletFlags({ "--network-plugin": "cni" }),
     ...boots,
     finding: "removed-flag",
   },
   {
     id: "kubelet-flag-mistyped",
-    breaks: "a flag of the kubelet's is mistyped",
+    breaks: "a flag of the kubelet is misspelled",
     ...kubeletFlags({ "--kubeconfig": null, "--kubecnfig": "/root/.kube/config" }),
     ...boots,
     finding: "unknown-flag",
   },
   {
     id: "kubelet-config-missing",
-    breaks: "the kubelet's configuration is not where it is told",
+    breaks: "the kubelet's configuration file is not at the path that the kubelet is given",
     ...kubeletFlags({ "--config": "/etc/kubernetes/kubelet-config.yaml" }),
     ...boots,
     finding: "config-missing",
   },
   {
     id: "kubelet-config-unparsable",
-    breaks: "a line of the kubelet's configuration is indented",
+    breaks: "a line of the kubelet's configuration is indented by mistake",
     ...config((text) => `${text}  maxPods: 5\n`),
     ...boots,
     finding: "config-unparsable",
   },
   {
     id: "kubelet-kubeconfig-missing",
-    breaks: "the kubelet's kubeconfig is not where it is told",
+    breaks: "the kubelet's kubeconfig is not at the path that the kubelet is given",
     ...kubeletFlags({ "--kubeconfig": "/etc/kubernetes/kubelet.conf" }),
     ...boots,
     finding: "kubeconfig-missing",
   },
   {
     id: "kubelet-runtime-elsewhere",
-    breaks: "the kubelet looks for another container runtime",
+    breaks: "the kubelet connects to the socket of another container runtime",
     ...config((text) => text.replace("/run/containerd/containerd.sock", "/run/crio/crio.sock")),
     ...boots,
     finding: "runtime-elsewhere",
   },
   {
     id: "kubelet-cgroup-v1",
-    breaks: "the kubelet is not told that it may run with cgroup v1",
+    breaks: "the kubelet's configuration does not allow cgroup v1",
     ...config((text) => text.replace(/^failCgroupV1: .*\n/m, "")),
     ...boots,
     finding: "cgroup-v1-refused",
   },
   {
     id: "kubelet-cgroup-driver",
-    breaks: "systemd is to manage cgroups, and does not run",
+    breaks: "the cgroup driver is systemd, and systemd does not run",
     component: {
       containerd: file("/etc/containerd/config.toml", (text) =>
         text.replace(
@@ -87,9 +87,9 @@ export const kubelet: readonly Sabotage[] = [
   },
   {
     id: "kubelet-swap",
-    breaks: "the host swaps, and the kubelet refuses that by default",
+    breaks: "the host has swap, which the kubelet refuses by default",
     ...config((text) => text.replace(/^failSwapOn: .*\n/m, "")),
-    // A machine of namespaces has its host's swap: what it shows of it is what the kubelet reads.
+    // A sandbox shares the swap of its host. The kubelet reads /proc/swaps, so the script replaces that file.
     script:
       "printf 'Filename Type Size Used Priority\\n/swapfile file 1048572 0 -2\\n' >/run/swaps\nmount --bind /run/swaps /proc/swaps",
     ...boots,
@@ -97,35 +97,35 @@ export const kubelet: readonly Sabotage[] = [
   },
   {
     id: "kubelet-port-taken",
-    breaks: "another program holds the kubelet's port",
+    breaks: "another program already uses the kubelet's port",
     script: listen(10250),
     ...boots,
     finding: "port-taken",
   },
   {
     id: "kubelet-healthz-port-taken",
-    breaks: "another program holds the port on which the kubelet tells whether it is well",
+    breaks: "another program already uses the kubelet's health port",
     script: listen(10248),
     ...boots,
     finding: "port-taken",
   },
   {
     id: "kubelet-key-mismatch",
-    breaks: "the kubelet's certificate is another component's",
+    breaks: "the kubelet uses the certificate of another component",
     ...config((text) => text.replace(/^tlsCertFile: .*$/m, "tlsCertFile: /etc/kubernetes/pki/apiserver.crt")),
     ...boots,
     finding: "certificate-key-mismatch",
   },
   {
     id: "kubelet-client-ca-missing",
-    breaks: "the CA that the kubelet is to trust is not there",
+    breaks: "the kubelet's client CA file does not exist",
     ...config((text) => text.replace(/clientCAFile: \S+/, "clientCAFile: /etc/kubernetes/pki/client-ca.crt")),
     ...boots,
     finding: "file-missing",
   },
   {
     id: "kubelet-standalone",
-    breaks: "the kubelet is not told of kube-apiserver",
+    breaks: "the kubelet gets no kubeconfig, so it does not know kube-apiserver",
     ...kubeletFlags({ "--kubeconfig": null }),
     until: 5,
     fails: [
@@ -139,7 +139,7 @@ export const kubelet: readonly Sabotage[] = [
   },
   {
     id: "kubelet-node-name-taken",
-    breaks: "another machine of the same host name is a Node already",
+    breaks: "a Node with this machine's host name already exists",
     before: "05 the kubelet registers",
     script: `kubectl create -f - <<EOF
 {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "$(hostname)"}}
@@ -149,14 +149,14 @@ EOF`,
   },
   {
     id: "kubelet-node-ip",
-    breaks: "the kubelet is given an address that its machine does not have",
+    breaks: "the kubelet gets a node IP that its machine does not have",
     ...kubeletFlags({ "--node-ip": "192.0.2.7" }),
     fails: [],
     finding: "node-ip",
   },
   {
     id: "kubelet-killed",
-    breaks: "the kubelet dies",
+    breaks: "the kubelet is killed",
     script: "pkill -KILL -x kubelet\nwhile pidof kubelet; do sleep 0.1; done",
     fails: [],
     finding: "not-running",

@@ -28,13 +28,21 @@ import {
 } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** Graders for each core: most of the time they wait for what does not come. */
+/**
+ * The number of graders for each core. There can be more than one, because a grader spends most of its time waiting.
+ */
 const GRADERS_OF_A_CORE = 2
-/** Sabotages that share a cluster one after another. Fewer would start more clusters, more would keep the other graders waiting at the end. */
+/**
+ * The number of sabotages that use one cluster one after another. Fewer would start more clusters. More would leave the
+ * other graders without work at the end.
+ */
 const SHARING_A_CLUSTER = 5
-/** Seconds a component may take to become ready: a cluster that is broken should not be waited for long. A busy host needs more. */
+/**
+ * Seconds that a component may take to become ready. The value is small, because a broken cluster never becomes ready.
+ * A busy host needs more.
+ */
 const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
-/** Milliseconds after which a task counts as hanging, and has proved nothing. */
+/** Milliseconds after which a task counts as hanging. Such a task proves nothing. */
 const HANGING = 600_000
 
 interface Options {
@@ -63,18 +71,21 @@ const shard = (given: string): [number, number] => {
 
 const program = new Command("sabotage")
   .description(
-    "Breaks the cluster in every known way, one at a time, and checks that the lessons notice, say why, and notice nothing else.",
+    "Breaks the cluster in every known way, one at a time, and checks that exactly the predicted tests fail and name the cause.",
   )
-  .argument("[ids...]", "the sabotages to try; all by default, and then each test must be failed by one at least")
-  .option("--list", "name them and end")
-  .option("--whole", "run every lesson each time, not only those that can tell")
-  .option("--record", "keep what the diagnosis saw of each broken cluster in fixtures/observations")
-  .option("--affected <base>", "only those that the changes since this commit affect, and a share of the others")
-  .option("--share <percent>", "how many of the others --affected takes", wholeNumber(0), 10)
-  .option("--seed <text>", "which others --affected takes: the same text takes the same ones", "0")
-  .option("--at-most <n>", "the limit for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
-  .option("--shard <n/m>", "the nth of m parts of the sabotages", shard)
-  .option("--result <file>", "write the counts to this file as JSON, for programs")
+  .argument("[ids...]", "the sabotages to try; by default all, and then at least one sabotage must make each test fail")
+  .option("--list", "print the sabotages and exit")
+  .option("--whole", "run every lesson for each sabotage, not only the lessons that the sabotage can affect")
+  .option("--record", "store the observation of each broken cluster in fixtures/observations")
+  .option(
+    "--affected <base>",
+    "only the sabotages that the changes since this commit affect, and a share of all sabotages",
+  )
+  .option("--share <percent>", "the share of all sabotages that --affected adds", wholeNumber(0), 10)
+  .option("--seed <text>", "the seed for the share of --affected: the same text selects the same sabotages", "0")
+  .option("--at-most <n>", "the largest number of sabotages for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
+  .option("--shard <n/m>", "run part n of m of the sabotages", shard)
+  .option("--result <file>", "write the counts to this file as JSON")
   .exitOverride()
   .action(async (ids: string[], options: Options) => {
     const { sabotages: chosen, reasons } = await chosenBy(ids, options)
@@ -83,7 +94,7 @@ const program = new Command("sabotage")
       return
     }
     process.stdout.write(reasons.map((line) => `${line}\n`).join(""))
-    const isNamed = ids.length > 0 // Then nothing else is asked for.
+    const isNamed = ids.length > 0 // Then nothing else is tried.
     const left = isNamed ? 0 : sabotages.length - chosen.length
     const counts = await tryAll(chosen, {
       left,
@@ -124,7 +135,7 @@ async function chosenBy(
   }
 }
 
-/** The files that differ from a commit's, new ones included; undefined where git does not know the commit. */
+/** The files that differ from a commit, including new files. Undefined if git does not know the commit. */
 async function changedSince(base: string): Promise<string[] | undefined> {
   const git = (...args: string[]) => execa("git", args, { cwd: packageRoot, reject: false })
   const [differing, untracked] = await Promise.all([
@@ -136,18 +147,18 @@ async function changedSince(base: string): Promise<string[] | undefined> {
 }
 
 interface Scope {
-  /** How many sabotages are not tried this time. */
+  /** The number of sabotages that do not run this time. */
   readonly left: number
-  /** Whether every lesson runs each time, not only those that can tell. */
+  /** Whether every lesson runs for each sabotage, not only the lessons that the sabotage can affect. */
   readonly isWhole: boolean
-  /** Whether the observations are kept in fixtures/observations. */
+  /** Whether the observations are stored in fixtures/observations. */
   readonly isRecording: boolean
-  /** Whether a cluster in which nothing is broken must pass all lessons, too. */
+  /** Whether a cluster without sabotage must also pass all lessons. */
   readonly triesUnbroken: boolean
 }
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
-  await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Once, and not by several graders at a time.
+  await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Prepare them once here, so that the graders do not prepare them at the same time.
   const recordings = scope.isRecording ? await mkdtemp(join(tmpdir(), "byhand-recordings-")) : undefined
   const environment = recordings === undefined ? {} : { BYHAND_RECORD: recordings }
   const graders = Array.from(
@@ -211,7 +222,8 @@ async function tryWith(
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next(grader)
     }),
   )
-  // Several at a time may have disturbed each other: what went wrong then must go right alone.
+  // Proofs that run at the same time can disturb each other. So each proof with a mistake runs again alone, and must
+  // succeed.
   const again = [...proofs.values()].filter(({ mistakes }) => mistakes.length > 0).map(({ sabotage }) => sabotage)
   if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
   for (const sabotage of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage])
@@ -219,7 +231,7 @@ async function tryWith(
   const all = chosen.flatMap((sabotage) => proofs.get(sabotage) ?? [])
   process.stdout.write(`\n${matrix(tests, all)}`)
   const isAll = chosen.length === sabotages.length
-  // Where a part runs, the predictions count: each is proved where its sabotage runs.
+  // If only a part of the sabotages runs, the predictions count. The other parts prove the other predictions.
   const unfailed = tests.filter((test) =>
     isAll
       ? !all.some(({ verdicts }) => verdicts.get(test) === "failed")
@@ -232,14 +244,20 @@ async function tryWith(
   return { passed: count - failed, failed, skipped: left }
 }
 
-/** A proof whose recording was kept; that there is none is a mistake. A proof with mistakes is no reason to record anything. */
+/**
+ * Stores the recording of a proof. A missing recording becomes a mistake of the proof. Nothing is stored for a proof
+ * with mistakes.
+ */
 function recorded(proof: Proof, recordings: string): Proof {
   if (proof.mistakes.length > 0) return proof
   const mistake = keepRecording(recordings, proof.sabotage)
   return mistake === undefined ? proof : { ...proof, mistakes: [mistake] }
 }
 
-/** Sabotages that one grader tries one after another; the groups that take longest come first. */
+/**
+ * Divides the sabotages into groups. One grader tries the sabotages of a group one after another. The slowest groups
+ * come first.
+ */
 function groupsOf(chosen: readonly Sabotage[]): Sabotage[][] {
   const forDoctor = chosen.filter(isForDoctor)
   const sharing = forDoctor.filter(({ undo, component }) => undo !== undefined && component === undefined)

@@ -9,7 +9,7 @@ const MARKS: Readonly<Record<Verdict, string>> = {
   "not chosen": " ",
 }
 
-/** Sabotages against tests: a line for each sabotage, a column for each test, a gap between lessons. */
+/** A table with a line for each sabotage, a column for each test, and a gap between lessons. */
 export function matrix(tests: readonly string[], proofs: readonly Proof[]): string {
   const lessons = [...new Set(tests.map((test) => test.slice(0, 2)))]
   const columns = lessons.map((lesson) => tests.filter((test) => test.startsWith(lesson)))

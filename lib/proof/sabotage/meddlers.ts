@@ -1,4 +1,7 @@
-/** A script for a program that holds a connection to etcd and writes a key again and again, until etcd is gone; a key that there is keeps its value, and one that is deleted stays so. */
+/**
+ * A script that starts a program in the background. The program keeps a connection to etcd open and writes one key again
+ * and again until etcd ends. It does not change the value of an existing key, and it does not create a deleted key again.
+ */
 export function writer(key: string): string {
   const program = `
 const ask = async (path, body) => (await fetch("http://127.0.0.1:2379/v3/kv/" + path, { method: "POST", body: JSON.stringify(body) })).json()

@@ -4,11 +4,11 @@ const CONFIG = "/etc/cni/net.d/10-byhand.conflist"
 const stuck = `kubectl run web --image=nginx
 until kubectl get events | grep -q FailedCreatePodSandBox; do sleep 0.2; done`
 
-/** What goes wrong between a Pod and its network. */
+/** Sabotages of the Pods' network. */
 export const network: readonly Sabotage[] = [
   {
     id: "cni-no-config",
-    breaks: "nobody has written a CNI configuration",
+    breaks: "there is no CNI configuration",
     component: { containerd: (one) => ({ ...one, files: one.files.filter(({ path }) => path !== CONFIG) }) },
     until: 5,
     fails: ["05 it becomes Ready"],
@@ -32,7 +32,7 @@ export const network: readonly Sabotage[] = [
   },
   {
     id: "cni-plugin-missing",
-    breaks: "the CNI configuration names a plugin that is not there",
+    breaks: "the CNI configuration names a plugin that is not installed",
     component: { containerd: file(CONFIG, (text) => text.replace('"host-local"', '"dhcp"')) },
     script: stuck,
     fails: [],
@@ -40,7 +40,7 @@ export const network: readonly Sabotage[] = [
   },
   {
     id: "cni-subnet-used-up",
-    breaks: "the Pods' network has one address",
+    breaks: "the Pods' network has only one free address",
     component: {
       containerd: file(CONFIG, (text) =>
         text.replace('"10.88.0.0/24"', '"10.88.0.0/24", "rangeStart": "10.88.0.2", "rangeEnd": "10.88.0.2"'),
@@ -51,7 +51,7 @@ export const network: readonly Sabotage[] = [
   },
   {
     id: "cni-subnet-changed",
-    breaks: "the Pods' subnet is changed while the bridge is there",
+    breaks: "the Pods' subnet is changed while the bridge exists",
     script: `kubectl run first --image=nginx
 kubectl wait --for=condition=Ready --timeout=60s pod/first
 sed -i s#10.88.0.0/24#10.99.0.0/24# ${CONFIG}

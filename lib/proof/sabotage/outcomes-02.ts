@@ -1,10 +1,13 @@
 import { flags, type Sabotage } from "./sabotage.ts"
 
-/** What kube-apiserver itself does right, and a flag or somebody else spoils. */
+/**
+ * Sabotages that break an outcome of lesson 02: kube-apiserver starts, but a flag or another program changes the
+ * outcome.
+ */
 export const outcomes02: readonly Sabotage[] = [
   {
     id: "namespace-deleted",
-    breaks: "somebody deletes a namespace that kube-apiserver has made, and nobody finishes it",
+    breaks: "a namespace that kube-apiserver created is deleted, and no controller completes the deletion",
     before: "02 the built-in",
     script: "kubectl delete namespace kube-node-lease --wait=false",
     fails: ["02 the built-in"],
@@ -13,7 +16,7 @@ export const outcomes02: readonly Sabotage[] = [
   },
   {
     id: "keys-under-another-prefix",
-    breaks: "kube-apiserver keeps everything under another prefix",
+    breaks: "kube-apiserver stores all objects under another key prefix",
     component: { "kube-apiserver": flags({ "--etcd-prefix": "/kubernetes" }) },
     fails: [
       "02 what kube-apiserver",

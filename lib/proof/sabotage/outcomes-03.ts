@@ -3,11 +3,11 @@ import { flags, listen, type Sabotage } from "./sabotage.ts"
 
 const ENCRYPTION = "/etc/kubernetes/encryption.yaml"
 
-/** Where objects are not in etcd as the lesson documents it. */
+/** Sabotages that break an outcome of lesson 03: objects are not in etcd as the lesson documents. */
 export const outcomes03: readonly Sabotage[] = [
   {
     id: "object-written-past-kube-apiserver",
-    breaks: "another program writes an object's key in etcd",
+    breaks: "another program writes to an object's key in etcd",
     before: "03 resourceVersion",
     script: writer("/registry/configmaps/default/demo"),
     fails: ["03 resourceVersion"],
@@ -16,7 +16,7 @@ export const outcomes03: readonly Sabotage[] = [
   },
   {
     id: "updates-forbidden",
-    breaks: "an admission policy forbids to change ConfigMaps",
+    breaks: "an admission policy forbids changes of ConfigMaps",
     before: "03 an update",
     script: `kubectl create -f - <<'EOF'
 apiVersion: admissionregistration.k8s.io/v1
@@ -64,7 +64,7 @@ resources:
   },
   {
     id: "second-port-taken",
-    breaks: "another program holds the second kube-apiserver's port",
+    breaks: "another program already uses the port of the second kube-apiserver",
     before: "03 with protobuf",
     script: listen(6444),
     fails: ["03 with protobuf"],
@@ -73,7 +73,7 @@ resources:
   },
   {
     id: "no-room-for-the-backup",
-    breaks: "the disk is full where the backup goes",
+    breaks: "the file system for the backup is full",
     before: "03 a backup",
     script: "mount -t tmpfs -o size=64k tmpfs /tmp",
     fails: ["03 a backup"],
@@ -82,7 +82,7 @@ resources:
   },
   {
     id: "etcdctl-for-etcdutl",
-    breaks: "etcdctl is used to restore the backup, which it does no more",
+    breaks: "etcdctl is used to restore the backup, which it no longer supports",
     before: "03 a backup",
     script: "mount --bind /usr/local/bin/etcdctl /usr/local/bin/etcdutl",
     fails: ["03 a backup"],

@@ -4,11 +4,11 @@ import { flags, type Sabotage } from "./sabotage.ts"
 const OWN = "/etc/kubernetes/scheduler.conf"
 const ownKubeconfig = { component: { "kube-scheduler": flags({ "--kubeconfig": OWN }) } }
 
-/** Where Pods are not scheduled as the lesson documents it. */
+/** Sabotages that break an outcome of lesson 04: kube-scheduler does not schedule Pods as the lesson documents. */
 export const outcomes04: readonly Sabotage[] = [
   {
     id: "second-scheduler",
-    breaks: "another scheduler runs, which nobody has told of",
+    breaks: "a second scheduler runs in the background",
     before: "04 without",
     script: `kube-scheduler --kubeconfig=${KUBECONFIG_FILE} --bind-address=127.0.0.1 --secure-port=10300 --leader-elect=false >/dev/null 2>&1 &
 kubectl run trial --image=nginx
@@ -20,7 +20,7 @@ kubectl delete pod trial --force --grace-period=0`,
   },
   {
     id: "scheduler-of-another-cluster",
-    breaks: "kube-scheduler serves another cluster",
+    breaks: "kube-scheduler is connected to another cluster",
     before: "04 without",
     script: `tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | sed 's/=6443$/=7443/' >/tmp/other
 echo --etcd-prefix=/other >>/tmp/other
@@ -34,7 +34,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
   },
   {
     id: "scheduler-killed",
-    breaks: "kube-scheduler dies",
+    breaks: "kube-scheduler is killed",
     before: "04 once there is",
     script: "pkill -KILL -x kube-scheduler\nwhile pidof kube-scheduler; do sleep 0.05; done",
     fails: ["04 once there is"],
@@ -43,7 +43,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
   },
   {
     id: "node-deleted",
-    breaks: "somebody deletes the only Node",
+    breaks: "the only Node is deleted",
     before: "04 a scheduler of twenty",
     script: "kubectl delete node paper",
     fails: ["04 a scheduler of twenty"],
@@ -52,7 +52,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
   },
   {
     id: "scheduler-through-a-relay",
-    breaks: "kube-scheduler calls kube-apiserver through another program",
+    breaks: "kube-scheduler connects to kube-apiserver through a proxy",
     before: "04 without",
     script: `/run/byhand/node -e 'const net = require("net"); net.createServer((one) => { const other = net.connect(6443, "127.0.0.1"); one.pipe(other).pipe(one); one.on("error", () => other.destroy()); other.on("error", () => one.destroy()) }).listen(7443, "127.0.0.1")' >/dev/null 2>&1 &
 sed s/6443/7443/ ${KUBECONFIG_FILE} >${OWN}
@@ -64,7 +64,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
   },
   {
     id: "node-cordoned",
-    breaks: "somebody cordons the only Node",
+    breaks: "the only Node is cordoned",
     before: "04 killed",
     script: "kubectl cordon paper",
     fails: ["04 killed", "04 of two"],
@@ -73,7 +73,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
   },
   {
     id: "lease-of-a-dead-leader",
-    breaks: "the scheduler's lease belongs to one that is gone, for an hour yet",
+    breaks: "a scheduler that no longer runs holds the leader lease for another hour",
     before: "04 of two",
     script: `kubectl create -f - <<EOF
 {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kube-scheduler", "namespace": "kube-system"},

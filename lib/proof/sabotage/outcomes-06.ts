@@ -1,12 +1,13 @@
 import { flags, type Sabotage } from "./sabotage.ts"
 
-/** What lesson 06 documents, broken in a cluster that runs. */
+/** Sabotages that break an outcome of lesson 06 in a running cluster. */
 export const outcomes06: readonly Sabotage[] = [
   {
     id: "quota-used-up",
-    breaks: "somebody allows no Pod more",
+    breaks: "a ResourceQuota allows no Pods",
     before: "06 kubectl run hello",
-    // What kube-controller-manager would count is written by hand.
+    // kube-controller-manager, which would write the quota's status, does not run. The script writes the status
+    // instead.
     script: `kubectl create quota few --hard=pods=0
 kubectl patch quota few --subresource=status --type=merge -p '{"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}}'
 until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded quota'; do sleep 0.1; done`,
@@ -16,7 +17,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "history-compacted",
-    breaks: "etcd's old revisions are thrown away",
+    breaks: "etcd's old revisions are compacted",
     before: "06 revision by revision",
     script: `etcdctl compact "$(etcdctl get / -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/')"`,
     fails: ["06 revision by revision"],
@@ -24,7 +25,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "events-deleted",
-    breaks: "somebody deletes all events",
+    breaks: "all events are deleted",
     before: "06 the events name",
     script: "kubectl delete events --all",
     fails: ["06 the events name"],
@@ -32,7 +33,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "pods-in-another-etcd",
-    breaks: "kube-apiserver keeps Pods in an etcd of their own",
+    breaks: "kube-apiserver stores Pods in a separate etcd",
     component: { "kube-apiserver": flags({ "--etcd-servers-overrides": "/pods#http://127.0.0.1:2381" }) },
     script: `etcd --data-dir=/var/lib/etcd-pods --listen-client-urls=http://127.0.0.1:2381 --advertise-client-urls=http://127.0.0.1:2381 --listen-peer-urls=http://127.0.0.1:2382 \
   --initial-advertise-peer-urls=http://127.0.0.1:2382 --initial-cluster=default=http://127.0.0.1:2382 >/dev/null 2>&1 &`,
@@ -42,7 +43,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "route-to-nowhere",
-    breaks: "a route of this machine lets nothing through to the Pod",
+    breaks: "a route of this machine makes the Pod unreachable",
     before: "06 nginx answers",
     script: "ip route add unreachable \"$(kubectl get pod hello -o jsonpath='{.status.podIP}')\"",
     fails: ["06 nginx answers", "06 kubectl logs"],
@@ -51,7 +52,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "page-changed",
-    breaks: "somebody changes nginx's page",
+    breaks: "nginx's page is changed",
     before: "06 nginx answers",
     script: "kubectl exec hello -- sh -c 'echo Hello >/usr/share/nginx/html/index.html'",
     fails: ["06 nginx answers"],
@@ -59,7 +60,7 @@ until kubectl run probe --image=nginx --dry-run=server 2>&1 | grep -q 'exceeded 
   },
   {
     id: "another-program",
-    breaks: "somebody makes the Pod anew, with a command of its own",
+    breaks: "the Pod is deleted and created again with another command",
     before: "06 its process is a child",
     script: `kubectl delete pod hello --now
 kubectl run hello --image=nginx --command -- sh -c 'nginx -g "daemon off;"; true'
@@ -69,14 +70,14 @@ kubectl wait --for=condition=Ready --timeout=60s pod/hello`,
   },
   {
     id: "kubelet-refuses-apiserver",
-    breaks: "kube-apiserver has no certificate for the kubelet",
+    breaks: "kube-apiserver has no client certificate for the kubelet",
     component: { "kube-apiserver": flags({ "--kubelet-client-certificate": null, "--kubelet-client-key": null }) },
     fails: ["05 its own port", "06 kubectl logs"],
     finding: "kubelet-refuses-apiserver",
   },
   {
     id: "kubelet-not-found",
-    breaks: "the Node's name is known to nobody",
+    breaks: "the Node's name cannot be resolved",
     before: "06 kubectl logs",
     script: "echo 127.0.0.1 localhost >/etc/hosts",
     fails: ["06 kubectl logs"],

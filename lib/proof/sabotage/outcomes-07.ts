@@ -1,10 +1,10 @@
 import { listen, type Sabotage } from "./sabotage.ts"
 
-/** What lesson 07 documents, broken in a cluster that runs. */
+/** Sabotages that break an outcome of lesson 07 in a running cluster. */
 export const outcomes07: readonly Sabotage[] = [
   {
     id: "requests-lost",
-    breaks: "for a moment, requests to Pods are refused when the control plane dies",
+    breaks: "requests to the Pod are refused for one second when kube-apiserver is killed",
     before: "07 scheduler and apiserver",
     script: `kubectl run hello --image=nginx || true
 kubectl wait --for=condition=Ready --timeout=60s pod/hello
@@ -18,7 +18,7 @@ ip route del unreachable "$ip") >/dev/null 2>&1 &`,
   },
   {
     id: "pod-made-anew",
-    breaks: "somebody makes the Pod anew while the control plane is down",
+    breaks: "the Pod is deleted and created again after the control plane died",
     before: "07 restarted on",
     script: `kubectl delete pod hello --now
 kubectl run hello --image=nginx
@@ -28,7 +28,7 @@ kubectl wait --for=condition=Ready --timeout=60s pod/hello`,
   },
   {
     id: "kubelet-frozen-late",
-    breaks: "the kubelet is stopped while it should act alone",
+    breaks: "SIGSTOP stops the kubelet before it has to act alone",
     before: "07 the kubelet acts alone",
     script: "pkill -STOP -x kubelet",
     fails: ["07 the kubelet acts alone", "07 etcd lost without", "07 etcd lost with a"],
@@ -36,7 +36,7 @@ kubectl wait --for=condition=Ready --timeout=60s pod/hello`,
   },
   {
     id: "another-apiserver-in-its-place",
-    breaks: "another program answers where the killed kube-apiserver was",
+    breaks: "another program takes the port of the killed kube-apiserver",
     before: "07 the kubelet acts alone",
     script: `(while pidof kube-apiserver; do sleep 0.02; done
 ${listen(6443)}
@@ -47,7 +47,7 @@ sleep 600) >/dev/null 2>&1 &`,
   },
   {
     id: "etcd-not-lost",
-    breaks: "something puts etcd's data folder back as soon as it is gone",
+    breaks: "another program restores etcd's data folder as soon as the folder is gone",
     before: "07 etcd lost without",
     script: `etcdctl snapshot save /tmp/own.db
 etcdutl snapshot restore /tmp/own.db --data-dir=/var/lib/etcd.kept
@@ -57,7 +57,7 @@ etcdutl snapshot restore /tmp/own.db --data-dir=/var/lib/etcd.kept
   },
   {
     id: "snapshot-removed",
-    breaks: "the backup is cleaned away",
+    breaks: "the backup is deleted",
     before: "07 etcd lost with a",
     script: "rm /tmp/snap.db",
     fails: ["07 etcd lost with a"],
@@ -65,7 +65,7 @@ etcdutl snapshot restore /tmp/own.db --data-dir=/var/lib/etcd.kept
   },
   {
     id: "snapshot-cut",
-    breaks: "the backup was cut short",
+    breaks: "the backup file is truncated",
     before: "07 etcd lost with a",
     script: "truncate --size=100K /tmp/snap.db",
     fails: ["07 etcd lost with a"],

@@ -1,20 +1,20 @@
 import { file, flags, REMOVE_WEB, type Sabotage } from "./sabotage.ts"
 
-/** A Pod that is nothing but one container. @param fields of the container, JSON without braces */
+/** Creates a Pod with one container. @param fields fields of the container, as JSON without the outer braces */
 const run = (fields: string) =>
   `kubectl run web --image=nginx --overrides='{"spec": {"containers": [{"name": "web", "image": "nginx", ${fields}}]}}'`
 const until = (words: string) => `until kubectl get pod web | grep -Eq '${words}'; do sleep 0.2; done`
-/** It has been started again once at least. */
+/** Waits until the container has restarted at least once and the Pod is in CrashLoopBackOff. */
 const restarted = `until [ "$(kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}')" -ge 1 ] 2>/dev/null && kubectl get pod web | grep -Evq Running; do sleep 0.2; done
 until kubectl get pod web | grep -q CrashLoopBackOff; do sleep 0.2; done`
 const sandbox =
   "kubectl run web --image=nginx\nuntil kubectl get events | grep -q FailedCreatePodSandBox; do sleep 0.2; done"
 
-/** What becomes of Pods, Deployments and Services. */
+/** Sabotages of Pods, Deployments and Services. */
 export const pods: readonly Sabotage[] = [
   {
     id: "not-ready-taint",
-    breaks: "Nodes are registered with a taint that nobody lifts",
+    breaks: "new Nodes get a not-ready taint, and no controller removes it",
     component: { "kube-apiserver": flags({ "--disable-admission-plugins": "ServiceAccount" }) },
     script: "kubectl run web --image=nginx",
     fails: [],
@@ -22,7 +22,7 @@ export const pods: readonly Sabotage[] = [
   },
   {
     id: "not-ready-taint-late",
-    breaks: "a Node is tainted as not ready, and nobody lifts that",
+    breaks: "a running Node gets a not-ready taint, and no controller removes it",
     before: "07 and a new Pod",
     script: 'kubectl taint node "$(hostname)" node.kubernetes.io/not-ready:NoSchedule',
     fails: ["07 and a new Pod"],
@@ -30,7 +30,7 @@ export const pods: readonly Sabotage[] = [
   },
   {
     id: "sandbox-oom-score",
-    breaks: "containerd asks for an OOM score that this machine may not give",
+    breaks: "containerd requests an OOM score that this machine is not allowed to set",
     component: {
       containerd: file("/etc/containerd/config.toml", (text) =>
         text.replace("restrict_oom_score_adj = true", "restrict_oom_score_adj = false"),
@@ -42,7 +42,7 @@ export const pods: readonly Sabotage[] = [
   },
   {
     id: "sandbox-not-permitted",
-    breaks: "runc lacks a capability",
+    breaks: "runc does not have the capability CAP_SYS_ADMIN",
     component: {
       containerd: file("/etc/containerd/config.toml", (text) =>
         text.replace(
@@ -60,7 +60,7 @@ ${sandbox}`,
   },
   {
     id: "seccomp-profile-missing",
-    breaks: "a Pod asks for a seccomp profile that its Node does not have",
+    breaks: "a Pod uses a seccomp profile that its Node does not have",
     script: `${run('"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "audit.json"}}')}\n${until("CreateContainerError")}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -68,7 +68,7 @@ ${sandbox}`,
   },
   {
     id: "capability-dropped",
-    breaks: "a container is started without any capability",
+    breaks: "a container starts without any capability",
     script: `${run('"securityContext": {"capabilities": {"drop": ["ALL"]}}')}\n${restarted}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -76,7 +76,7 @@ ${sandbox}`,
   },
   {
     id: "program-not-found",
-    breaks: "a Pod's command is mistyped",
+    breaks: "the command of a Pod is misspelled",
     script: `${run('"command": ["ngnix"]')}\n${until("RunContainerError|CrashLoopBackOff")}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -84,7 +84,7 @@ ${sandbox}`,
   },
   {
     id: "container-crashes",
-    breaks: "a container's program does not know its configuration",
+    breaks: "a container's program gets a configuration that is not valid",
     script: `${run(`"command": ["nginx", "-g", "deamon off;"]`)}\n${restarted}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -92,7 +92,7 @@ ${sandbox}`,
   },
   {
     id: "container-ends",
-    breaks: "a container's program goes to the background, and its container ends",
+    breaks: "a container's program runs in the background, so the container ends",
     script: `${run(`"command": ["sh", "-c", "nginx; echo started"]`)}\n${restarted}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -100,7 +100,7 @@ ${sandbox}`,
   },
   {
     id: "out-of-memory",
-    breaks: "a container takes more memory than it may",
+    breaks: "a container uses more memory than its limit",
     script: `${run(`"command": ["sh", "-c", "head -c 100m /dev/zero | tail"], "resources": {"limits": {"memory": "20Mi"}}`)}\n${restarted}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -116,7 +116,7 @@ ${sandbox}`,
   },
   {
     id: "object-missing",
-    breaks: "a Pod wants a ConfigMap that there is not",
+    breaks: "a Pod refers to a ConfigMap that does not exist",
     script: `${run(`"envFrom": [{"configMapRef": {"name": "settings"}}]`)}\n${until("CreateContainerConfigError")}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -124,7 +124,7 @@ ${sandbox}`,
   },
   {
     id: "runs-as-root",
-    breaks: "a Pod may not run as root, and its image does",
+    breaks: "a Pod must not run as root, and its image runs as root",
     script: `${run(`"securityContext": {"runAsNonRoot": true}`)}\n${until("CreateContainerConfigError")}`,
     undo: REMOVE_WEB,
     fails: [],
@@ -132,7 +132,7 @@ ${sandbox}`,
   },
   {
     id: "pod-never-restarts",
-    breaks: "a Pod that may not be started again fails",
+    breaks: "a Pod with the restart policy Never fails",
     script:
       "kubectl run web --image=nginx --restart=Never -- sh -c 'exit 1'\nuntil kubectl get pod web | grep -q Error; do sleep 0.2; done",
     undo: REMOVE_WEB,
@@ -141,7 +141,7 @@ ${sandbox}`,
   },
   {
     id: "deployment-without-controller-manager",
-    breaks: "a Deployment is made where no controller-manager runs",
+    breaks: "a Deployment is created while kube-controller-manager does not run",
     script: "kubectl create deployment web --image=nginx --replicas=2",
     undo: REMOVE_WEB,
     fails: [],
@@ -149,7 +149,7 @@ ${sandbox}`,
   },
   {
     id: "service-without-kube-proxy",
-    breaks: "a Service is made where no kube-proxy runs",
+    breaks: "a Service is created while kube-proxy does not run",
     script: "kubectl run web --image=nginx\nkubectl expose pod web --port=80",
     undo: REMOVE_WEB,
     fails: [],

@@ -5,17 +5,17 @@ import type { Verdict } from "../../report/verdict.ts"
 import type { Sabotage } from "./sabotage.ts"
 import type { Examination, TestResult } from "./tasks.ts"
 
-/** What became of one sabotage. */
+/** The result of one sabotage. */
 export interface Proof {
   readonly sabotage: Sabotage
-  /** By test: "03 a ConfigMap that …". */
+  /** The verdict of each test. A key is the lesson's number and the test's title: "03 a ConfigMap that …". */
   readonly verdicts: ReadonlyMap<string, Verdict>
-  /** What came out otherwise than was predicted; empty where all came out so. */
+  /** The differences from the prediction; empty if there is none. */
   readonly mistakes: readonly string[]
   readonly seconds: number
 }
 
-/** Whether the doctor must find a sabotage, rather than the lessons. */
+/** Whether the doctor must find this sabotage. Otherwise the lessons must find it. */
 export function isForDoctor({ fails }: Sabotage): boolean {
   return fails.length === 0
 }
@@ -26,8 +26,8 @@ export function allTests(): string[] {
 }
 
 /**
- * What comes of a cluster in which nothing is broken: every test passes, and the doctor finds nothing.
- * @returns what came out otherwise
+ * Tests a cluster without sabotage: every test must pass, and the doctor must find nothing.
+ * @returns the differences from that
  */
 export async function proveUnbroken(grader: Grader): Promise<string[]> {
   const { tests, errors } = await lessons(grader, undefined, [])
@@ -44,7 +44,7 @@ export async function proveUnbroken(grader: Grader): Promise<string[]> {
   ]
 }
 
-/** The beginnings of titles in a sabotage that no test has. */
+/** The names of tests in a sabotage that match no test. */
 export function unknownTests(sabotage: Sabotage, tests: readonly string[]): string[] {
   return [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter(
     (name) => !tests.some((test) => test.startsWith(name)),
@@ -53,10 +53,10 @@ export function unknownTests(sabotage: Sabotage, tests: readonly string[]): stri
 
 /**
  * Runs the lessons on a cluster with a sabotage and compares the results with the prediction.
- * @param tests all tests that there are
- * @param isWhole whether every lesson runs, rather than those that can tell: a sabotage that comes with a component, or
- *   just before a test, cannot affect an earlier lesson; of the lessons after the last one that fails, only the first is
- *   run, and only where it must be blocked
+ * @param tests the names of all tests
+ * @param isWhole whether every lesson runs. Otherwise only the lessons run that the sabotage can affect. A sabotage that
+ *   changes a component, or that acts just before a test, cannot affect an earlier lesson. After the last lesson that fails,
+ *   at most one lesson runs, and only if it must be blocked.
  */
 export async function proveByLessons(
   grader: Grader,
@@ -75,7 +75,7 @@ export async function proveByLessons(
   }
 }
 
-/** Examines clusters with these sabotages with the doctor, one after another. */
+/** Uses the doctor to examine clusters with these sabotages, one after another. */
 export async function proveByDoctor(grader: Grader, sabotages: readonly Sabotage[]): Promise<Proof[]> {
   const examined = await examine(
     grader,
@@ -95,7 +95,7 @@ export async function proveByDoctor(grader: Grader, sabotages: readonly Sabotage
   })
 }
 
-/** Where the results of the lessons differ from a sabotage's prediction. */
+/** The differences between the results of the lessons and a sabotage's prediction. */
 function mistakesIn(sabotage: Sabotage, results: readonly TestResult[]): string[] {
   const mustFailOne = (test: string) => sabotage.fails.some((name) => test.startsWith(name))
   const firstToFail = results.findIndex(({ test }) => mustFailOne(test))
@@ -106,7 +106,7 @@ function mistakesIn(sabotage: Sabotage, results: readonly TestResult[]): string[
       : sabotage.blocks !== undefined && at > firstToFail && Number(test.slice(0, 2)) >= sabotage.blocks
         ? "blocked"
         : "passed"
-    // A component that lives for a moment fails a test or two before it blocks the rest.
+    // A component that runs for a short time can make one or two tests fail before the other tests are blocked.
     if (expected === "blocked" && verdict === "failed" && finding === sabotage.finding) return []
     if (verdict !== expected) return [`${test}: ${verdict}, not ${expected}${reason === "" ? "" : `: ${reason}`}`]
     return mustFail && finding !== sabotage.finding
@@ -119,7 +119,10 @@ function lessonsOf(tests: readonly string[]): string[] {
   return [...new Set(tests.map((test) => test.slice(0, 2)))]
 }
 
-/** The lessons that can tell whether a sabotage does what was predicted, or all for which something was predicted. */
+/**
+ * The lessons that must run to check a sabotage's prediction.
+ * @param isWhole whether every lesson up to `until` runs
+ */
 function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): string[] {
   const { fails, blocks, until } = sabotage
   const first = isWhole ? 1 : firstTouched(sabotage)
@@ -128,7 +131,10 @@ function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): 
   return all.filter((lesson) => Number(lesson) >= first && Number(lesson) <= last)
 }
 
-/** The first lesson that a sabotage can affect: that of the test just before which it happens, or that of the first component which is started otherwise. */
+/**
+ * The first lesson that a sabotage can affect: the lesson of its `before` test, or the lesson that starts the first
+ * changed component.
+ */
 function firstTouched({ before, script, component = {} }: Sabotage): number {
   if (before === undefined && script !== undefined) return 1
   const changed = componentNames
@@ -137,7 +143,7 @@ function firstTouched({ before, script, component = {} }: Sabotage): number {
   return Math.min(...changed, before === undefined ? Infinity : Number(before.slice(0, 2)))
 }
 
-/** A grader that dies or hangs has proved nothing; the reason is a mistake like any other. */
+/** Lets a grader run lessons. If the grader dies or hangs, the reason is returned as an error. */
 async function lessons(
   grader: Grader,
   sabotage: string | undefined,
@@ -150,7 +156,7 @@ async function lessons(
         tests: answer.tests.filter(({ test }) => chosen.length === 0 || chosen.includes(test.slice(0, 2))),
         errors: answer.errors,
       }
-    return { tests: [], errors: ["The grader answered another question."] }
+    return { tests: [], errors: ["The grader sent an answer to another kind of task."] }
   } catch (error) {
     return { tests: [], errors: [String(error)] }
   }

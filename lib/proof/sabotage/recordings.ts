@@ -5,28 +5,31 @@ import { diagnose } from "../../diagnosis/diagnose.ts"
 import type { Observation } from "../../diagnosis/observation.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** Where the diagnosis's observations of broken machines are kept, one file for each sabotage. */
+/** The folder with the observations of broken machines, one file for each sabotage. */
 export const RECORDINGS = join(packageRoot, "fixtures", "observations")
 
-/** Where the observations of one sabotage are recorded while it is proved. */
+/** The folder in which the observations of one sabotage are recorded during its proof. */
 export function workFolder(base: string, { id }: Pick<Sabotage, "id">): string {
   return join(base, id)
 }
 
-/** The ids that a diagnosis of a sabotage must lead to: for the doctor one of them, for the lessons the first. "none": nothing is found. */
+/**
+ * The ids of the findings that a diagnosis gives. For the doctor these are all findings, for the lessons only the first one.
+ * "none": the lessons get no finding.
+ */
 export function foundIn(seen: Observation, { fails }: Sabotage): readonly string[] {
   const ids = diagnose(seen).map(({ id }) => id)
   if (fails.length === 0) return ids
   return [ids[0] ?? "none"]
 }
 
-/** Lines of the logs that the shortest recordings keep, from the beginning and from the end. */
+/** How many lines of each log a short recording keeps: from the beginning and from the end. */
 const LENGTHS = [
   [2, 4],
   [6, 12],
 ] as const
 
-/** A recording with the shortest logs that lead to the same findings, in the same words. */
+/** A recording with the shortest logs that give the same findings in the same words. */
 function shortest(text: string): string {
   const seen = JSON.parse(text) as Observation // Written by record.ts.
   const findings = JSON.stringify(diagnose(seen))
@@ -42,9 +45,9 @@ function shortest(text: string): string {
 }
 
 /**
- * Keeps the first recording of a sabotage whose diagnosis is the predicted one, and removes the others.
- * @param base the folder that was recorded in
- * @returns what is wrong; undefined where a recording is kept
+ * Stores the first recording of a sabotage that leads to the predicted finding, and removes the others.
+ * @param base the folder that contains the recordings
+ * @returns what is wrong; undefined if a recording was stored
  */
 export function keepRecording(base: string, sabotage: Sabotage): string | undefined {
   const folder = workFolder(base, sabotage)
@@ -52,7 +55,7 @@ export function keepRecording(base: string, sabotage: Sabotage): string | undefi
   try {
     names = readdirSync(folder).toSorted()
   } catch {
-    return "no diagnosis recorded what it saw"
+    return "no diagnosis recorded its observation"
   }
   const texts = names.map((name) => readFileSync(join(folder, name), "utf8"))
   const kept = texts.find((text) => foundIn(JSON.parse(text) as Observation, sabotage).includes(sabotage.finding)) // Written by record.ts.

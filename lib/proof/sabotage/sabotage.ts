@@ -1,35 +1,46 @@
 import type { Component, ComponentName } from "../../components/component.ts"
 
-/** One thing that is broken on purpose, and what must come of it. A row of the matrix. */
+/** One thing that is broken on purpose, and its predicted results. It is one row of the matrix. */
 export interface Sabotage {
   /** In kebab case. */
   readonly id: string
-  /** What is broken, as a clause: "another program holds etcd's port". */
+  /** What is broken, as a clause: "another program already uses etcd's client port". */
   readonly breaks: string
-  /** Changes to a component as it is described, from its first start on. */
+  /** Changes to the description of a component. They apply from the component's first start on. */
   readonly component?: { readonly [name in ComponentName]?: (component: Component) => Component }
-  /** A program of a Debian package, unpacked, that comes before our own of its name. */
+  /** A program of a Debian package. PATH finds it before the project's own program of the same name. */
   readonly brings?: { readonly package: string; readonly program: string }
-  /** Lines for the machine's shell (sh -e, as root). Put `&` behind what has to go on; its output must go to a file. */
+  /**
+   * Lines for the machine's shell (sh -e, as root). End a background command with `&` and send its output to a file.
+   */
   readonly script?: string
-  /** The test just before whose body the script runs, its components being up: "03 a ConfigMap that". As soon as the machine is there by default. */
+  /**
+   * The script runs just before the body of this test, when the test's components are up: "03 a ConfigMap that". By default
+   * the script runs as soon as the machine has started.
+   */
   readonly before?: string
-  /** The tests that must fail, each named as above by the lesson's number and the beginning of its title. */
+  /** The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. */
   readonly fails: readonly string[]
-  /** Whatever else must not pass: from this lesson's number on, and after the first test that fails, "blocked" is right, or "failed" with the same finding. None by default. */
+  /**
+   * A lesson's number. From this lesson on, every test after the first failed test must be "blocked", or "failed" with the
+   * same finding. By default no test is blocked.
+   */
   readonly blocks?: number
-  /** The last lesson that is tried; all by default. What stands upon this one would only fail in the same way, and slowly. */
+  /** The last lesson that runs; all lessons by default. Later lessons would only fail slowly for the same reason. */
   readonly until?: number
   /**
-   * Lines for the machine's shell that undo the script, for a sabotage that the doctor must find. With it, the cluster can
-   * be used for another sabotage: if the doctor still finds something afterwards, a new cluster is started instead.
+   * Lines for the machine's shell that undo the script, for a sabotage that the doctor must find. After them, the next
+   * sabotage can use the same cluster. If the doctor still finds something, the next sabotage gets a new cluster.
    */
   readonly undo?: string
-  /** Id of the finding that each failed test's card must show, or that `byhand doctor` must show where nothing fails. "none": it must say honestly that nothing known fits. */
+  /**
+   * Id of the finding. Each failed test's card must show it. If no test must fail, `byhand doctor` must show it. "none": the
+   * output must say that no known finding fits.
+   */
   readonly finding: string
 }
 
-/** A component with other flags: null takes a flag away, "" gives it no value. */
+/** Returns a function that changes a component's flags: null removes a flag, "" sets a flag without a value. */
 export function flags(changes: Readonly<Record<string, string | null>>): (component: Component) => Component {
   return (component) => ({
     ...component,
@@ -42,7 +53,7 @@ export function flags(changes: Readonly<Record<string, string | null>>): (compon
   })
 }
 
-/** A component with one of its files changed. */
+/** Returns a function that changes one file of a component. */
 export function file(path: string, change: (content: string) => string): (component: Component) => Component {
   return (component) => ({
     ...component,
@@ -50,12 +61,15 @@ export function file(path: string, change: (content: string) => string): (compon
   })
 }
 
-/** A script that listens on a port of loopback, and answers nobody. */
+/**
+ * A script that starts a program in the background. The program listens on a port and never answers. The default host
+ * is loopback.
+ */
 export function listen(port: number, host = "127.0.0.1"): string {
   return `/run/byhand/node -e 'require("net").createServer().listen(${port}, "${host}")' >/dev/null 2>&1 &
 until ss -Htln sport = :${port} | grep -q .; do sleep 0.05; done`
 }
 
-/** Removes the objects named web and the events about them. */
+/** Lines that remove all objects named web, and all events. */
 export const REMOVE_WEB = `kubectl delete pod,deployment,replicaset,service web --ignore-not-found --grace-period=1
 kubectl delete events --all`

@@ -9,7 +9,7 @@ import type { Machine } from "../../machines/machine.ts"
 import type { Settings } from "../../base/settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
-/** A sabotage's own script failed, so the sabotage proves nothing. */
+/** The script of a sabotage failed, so the sabotage proves nothing. */
 export class SabotageFailedError extends RemediedError {}
 
 /** Carries out one sabotage on the machine of the lessons. */
@@ -39,7 +39,7 @@ export class Saboteur implements Interference {
       await this.#act(this.#machine)
   }
 
-  /** Puts a Debian package's program into the first folder of PATH. Our own program stays as it is. */
+  /** Puts the program of a Debian package into the first folder of PATH. The project's own program is not changed. */
   async #bring(machine: Machine): Promise<void> {
     const { brings } = this.#sabotage
     if (brings === undefined) return

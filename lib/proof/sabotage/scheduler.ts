@@ -8,32 +8,32 @@ const schedulerFlags = (changes: Readonly<Record<string, string | null>>) => ({
   component: { "kube-scheduler": flags(changes) },
 })
 
-/** What keeps kube-scheduler from starting, or Pods from being scheduled. */
+/** Sabotages that prevent kube-scheduler from starting or from scheduling Pods. */
 export const scheduler: readonly Sabotage[] = [
   {
     id: "scheduler-port-taken",
-    breaks: "another program holds kube-scheduler's port",
+    breaks: "another program already uses kube-scheduler's port",
     script: listen(10259),
     ...boots,
     finding: "port-taken",
   },
   {
     id: "scheduler-flag-removed",
-    breaks: "kube-scheduler is given a flag that went years ago",
+    breaks: "kube-scheduler gets a flag that was removed years ago",
     ...schedulerFlags({ "--policy-config-file": "/etc/kubernetes/policy.json" }),
     ...boots,
     finding: "removed-flag",
   },
   {
     id: "scheduler-flag-mistyped",
-    breaks: "a flag of kube-scheduler's is mistyped",
+    breaks: "a flag of kube-scheduler is misspelled",
     ...schedulerFlags({ "--leader-elect": null, "--leader-election": "false" }),
     ...boots,
     finding: "unknown-flag",
   },
   {
     id: "scheduler-kubeconfig-missing",
-    breaks: "kube-scheduler's kubeconfig is not there",
+    breaks: "kube-scheduler's kubeconfig does not exist",
     ...schedulerFlags({ "--kubeconfig": "/etc/kubernetes/scheduler.conf" }),
     ...boots,
     finding: "kubeconfig-missing",
@@ -47,7 +47,7 @@ export const scheduler: readonly Sabotage[] = [
   },
   {
     id: "scheduler-certificate-of-another-ca",
-    breaks: "kube-scheduler's certificate is of a CA that nobody trusts",
+    breaks: "kube-scheduler's certificate is signed by a CA that no client trusts",
     script: OTHER_CA,
     ...schedulerFlags({
       "--tls-cert-file": `${OTHER_FOLDER}/apiserver.crt`,
@@ -58,7 +58,7 @@ export const scheduler: readonly Sabotage[] = [
   },
   {
     id: "scheduler-sent-elsewhere",
-    breaks: "kube-scheduler's kubeconfig leads to where nobody listens",
+    breaks: "kube-scheduler's kubeconfig names a port on which no process listens",
     before: "04 without",
     script: `sed s/6443/7443/ ${CONFIG} >/etc/kubernetes/scheduler.conf`,
     ...schedulerFlags({ "--kubeconfig": "/etc/kubernetes/scheduler.conf" }),
@@ -67,7 +67,7 @@ export const scheduler: readonly Sabotage[] = [
   },
   {
     id: "scheduler-frozen",
-    breaks: "kube-scheduler is stopped as soon as it starts, and hangs",
+    breaks: "SIGSTOP stops kube-scheduler as soon as it starts",
     script: "(until pkill -STOP -x kube-scheduler; do sleep 0.01; done) >/dev/null 2>&1 &",
     ...boots,
     finding: "frozen",

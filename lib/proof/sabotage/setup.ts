@@ -1,5 +1,6 @@
-// vitest.config.ts names this file as a setup file when BYHAND_SABOTAGE is set. vitest runs it again before each test file;
-// all of them share one process and one machine, so only the first run registers the saboteur.
+// vitest.config.ts names this file as a setup file when BYHAND_SABOTAGE is set. vitest runs it again before each test
+// file;
+// all test files share one process and one machine, so only the first run registers the saboteur.
 import { registeredInterference, registerInterference } from "../../curriculum/interference.ts"
 import { readSettings } from "../../base/settings.ts"
 import { sabotageOf } from "./all.ts"

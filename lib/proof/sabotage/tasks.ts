@@ -1,30 +1,33 @@
 import type { Verdict } from "../../report/verdict.ts"
 
-/** What a grader process is asked to do. */
+/** A task for a grader process. */
 export type Task =
-  /** Grade lessons, on a cluster with this sabotage or on a whole one. All lessons where none is named. */
+  /**
+   * Grade lessons on a cluster with this sabotage, or without sabotage if it is undefined. An empty list means all
+   * lessons.
+   */
   | { readonly kind: "lessons"; readonly sabotage: string | undefined; readonly lessons: readonly string[] }
-  /** Start one cluster and examine it once for each sabotage; with no sabotage, examine it as it is. */
+  /** Examine a cluster once for each sabotage. If the list is empty, examine one cluster without sabotage. */
   | { readonly kind: "doctor"; readonly sabotages: readonly string[] }
 
-/** What became of one test. */
+/** The result of one test. */
 export interface TestResult {
   /** The lesson's number and the test's title: "03 a ConfigMap that …". */
   readonly test: string
   readonly verdict: Verdict
   readonly reason: string
-  /** The id of the finding on the test's card; "none" where the card says that nothing known fits. */
+  /** The id of the finding on the test's card; "none" if the card says that no known finding fits. */
   readonly finding: string
 }
 
-/** What a grader process answers. `errors` says why something could not be tried. */
+/** The answer of a grader process. `errors` says why something could not be tried. */
 export type Answer =
   | { readonly kind: "lessons"; readonly tests: readonly TestResult[]; readonly errors: readonly string[] }
   | { readonly kind: "doctor"; readonly examined: readonly Examination[] }
 
-/** What the doctor found. */
+/** The result of one examination by the doctor. */
 export interface Examination {
-  /** Undefined for a cluster in which nothing was broken. */
+  /** The id of the sabotage. Undefined for a cluster without sabotage. */
   readonly sabotage: string | undefined
   /** Ids of findings, each once. */
   readonly findings: readonly string[]

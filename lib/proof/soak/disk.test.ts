@@ -5,14 +5,14 @@ import { packageRoot } from "../../base/settings.ts"
 
 const isRoot = process.getuid?.() === 0
 
-/** In a mount namespace of its own: what it mounts ends with it. */
+/** Runs in its own mount namespace, so its mounts end when the script ends. */
 const script = `
   import { mkdtempSync, mkdirSync, rmSync, statfsSync } from "node:fs"
   import { Disk } from ${JSON.stringify(join(packageRoot, "dist/proof/soak/disk.js"))}
   const folder = mkdtempSync("/tmp/byhand-disk-")
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
   const disk = await Disk.mount(folder + "/disk")
-  mkdirSync(disk.folder + "/runs/run", { recursive: true }) // Folders alone use no block of a tmpfs.
+  mkdirSync(disk.folder + "/runs/run", { recursive: true }) // Folders use no block of a tmpfs.
   await disk.fill()
   const full = statfsSync(disk.folder)
   await disk.resize(Disk.ample)

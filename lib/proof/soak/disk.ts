@@ -20,23 +20,26 @@ export class Disk implements AsyncDisposable {
   static async mount(folder: string): Promise<Disk> {
     await mkdir(folder)
     await execa("mount", ["-t", "tmpfs", "-o", `mode=755,size=${Disk.ample}k`, "tmpfs", folder])
-    // An empty tmpfs uses no block, folders included. `fill` would then set the size 0, which tmpfs takes for "no limit",
-    // and tmpfs refuses to get a limit back ("Cannot retroactively limit size"). One byte makes sure that a block is used.
+    // An empty tmpfs uses no block, folders included. `fill` would then set the size 0, which tmpfs takes for "no
+    // limit",
+    // and tmpfs refuses to get a limit back ("Cannot retroactively limit size"). One byte makes sure that a block is
+    // used.
     await writeFile(join(folder, "ballast"), "x")
     return new Disk(folder)
   }
 
-  /** @throws where more than that is used already, or where `kilobytes` is 0 */
+  /** @throws if more than this size is already used, or if `kilobytes` is 0 */
   async resize(kilobytes: number): Promise<void> {
-    if (kilobytes <= 0) throw new RangeError("A tmpfs of size 0 has no limit, and cannot get one again.")
+    if (kilobytes <= 0)
+      throw new RangeError("A tmpfs of size 0 has no limit, and the kernel does not allow to set a limit later.")
     await execa("mount", ["-o", `remount,size=${kilobytes}k`, this.folder])
   }
 
-  /** Makes the disk as small as what is used on it. */
+  /** Shrinks the disk to the size that is used, so that no space is free. */
   async fill(): Promise<void> {
     for (;;) {
       const { bsize, blocks, bfree } = await statfs(this.folder)
-      // A run may write in between. The disk cannot get smaller than what is used: try again.
+      // A run can write in the meantime, and the disk cannot be smaller than the used size. So try again.
       if (
         await this.resize(((blocks - bfree) * bsize) / 1024).then(
           () => true,

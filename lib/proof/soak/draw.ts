@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto"
 
-/** Chance that can be repeated: the same seed and question give the same answer, in whatever order they are asked. */
+/**
+ * Repeatable random numbers. The same seed and question give the same answer; the order of the questions does not
+ * matter.
+ */
 export interface Draw {
   /** From 0 up to, but not including, 1. */
   (question: string): number
@@ -13,7 +16,7 @@ export function drawFrom(seed: number): Draw {
   return Object.assign(draw, {
     of: <T>(question: string, choices: readonly T[]): T => {
       const choice = choices[Math.floor(draw(question) * choices.length)]
-      if (choice === undefined) throw new RangeError(`There is nothing to choose from for ${question}.`)
+      if (choice === undefined) throw new RangeError(`The list of choices for ${question} is empty.`)
       return choice
     },
   })

@@ -1,15 +1,15 @@
 import type { ProcessRole } from "./victims.ts"
 
-/** What can happen to a run. */
+/** Something that can happen to a run. */
 export interface Incident {
   readonly name: string
   /** The processes that get SIGKILL, all at the same moment. */
   readonly kills?: readonly ProcessRole[]
   /** How often Ctrl-C is pressed: SIGINT for the whole process group, as a terminal does. */
   readonly interrupts?: number
-  /** The run's file system: too small from the start, or full from one moment on. */
+  /** The run's file system is too small from the start, or becomes full at one moment. */
   readonly disk?: "small" | "fills"
-  /** The targets that it can happen to; all by default. */
+  /** The kinds of targets to which it can happen; by default all. */
   readonly on?: readonly ("lesson" | "up" | "down" | "shell")[]
 }
 

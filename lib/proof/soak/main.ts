@@ -1,4 +1,4 @@
-// Kills runs at random moments and checks that nothing is left of them. Each round is one run with one incident.
+// Kills runs at random moments and checks that they leave nothing on the host. Each round is one run with one incident.
 // usage: npm run soak -- [--rounds N] [--seed N] [--kind NAME]      (root)
 import { spawnSync } from "node:child_process"
 import { readlinkSync } from "node:fs"
@@ -17,7 +17,10 @@ import { Round, type Durations, type RoundResult } from "./round.ts"
 import { summary } from "./summary.ts"
 import { TARGETS } from "./targets.ts"
 
-/** The environment variable that holds the host's mount namespace, for the soak inside its own one. */
+/**
+ * The soak restarts itself in its own mount namespace. This environment variable then contains the host's mount
+ * namespace.
+ */
 const OUTSIDE = "SOAK_OUTSIDE"
 
 interface Options {
@@ -36,7 +39,10 @@ try {
 async function main(): Promise<number> {
   const options = optionsOf(process.argv.slice(2))
   if (process.getuid?.() !== 0)
-    throw new UsageError("The soak counts everything on this host, which only root may see.", "Run it as root.")
+    throw new UsageError(
+      "The soak looks at all processes and mounts of this host, and only root can see them.",
+      "Run it as root.",
+    )
   return hasMountsOfItsOwn() ? soak(options) : inItsOwnMountNamespace()
 }
 
@@ -50,7 +56,7 @@ async function soak({ rounds, seed, incidents }: Options): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (isLast) void workspace[Symbol.asyncDispose]().finally(() => process.exit(1))
-      isLast = true // The current round is played to its end; a second Ctrl-C does not wait for it.
+      isLast = true // The current round still ends normally. A second Ctrl-C does not wait for it.
     })
   }
   console.log(`${rounds} rounds, --seed ${seed}`)
@@ -60,7 +66,7 @@ async function soak({ rounds, seed, incidents }: Options): Promise<number> {
     // A round's own seed determines all of it, so that the round can be repeated alone.
     const own = seed + round - 1
     const draw = drawFrom(own)
-    const incident = draw.of("kind", incidents) // The word is part of what a seed means.
+    const incident = draw.of("kind", incidents) // Do not change this word: with another word, a seed gives another incident.
     const target = draw.of(
       "target",
       TARGETS.filter(({ what }) => incident.on?.includes(what) !== false),
@@ -95,7 +101,7 @@ function optionsOf(argv: readonly string[]): Options {
   const incidents = INCIDENTS.filter(({ name }) => kind === undefined || name === kind)
   if (incidents.length === 0)
     throw new UsageError(
-      `There is no kind ${kind}.`,
+      `There is no incident of kind ${kind}.`,
       `Did you mean ${nearest(
         kind ?? "",
         INCIDENTS.map(({ name }) => name),
@@ -115,7 +121,9 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-/** Whether this process has a mount namespace of its own: the soak's disk must not appear on the host. */
+/**
+ * Whether this process has its own mount namespace. It needs one, because the soak's disk must not appear on the host.
+ */
 function hasMountsOfItsOwn(): boolean {
   const outside = process.env[OUTSIDE]
   return outside !== undefined && outside !== mountNamespace()
@@ -135,7 +143,10 @@ function inItsOwnMountNamespace(): number {
   )
 }
 
-/** Shows one line on a terminal, in place of the one before. Prints nothing where the output is not a terminal, as in CI. */
+/**
+ * Shows one line on a terminal and replaces the line before it. Prints nothing if the output is not a terminal, as in
+ * CI.
+ */
 function show(line: string): void {
   if (!process.stderr.isTTY) return
   cursorTo(process.stderr, 0)

@@ -13,20 +13,20 @@ import type { Workspace } from "./workspace.ts"
 import { LONG_RUN, SHORT_RUN, STRUCK, type Target } from "./targets.ts"
 import { find } from "./victims.ts"
 
-/** A file that the soak puts among a run's logs: where it arrives, the logs were kept. */
+/** A file that the soak puts into the folder of a run's logs. If it is among the kept logs, the logs were kept. */
 const MARK = "seen-by-soak"
 
-/** What a round showed. */
+/** The result of a round. */
 export interface RoundResult {
   readonly incident: Incident
   readonly target: Target
-  /** Seconds from the start of the run to the incident; undefined where the disk was too small from the start. */
+  /** Seconds from the start of the run to the incident; undefined if the disk was too small from the start. */
   readonly moment: number | undefined
   readonly cleanAtOnce: boolean
   readonly cleanAfterNext: boolean
   readonly nextPassed: boolean
   readonly keptIntact: boolean
-  /** What was wrong, line by line; empty where nothing was. */
+  /** Lines that describe what was wrong; empty if nothing was. */
   readonly problems: readonly string[]
 }
 
@@ -39,9 +39,9 @@ const POLL_INTERVAL = 20
 /** Disk sizes in kilobytes, each too small for some part of a run. */
 const SMALL_SIZES = [64, 256, 1024, 4096, 16_384, 65_536, 98_304]
 
-const LONG_RUN_EVERY = 10 // rounds
+const LONG_RUN_EVERY = 10 // On average, one round in ten checks with the long run.
 
-/** How long each target runs without an incident, in milliseconds. */
+/** The duration of each target without an incident, in milliseconds. */
 export type Durations = Map<Target, number>
 
 /** One run with one incident, and the checks after it. */
@@ -57,7 +57,7 @@ export class Round {
   readonly #marked = new Set<string>()
   readonly #problems: string[] = []
 
-  /** @param kept the state of the cluster that must not be affected */
+  /** @param kept the state of the cluster that the incidents must not affect */
   constructor(options: { workspace: Workspace; incident: Incident; target: Target; draw: Draw; kept: string }) {
     this.#workspace = options.workspace
     this.#incident = options.incident
@@ -117,7 +117,10 @@ export class Round {
     }
   }
 
-  /** Waits for the moment, then causes the incident. @returns seconds after the start, or that the run had ended before */
+  /**
+   * Waits for the moment, then causes the incident.
+   * @returns seconds after the start, or "too late" if the run ended before the incident
+   */
   async #strike(child: ChildProcess, started: number, moment: number): Promise<number | "too late"> {
     while (!hasEnded(child) && (performance.now() - started < moment || !(await this.#canStrike(child))))
       await sleep(POLL_INTERVAL)
@@ -155,8 +158,8 @@ export class Round {
   async #ended(child: ChildProcess, output: () => Promise<string>): Promise<void> {
     if (hasEnded(child) || (await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])))
       return
-    this.#problems.push(`The run had not ended ${TIME_TO_END / 1000} s later. ${tail(await output())}`)
-    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // Not the supervisor, which is in the same process group.
+    this.#problems.push(`The run did not end within ${TIME_TO_END / 1000} s. ${tail(await output())}`)
+    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // Do not kill the process group, because it contains the supervisor.
     await once(child, "exit")
   }
 
@@ -170,19 +173,22 @@ export class Round {
     if (/^\s+at .*:\d+:\d+\)?$/m.test(said)) this.#problems.push(`There is a stack trace. ${tail(said)}`)
   }
 
-  /** Ends the cluster. Where only a shell in it was killed, the cluster must still run before. */
+  /** Ends the cluster. If the incident killed only a shell in the cluster, the cluster must still run until then. */
   async #endCluster(): Promise<void> {
     if (this.#target.what === "lesson") return
     if (this.#target.what === "shell" && (this.#incident.kills ?? []).every((role) => role === "runner")) {
       const inside = await this.#workspace.byhand(["shell", "--name", STRUCK, "true"])
-      if (inside.exitCode !== 0) this.#problems.push(`The cluster is not up any more. ${tail(inside.all)}`)
+      if (inside.exitCode !== 0) this.#problems.push(`The cluster no longer runs. ${tail(inside.all)}`)
     }
     const down = await this.#workspace.byhand(["down", "--name", STRUCK], this.#onDisk)
     if (down.exitCode !== 0 && !down.all.includes("No cluster named"))
       this.#problems.push(`byhand down ended with ${down.exitCode ?? down.signal}. ${tail(down.all)}`)
   }
 
-  /** Where the supervisor was killed or had not started yet, the next start removes the folders that the supervisor would have removed. */
+  /**
+   * Whether nothing is left immediately after the run. If the supervisor was killed or had not started yet, the next
+   * start may remove the folders instead of the supervisor.
+   */
   async #isCleanAtOnce(before: Census): Promise<boolean> {
     const unattended = this.#incident.kills?.includes("supervisor") === true
     const isFine = async (found: Census) => {
@@ -196,7 +202,7 @@ export class Round {
     }
     const found = await this.#censusLike(isFine)
     if (!(await isFine(found))) this.#same("at once", before, found)
-    // A folder without an owner file is removed only when it is a minute old: make it older.
+    // A folder without an owner file is removed only if it is at least one minute old. So make the folder look older.
     for (const folder of await this.#workspace.machines(this.#onDisk))
       if (!existsSync(join(folder, "owner"))) await utimes(folder, 0, 0)
     return equal(found, before)
@@ -231,7 +237,7 @@ export class Round {
     return found === this.#kept
   }
 
-  /** How long the run takes without an incident. */
+  /** Measures how long the run takes without an incident, in milliseconds. */
   async #measure(): Promise<number> {
     await this.#prepare()
     const started = performance.now()
@@ -251,7 +257,7 @@ export class Round {
     if (prepared.exitCode !== 0) throw new Error(`byhand ${before.join(" ")} failed. ${tail(prepared.all)}`)
   }
 
-  /** Puts a file among the logs of each machine. */
+  /** Puts a file into the folder of logs of each machine. */
   async #markLogs(): Promise<void> {
     for (const folder of await this.#workspace.machines(this.#onDisk)) {
       const logs = join(folder, "disk", "root", "var", "log", "byhand")
@@ -285,7 +291,7 @@ export class Round {
     }
   }
 
-  /** Waits for two equal censuses in a row: then everything of the last round has ended. */
+  /** Waits for two equal censuses in a row. Then all processes of the last round have ended. */
   async #settled(): Promise<Census> {
     let last: Census | undefined
     return this.#censusLike((found) => {
@@ -306,7 +312,7 @@ function equal(one: Census, other: Census): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-/** "- kind: what is missing", "+ kind: what is there now" */
+/** Lines of the form "- kind: something that is missing now" or "+ kind: something that is new". */
 function differences(before: Census, after: Census): string[] {
   return Object.entries(before).flatMap(([key, value]) => {
     const [then, now] = [value, Object.entries(after).find(([name]) => name === key)?.[1]].map((each) =>
@@ -332,7 +338,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 function tail(output: string): string {
-  return `It said:\n${output
+  return `Its output ends with:\n${output
     .trim()
     .split("\n")
     .slice(-15)

@@ -2,7 +2,7 @@ import { closingLine } from "../../report/result.ts"
 import { INCIDENTS } from "./incidents.ts"
 import type { RoundResult } from "./round.ts"
 
-/** A table of figures, and the closing line. @param seconds that all of it took */
+/** A table of the results, and the closing line. @param seconds the duration of all rounds */
 export function summary(results: readonly RoundResult[], seconds: number): string {
   const rows = [
     ...INCIDENTS.map(({ name }) => ({ name, of: results.filter(({ incident }) => incident.name === name) })),

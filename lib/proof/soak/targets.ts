@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto"
 
-/** The name of the cluster that the incident happens to. It is random, since the census finds cgroups of this soak by it. */
+/**
+ * The name of the cluster to which the incidents happen. It is random, because the census uses it to find the cgroups
+ * of this soak.
+ */
 export const STRUCK = `struck-${randomBytes(3).toString("hex")}`
 
-/** What runs when the incident happens. */
+/** A command that runs when the incident happens. */
 export interface Target {
   readonly name: string
   readonly what: "lesson" | "up" | "down" | "shell"
-  /** The words after npx. */
+  /** The arguments of npx. */
   readonly command: readonly string[]
-  /** The words after byhand of a command that must run before. */
+  /** The arguments of a byhand command that must run first. */
   readonly before?: readonly string[]
 }
 

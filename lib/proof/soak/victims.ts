@@ -3,14 +3,14 @@ import { join } from "node:path"
 import { specs } from "../../components/registry.ts"
 import { isAlive } from "../../machines/identity.ts"
 
-/** What a process of a run is. The launcher waits outside the machine for the machine's first process. */
+/** The role of a process in a run. The launcher waits outside the machine for the machine's first process. */
 export type ProcessRole = "runner" | "worker" | "supervisor" | "launcher" | "machine" | "component"
 
-/** Where to look for a run's processes. */
+/** The places where a run's processes are found. */
 export interface Scene {
-  /** The process group of the command that a person typed. */
+  /** The process group of the command. */
   readonly group: number
-  /** The folders of its machines. */
+  /** The folders of the run's machines. */
   readonly machines: readonly string[]
 }
 
@@ -22,7 +22,7 @@ interface Process {
   readonly argv: readonly string[]
 }
 
-/** The names of the processes that a cluster consists of, as the kernel cuts them. */
+/** The names of a cluster's processes. The kernel truncates names after 15 characters. */
 const PROCESSES = [...specs.map(({ program }) => program), "containerd-shim", "nginx"].map((name) => name.slice(0, 15))
 
 /** The PIDs of the processes that have a role at this moment. */
@@ -55,13 +55,13 @@ export function find(role: ProcessRole, { group, machines }: Scene): number[] {
   }
 }
 
-/** The PID of the process that a file of a run names, if that process still runs. */
+/** The PID of the process that a file in a run's folder identifies, if that process still runs. */
 function ownerOf(path: string): number[] {
   try {
     const identity = readFileSync(path, "utf8")
     return isAlive(identity) ? [Number(identity.split(" ")[0])] : []
   } catch {
-    return [] // The file does not exist yet, or no longer.
+    return [] // The file does not exist yet, or it was removed.
   }
 }
 

@@ -16,7 +16,10 @@ const KEPT = "kept"
 /** Milliseconds after which a command counts as hanging. */
 const TIME_TO_END = 180_000
 
-/** The soak's folders, on the host's file system and on a limited one, and a cluster that the soak must not affect. */
+/**
+ * The soak's folders, on the host's file system and on a file system of limited size, and a cluster that the soak must
+ * not affect.
+ */
 export class Workspace implements AsyncDisposable {
   readonly folder: string
   readonly disk: Disk
@@ -27,20 +30,21 @@ export class Workspace implements AsyncDisposable {
     this.disk = disk
   }
 
-  /** @param settings with a cache that is already filled */
+  /** @param settings settings whose cache is already filled */
   static async make(settings: Settings): Promise<Workspace> {
     const folder = await mkdtemp(join(tmpdir(), "byhand-soak-"))
     const workspace = new Workspace(folder, await Disk.mount(join(folder, "disk")))
     for (const each of ["tmp", "cache"]) await mkdir(join(folder, each))
-    // The same cache without its logs: only the last ten are kept, and the soak must not remove the user's own.
+    // Use the same cache, but without its logs. Only the last ten logs are kept, and the soak must not remove the
+    // user's logs.
     for (const part of await readdir(settings.cacheDir))
       if (part !== "logs") await symlink(join(settings.cacheDir, part), join(folder, "cache", part))
     return workspace
   }
 
-  /** The folders of the machines that exist, without the cluster that must not be affected. */
+  /** The folders of the machines that exist, without the cluster that the soak must not affect. */
   async machines(onDisk: boolean): Promise<string[]> {
-    const folders = await readdir(this.runs(onDisk)).catch(() => []) // It does not exist yet.
+    const folders = await readdir(this.runs(onDisk)).catch(() => []) // The folder does not exist yet.
     return folders.filter((folder) => folder !== `up-${KEPT}`).map((folder) => join(this.runs(onDisk), folder))
   }
 
@@ -51,7 +55,7 @@ export class Workspace implements AsyncDisposable {
     return join(this.folder, "cache", "logs")
   }
 
-  /** Where runs have their folders. */
+  /** The folder that contains the folders of runs. */
   runs(onDisk: boolean): string {
     return onDisk ? join(this.disk.folder, "runs") : join(this.folder, "runs")
   }
@@ -67,8 +71,9 @@ export class Workspace implements AsyncDisposable {
   }
 
   /**
-   * Types a command as a terminal would start it: in a process group of its own. Its output goes to a file.
-   * @returns the process, its output so far, and the result of the lessons; undefined where it ended before it wrote one
+   * Starts a command in its own process group, as a terminal does. The output goes to a file.
+   * @returns the process, its output so far, and the result of the lessons. The result is undefined if the process ended
+   *   before it wrote one.
    */
   type(
     command: readonly string[],
@@ -108,7 +113,7 @@ export class Workspace implements AsyncDisposable {
     })
   }
 
-  /** Starts the cluster that must not be affected. @returns its state, as `kept` does */
+  /** Starts the cluster that the soak must not affect. @returns its state, as `kept` does */
   async bringUpKept(): Promise<string> {
     const up = await this.byhand(["up", "--name", KEPT])
     if (up.exitCode !== 0) throw new Error(`byhand up failed: ${up.all}`)
@@ -116,10 +121,10 @@ export class Workspace implements AsyncDisposable {
     return this.kept()
   }
 
-  /** The state of that cluster: a value in its etcd, its readiness and its processes. */
+  /** The state of the cluster that the soak must not affect: a value in its etcd, its readiness and its processes. */
   async kept(): Promise<string> {
     const attached = await attachMachine(readSettings(this.#environment(false)), `up-${KEPT}`)
-    if (attached === undefined) return "It is not up."
+    if (attached === undefined) return "The cluster does not run."
     const { stdout, stderr } = await attached.machine.run([
       "sh",
       "-c",
@@ -130,7 +135,7 @@ export class Workspace implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { pid, exitCode, signalCode } of this.#spawned)
-      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor, in the same group, cleans up then.
+      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor is in the same process group and then cleans up.
     for (const name of [KEPT, STRUCK]) await this.byhand(["down", "--name", name])
     await this.disk[Symbol.asyncDispose]()
     await rm(this.folder, { recursive: true, force: true })

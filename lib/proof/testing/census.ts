@@ -2,34 +2,39 @@ import { execa } from "execa"
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 
-/** Whose traces are looked for. */
+/** The run whose traces the census looks for. */
 export interface Suspect {
-  /** Where its runs have their folders: also what tells its processes, which have it in their environment. */
+  /** The folder that contains the folders of its runs. Its processes have this path in their environment. */
   readonly runsDir: string
-  /** How the ids of its machines begin, unlike those of any other. */
+  /** The beginnings of the ids of its machines. No other run may use them. */
   readonly names: readonly string[]
-  /** Folders of its own, such as the one for temporary files. */
+  /** Other folders that only this run uses, such as the folder for temporary files. */
   readonly folders?: readonly string[]
 }
 
-/** What a run could leave on the host. Other runs may come and go meanwhile: what is theirs is not counted. */
+/**
+ * Everything that a run can leave on the host. Other runs can start and end at the same time. Their traces are not
+ * counted.
+ */
 export interface Census {
-  /** "PID COMMAND" of each process of the run, in the machine or beside it. */
+  /** "PID COMMAND" of each process of the run, inside and outside the machine. */
   readonly processes: readonly string[]
-  /** Namespaces of those processes, and those that were given as known and are still held by somebody. */
+  /** The namespaces of these processes, and the known namespaces that a process still uses. */
   readonly namespaces: readonly string[]
   readonly cgroups: readonly string[]
-  /** Listening sockets of the host that those processes hold. */
+  /** Listening sockets of the host that belong to these processes. */
   readonly sockets: readonly string[]
   /** Folders of its runs. */
   readonly files: readonly string[]
-  /** What lies in the other folders of its own. */
+  /** The files in the other folders of the run. */
   readonly temporary: readonly string[]
-  /** The host's mounts that name the run, and its network links and nftables. */
+  /** The host's mounts whose line contains a name or folder of the run. */
   readonly mounts: readonly string[]
+  /** The host's network links. */
   readonly links: string
+  /** The host's nftables. */
   readonly tables: string
-  /** The kernel's settings that a kubelet changes. */
+  /** The kernel settings that a kubelet changes. */
   readonly settings: readonly string[]
 }
 
@@ -44,8 +49,8 @@ const KUBELET_SETTINGS = [
 const KINDS = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
 
 /**
- * Counts what belongs to a run on the host.
- * @param known namespaces of an earlier census to look for once more
+ * Counts everything that belongs to a run on the host.
+ * @param known namespaces of an earlier census, which the census looks for again
  */
 export async function census(
   { runsDir, names, folders = [] }: Suspect,
@@ -60,11 +65,13 @@ export async function census(
   for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
     const namespaces = namespacesOf(pid)
     const command = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
-    // A container's own mounts name neither, but its cgroup does; a machine of an ordinary user has no cgroup, but its mounts do.
+    // The mounts of a container do not contain the run's folder or name, but its cgroup does. A machine of an ordinary
+    // user has
+    // no cgroup, but its mounts contain the folder.
     const cgroup = read(`/proc/${pid}/cgroup`)
     const belongs = [command, cgroup, read(`/proc/${pid}/environ`), read(`/proc/${pid}/mountinfo`)].some(ours)
     if (belongs) processes.set(Number(pid), command)
-    // Numbers of namespaces are used again, by the machines of other runs and their supervisors above all.
+    // The kernel reuses the numbers of namespaces, mainly for other runs' machines and supervisors.
     else if (
       cgroup.includes("/byhand-") ||
       command.includes("/machines/supervisor.sh") ||
@@ -93,7 +100,10 @@ export async function census(
   }
 }
 
-/** All but the bridges of engines of our own, which other tests start and end meanwhile, and what is plugged into them. */
+/**
+ * The host's network links, without the bridges and veth links of Docker engines that other tests start and end at the
+ * same time.
+ */
 async function networkLinks(): Promise<string> {
   const { stdout } = await execa("ip", ["-oneline", "link"])
   return stdout
@@ -103,11 +113,14 @@ async function networkLinks(): Promise<string> {
     .join("\n")
 }
 
-/** Without a process that holds it there is no socket, except for a moment while others start or end. */
+/**
+ * The listening sockets whose process belongs to the run. A socket without a process exists only for a moment, so it is
+ * ignored.
+ */
 async function listeningSockets(isOurs: (pid: number) => boolean): Promise<string[]> {
   const { stdout } = await execa("ss", ["-tulnpH"])
   return stdout.split("\n").flatMap((line) => {
-    const [protocol, , , , address, , ...users] = line.trim().split(/\s+/) // How wide a column is depends on other lines.
+    const [protocol, , , , address, , ...users] = line.trim().split(/\s+/) // The width of a column depends on other lines.
     const holders = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid))
     return holders.some(isOurs) ? [`${protocol} ${address} ${users.join(" ")}`] : []
   })
@@ -117,7 +130,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, "utf8")
   } catch {
-    return "" // The process has ended in the meantime, or keeps it to itself.
+    return "" // The process has ended in the meantime, or this process is not allowed to read the file.
   }
 }
 

@@ -16,36 +16,36 @@ import { silentProgress } from "../../base/progress-silent.ts"
 import type { Progress } from "../../base/progress.ts"
 import { readSettings, type Settings } from "../../base/settings.ts"
 
-/** An engine of our own did not start. */
+/** The test's own Docker engine did not start. */
 class OwnEngineError extends RemediedError {}
 
 const PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"] as const
 
-/** How long it may take to answer, and to end (milliseconds). */
+/** How long an engine may take to answer, and to end, in milliseconds. */
 const PATIENCE = 60_000
 
-/** A Docker engine of our own, with nothing in it. */
+/** A Docker engine that a test starts for itself. At first it has no images and no containers. */
 export interface OwnEngine extends AsyncDisposable {
-  /** For whoever is to use it. */
+  /** Environment variables for the clients of this engine. */
   readonly environment: { readonly DOCKER_HOST: string; readonly TESTCONTAINERS_HOST_OVERRIDE: string }
-  /** Its process group's leader, which ends all of it. */
+  /** The PID of the engine's first process. If this process ends, the whole engine ends. */
   readonly pid: number
   readonly folder: string
   readonly log: string
 }
 
-/** What may differ from engine to engine. */
+/** Options of an engine. */
 export interface OwnEngineOptions {
-  /** More flags of dockerd. */
+  /** More flags for dockerd. */
   readonly flags?: readonly string[]
-  /** For the shell, before it starts: in its own mount namespace, with its folder as $1. */
+  /** Shell commands that run before dockerd starts, in the engine's mount namespace. $1 is the engine's folder. */
   readonly before?: string
 }
 
 /**
- * Starts Debian's Docker engine, unpacked into the cache, in mount and pid namespaces of its own: it ends with this
- * process, and all its containers with it. Its data and its socket lie in a run's folder. Needs root.
- * @throws OwnEngineError with its last words
+ * Starts Debian's Docker engine in its own mount and PID namespaces. The packages are unpacked into the cache. The engine and
+ * all its containers end when this process ends. Its data and its socket are in a run's folder. The function needs root.
+ * @throws OwnEngineError with the last lines of the engine's log
  */
 export async function startEngine(
   settings: Settings,
@@ -56,7 +56,8 @@ export async function startEngine(
   await removeOldBridges()
   await mkdir(settings.runsDir, { recursive: true, mode: 0o700 })
   const folder = await mkdtemp(join(settings.runsDir, "engine-"))
-  // What is left of one that was killed is removed by the next machine to start, as is what is left of a sandbox.
+  // If this process is killed, the next start of a machine removes this folder and the cgroup, as it does for a
+  // sandbox.
   await writeFile(join(folder, "owner"), identify(process.pid))
   const group = cgroupOf(folder)
   await writeFile(join(folder, CGROUP_FILE), `${group}\n`)
@@ -131,8 +132,8 @@ export async function startEngine(
     const words = (await readFile(log, "utf8")).trim().split("\n").slice(-3).join("\n")
     await end()
     throw new OwnEngineError(
-      `A Docker engine of our own did not start: ${words}`,
-      "It takes root, and a kernel with overlay and bridge.",
+      `The test's own Docker engine did not start: ${words}`,
+      "It needs root, and a kernel with overlay file systems and network bridges.",
     )
   }
   return {
@@ -144,9 +145,9 @@ export async function startEngine(
   }
 }
 
-/** An engine of our own that has the machine's image, and that this process finds from now on. */
+/** Starts an engine and makes the machine's image available in it. From then on, this process uses this engine. */
 export async function useEngine(options?: OwnEngineOptions): Promise<OwnEngine> {
-  const settings = readSettings() // The project's own cache: what it has is not made again.
+  const settings = readSettings() // Use the project's own cache, so that an existing image is not built again.
   const engine = await startEngine(settings, silentProgress, options)
   Object.assign(process.env, engine.environment)
   await ensureImage(await findEngine(), settings, silentProgress)
@@ -161,7 +162,7 @@ async function answers(socket: string): Promise<boolean> {
   )
 }
 
-/** Asks dockerd, which is the first process of its namespace, to end; kills it where it does not. */
+/** Asks dockerd, the first process of its PID namespace, to end. Kills it if it does not end in time. */
 async function stop(child: ChildProcess, folder: string): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, "exit")
@@ -172,7 +173,9 @@ async function stop(child: ChildProcess, folder: string): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Bridges of engines that were killed: their names tell by whom they were made. */
+/**
+ * Removes the bridges of engines that were killed. The name of a bridge contains the PID of the process that made it.
+ */
 async function removeOldBridges(): Promise<void> {
   const { stdout } = await execa("ip", ["-brief", "link", "show", "type", "bridge"])
   for (const [, name = "", pid = ""] of stdout.matchAll(/^(byh(\d+)x\d+)\s/gm))
@@ -184,7 +187,7 @@ async function unpacked(settings: Settings, progress: Progress): Promise<string>
   if (existsSync(folder)) return folder
   return withLock(
     `${folder}.lock`,
-    (taken) => progress.task("Waiting for another run, which fetches Debian's Docker engine", () => taken),
+    (taken) => progress.task("Waiting for another run, which is fetching Debian's Docker engine", () => taken),
     async () => {
       if (existsSync(folder)) return folder
       await rm(`${folder}.work`, { recursive: true, force: true })

@@ -1,5 +1,5 @@
-// Runs a command that finds a Docker engine of its own, which ends with it.
-// usage: npm run engine -- COMMAND…      as root
+// Starts a Docker engine for one command, and stops the engine when the command ends.
+// usage: npm run engine -- COMMAND…      (root)
 import { execa } from "execa"
 import { constants } from "node:os"
 import { messageOf } from "../../base/errors.ts"
@@ -10,11 +10,11 @@ import { startEngine } from "./engine.ts"
 const [file, ...args] = process.argv.slice(2)
 if (file === undefined) {
   process.stderr.write(
-    "A command is missing. Write: npm run engine -- COMMAND…, such as: npm run engine -- env BYHAND_MACHINE=container npx vitest run\n",
+    "A command is missing. Write: npm run engine -- COMMAND…, for example: npm run engine -- env BYHAND_MACHINE=container npx vitest run\n",
   )
   process.exit(2)
 }
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined) // The command is told, too; its end is what counts.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined) // The command gets the signal too. This process waits until the command ends.
 try {
   await using engine = await startEngine(readSettings(), terminalProgress())
   const { exitCode, signal, code } = await execa(file, args, {

@@ -9,21 +9,21 @@ import { silentProgress } from "../../base/progress-silent.ts"
 import { readSettings, type Settings } from "../../base/settings.ts"
 import { census, type Census } from "./census.ts"
 
-/** Folders of a test's own to run machines in. */
+/** Folders in which a test can run machines without an effect on other runs. */
 export interface Workplace extends AsyncDisposable {
   readonly folder: string
   readonly settings: Settings
-  /** For machines; unlike any other's. */
+  /** A name for machines. It is different in each workplace. */
   readonly name: string
   census(known?: readonly string[]): Promise<Census>
-  /** The census as soon as it is what is expected, or the last one where it never is. */
+  /** Repeats the census until it is as expected. Returns the last census if it never is. */
   censusLike(expected: Census, known?: readonly string[]): Promise<Census>
 }
 
-/** @param variables settings besides those that name the folders */
+/** @param variables further settings, besides the folders */
 export async function workplace(variables: Record<string, string> = {}): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), "byhand-test-"))
-  await chmod(folder, 0o755) // An ordinary user may have folders of its own in there.
+  await chmod(folder, 0o755) // An ordinary user must be able to reach its own folders in here.
   const settings = readSettings({
     BYHAND_RUNS: join(folder, "runs"),
     BYHAND_CACHE: join(folder, "cache"),
@@ -48,7 +48,10 @@ export async function workplace(variables: Record<string, string> = {}): Promise
   }
 }
 
-/** The real binaries and images that components need, from the project's own cache. @param names all components by default */
+/**
+ * The real binaries and images that components need, from the project's own cache.
+ * @param names the components; by default all
+ */
 export function artifacts(names: readonly ComponentName[] = componentNames): Promise<Artifacts> {
   return prepareArtifacts(names, readSettings(), silentProgress)
 }
