@@ -70,7 +70,7 @@ lesson(apiserver, ({ test }) => {
     await expect(kubectl(`get namespace ${name}`)).rejects.toThrow("NotFound")
   })
 
-  test("without a token, or with a wrong one, the answer is 401; with the right one it is who it says", async ({
+  test("without a token, or with a wrong one, the answer is 401; the right one identifies the user", async ({
     ask,
     access,
     kubectl,
@@ -79,14 +79,14 @@ lesson(apiserver, ({ test }) => {
     const { token } = await access()
     if (token !== undefined) expect(await ask("/api/v1/namespaces", token)).toBe(200)
     expect(await ask("/api/v1/namespaces", "wrong")).toBe(401)
-    const stranger = await ask("/api/v1/namespaces")
-    expect(stranger === 403 ? 401 : stranger).toBe(401) // 403 if anonymous requests are authenticated, and then not authorized.
+    const anonymous = await ask("/api/v1/namespaces")
+    expect(anonymous === 403 ? 401 : anonymous).toBe(401) // 403 if anonymous requests are authenticated, and then not authorized.
     const name = await kubectl("auth whoami -o jsonpath={.status.userInfo.username}")
     expect(name).not.toBe("system:anonymous")
-    evidence(`no token: ${stranger}, wrong token: 401, kubectl is ${name}`)
+    evidence(`no token: ${anonymous}, wrong token: 401, kubectl is ${name}`)
   })
 
-  test("a client that trusts another CA refuses to talk to it", async ({
+  test("a client that trusts another CA refuses to connect to kube-apiserver", async ({
     sh,
     access,
     at: {

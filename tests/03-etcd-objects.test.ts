@@ -50,7 +50,7 @@ lesson(objects, ({ test }) => {
     expect(Number(version)).toBe((await store.get(DEMO))?.revision)
   })
 
-  test("an update and a delete travel the same path", async ({ kubectl, store, stored, onCleanup }) => {
+  test("an update and a delete change the same key", async ({ kubectl, store, stored, onCleanup }) => {
     const key = "/registry/configmaps/default/travels"
     onCleanup(() => kubectl("delete configmap travels --ignore-not-found"))
     await kubectl("create configmap travels --from-literal=k=v")

@@ -9,7 +9,7 @@ import {
   tinyScheduler,
 } from "../lib/lesson.ts"
 
-/** Flags for two schedulers that elect a leader through a lease. The other takes over after two seconds instead of fifteen. */
+/** Flags for two schedulers that elect a leader through a lease. The second takes over after two seconds instead of fifteen. */
 const STANDBY = {
   "--leader-elect": "true",
   "--leader-elect-lease-duration": "2s",
@@ -43,7 +43,7 @@ async function paperNode(kit: Kit): Promise<void> {
 }
 
 lesson(scheduler, ({ test }) => {
-  test("without a scheduler a Pod stays Pending, assigned to no Node, and nobody says why", async (kit) => {
+  test("without a scheduler a Pod stays Pending, assigned to no Node, and its status gives no reason", async (kit) => {
     const { scheduler, kubectl, store } = kit
     await scheduler.kill()
     await run(kit, "waiting")
@@ -54,7 +54,7 @@ lesson(scheduler, ({ test }) => {
     expect(await kubectl("get pod waiting -o jsonpath={.metadata.resourceVersion}")).toBe(String(written?.revision))
   })
 
-  test("once a scheduler runs it says that the Pod is Unschedulable: there is no Node", async (kit) => {
+  test("once a scheduler runs, it marks the Pod as Unschedulable: there is no Node", async (kit) => {
     const { scheduler, kubectl, evidence } = kit
     await scheduler.start()
     await waitingPod(kit)
@@ -62,15 +62,15 @@ lesson(scheduler, ({ test }) => {
     evidence(await kubectl(`get pod waiting -o 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}'`))
   })
 
-  test("once there is a Node the Pod is bound to it", async (kit) => {
+  test("once there is a Node, the Pod is bound to it", async (kit) => {
     const { kubectl, evidence } = kit
     await waitingPod(kit)
     await createNode(kit)
     await eventually(() => kubectl(nodeOf("waiting"))).toBe("paper")
-    evidence(`Pod waiting: Unschedulable without a Node, bound to Node paper once it was there`)
+    evidence(`Pod waiting: Unschedulable without a Node, bound to Node paper once that existed`)
   })
 
-  test("a scheduler of twenty lines is its peer: it binds the Pod that asks for it by name", async ({
+  test("a scheduler of twenty lines can do the same: it binds the Pod whose schedulerName it has", async ({
     kubectl,
     kubernetes,
     onCleanup,
@@ -82,12 +82,12 @@ lesson(scheduler, ({ test }) => {
     await eventually(() => kubectl(nodeOf("picky"))).not.toBe("")
   })
 
-  test("by its sockets, it talks to kube-apiserver and to nobody else", async ({ at, machine, scheduler }) => {
+  test("by its sockets, it is connected to kube-apiserver only", async ({ at, machine, scheduler }) => {
     const peers = (await connectionsOf(machine, scheduler.pid)).map(({ peer }) => Number(peer.split(":").at(-1)))
     expect(new Set(peers)).toEqual(new Set([at.apiserver.port]))
   })
 
-  test("killed and restarted, it has lost nothing: what waited is bound", async (kit) => {
+  test("killed and restarted, it has lost nothing: the waiting Pod is bound", async (kit) => {
     const { scheduler, kubectl } = kit
     await paperNode(kit)
     await scheduler.kill()
@@ -97,7 +97,7 @@ lesson(scheduler, ({ test }) => {
     await eventually(() => kubectl(nodeOf("late"))).toBe("paper")
   })
 
-  test("of two, one leads by a lease; when it dies, the lease moves to the other", async (kit) => {
+  test("of two schedulers, one leads by a lease; when it dies, the lease moves to the other", async (kit) => {
     const { scheduler, kubectl, evidence, onCleanup } = kit
     const leader = () =>
       kubectl("get lease kube-scheduler -n kube-system --ignore-not-found -o jsonpath={.spec.holderIdentity}")

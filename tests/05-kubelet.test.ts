@@ -13,7 +13,7 @@ lesson(kubelet, ({ test }) => {
     await eventually(() => store.keys("/registry/minions/")).toEqual([`/registry/minions/${node()}`])
   })
 
-  test("it becomes Ready, and the versions that it tells are true", async ({ kubectl, sh, node, evidence }) => {
+  test("it becomes Ready, and the versions that it reports are true", async ({ kubectl, sh, node, evidence }) => {
     await eventually(() =>
       kubectl(`get node ${node()} -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'`),
     ).toBe("True")
@@ -35,16 +35,16 @@ lesson(kubelet, ({ test }) => {
     await eventually(renewed).not.toBe(before)
   })
 
-  test("by its sockets, it calls kube-apiserver and nobody else", async ({ at, machine, kubelet }) => {
+  test("by its sockets, it calls kube-apiserver only", async ({ at, machine, kubelet }) => {
     const { port, healthz } = await at.kubelet()
     const portOf = (address: string) => Number(address.split(":").at(-1))
     const called = (await connectionsOf(machine, kubelet.pid)).filter(
       ({ local }) => ![port, healthz].includes(portOf(local)),
-    ) // Its connections on those two ports were opened by others.
+    ) // On these two ports, the kubelet accepts connections of clients.
     expect(new Set(called.map(({ peer }) => portOf(peer)))).toEqual(new Set([at.apiserver.port]))
   })
 
-  test("its own port refuses strangers, and answers kube-apiserver", async ({ at, apiserver, sh }) => {
+  test("its own port refuses unauthenticated requests, and answers kube-apiserver", async ({ at, apiserver, sh }) => {
     const { host, port, ca } = await at.kubelet()
     const pods = `--silent --cacert ${ca} https://${host}:${port}/pods`
     expect(await sh(`curl ${pods} --output /dev/null --write-out %{http_code}`)).toBe("401")

@@ -23,7 +23,7 @@ async function identity(kit: Kit) {
   return { uid, containerId, restarts, pid: await containerPid(kit, containerId) }
 }
 
-/** The Pod of lesson 06, serving. */
+/** Waits until nginx in the Pod of lesson 06 answers. @returns the address and identity of the Pod */
 async function servingHello(kit: Kit) {
   await hello(kit)
   const ip = await kit.kubectl("get pod hello -o jsonpath={.status.podIP}")
@@ -31,7 +31,7 @@ async function servingHello(kit: Kit) {
   return { ip, ...(await identity(kit)) }
 }
 
-/** Backs etcd up and then loses its data until the end of the lesson. @returns the uid that the Pod had */
+/** Takes a snapshot of etcd, and then replaces etcd's data with an empty folder until the lesson ends. @returns the uid that the Pod had */
 async function loseEtcd(kit: Kit): Promise<string> {
   const { uid } = await servingHello(kit)
   kit.onLessonEnd(() => kit.sh("rm -f /tmp/snap.db"))
@@ -44,7 +44,7 @@ async function loseEtcd(kit: Kit): Promise<string> {
 lesson(resilience, ({ test }) => {
   let before: Awaited<ReturnType<typeof servingHello>> | undefined
 
-  test("scheduler and apiserver are killed: kubectl is refused, nginx loses not one request", async (kit) => {
+  test("scheduler and apiserver are killed: kubectl is refused, nginx loses no request", async (kit) => {
     const { scheduler, apiserver, kubectl, machine, evidence } = kit
     before = await servingHello(kit)
     const { ip } = before
@@ -62,7 +62,7 @@ lesson(resilience, ({ test }) => {
 
   test("restarted on the same etcd: the same Pod, the same container, no restart", async (kit) => {
     if (before === undefined) {
-      // This test runs alone, so it makes the outage of the test before it.
+      // The test before this one did not run, so this test causes the same outage.
       before = await servingHello(kit)
       await Promise.all([kit.scheduler.kill(), kit.apiserver.kill()])
       await Promise.all([kit.apiserver.start(), kit.scheduler.start()])

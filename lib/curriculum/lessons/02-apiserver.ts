@@ -70,11 +70,11 @@ export const apiserver = {
       see: "etcdctl get /registry/namespaces/default --print-value-only | sed s/default/smuggled/g | etcdctl put /registry/namespaces/smuggled; kubectl get namespaces",
       permits: "restart",
     },
-    "without a token, or with a wrong one, the answer is 401; with the right one it is who it says": {
+    "without a token, or with a wrong one, the answer is 401; the right one identifies the user": {
       see: "kubectl auth whoami; kubectl --token=wrong auth whoami",
       permits: "observe",
     },
-    "a client that trusts another CA refuses to talk to it": {
+    "a client that trusts another CA refuses to connect to kube-apiserver": {
       see: "curl --cacert /etc/kubernetes/pki/kubelet.crt https://127.0.0.1:6443/readyz",
       permits: "observe",
     },

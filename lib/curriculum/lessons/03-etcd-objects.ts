@@ -28,7 +28,7 @@ export const objects = {
       see: "kubectl get configmap demo -o jsonpath={.metadata.resourceVersion}; etcdctl get /registry/configmaps/default/demo -w json",
       permits: "observe",
     },
-    "an update and a delete travel the same path": {
+    "an update and a delete change the same key": {
       see: 'kubectl patch configmap travels -p \'{"data":{"k":"w"}}\'; etcdctl get /registry/configmaps/default/travels',
       permits: "restart",
     },

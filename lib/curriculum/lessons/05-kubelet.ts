@@ -44,13 +44,13 @@ export const kubelet = {
       see: "etcdctl get /registry/minions/ --prefix --keys-only",
       permits: "observe",
     },
-    "it becomes Ready, and the versions that it tells are true": {
+    "it becomes Ready, and the versions that it reports are true": {
       see: "kubectl get nodes -o wide; kubelet --version; containerd --version",
       permits: "observe",
     },
     "it renews its lease": { see: "kubectl get lease -n kube-node-lease -o yaml --watch", permits: "observe" },
-    "by its sockets, it calls kube-apiserver and nobody else": { see: "ss -tnp | grep kubelet", permits: "observe" },
-    "its own port refuses strangers, and answers kube-apiserver": {
+    "by its sockets, it calls kube-apiserver only": { see: "ss -tnp | grep kubelet", permits: "observe" },
+    "its own port refuses unauthenticated requests, and answers kube-apiserver": {
       see: "curl --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:10250/pods",
       permits: "observe",
     },

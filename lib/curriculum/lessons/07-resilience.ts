@@ -15,15 +15,15 @@ export const resilience = {
   parts: [
     {
       lines: ({ again, kill }) => [
-        "who_is_it() { kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'; }",
-        "BEFORE=$(who_is_it)",
+        "pod_identity() { kubectl get pod hello -o jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'; }",
+        "BEFORE=$(pod_identity)",
         POD_IP,
         kill([reference["kube-scheduler"], reference["kube-apiserver"]]),
         "if kubectl get pods; then exit 1; fi # refused",
-        `curl -sf "http://$POD_IP" >/dev/null # nginx goes on serving`,
+        `curl -sf "http://$POD_IP" >/dev/null # nginx still answers`,
         again(reference["kube-apiserver"]),
         again(reference["kube-scheduler"]),
-        `[ "$(who_is_it)" = "$BEFORE" ] # the same Pod`,
+        `[ "$(pod_identity)" = "$BEFORE" ] # the same Pod`,
         "kubectl run second --image=nginx",
         "kubectl wait --for=condition=Ready --timeout=60s pod/second",
         "kubectl get pods -o wide",
@@ -31,7 +31,7 @@ export const resilience = {
     },
   ],
   outcomes: {
-    "scheduler and apiserver are killed: kubectl is refused, nginx loses not one request": {
+    "scheduler and apiserver are killed: kubectl is refused, nginx loses no request": {
       see: "pkill -KILL 'kube-(scheduler|apiserver)'; kubectl get pods; curl http://POD_IP",
       permits: "restart",
     },
