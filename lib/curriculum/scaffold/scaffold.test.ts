@@ -8,7 +8,7 @@ import { pki, pkiCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { reference } from "../transcript/reference.ts"
-import { lessons } from "../lessons.ts"
+import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
 const solution = join(packageRoot, "fixtures", "solution")
@@ -20,7 +20,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true }))
 
-test("a folder is laid out with a script for each step, its workflow, and no answers", async () => {
+test("a new folder has a script for each step and a workflow, and contains no answers", async () => {
   const { folder, files } = await layOut(join(place, "my-cluster"))
   expect(files).toEqual([
     ".github/workflows/grade.yml",
@@ -36,21 +36,21 @@ test("a folder is laid out with a script for each step, its workflow, and no ans
   ])
   for (const file of files) expect(statSync(join(folder, file)).mode & 0o777).toBe(file.endsWith(".sh") ? 0o755 : 0o644)
   for (const script of SCRIPTS)
-    expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--(?!help|image)[a-z]/) // A flag would be the answer.
+    expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--(?!help|image)[a-z]/) // A flag would give the answer away.
 })
 
-test("its package.json names the suite: a checkout by its path, or whatever --suite says", async () => {
+test("its package.json names the suite: a checkout by its path, or the value of --suite", async () => {
   const named = async (name: string, suite?: string) => {
     const { folder } = await layOut(join(place, name), suite)
     return (
       JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { devDependencies: Record<string, string> }
-    ).devDependencies["byhand"] // Ours.
+    ).devDependencies["byhand"] // The content of fixtures/scaffold/package.json.
   }
   expect(await named("one")).toMatch(/^file:(\.\.\/)+/)
   expect(await named("two", "github:school/byhand#$&")).toBe("github:school/byhand#$&")
 })
 
-describe("what is there is left alone, and a bad name writes nothing", () => {
+describe("existing files are not changed, and for a bad name nothing is written", () => {
   test.each([
     ["full", "is not empty: it holds kept"],
     ["file", "is a file"],
@@ -70,22 +70,38 @@ describe("what is there is left alone, and a bad name writes nothing", () => {
     )
   })
 
-  test("the empty word", () => expect(layOut("")).rejects.toThrow("An empty word cannot name a folder"))
+  test("an empty name", () => expect(layOut("")).rejects.toThrow("An empty name cannot name a folder"))
   test("an empty folder is filled", async () => {
     mkdirSync(join(place, "empty"))
     expect((await layOut(join(place, "empty"))).files).toContain("01-etcd.sh")
   })
 })
 
-test.each(SCRIPTS)("%s.sh holds the hint's nudge, and ends in what is to be done", async (script) => {
+test.each(SCRIPTS)("%s.sh contains the hint's nudge, and ends by printing what to write", async (script) => {
   const text = readFileSync(join(packageRoot, "fixtures", "scaffold", `${script}.sh`), "utf8")
   const { data } = await hint(script)
-  const { hint: nudge } = data as { hint: string } // What hint says for programs.
+  const { hint: nudge } = data as { hint: string } // hint's JSON output.
   expect(oneLine(text.replaceAll(/^# */gm, ""))).toContain(oneLine(nudge))
   expect(text).toMatch(new RegExp(`\\necho "${script}\\.sh starts nothing yet: .*" >&2\\nexit 1\\n$`))
 })
 
-describe("what is given, and what passes, is what the lessons themselves use", () => {
+test("the table of scripts in the folder's README.md names each script and the lessons that it serves", () => {
+  const table = [
+    ...readFileSync(join(packageRoot, "fixtures", "scaffold", "README.md"), "utf8").matchAll(
+      /^\| `(.+)\.sh` \| ([\d, ]+) \|/gm,
+    ),
+  ].map(([, script = "", ids = ""]) => ({ script, ids: ids.split(", ") }))
+  const expected: { script: string; ids: string[] }[] = []
+  for (const { number, parts } of lessons) {
+    const id = lessonId({ number })
+    const scripts = parts.flatMap(({ script }) => script ?? [])
+    if (scripts.length === 0) expected.at(-1)?.ids.push(id) // A lesson without a script checks what the last script started.
+    expected.push(...scripts.map((script) => ({ script, ids: [id] })))
+  }
+  expect(table).toEqual(expected)
+})
+
+describe("the given files and the solution agree with what the lessons start", () => {
   const component = Object.fromEntries(
     lessons.flatMap(({ parts }) =>
       parts.flatMap(({ script, starts }) =>
@@ -104,11 +120,11 @@ describe("what is given, and what passes, is what the lessons themselves use", (
     ...reference["kube-apiserver"].files.map(writes),
   ]
 
-  test.each(SCRIPTS)("%s.sh of the solution types the hint's commands", async (script) => {
+  test.each(SCRIPTS)("%s.sh of the solution contains the hint's commands", async (script) => {
     const typed = oneLine(readFileSync(join(solution, `${script}.sh`), "utf8").replaceAll(/^\s*#.*$/gm, ""))
     const commands = [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
     const { data } = await hint(script, "3")
-    const answer = oneLine((data as { hint: string }).hint) // What hint says for programs.
+    const answer = oneLine((data as { hint: string }).hint) // hint's JSON output.
     for (const command of commands.map(oneLine)) {
       expect(typed).toContain(command)
       expect(answer).toContain(command)
@@ -120,7 +136,7 @@ describe("what is given, and what passes, is what the lessons themselves use", (
       expect(readFileSync(join(packageRoot, "fixtures", folder, path), "utf8")).toBe(content)
   })
 
-  test("the kubelet's configuration: whole in the solution, only what the machine demands in the scaffold", () => {
+  test("the kubelet's configuration: whole in the solution, only what the machine requires in the scaffold", () => {
     const [whole = ""] = reference.kubelet.files.map(({ content }) => content)
     const path = "etc/kubernetes/kubelet.yaml"
     expect(readFileSync(join(solution, path), "utf8")).toBe(whole)
@@ -132,7 +148,7 @@ describe("what is given, and what passes, is what the lessons themselves use", (
   })
 })
 
-/** The same words, however they are laid out. */
+/** A text without its line breaks and indentation. */
 function oneLine(text: string): string {
   return text.replaceAll(/\\\n/g, " ").replaceAll(/\s+/g, " ").trim()
 }

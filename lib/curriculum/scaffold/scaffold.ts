@@ -18,7 +18,7 @@ export interface Scaffold {
 
 /**
  * Creates a learner's folder: start scripts that state their goal, configuration files, a README and a workflow.
- * @param given the folder's path; the folder must not exist, or must be empty
+ * @param given the folder's path. The folder must not exist, or must be empty.
  * @param suite what its package.json names as this suite: a version, or anything else that npm can install
  * @throws UsageError before anything is written, if the folder cannot be created or is not empty
  */
@@ -26,7 +26,7 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   const folder = resolve(given)
   if (given === "" || !NAME.test(basename(folder))) {
     throw new UsageError(
-      `${given === "" ? "An empty word" : given} cannot name a folder.`,
+      `${given === "" ? "An empty name" : given} cannot name a folder.`,
       "Use up to 100 letters, digits, dots, hyphens and underscores, as in: npx byhand new my-cluster",
     )
   }
@@ -59,7 +59,7 @@ async function admit(folder: string, given: string): Promise<void> {
     if ((await stat(dirname(folder)).catch(() => undefined))?.isDirectory() === true) return
     throw new UsageError(
       `${dirname(folder)} is not a folder, so ${basename(folder)} cannot be created in it.`,
-      "Create it first, or choose another.",
+      "Create that folder first, or choose another.",
     )
   }
   if (!found.isDirectory()) throw new UsageError(`${given} is a file.`, "Choose another name.")
@@ -76,6 +76,6 @@ async function admit(folder: string, given: string): Promise<void> {
 /** This suite as npm would install it into a folder: its version if npm has installed it, its path if it is a checkout. */
 async function ownName(folder: string): Promise<string> {
   if (basename(dirname(packageRoot)) !== "node_modules") return `file:${relative(folder, packageRoot)}`
-  const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm refuses one without.
+  const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm installs no package without a version.
   return version
 }

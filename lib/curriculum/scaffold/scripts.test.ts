@@ -15,8 +15,13 @@ import { reference } from "../transcript/reference.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
-/** Each start script, in order, and a command that succeeds on the machine when its component works. */
-const PARTS: Readonly<Record<string, string>> = {
+/** The start scripts of all lessons, in order. */
+const SCRIPTS = lessons.flatMap(({ parts }) =>
+  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
+)
+
+/** For each start script, a command that succeeds on the machine when its component works. */
+const WORKS: Readonly<Record<string, string>> = {
   "01-etcd.sh": `[ "$(etcdctl put /hello world)" = OK ]`,
   "02-apiserver.sh": "kubectl get namespace default kube-system",
   "04-scheduler.sh": "kubectl get --raw=/readyz --server=https://127.0.0.1:10259",
@@ -49,9 +54,9 @@ test("the solution's scripts bring up a cluster on which nginx answers", async (
   await runAll()
 })
 
-test("the scaffold as laid out ends at once with what is to be done; with each script's hint in its place, nginx answers", async () => {
+test("each script of a new folder fails and prints what to write; with the hints' answers instead, nginx answers", async () => {
   await layOut(folder)
-  for (const script of Object.keys(PARTS)) {
+  for (const script of SCRIPTS) {
     await copy()
     const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", `cd /root/cluster && bash ./${script}`])
     expect({ exitCode, stdout, stderr }).toEqual({
@@ -76,7 +81,7 @@ test("the scaffold as laid out ends at once with what is to be done; with each s
   expect(exitCode).toBe(0)
   await machine.run(["sh", "-c", "kubectl delete pod hello --grace-period=1"])
 
-  // Lessons without scripts have hints that are typed; they must run as they are printed.
+  // A person types the hints of lessons without scripts. These hints must run as they are printed.
   for (const lesson of lessons.filter(({ parts }) => parts.every(({ script }) => script === undefined)).map(lessonId)) {
     const { text } = await hint(lesson, "3")
     const log = `/var/log/byhand/${lesson}.log`
@@ -85,7 +90,7 @@ test("the scaffold as laid out ends at once with what is to be done; with each s
   }
 })
 
-test("a script of the solution may run again once its component was killed", async () => {
+test("a script of the solution can run again after its component was killed", async () => {
   cpSync(join(packageRoot, "fixtures", "solution"), folder, { recursive: true })
   await copy()
   await run("01-etcd.sh")
@@ -97,16 +102,16 @@ test("a script of the solution may run again once its component was killed", asy
   expect(await machine.run(["cat", "/root/.kube/config", "/etc/kubernetes/pki/ca.crt"])).toEqual(token)
 })
 
-/** Every script in order, each ready before the next, then a Pod. */
+/** Runs every script in order, and waits for each component before the next. Then runs a Pod. */
 async function runAll(): Promise<void> {
   await copy()
-  for (const script of Object.keys(PARTS)) await run(script)
+  for (const script of SCRIPTS) await run(script)
   const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", nginxAnswers])
   expect(stdout, stderr).toContain("Welcome to nginx!")
   expect(exitCode).toBe(0)
 }
 
-/** The folder onto the machine, to where a learner's scripts run; modes are kept. */
+/** Copies the folder to the path on the machine where a learner's scripts run. File modes are kept. */
 async function copy(): Promise<void> {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())) {
     const path = join(entry.parentPath, entry.name)
@@ -118,18 +123,17 @@ async function copy(): Promise<void> {
   }
 }
 
-/** Starts a script and waits for its part, as long as it has not failed. */
+/** Starts a script, and waits until its component works or the script fails. */
 async function run(script: string): Promise<void> {
+  const works = WORKS[script]
+  if (works === undefined)
+    throw new Error(`Add a command to WORKS that succeeds when the component of ${script} works.`)
   if (script === "05-containerd.sh") await fillRegistry()
   const log = `/var/log/byhand/${script}.log`
   const { exit } = await machine.spawn(["sh", "-c", `cd /root/cluster && exec bash ./${script}`], { log })
   const failed = exit.then(({ code }) => (code === 0 ? new Promise<number>(() => undefined) : (code ?? 1)))
   const ready = machine
-    .run([
-      "sh",
-      "-c",
-      `for _ in $(seq 300); do if ${PARTS[script] ?? "false"}; then exit 0; fi; sleep 0.1; done; exit 1`,
-    ])
+    .run(["sh", "-c", `for _ in $(seq 300); do if ${works}; then exit 0; fi; sleep 0.1; done; exit 1`])
     .then(({ exitCode }) => exitCode)
   const exitCode = await Promise.race([failed, ready])
   expect(exitCode, await lastOf(log)).toBe(0)
@@ -139,7 +143,7 @@ async function lastOf(log: string): Promise<string> {
   return (await machine.read(log)).toString().slice(-3_000)
 }
 
-/** What the suite does before lesson 05's scripts. */
+/** Starts and fills the image registry, as the suite does before the scripts of lesson 05. */
 async function fillRegistry(): Promise<void> {
   await machine.spawn(argvOf(reference.registry), { log: "/var/log/byhand/registry.log" })
   const pushes = [REFERENCES.pause, REFERENCES.nginx].map(

@@ -18,9 +18,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true }))
 
-/** With all earlier scripts done, the next script fails its lesson with its own message. */
 test.each(SCRIPTS)(
-  "with everything before %s done, its lesson fails with what that script says is to be done",
+  "with all scripts before %s complete, its lesson fails with that script's own message",
   { timeout: 300_000 },
   async (next) => {
     const { folder } = await layOut(join(place, "my-cluster"))
@@ -50,7 +49,7 @@ test.each(SCRIPTS)(
     expect(lessons.map(({ id, verdict }) => [id, verdict])).toEqual([[lesson, "failed"]])
     expect(`${failed?.reason ?? ""}\n${failed?.evidence ?? ""}`).toContain(`${next} exited with 1`)
 
-    // And in CI, at that script's line.
+    // In CI, the error is at the line of that script.
     const line =
       readFileSync(join(folder, next), "utf8")
         .split("\n")
