@@ -14,7 +14,7 @@ const settings = await admittedSettings()
 async function admittedSettings(): Promise<Settings> {
   try {
     const found = readSettings()
-    // What nobody serves or knows is refused before anything starts.
+    // Wrong settings are refused before anything starts.
     checkExcept(found.except)
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
@@ -40,7 +40,7 @@ export default defineConfig({
     // Breaks one thing on purpose, to prove that the lessons notice it.
     setupFiles: settings.sabotage === undefined ? [] : [join(import.meta.dirname, "lib/proof/sabotage/setup.ts")],
     sequence: { sequencer: LessonOrder },
-    // Every wait inside a test has a limit of its own and says what it waited for; this one only ends what hangs.
+    // Each wait in a test has its own timeout, and its error names what it waited for. This timeout only ends a test that hangs.
     testTimeout: settings.patience * 5,
     hookTimeout: settings.patience,
     teardownTimeout: settings.patience,
@@ -52,11 +52,11 @@ export default defineConfig({
       },
       { name: "destroying", description: "replaces etcd's data, and then restores it; needs --allow destroy" },
     ],
-    // vitest's --reporter flag takes the place of this one; the plugin does what every run needs.
+    // vitest's --reporter flag replaces this reporter. What every run needs is in the plugin.
     reporters: [BYHAND],
-    // Compiled modules go to the cache: vitest's own folder for them, among the temporary files, stays there when it is killed.
+    // Compiled modules are stored in the cache folder. A killed vitest would leave its default folder among the temporary files.
     experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
-    // An installed package lies below node_modules, which vitest takes for compiled code.
+    // If this package is installed, its files are below node_modules. vitest compiles only the files there that are listed here.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
   },
 })

@@ -1,4 +1,4 @@
-// What a test file in tests/ imports: the lessons as data, and everything that a test works with.
+// What a test file in tests/ imports: the lessons as data, and everything that a test uses.
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, describe, expect, inject, test as vitestTest, type TestContext } from "vitest"
@@ -37,11 +37,11 @@ type TestOf<Spec extends LessonSpec> = (
 
 const settings = readSettings()
 
-// If vitest is killed, its worker, which is this process, is not told to end. Its open connections would keep it alive.
+// This process is a worker of vitest. If vitest is killed, the worker gets no signal, and its open connections would keep it alive.
 process.once("disconnect", () => process.exit(1))
 
 /** vitest runs the test files one after another in this process, so one machine and one cluster serve all lessons. */
-// oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern which other fixtures this one needs: none.
+// oxlint-disable-next-line no-empty-pattern -- the pattern names the fixtures that this one needs: none.
 const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCleanup }) => {
   const run = new LessonRun(async () => {
     const preparation = inject("preparation")
@@ -69,7 +69,7 @@ onComponentEvent((event) => {
 export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { test: TestOf<Spec> }) => void): void {
   describe(`${lessonId(spec)} ${spec.title}`, () => {
     const lessonEnd = new Cleanups()
-    // Whether the last test has not passed. What broke it can break the cleanup too, and is reported already.
+    // Whether the last test did not pass. The cause is reported already, and it can make the cleanup fail too.
     let isBroken = false
     const unlessBroken = (error: unknown) => {
       if (!isBroken) throw error
@@ -77,10 +77,10 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
     afterAll(() => lessonEnd.run().catch(unlessBroken))
     define({
       test: (title, body) => {
-        const { see, permits } = (spec.outcomes as LessonSpec["outcomes"])[title] ?? { see: "", permits: "observe" } // The type of a title excludes this.
+        const { see, permits } = (spec.outcomes as LessonSpec["outcomes"])[title] ?? { see: "", permits: "observe" } // The default is never used: a title is a key of the outcomes.
         withRun(title, { tags: TAGS[permits], meta: { see } }, async ({ run, skip, task, onTestFinished }) => {
           const cleanups = new Cleanups()
-          isBroken = true // Also if the test times out: this function does not end then.
+          isBroken = true // Set before the body runs: if the test times out, this function does not end.
           onTestFinished(() => cleanups.run().catch(unlessBroken))
           running = task
           const onEvidence = (line: string) => sendEvent(task, { type: "evidence", line })
@@ -110,7 +110,7 @@ export function serves(machine: Machine, host: string, port: number): Promise<vo
   return servesWithin(machine, host, port, settings.patience)
 }
 
-/** Repeats a question until the answer is right or the patience has run out, for what becomes true a moment later. */
+/** Expects a value that becomes right a moment later: reads it again and again until it is right or the patience has run out. */
 export function eventually<T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
   return expect.poll(ask, { timeout: settings.patience, interval: 40 })
 }

@@ -23,23 +23,23 @@ import { UsageError } from "../base/errors.ts"
 import { lessonThatStarts } from "./lessons.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
-/** A command that takes longer counts as hanging (milliseconds). */
+/** The timeout of a command (milliseconds). */
 const LONGEST_COMMAND = 60_000
 
-/** What a classroom is made of. */
+/** What a classroom consists of. */
 export interface ClassroomParts {
   readonly machine: Machine
   readonly subject: Subject
   readonly interference?: Interference | undefined
-  /** Whether the machine outlives the classroom; false by default. */
+  /** Whether the machine keeps running after the classroom is closed; false by default. */
   readonly isKept?: boolean
   /** Milliseconds a command may take; a minute by default. */
   readonly limit?: number
-  /** The folder in which each diagnosis records what it saw; undefined where nothing is recorded. */
+  /** The folder in which each diagnosis records what it saw; undefined if nothing is recorded. */
   readonly recordings?: string | undefined
 }
 
-/** What the lessons of one run share: a machine, the cluster on it, and the commands that a person would look with. */
+/** What the lessons of one run share: a machine, the cluster on it, and the commands with which a person would examine it. */
 export class Classroom implements AsyncDisposable {
   readonly machine: Machine
   /** What is graded. */
@@ -48,7 +48,7 @@ export class Classroom implements AsyncDisposable {
   readonly etcdctl: Command
   readonly etcdutl: Command
   readonly ctr: Command
-  /** A line for the machine's shell. */
+  /** Runs a line in the machine's shell. */
   readonly sh: Command
   /** Breaks something on purpose; undefined in an ordinary run. */
   readonly interference: Interference | undefined
@@ -124,7 +124,7 @@ export class Classroom implements AsyncDisposable {
       limit,
       recordings: settings.record,
     })
-    // These components can be ready before their lesson. A failure shows again in that lesson.
+    // These components start early, so that they are ready when their lesson begins. An error here is ignored: it occurs again in that lesson.
     const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
     if (artifacts.images !== undefined) cluster.up(ahead.map(({ name }) => name)).catch(() => undefined)
     return classroom
@@ -136,7 +136,7 @@ export class Classroom implements AsyncDisposable {
     return features.every((feature) => provided.includes(feature)) ? undefined : (this.machine.lacks ?? "")
   }
 
-  /** Reads the addresses and credentials of the components that run. What cannot be read stays unknown, and the test that needs it fails. */
+  /** Reads an administrator's credentials if kube-apiserver runs. If none are found, the test that needs them fails. */
   async look(): Promise<void> {
     const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
     // Without etcd, kube-apiserver answers after seconds or not at all.
@@ -166,7 +166,7 @@ export class Classroom implements AsyncDisposable {
     return this.subject.part("kube-apiserver").settings.address
   }
 
-  /** etcd's own API, through a forwarded port; both end with `close`. */
+  /** A client of etcd's own API, through a forwarded port. `close` ends both. */
   async store(): Promise<{ store: EtcdClient; close: () => Promise<void> }> {
     const etcd = this.subject.part("etcd").settings
     const { host, port } = etcd.address
@@ -185,7 +185,7 @@ export class Classroom implements AsyncDisposable {
     }
   }
 
-  /** Why something went wrong, as far as that is known. */
+  /** Explains a failure, as far as its cause is known. */
   explain(failure: Failure): Promise<Explanation> {
     return explain(this.machine, failure, {
       known: this.subject.known(),
@@ -207,9 +207,9 @@ export class Classroom implements AsyncDisposable {
   }
 }
 
-/** Starts a machine, or attaches to the one that BYHAND_RUN names. @throws UsageError if that one does not run */
+/** Starts a machine, or attaches to the machine that BYHAND_RUN names. @throws UsageError if no such machine runs */
 async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
-  // With the ordinary patience of two minutes a learner's scripts have half an hour.
+  // With the default patience of two minutes, a learner's scripts may run for half an hour.
   const limits: Limits =
     settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }
   if (settings.run === undefined)
@@ -219,6 +219,6 @@ async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ m
     }
   const found = await attachMachine(settings, settings.run)
   if (found === undefined)
-    throw new UsageError(`BYHAND_RUN=${settings.run} names no machine that runs.`, "Unset it for a new one.")
+    throw new UsageError(`BYHAND_RUN=${settings.run} names no running machine.`, "Unset it to start a new machine.")
   return { machine: found.machine, isKept: true }
 }

@@ -1,4 +1,4 @@
-/** Steps that put things back. They run in reverse order, each even if another fails. */
+/** Steps that restore what a test changed. They run in reverse order. If one fails, the others still run. */
 export class Cleanups {
   readonly #steps: (() => unknown)[] = []
 

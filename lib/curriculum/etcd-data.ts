@@ -1,14 +1,14 @@
 import type { Kit } from "./kit.ts"
 
-/** Where a lesson keeps etcd's data folder while another takes its place. */
+/** The path to which a lesson moves etcd's data folder while another folder is in use. */
 function asideOf(kit: Kit): string {
   return `${kit.at.etcd.dataDir}.before`
 }
 
 /**
- * Stops kube-apiserver and etcd, replaces etcd's data folder, and starts both again. The first folder is kept aside, for
- * `putDataBack`.
- * @param fill makes the new data folder; without it etcd starts with an empty one
+ * Stops kube-apiserver and etcd, replaces etcd's data folder, and starts both again. The original folder is
+ * moved aside, so that `putDataBack` can restore it.
+ * @param fill makes the new data folder; if it is omitted, etcd starts with an empty folder
  */
 export async function replaceData(kit: Kit, fill: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
   const { etcd, apiserver, sh } = kit
@@ -20,12 +20,12 @@ export async function replaceData(kit: Kit, fill: () => Promise<unknown> = () =>
   await Promise.all([etcd.start(), apiserver.start()])
 }
 
-/** Removes the data folder that was kept aside: from now on the new one counts. */
+/** Removes the data folder that was moved aside. After that, `putDataBack` does nothing. */
 export async function keepNewData(kit: Kit): Promise<void> {
   await kit.sh(`rm -r ${asideOf(kit)}`)
 }
 
-/** If a data folder is still aside, puts it back in its place and starts etcd and kube-apiserver on it; otherwise does nothing. */
+/** If a data folder was moved aside, restores it and restarts etcd and kube-apiserver on it; otherwise does nothing. */
 export async function putDataBack(kit: Kit): Promise<void> {
   const { etcd, apiserver, sh } = kit
   const { dataDir } = kit.at.etcd

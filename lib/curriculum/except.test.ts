@@ -4,7 +4,7 @@ import { checkExcept, isExcepted } from "./except.ts"
 
 const one = { lesson: "01", title: "put says OK, get prints key and value" }
 
-test("a test is excepted by its lesson or by its whole title, with the commas that part a list", () => {
+test("a test is excepted by its lesson or by its whole title, also if the title contains commas", () => {
   expect(isExcepted(one, ["01"])).toBe(true)
   expect(isExcepted(one, ["put says OK", "get prints key and value"])).toBe(true)
   expect(isExcepted(one, ["put says OK"])).toBe(false)
@@ -12,7 +12,7 @@ test("a test is excepted by its lesson or by its whole title, with the commas th
   expect(isExcepted(one, [])).toBe(false)
 })
 
-test("what can be excepted is known", () => {
+test("an item that is neither a lesson nor a title is refused", () => {
   checkExcept([])
   checkExcept(["05", "put says OK", "get prints key and value"])
   expect(() => checkExcept(["05", "put says KO"])).toThrow(

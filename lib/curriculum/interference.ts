@@ -2,11 +2,11 @@ import type { Component } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
 
 /**
- * Breaks one thing on purpose while lessons run or a cluster comes up. The proof (lib/proof) implements it; production code
- * only calls it where one was registered or passed in.
+ * Breaks one thing on purpose while lessons run. lib/proof implements it. Production code only calls an interference that
+ * was registered or passed to it.
  */
 export interface Interference {
-  /** The component as it must be started in place of the given one. */
+  /** Returns the component that is started instead of the given one. */
   alter(component: Component): Component
   /** Called once, when the machine runs and nothing else runs on it. */
   atStart(machine: Machine): Promise<void>
@@ -19,7 +19,7 @@ export interface Interference {
 
 let registered: Interference | undefined
 
-/** Makes the lessons of this process use an interference. A setup file of vitest calls it; the last call counts. */
+/** Makes the lessons of this process use an interference. A setup file of vitest calls it; the last call takes effect. */
 export function registerInterference(interference: Interference): void {
   registered = interference
 }

@@ -15,13 +15,13 @@ import type { Cleanups } from "./cleanups.ts"
 
 /** The addresses of a kubelet, and how to verify it. */
 export interface KubeletAddress extends Address {
-  /** The port on which it tells whether it is well. */
+  /** The port of its health endpoint. */
   readonly healthz: number
-  /** The file that its certificate is verified by: the CA that kube-apiserver verifies it by, or else the certificate itself. */
+  /** The file with which a client verifies its certificate: the CA that kube-apiserver uses, or else the certificate itself. */
   readonly ca: string
 }
 
-/** What a test works with. */
+/** What a test uses. */
 export interface Kit {
   readonly machine: Machine
   readonly etcd: Part
@@ -31,7 +31,7 @@ export interface Kit {
   readonly kubelet: Part
   /** Any component, by its name. */
   readonly part: (name: ComponentName) => Part
-  /** Starts containerd and whatever serves images to it. */
+  /** Starts containerd and the registry that serves images to it. */
   readonly startRuntime: () => Promise<void>
   /** The addresses on which the components listen, read from their own settings. */
   readonly at: {
@@ -56,29 +56,29 @@ export interface Kit {
   readonly ask: (path: string, token?: string) => Promise<number>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
-  /** The object at a key of etcd, as JSON, whichever encoding etcd holds; undefined if the key does not exist. */
+  /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
   readonly stored: (key: string) => Promise<unknown>
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce: string
-  /** Adds a line about what was seen to the report. */
+  /** Adds a line of evidence to the report. */
   readonly evidence: (line: string) => void
   /** Runs a step after this outcome, in reverse order, also if the outcome fails or times out. */
   readonly onCleanup: (step: () => unknown) => void
-  /** Runs a step after the last outcome of this lesson, in reverse order, whatever the outcomes come to. */
+  /** Runs a step after the last outcome of this lesson, in reverse order, also if outcomes fail. */
   readonly onLessonEnd: (step: () => unknown) => void
-  /** Ends the outcome as "cannot check here" if the subject does not permit this much. */
+  /** Ends the outcome as "cannot check here" if the subject does not permit this. */
   readonly needs: (permit: Permission) => void
 }
 
 /** An outcome was not checked; the message is the reason, as the report shows it. */
 export class NotChecked extends Error {}
 
-/** Refuses what the subject does not permit. @throws NotChecked */
+/** Checks that the subject permits something. @throws NotChecked if it does not */
 export function mustAllow({ subject }: Pick<Classroom, "subject">, permit: Permission): void {
   if (!allows(subject.permits, permit)) throw new NotChecked(`cannot check here: needs --allow ${permit}`)
 }
 
-/** What surrounds one outcome. */
+/** What the kit of one outcome is made from. */
 export interface KitOptions {
   readonly classroom: Classroom
   readonly store: EtcdClient
@@ -146,7 +146,7 @@ export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOp
   }
 }
 
-/** A component that starts and stops only if the subject permits it. A start of what runs already changes nothing. */
+/** A component that starts and stops only if the subject permits it. `start` of a running component changes nothing, so it is always permitted. */
 function guarded(part: Part, needs: (permit: Permission) => void): Part {
   const changing: readonly (string | symbol)[] = ["stop", "kill", "restart", "another"] satisfies (keyof Part)[]
   return new Proxy(part, {

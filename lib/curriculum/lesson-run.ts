@@ -12,7 +12,7 @@ import { kitOf, mustAllow, NotChecked, type Kit } from "./kit.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { featuresOfLesson, lessonId, lessonThatStarts, settingsIn } from "./lessons.ts"
 
-/** One outcome that is to be checked. */
+/** One outcome to check. */
 export interface OutcomeRun {
   readonly lesson: LessonSpec
   readonly title: string
@@ -26,7 +26,7 @@ export interface OutcomeRun {
   readonly lessonEnd: Cleanups
 }
 
-/** What a learner is told of a failure and its explanation. The floor above knows how it is told. */
+/** Builds the card of a failure and its explanation. The floor above (lib/report) implements it. */
 export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable<TaskMeta["card"]>
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
@@ -34,11 +34,11 @@ export class LessonRun implements AsyncDisposable {
   readonly #open: () => Promise<Classroom>
   readonly #toCard: CardOf
   #opened: Promise<Classroom> | undefined
-  /** The lesson in which the machine could not be made, ended, or hung. It blocks everything after it. */
+  /** The lesson in which the machine could not be started, ended, or hung. It blocks all later outcomes. */
   #closedSince: LessonSpec | undefined
-  /** How many outcomes had a command that did not end. */
+  /** How many outcomes had a command that timed out. */
   #hung = 0
-  /** Numbers of the lessons whose components did not come up and were reported; one report is enough. */
+  /** Numbers of the lessons whose components did not start. Each is reported only once. */
   readonly #reported = new Set<number>()
 
   /** @param open makes the classroom; called once, for the first outcome that needs it */
@@ -110,7 +110,7 @@ export class LessonRun implements AsyncDisposable {
     } catch (error) {
       if (error instanceof NotChecked) throw error
       if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
-      // Whatever needs a cluster that hangs will hang too: two outcomes that wait for it are enough.
+      // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && ++this.#hung > 1) this.#closedSince = lesson
       if (error instanceof ComponentError)
         this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
@@ -119,7 +119,7 @@ export class LessonRun implements AsyncDisposable {
     }
   }
 
-  /** What a learner is told. A component that did not start was diagnosed when it failed. */
+  /** The card of an error. A component that did not start was already diagnosed when it failed. */
   async #cardOf(classroom: Classroom, outcome: string, error: unknown): Promise<NonNullable<TaskMeta["card"]>> {
     const failure = failureOf(error, outcome)
     if (!(error instanceof ComponentError)) return this.#toCard(failure, await classroom.explain(failure))
@@ -133,7 +133,7 @@ export class LessonRun implements AsyncDisposable {
   }
 }
 
-/** The name of an outcome everywhere outside its lesson: "03 a ConfigMap that …". */
+/** The name of an outcome outside of its lesson: "03 a ConfigMap that …". */
 function keyOf({ lesson, title }: Pick<OutcomeRun, "lesson" | "title">): string {
   return `${lessonId(lesson)} ${title}`
 }
@@ -153,7 +153,7 @@ function blockedBy(lesson: LessonSpec): NotChecked {
   return new NotChecked(`blocked by lesson ${lessonId(lesson)}`)
 }
 
-/** The error without the lines of our own code in which it came up, which tell a learner nothing. */
+/** The error without its stack trace. The trace names only this project's code, which does not help a learner. */
 function withoutStack(thrown: unknown): Error {
   const error = new Error(messageOf(thrown))
   error.name = thrown instanceof Error ? thrown.name : "Error"

@@ -9,7 +9,7 @@ export interface LessonSpec {
   readonly number: number
   /** The end of the test file's name: "etcd" for tests/01-etcd.test.ts. */
   readonly slug: string
-  /** What the lesson is called in reports. */
+  /** The lesson's title in reports. */
   readonly title: string
   /** The row of the lesson in README.md: what it is about, and what it proves. */
   readonly row: { readonly topic: string; readonly proves: string }
@@ -25,10 +25,10 @@ export interface LessonSpec {
   readonly outcomes: Readonly<Record<string, OutcomeSpec>>
 }
 
-/** What a person types in one go. */
+/** One block of commands that a person types. */
 export interface LessonPart {
   /**
-   * The learner's start script that these lines belong into, without ".sh", such as "05-kubelet"; undefined if the lines
+   * The learner's start script that contains these lines, without ".sh", such as "05-kubelet"; undefined if the lines
    * start nothing that keeps running. It is also the key of the hint in fixtures/hints/hints.json.
    */
   readonly script?: string
@@ -48,5 +48,5 @@ export interface OutcomeSpec {
   readonly after?: readonly ComponentName[]
 }
 
-/** Changes to components by name: flags and files that differ from a point of the course on. */
+/** Changes to components by name: flags and files that differ from a lesson on. */
 export type ComponentSettings = { readonly [name in ComponentName]?: (component: Component) => Component }

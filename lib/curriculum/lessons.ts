@@ -16,7 +16,7 @@ export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience }
 /** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
 export const lessons: readonly LessonSpec[] = [etcd, apiserver, objects, scheduler, kubelet, pod, resilience]
 
-/** A lesson's number as it is written everywhere: two digits, such as "03". */
+/** A lesson's number as text: two digits, such as "03". */
 export function lessonId({ number }: Pick<LessonSpec, "number">): string {
   return String(number).padStart(2, "0")
 }

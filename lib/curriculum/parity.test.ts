@@ -9,7 +9,7 @@ import { sabotages } from "../proof/sabotage/all.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { lessonId, lessons, testFileOf, titlesOf } from "./lessons.ts"
 
-/** Everything that must agree. */
+/** Everything that this test compares. */
 interface Parts {
   readonly lessons: readonly LessonSpec[]
   /** Files in lib/curriculum/lessons. */
@@ -29,8 +29,8 @@ interface Parts {
 }
 
 /**
- * Findings that neither a sabotage nor a build proves yet. etcd-unreachable: where no etcd runs, etcd-not-running is found
- * first, and where etcd listens elsewhere, etcd-elsewhere.
+ * Findings that neither a sabotage nor a build proves yet. etcd-unreachable: if no etcd runs, the finding is
+ * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere.
  */
 const UNPROVED: readonly string[] = ["etcd-unreachable"]
 
@@ -110,7 +110,7 @@ function rowOf(lesson: LessonSpec): string {
 const scriptsIn = (folder: string) =>
   readdirSync(join(packageRoot, "fixtures", folder)).filter((file) => file.endsWith(".sh"))
 
-/** The titles of the tests in a file. The file is loaded with a `lesson` that only notes them. */
+/** The titles of the tests in a file. The file is loaded with a replacement of `lesson` that only records the titles. */
 async function titlesIn(lesson: LessonSpec): Promise<string[] | undefined> {
   const file = testFileOf(lesson)
   if (!existsSync(file)) return undefined
@@ -152,7 +152,7 @@ test("every lesson, finding and component has all its parts", () => {
 
 describe("a missing part is named with the file to add", () => {
   const without = <T>(list: readonly T[], one: T) => list.filter((item) => item !== one)
-  const last = () => lessons.at(-1) as LessonSpec // There are lessons.
+  const last = () => lessons.at(-1) as LessonSpec // The list is not empty.
   const added = (): LessonSpec => ({
     ...last(),
     number: 99,

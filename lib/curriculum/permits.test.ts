@@ -44,7 +44,7 @@ async function readTests(): Promise<Defined[]> {
 
 let defined: Promise<Defined[]> | undefined
 
-/** Runs all lessons on a cluster, and tells the verdict on each outcome. */
+/** Runs all lessons on a cluster, and returns the verdict on each outcome. */
 async function verdictsOn(cluster: Cluster): Promise<Map<string, string>> {
   const verdicts = new Map<string, string>()
   const run = new LessonRun(
@@ -65,7 +65,7 @@ async function verdictsOn(cluster: Cluster): Promise<Map<string, string>> {
   return verdicts
 }
 
-/** What must be the same before and after: processes of components and containers, etcd's folder, and all objects but what renews itself. */
+/** What must be the same before and after: processes of components and containers, etcd's folder, and all objects except those that are renewed all the time. */
 async function state(): Promise<object> {
   const look = async (line: string) => (await machine.run(["sh", "-ec", line])).stdout.trim().split("\n").toSorted()
   return {

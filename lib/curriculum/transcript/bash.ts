@@ -26,7 +26,7 @@ export function commandOf(component: Component): string {
   return broken(argvOf(component).map(word))
 }
 
-/** A comment for each flag that the workshop itself does not type. */
+/** A comment for each flag whose reason is stated. */
 export function reasonsOf(component: Component): string[] {
   return component.flags.flatMap(({ flag, why }) => (why === undefined ? [] : [`# ${flag}: ${why}`]))
 }

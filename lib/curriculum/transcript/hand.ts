@@ -1,6 +1,6 @@
 import type { Component } from "../../components/component.ts"
 
-/** How the lines of a lesson are written where a script and a person's typing differ. */
+/** Writes those lines of a lesson that differ between the transcript and the hints. */
 export interface Hand {
   /** Writes a component's files and starts its process. */
   readonly start: (component: Component) => string

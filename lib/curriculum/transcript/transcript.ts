@@ -19,7 +19,7 @@ export function transcript(kubernetes: string): string {
       heading(number, title),
       ...parts.flatMap(({ lines }) => lines(scripted)),
     ]),
-    `echo "The components go on running. To end them: kill ${Object.values(reference)
+    `echo "The components still run. To end them: kill ${Object.values(reference)
       .reverse()
       .map((component) => `$${pidOf(component)}`)
       .join(" ")}"`,
@@ -69,7 +69,7 @@ if curl -s http://127.0.0.1:${ETCD_PORT} >/dev/null; then
 fi`
 }
 
-/** The number of the lesson at an index, as it is written. */
+/** The number of the lesson at an index, as text. */
 function ids(at: number): string {
   const lesson = lessons.at(at)
   return lesson === undefined ? "" : lessonId(lesson)
@@ -79,7 +79,7 @@ function heading(step: number, title: string): string {
   return `\n# ${step}. ${title}\necho ${word(`${step}. ${title}`)}`
 }
 
-/** A shell function that starts a component, because some are started twice, and its first call. */
+/** A shell function that starts a component, and its first call. It is a function because some components are started twice. */
 function starts(component: Component): string {
   return [
     ...component.files.map(writes),

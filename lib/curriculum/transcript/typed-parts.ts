@@ -6,7 +6,7 @@ import type { Hand } from "./hand.ts"
 
 /** What to type for one part of a lesson. */
 export interface TypedPart {
-  /** The start script that it belongs into, without ".sh"; undefined if it starts nothing that keeps running. */
+  /** The start script that it belongs to, without ".sh"; undefined if it starts nothing that keeps running. */
   readonly script: string | undefined
   /** Lines for bash that run as they are printed, at a prompt or in the script. Components run in the background. */
   readonly text: string
@@ -17,7 +17,7 @@ export function typedParts({ parts }: LessonSpec): TypedPart[] {
   return parts.map(({ script, lines }) => ({ script, text: withVariables(lines(byHand)) }))
 }
 
-/** The lines, and before them the variables that they use but do not set. */
+/** The lines. Before them come definitions of the variables that they use. */
 function withVariables(lines: readonly string[]): string {
   const text = lines.join("\n")
   const uses = (name: string) => new RegExp(String.raw`\$${name}\b`).test(text)
