@@ -8,10 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
 import { packageRoot } from "../base/settings.ts"
 
-/** What a person types and sets: words after the command, BYHAND_* without their prefix, and what is then said. */
+/**
+ * Words after `byhand` or `vitest run`, settings (BYHAND_* without the prefix), and the message that must be printed.
+ */
 type Try = readonly [words: string, settings: Record<string, string>, line: RegExp]
 
-/** HERE stands for a folder of this test's own, with what is laid out below in it. */
+/** HERE stands for a temporary folder of this test. `beforeAll` creates its content. */
 const HERE = "HERE"
 let here: string
 
@@ -26,7 +28,7 @@ beforeAll(async () => {
   await writeFile(join(here, "text/etcd"), "etcd\n", { mode: 0o755 })
   await symlink(join(here, "nowhere"), join(here, "dangling/etcd"))
   await writeFile(join(here, "none/etcd"), "", { mode: 0o755 })
-  // The header of a program for s390, which is nobody's workplace.
+  // The header of a program for s390, an architecture that byhand does not support.
   await writeFile(
     join(here, "foreign/etcd"),
     Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 22, 0, 0, 0, 1]),
@@ -164,7 +166,7 @@ const OF_BYHAND: readonly Try[] = [
     /^BYHAND_EXCEPT names gets prints key and value, .* Did you mean get prints key and value\?$/,
   ],
   ["up", { SABOTAGE: "etcd-killed" }, /^BYHAND_SABOTAGE is set, but byhand up does not break clusters/],
-  // A mirror's password must not be printed, wherever the address breaks.
+  // A mirror's password must not be printed, however the address is malformed.
   ...["ftp://u:secret@h", "u:secret@h", "http:u:secret@h", "http://u:secret@h:99999", "http://secret@"].map(
     (given): Try => ["transcript", { MIRROR: given }, /^BYHAND_MIRROR=\S*…@\S* must be an http or https address\. /],
   ),
@@ -249,7 +251,7 @@ const OF_BYHAND: readonly Try[] = [
   ["up", { BIN_DIR: `${HERE}/none` }, /\/none\/etcd, .*, is empty\. /],
 ]
 
-/** What root may do and others may not. */
+/** Fails for an ordinary user, because only root may do it. */
 const OF_A_USER: readonly Try[] = [
   ["status", { RUNS: `${HERE}/closed` }, /^BYHAND_RUNS=\S+\/closed may not be read by this user\. /],
   ["up", { CACHE: `${HERE}/closed/in/it` }, /^BYHAND_CACHE=\S+ may not be read by this user\. /],
@@ -268,7 +270,7 @@ const OF_A_USER: readonly Try[] = [
   ["up", { PRIVILEGE: "root" }, /^BYHAND_PRIVILEGE=root, but this user is not root\. /],
 ]
 
-/** Each takes a second: the ways that words and settings take, once. */
+/** Each takes about a second, so each kind of wrong input is tried once. */
 const OF_VITEST: readonly Try[] = [
   [
     "tests/99-nothing.test.ts",
@@ -298,7 +300,10 @@ const VITEST = [join(packageRoot, "node_modules", "vitest", "vitest.mjs"), "run"
 const NOBODY = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
 const isRoot = process.getuid?.() === 0
 
-/** Runs a program of this package on what is tried, and sees one line on standard error, exit status 2, and nothing begun. */
+/**
+ * Runs a program of this package with wrong input. Expects one line on standard error, exit status 2, and no new
+ * folder.
+ */
 async function expectRefusal(
   program: readonly string[],
   [words, settings, line]: Try,
@@ -330,7 +335,7 @@ async function expectRefusal(
   })
   expect({ exitCode, stdout, lines: stderr.split("\n").length }, stderr).toEqual({ exitCode: 2, stdout: "", lines: 1 })
   expect(stderr).toMatch(line)
-  // oxlint-disable-next-line no-control-regex -- a terminal must not be told anything
+  // oxlint-disable-next-line no-control-regex -- the message must not control a terminal
   expect(stderr).not.toMatch(/secret|[\u0000-\u001f\u007f-\u009f]/)
   expect(
     [runs, "/tmp/a,b", "/tmp/a\tb"].filter((folder) => existsSync(folder)),
@@ -349,7 +354,7 @@ describe("byhand refuses in one line, before anything starts", () => {
   )
 })
 
-// As root the child must become somebody else, who must be able to read this package.
+// If this test runs as root, the child runs as the user nobody, who must be able to read this package.
 const canBecomeNobody =
   !isRoot || (await execa("setpriv", [...NOBODY, "test", "-r", BYHAND[0] ?? ""], { reject: false })).exitCode === 0
 describe.skipIf(!canBecomeNobody)("byhand refuses an ordinary user", () => {
@@ -358,18 +363,18 @@ describe.skipIf(!canBecomeNobody)("byhand refuses an ordinary user", () => {
   )
 })
 
-describe("the lessons' run refuses in one line, before anything starts", () => {
+describe("vitest run refuses in one line, before anything starts", () => {
   test.each(OF_VITEST.map((attempt) => ({ attempt, title: called(attempt) })))("$title", ({ attempt }) =>
     expectRefusal(VITEST, attempt),
   )
 })
 
-test("the lessons and titles that can be named are those that vitest finds", async () => {
+test("the lessons and titles of the LessonSpecs are those that vitest finds", async () => {
   const { stdout } = await execa(process.execPath, [VITEST[0] ?? "", "list", "--json"], {
     cwd: packageRoot,
     env: { BYHAND_RUNS: here },
   })
-  const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`) // What vitest documents.
+  const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`) // The output that vitest documents.
   const read = lessons.flatMap((lesson) =>
     titlesOf(lesson).map((title) => `${testFileOf(lesson)} ${lessonId(lesson)} ${lesson.title} > ${title}`),
   )

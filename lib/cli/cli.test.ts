@@ -27,13 +27,13 @@ afterEach(async () => {
 })
 afterAll(() => rm(runs, { recursive: true, force: true }))
 
-test("a cluster that is up is used from the host and from inside, and is gone when it is down", async () => {
+test("a running cluster can be used from the host and from inside, and byhand down removes it", async () => {
   const up = await byhand("up --json --name one")
   expect(up.stderr).toBe("")
   const { kubeconfig, milliseconds } = JSON.parse(up.stdout) as {
     kubeconfig: string
     milliseconds: Record<string, number>
-  } // What was just printed.
+  } // The JSON output of byhand up.
   expect(Object.keys(milliseconds)).toEqual(expect.arrayContaining(["artifacts", "machine", "namespace"]))
   expect(statSync(kubeconfig).mode & 0o777).toBe(0o600)
 
@@ -57,7 +57,7 @@ test("a cluster that is up is used from the host and from inside, and is gone wh
   const again = await byhand("up --name one")
   expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("one is up already, since") as string })
 
-  // What is there counts, not what was started.
+  // status reads the processes; it does not remember what was started.
   await byhand(`shell --name one kill -9 ${components.find(({ name }) => name === "kube-scheduler")?.pid ?? ""}`)
   const without = await byhand("status --name one")
   expect(without.stdout).toMatch(/kube-scheduler +not running\n/)
@@ -90,7 +90,7 @@ test.each(["SIGINT", "SIGKILL"] as const)("up that gets %s while it boots leaves
   await expect.poll(() => isAlive(relay)).toBe(false)
 })
 
-test("what is left after a supervisor was killed does not stand in the way", async () => {
+test("byhand up succeeds although a killed supervisor has left files of the same name", async () => {
   expect((await byhand("up --empty --name left")).exitCode).toBe(0)
   process.kill(Number((await readFile(join(folderOf("left"), "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
   expect((await byhand("up --empty --name left")).stdout).toContain("left is up after")
@@ -98,7 +98,7 @@ test("what is left after a supervisor was killed does not stand in the way", asy
   await expect.poll(() => readdirSync(runs)).toEqual([])
 })
 
-test("the transcript runs as it stands in an empty machine, to its last line", async () => {
+test("the transcript runs unchanged in an empty machine, to its last line", async () => {
   expect((await byhand("up --empty --name typed")).exitCode).toBe(0)
   const { stdout: script } = await byhand("transcript")
   const ran = await byhand("shell --name typed bash", { input: script })
@@ -106,7 +106,7 @@ test("the transcript runs as it stands in an empty machine, to its last line", a
   expect(ran.exitCode).toBe(0)
 })
 
-test("the doctor finds what a host lacks, and says what to do", async () => {
+test("byhand doctor finds what a host lacks, and prints what to do", async () => {
   const { stdout } = await byhand("doctor --json")
   const { checks } = JSON.parse(stdout) as { checks: { id: string; verdict: string }[] }
   expect(checks.find(({ id }) => id === "openssl")).toMatchObject({ verdict: "ok" })
@@ -120,7 +120,7 @@ test("the doctor finds what a host lacks, and says what to do", async () => {
   expect(without.exitCode).toBe(1)
 })
 
-/** A file's content, as soon as it has any. */
+/** Waits until a file has content. @returns the content */
 async function appears(path: string): Promise<string> {
   await expect.poll(() => existsSync(path) && statSync(path).size > 0, { timeout: 30_000, interval: 10 }).toBe(true)
   return readFile(path, "utf8")

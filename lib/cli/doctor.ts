@@ -17,16 +17,19 @@ const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray"
   string
 >
 
-/** What is wrong with a cluster that is up. */
+/** What is wrong with a running cluster. */
 export interface Diagnosis {
   readonly cluster: string
   readonly runsNothing: boolean
   readonly findings: readonly Finding[]
-  /** Components that are not well, where no finding says why. */
+  /** Components that are not well and that no finding explains. */
   readonly unwell: readonly Unwell[]
 }
 
-/** What this host can run and why, and what is wrong with each cluster that is up; with --name, with that one alone. */
+/**
+ * Reports what this host can run and why, and what is wrong with each running cluster. With --name, it reports on
+ * that cluster only.
+ */
 export async function doctor(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
@@ -52,7 +55,7 @@ function isWell({ findings, unwell: components }: Diagnosis): boolean {
 }
 
 /**
- * Looks at a cluster as a lesson that fails does.
+ * Diagnoses a running cluster in the same way as a lesson that fails.
  * @param isEmpty whether it was started empty, so that no component is expected to run
  * @param recordings the folder that the observation is recorded in; it is not recorded by default
  */
@@ -76,10 +79,10 @@ function describe(diagnosis: Diagnosis): string {
   const { cluster, findings, unwell: components } = diagnosis
   if (isWell(diagnosis) && diagnosis.runsNothing)
     return `${cluster} is well: it was started empty, and no component runs in it.${EOL}`
-  if (isWell(diagnosis)) return `${cluster} is well: nothing known to go wrong is found in it.${EOL}`
+  if (isWell(diagnosis)) return `${cluster} is well: no known problem was found.${EOL}`
   const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding), ""])
   return [
-    `${cluster} is not well; look closer in: ${typed("shell", cluster)}`,
+    `${cluster} is not well. To look closer: ${typed("shell", cluster)}`,
     "",
     ...cards,
     ...(components.length === 0 ? [] : [...unwellLines(components), ""]),

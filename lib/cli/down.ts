@@ -5,7 +5,7 @@ import { isAlive } from "../machines/identity.ts"
 import { nameOf, settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { relayOf, theRun } from "./runs.ts"
 
-/** How long the relay may take to end after its machine (milliseconds), and how often it is looked at. */
+/** How long the relay may take to end after its machine, and the time between two checks (milliseconds). */
 const TIME_TO_END = 10_000
 const POLL_INTERVAL = 10
 
@@ -14,7 +14,7 @@ class RelayStillRunsError extends RemediedError {}
 
 /**
  * Ends a cluster. Returns when nothing of it is left.
- * @throws UsageError where no cluster of this name is up, RelayStillRunsError where its relay does not end
+ * @throws UsageError if no cluster of this name is up, RelayStillRunsError if its relay does not end
  */
 export async function down(options: CommonOptions): Promise<Outcome> {
   const name = nameOf(options)
@@ -25,7 +25,10 @@ export async function down(options: CommonOptions): Promise<Outcome> {
   return { text: `${name} is down; nothing of it is left.\n`, data: { name, down: true } }
 }
 
-/** The relay ends by itself when its machine ends. One that is stopped or hangs does not. @param identity empty where there is none */
+/**
+ * Waits until the relay has ended. It ends by itself when its machine ends, unless it is stopped or hangs.
+ * @param identity empty if there is no relay
+ */
 async function relayEnded(identity: string): Promise<void> {
   const deadline = performance.now() + TIME_TO_END
   while (isAlive(identity)) {

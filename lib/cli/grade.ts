@@ -14,13 +14,13 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly strict?: boolean
   readonly except?: string
   readonly see?: boolean
-  /** true: the result goes to standard output, instead of lines for people. A file's name: it goes there as well. */
+  /** true: print the result as JSON instead of lines for people. A file's name: also write the result to that file. */
   readonly json?: boolean | string
 }
 
 /**
- * Runs the lessons as `npx vitest run` does, on a learner's folder if one is named. The settings reach the test process
- * in the environment. Sets the exit status.
+ * Runs the lessons as `npx vitest run` does, on a learner's folder if one is named. The test process gets the
+ * settings in its environment. Sets the exit status.
  * @param targets a folder of start scripts, then numbers of lessons; both are optional
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
@@ -47,7 +47,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   if (options.see === true) process.env["BYHAND_SEE"] = "1"
   if (typeof json === "string") process.env["BYHAND_RESULT"] = resolve(json)
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except
-  const settings = settingsOf({ ...options, json: false }) // Wrong settings are wrong use, before anything runs.
+  const settings = settingsOf({ ...options, json: false }) // Wrong settings are refused here, before anything runs.
   if (settings.subject !== undefined) await readFolder(settings.subject)
   if (typeof json === "string") emptyResultFile(json, `--json ${json}`)
 
@@ -61,12 +61,12 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
     config: join(packageRoot, "vitest.config.ts"),
     watch: false,
     run: true,
-    configLoader: "runner", // The other loaders write beside the dependencies, where an ordinary user may not.
+    configLoader: "runner", // The other loaders write to a folder beside the dependencies, where an ordinary user may have no permission.
     ...(json === true ? { reporters: [[BYHAND, { json: true } satisfies ByhandOptions]] } : {}),
   })
 }
 
-/** Whether a user means a lesson; the zero before its number is optional. */
+/** Whether a word of the command line names a lesson. The zero before its number is optional. */
 function isCalled(given: string): (lesson: LessonSpec) => boolean {
   return (lesson) => given !== "" && lessonId(lesson) === given.padStart(2, "0")
 }

@@ -14,8 +14,8 @@ const WIDTH = 100
 const hints = z.record(z.string(), z.object({ nudge: z.string(), direction: z.string() }))
 
 /**
- * Help with a lesson or with one of its start scripts, in three steps. Each step shows only what was asked for. The third
- * step is what the workshop itself types; it runs as it is printed.
+ * Help with a lesson or with one of its start scripts, in three steps. Each call shows one step only. The third step is
+ * the answer: the commands of the workshop, which run as they are printed.
  * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or the component that a script starts
  * @throws UsageError for a lesson, script or step that does not exist
  */
@@ -43,7 +43,7 @@ export async function hint(given: string, step = "1"): Promise<Outcome> {
   }
 }
 
-/** The lesson and those of its parts that are meant. @throws UsageError */
+/** Finds the lesson and the parts of it that a word names. @throws UsageError if there are none */
 function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[] } {
   const started = lessons.find((lesson) => lesson.parts.some(({ starts }) => starts === given))
   const script = started?.parts.find(({ starts }) => starts === given)?.script ?? given

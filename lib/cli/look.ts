@@ -7,7 +7,7 @@ import { knownFiles } from "../components/settings/files.ts"
 import type { Machine } from "../machines/machine.ts"
 
 /**
- * Looks at a cluster that is up, for `byhand status` and `byhand doctor` alike.
+ * Observes a running cluster, for `byhand status` and `byhand doctor`.
  * @param isEmpty whether it was started empty, so that no component is expected to run
  */
 export function lookAt(machine: Machine, isEmpty: boolean): Promise<Observation> {
@@ -17,7 +17,7 @@ export function lookAt(machine: Machine, isEmpty: boolean): Promise<Observation>
   })
 }
 
-/** Whether a component runs, answers as one that is well, and holds its port itself. */
+/** Whether a component runs, reports that it is healthy, and listens on its port itself. */
 export function isReady(component: ObservedComponent, { files, listeners }: Observation): boolean {
   if (component.state !== "running" || isUnwell(component)) return false
   const { address } = specOf(component.name).settings(component, knownFiles(files))

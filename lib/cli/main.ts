@@ -11,7 +11,7 @@ const program = strict(new Command("byhand"))
   .description("A Kubernetes control plane, bootstrapped by hand, as a course that grades itself.")
   .addHelpText(
     "after",
-    "\nExit status: 0 success, 1 something failed, 2 wrong use. Settings are also read from BYHAND_* variables; flags win.",
+    "\nExit status: 0 success, 1 something failed, 2 wrong use. Settings are also read from BYHAND_* variables. Flags take precedence.",
   )
   .enablePositionalOptions()
 
@@ -45,7 +45,7 @@ command("down", "end a cluster and remove everything in it").action(async (optio
 )
 command(
   "doctor",
-  "say what this host can run, what is wrong with each running cluster (--name: with that one), and why;\nexit status 1 if the lessons without containers cannot run, or if a cluster is not well",
+  "report what this host can run, and what is wrong with each running cluster (--name: with that cluster only), and why;\nexit status 1 if the lessons without containers cannot run, or if a cluster is not well",
 )
   .option(...MACHINE)
   .action(async (options: CommonOptions) => show(options, await (await import("./doctor.ts")).doctor(options)))

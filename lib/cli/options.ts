@@ -22,7 +22,10 @@ export interface Outcome {
 
 const DEFAULT_NAME = "byhand"
 
-/** The settings from the environment, with those of the command line over them. @throws UsageError, also for a version of Kubernetes that is not known */
+/**
+ * The settings from the environment. Options of the command line take precedence.
+ * @throws UsageError, also for an unknown version of Kubernetes
+ */
 export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
   const settings = readSettings({
     ...process.env,
@@ -33,7 +36,10 @@ export function settingsOf({ kubernetes, machine }: CommonOptions): Settings {
   return settings
 }
 
-/** The name of the cluster, which is also the host name of its machine. @throws UsageError if it cannot be a host name */
+/**
+ * The name of the cluster, which is also the host name of its machine.
+ * @throws UsageError if it cannot be a host name
+ */
 export function nameOf({ name = DEFAULT_NAME }: CommonOptions): string {
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
     throw new UsageError(

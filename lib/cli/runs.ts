@@ -13,7 +13,7 @@ import { typed } from "./options.ts"
 
 const PREFIX = "up-"
 
-/** The id of the machine that `byhand up` makes under a name. */
+/** The id of the machine that `byhand up` starts for a cluster's name. */
 export function idOf(name: string): string {
   return `${PREFIX}${name}`
 }
@@ -28,7 +28,7 @@ export function relayOf(folder: string): string {
   return join(folder, "relay")
 }
 
-/** A cluster that is up. */
+/** A running cluster. */
 export interface Run {
   readonly name: string
   readonly machine: Machine
@@ -37,7 +37,7 @@ export interface Run {
   readonly since: Date
 }
 
-/** The running cluster of this name. Undefined where there is none. */
+/** The running cluster of this name; undefined if there is none. */
 export async function findRun(settings: Settings, name: string): Promise<Run | undefined> {
   const found = await attachMachine(settings, idOf(name))
   return found && { name, ...found, since: (await stat(join(found.folder, "supervisor"))).mtime }
@@ -55,7 +55,7 @@ export async function allRuns(settings: Settings): Promise<Run[]> {
   return found.filter((run) => run !== undefined)
 }
 
-/** The running cluster of this name. @throws UsageError where there is none; the message names those that run */
+/** The running cluster of this name. @throws UsageError if there is none; the message names the running clusters */
 export async function theRun(settings: Settings, name: string): Promise<Run> {
   const run = await findRun(settings, name)
   if (run !== undefined) return run
@@ -68,13 +68,13 @@ export async function theRun(settings: Settings, name: string): Promise<Run> {
   )
 }
 
-/** How to speak with a cluster's apiserver, read from its machine. */
+/** What a client of a cluster's kube-apiserver needs, read from the cluster's machine. */
 export interface Access {
   readonly ca: Buffer
   readonly token: string
 }
 
-/** @returns undefined where nobody has made certificates and a token there */
+/** @returns undefined if the machine has no CA certificate or no file of tokens */
 export async function accessOf(machine: Machine): Promise<Access | undefined> {
   try {
     const [ca, tokens] = await Promise.all([machine.read(pki.ca.certificate), machine.read(TOKENS_FILE)])
@@ -84,7 +84,7 @@ export async function accessOf(machine: Machine): Promise<Access | undefined> {
   }
 }
 
-/** The version that a cluster's apiserver says it has, without the v; undefined where it does not answer. */
+/** The version that a cluster's kube-apiserver reports, without the v; undefined if it does not answer. */
 export async function kubernetesOf(machine: Machine, access: Access | undefined): Promise<string | undefined> {
   if (access === undefined) return undefined
   try {
@@ -95,7 +95,7 @@ export async function kubernetesOf(machine: Machine, access: Access | undefined)
   }
 }
 
-/** The address that the host's clients are told, from the kubeconfig that they are given. */
+/** Whether a run has a kubeconfig for clients on the host. A machine that was started empty has none. */
 export async function hasKubeconfig(folder: string): Promise<boolean> {
   return readFile(kubeconfigOf(folder)).then(
     () => true,

@@ -2,7 +2,7 @@ import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 import { theRun } from "./runs.ts"
 
 /**
- * Runs a shell on the machine with this terminal or, where words are given, that one command.
+ * Runs a shell on the machine with this terminal, or one command if words are given.
  * @returns the exit status of the shell or the command
  */
 export async function shell(words: readonly string[], options: CommonOptions): Promise<number> {

@@ -17,12 +17,15 @@ interface RunStatus {
   readonly since: Date
   readonly kubernetes: string | null
   readonly kubeconfig: string | null
-  /** Whether every component that is expected to run is ready, and so is every other that runs. */
+  /** Whether every component is ready, except those that are not expected to run and do not run. */
   readonly isWell: boolean
   readonly components: readonly ComponentStatus[]
 }
 
-/** What runs, as its processes and ports tell; nothing that was remembered. @throws UsageError where the one named is not up */
+/**
+ * Lists the running clusters and their components. It reads processes and ports, not a stored state.
+ * @throws UsageError if the cluster that --name names is not up
+ */
 export async function status(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]

@@ -26,7 +26,7 @@ import { accessOf, findRun, hasKubeconfig, idOf, kubeconfigOf, kubernetesOf, rel
 
 const POLL_INTERVAL = 25
 
-/** The components run, but an object that they create by themselves does not exist in time. */
+/** The components run, but an object that they must create is missing when the timeout ends. */
 class NotReadyError extends RemediedError {}
 
 /** The relay, the process that forwards a port of the host to the machine, did not start. */
@@ -35,7 +35,7 @@ class RelayError extends RemediedError {}
 /** When each milestone was reached, in milliseconds since the command was started. */
 type Milestones = Record<string, number>
 
-/** Starts a cluster and leaves it running. Nothing of it stays where that fails or is interrupted. */
+/** Starts a cluster and leaves it running. If that fails or is interrupted, nothing of the cluster is left. */
 export async function up(options: CommonOptions & { readonly empty?: boolean }): Promise<Outcome> {
   const settings = settingsOf(options)
   if (settings.sabotage !== undefined)
@@ -130,13 +130,15 @@ async function howToUse(name: string, folder: string): Promise<string> {
     ...((await hasKubeconfig(folder)) ? [`export KUBECONFIG=${quote([kubeconfigOf(folder)])}`] : []),
     `A shell inside, with kubectl, etcdctl and ctr: ${typed("shell", name)}`,
     `What runs:                                     ${typed("status", name)}`,
-    `The end of it:                                 ${typed("down", name)}`,
+    `To end it:                                     ${typed("down", name)}`,
   ]
     .map((line) => `${line}\n`)
     .join("")
 }
 
-/** Starts the API first, because a person can work with it before there is a Node, and the rest as soon as it answers. */
+/**
+ * Starts the API first, because a person can work with it before there is a Node, and the rest as soon as it answers.
+ */
 async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone: string) => void): Promise<void> {
   const { machine } = cluster
   const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() =>
@@ -160,7 +162,7 @@ async function until(
   path: string,
   isReady: (body: string) => boolean,
 ): Promise<void> {
-  const deadline = performance.now() + 2 * settings.patience // Longer than a component's own deadline: its error says more than this one.
+  const deadline = performance.now() + 2 * settings.patience // Longer than the timeout of a component, whose error is more precise than this one.
   for (;;) {
     const answer = await httpGet(cluster.machine, {
       port: APISERVER_PORT,
@@ -185,7 +187,10 @@ function isReadyNode(body: string): boolean {
     .status.conditions.some(({ type, status }) => type === "Ready" && status === "True")
 }
 
-/** Opens a port of the host that leads to kube-apiserver until the machine ends, and writes a kubeconfig that names it. */
+/**
+ * Opens a port of the host that leads to kube-apiserver until the machine ends, and writes a kubeconfig that names
+ * it.
+ */
 async function openToHost(cluster: Cluster, folder: string): Promise<void> {
   const relay = spawn(
     process.execPath,

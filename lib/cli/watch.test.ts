@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 test(
-  "watch grades the lesson at hand whenever a script is saved, moves on when it passes, and leaves nothing",
+  "watch grades the current lesson each time a script is saved, continues with the next when it passes, and leaves nothing behind",
   { timeout: 600_000 },
   async () => {
     const { folder } = await layOut(join(learner, "my-cluster"))

@@ -47,7 +47,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
         if (lesson !== undefined) continue
       }
       process.stdout.write(
-        `\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; Ctrl-C ends it.\n`,
+        `\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; press Ctrl-C to stop.\n`,
       )
       const changed = await nextChange(folder)
       folder = changed.folder
@@ -73,7 +73,7 @@ async function passes(folder: string, lesson: string, machine: string): Promise<
   return exitCode === 0
 }
 
-/** Waits until the content of a script, or of a file that it names, changes. */
+/** Waits until the content of a script, or of a file that the script names, changes. */
 async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: string[] }> {
   const watcher = watchFolder(before.path, { recursive: true })
   try {

@@ -2,7 +2,10 @@ import type { Command, CommanderError } from "commander"
 import { UsageError } from "../base/errors.ts"
 import { nearest } from "../base/nearest.ts"
 
-/** Explains a wrong command line in one line, and suggests the nearest correct word. @param command the command that commander was parsing */
+/**
+ * Explains a wrong command line in one line, and suggests the nearest correct word.
+ * @param command the command that commander was parsing
+ */
 export function wrongUse({ code, message }: CommanderError, command: Command): UsageError {
   const given = /'([^]*)'/.exec(message)?.[1] ?? ""
   const names = (command.parent ?? command).commands.map((each) => each.name())
