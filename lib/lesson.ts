@@ -110,7 +110,10 @@ export function serves(machine: Machine, host: string, port: number): Promise<vo
   return servesWithin(machine, host, port, settings.patience)
 }
 
-/** Expects a value that becomes right a moment later: reads it again and again until it is right or the patience has run out. */
+/**
+ * Expects a value that becomes right a moment later: reads it again and again until it is right or the patience has
+ * run out.
+ */
 export function eventually<T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
   return expect.poll(ask, { timeout: settings.patience, interval: 40 })
 }

@@ -9,7 +9,10 @@ import {
   tinyScheduler,
 } from "../lib/lesson.ts"
 
-/** Flags for two schedulers that elect a leader through a lease. The second takes over after two seconds instead of fifteen. */
+/**
+ * Flags for two schedulers that elect a leader through a lease. The second takes over after two seconds instead of
+ * fifteen.
+ */
 const STANDBY = {
   "--leader-elect": "true",
   "--leader-elect-lease-duration": "2s",

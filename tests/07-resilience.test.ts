@@ -31,7 +31,10 @@ async function servingHello(kit: Kit) {
   return { ip, ...(await identity(kit)) }
 }
 
-/** Takes a snapshot of etcd, and then replaces etcd's data with an empty folder until the lesson ends. @returns the uid that the Pod had */
+/**
+ * Takes a snapshot of etcd, and then replaces etcd's data with an empty folder until the lesson ends.
+ * @returns the uid that the Pod had
+ */
 async function loseEtcd(kit: Kit): Promise<string> {
   const { uid } = await servingHello(kit)
   kit.onLessonEnd(() => kit.sh("rm -f /tmp/snap.db"))

@@ -39,7 +39,10 @@ export interface ClassroomParts {
   readonly recordings?: string | undefined
 }
 
-/** What the lessons of one run share: a machine, the cluster on it, and the commands with which a person would examine it. */
+/**
+ * What the lessons of one run share: a machine, the cluster on it, and the commands with which a person would examine
+ * it.
+ */
 export class Classroom implements AsyncDisposable {
   readonly machine: Machine
   /** What is graded. */

@@ -19,7 +19,9 @@ export interface Interference {
 
 let registered: Interference | undefined
 
-/** Makes the lessons of this process use an interference. A setup file of vitest calls it; the last call takes effect. */
+/**
+ * Makes the lessons of this process use an interference. A setup file of vitest calls it; the last call takes effect.
+ */
 export function registerInterference(interference: Interference): void {
   registered = interference
 }

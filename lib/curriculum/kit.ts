@@ -17,7 +17,10 @@ import type { Cleanups } from "./cleanups.ts"
 export interface KubeletAddress extends Address {
   /** The port of its health endpoint. */
   readonly healthz: number
-  /** The file with which a client verifies its certificate: the CA that kube-apiserver uses, or else the certificate itself. */
+  /**
+   * The file with which a client verifies its certificate: the CA that kube-apiserver uses, or else the certificate
+   * itself.
+   */
   readonly ca: string
 }
 
@@ -146,7 +149,10 @@ export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOp
   }
 }
 
-/** A component that starts and stops only if the subject permits it. `start` of a running component changes nothing, so it is always permitted. */
+/**
+ * A component that starts and stops only if the subject permits it. `start` of a running component changes nothing,
+ * so it is always permitted.
+ */
 function guarded(part: Part, needs: (permit: Permission) => void): Part {
   const changing: readonly (string | symbol)[] = ["stop", "kill", "restart", "another"] satisfies (keyof Part)[]
   return new Proxy(part, {

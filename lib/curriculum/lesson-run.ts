@@ -69,7 +69,10 @@ export class LessonRun implements AsyncDisposable {
     return classroom
   }
 
-  /** Starts the components that the outcome needs. If one does not start, the lesson that brings it up fails, and later ones are blocked. */
+  /**
+   * Starts the components that the outcome needs. If one does not start, the lesson that brings it up fails, and
+   * later ones are blocked.
+   */
   async #bringUp(classroom: Classroom, { lesson, title, meta }: OutcomeRun): Promise<void> {
     const { after = lesson.components } = specOf({ lesson, title })
     if (!allows(classroom.subject.permits, "restart")) {

@@ -13,7 +13,9 @@ export interface LessonSpec {
   readonly title: string
   /** The row of the lesson in README.md: what it is about, and what it proves. */
   readonly row: { readonly topic: string; readonly proves: string }
-  /** The components that must run when its outcomes are checked. The first lesson that names a component brings it up. */
+  /**
+   * The components that must run when its outcomes are checked. The first lesson that names a component brings it up.
+   */
   readonly components: readonly ComponentName[]
   /** What the machine must provide besides what these components require. */
   readonly requires?: readonly MachineFeature[]

@@ -110,7 +110,9 @@ function rowOf(lesson: LessonSpec): string {
 const scriptsIn = (folder: string) =>
   readdirSync(join(packageRoot, "fixtures", folder)).filter((file) => file.endsWith(".sh"))
 
-/** The titles of the tests in a file. The file is loaded with a replacement of `lesson` that only records the titles. */
+/**
+ * The titles of the tests in a file. The file is loaded with a replacement of `lesson` that only records the titles.
+ */
 async function titlesIn(lesson: LessonSpec): Promise<string[] | undefined> {
   const file = testFileOf(lesson)
   if (!existsSync(file)) return undefined

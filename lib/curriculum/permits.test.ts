@@ -65,7 +65,10 @@ async function verdictsOn(cluster: Cluster): Promise<Map<string, string>> {
   return verdicts
 }
 
-/** What must be the same before and after: processes of components and containers, etcd's folder, and all objects except those that are renewed all the time. */
+/**
+ * What must be the same before and after: processes of components and containers, etcd's folder, and all objects
+ * except those that are renewed all the time.
+ */
 async function state(): Promise<object> {
   const look = async (line: string) => (await machine.run(["sh", "-ec", line])).stdout.trim().split("\n").toSorted()
   return {

@@ -5,7 +5,7 @@ import { packageRoot } from "../base/settings.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
 
-/** What a user selects of the lessons with vitest's command line. */
+/** The lessons and tests that a user selects with vitest's command line. */
 export interface Selection {
   /** Parts of paths. */
   readonly files: readonly string[]
@@ -55,7 +55,7 @@ function isChosenBy(filter: string): (lesson: LessonSpec) => boolean {
   }
 }
 
-/** @throws UsageError for a word of an expression that is no tag */
+/** @throws UsageError if an expression contains a word that is not a tag */
 function checkTags(expressions: readonly string[], tags: readonly string[]): void {
   const words = expressions
     .flatMap((expression) => expression.split(/[\s!&|()]+/))

@@ -2,13 +2,13 @@ import { describe, shown } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 
-/** What a learner is told of a failed test; travels from the test's process to the reporters. */
+/** What is printed for a failed test. The test process sends it to the reporters. */
 export interface Card {
   readonly failure: Failure
   readonly expected?: string | undefined
   readonly observed: string
   readonly finding?: Finding | undefined
-  /** Every component that is not well; for where no known cause fits. */
+  /** Every component that is not well; printed if no known cause fits. */
   readonly unwell: readonly Unwell[]
 }
 
@@ -19,7 +19,7 @@ export function cardOf(failure: Failure, { finding, unwell }: Pick<Card, "findin
   return { failure, ...expectation(failure), finding, unwell }
 }
 
-/** The expected and the actual value of a mismatch; of any other failure what happened. */
+/** For a mismatch, the expected and the actual value; for any other failure, what happened. */
 function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
   return failure.kind === "mismatch"
     ? {
@@ -53,12 +53,15 @@ export function findingLines({ id, cause, evidence, remedy, look }: Finding): st
   return [...row("why", `${cause} (${id})`), ...row("evidence", evidence), ...row("do", remedy), ...row("look", look)]
 }
 
-/** What is not well, in its own words, where no known cause fits. */
+/**
+ * The components that are not well, with the last lines of their logs, as lines for a terminal. Printed if no known
+ * cause fits.
+ */
 export function unwellLines(unwell: readonly Unwell[]): string[] {
   if (unwell.length === 0) return row("why", "no known cause fits, and every component that should run is well")
   return [
     ...row("why", `no known cause fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
-    ...unwell.flatMap(({ logPath, lastLines }) => row("its words", [`${logPath} ends:`, ...lastLines].join("\n"))),
+    ...unwell.flatMap(({ logPath, lastLines }) => row("log", [`${logPath} ends:`, ...lastLines].join("\n"))),
   ]
 }
 

@@ -37,5 +37,5 @@ export type RunEvent =
   /** Watch mode: the next run starts when a file changes. */
   | { readonly type: "waiting for changes" }
 
-/** Something that is told all events of a run: what a person or a program sees of the run is made by readers alone. */
+/** Receives all events of a run. Everything that a run prints or writes comes from readers. */
 export type Reader = (event: RunEvent) => void

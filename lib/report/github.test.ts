@@ -16,7 +16,7 @@ const lineOf = (script: string, part: string) =>
     ?.text.split("\n")
     .findIndex((line) => line.includes(part)) ?? -2) + 1
 
-/** The lines are found by what the card shows; the failure itself plays no part. */
+/** The lines are found from the text of a card. The failure is not used. */
 const FAILURE = { kind: "thrown", name: "Error", message: "it ended", code: undefined } as const
 
 const finding = (given: Partial<Finding>): Finding => ({
@@ -61,7 +61,7 @@ describe("the script's line", () => {
       "-out /etc/kubernetes/pki/sa.key",
     ],
     [
-      "the script of the component that is unwell, not of the lesson",
+      "the script of the component that is not well, instead of the script of the lesson",
       "06",
       { component: "kube-scheduler", remedy: "Check --leader-elect." },
       "04-scheduler.sh",
@@ -79,14 +79,14 @@ describe("the script's line", () => {
     expect(lineOf(file, part)).toBeGreaterThan(1)
   })
 
-  test("nothing that is named: the first line of the script of that lesson, or of the one before", () => {
+  test("if no flag or file is named: the first line of the script of that lesson, or of the lesson before", () => {
     expect(place("02", { component: "etcd" })).toEqual({ script: "01-etcd.sh", line: 1 })
     expect(place("02", undefined)).toEqual({ script: "02-apiserver.sh", line: 1 })
     expect(place("03", undefined)).toEqual({ script: "02-apiserver.sh", line: 1 })
     expect(scriptLineOf("03", undefined, [], [])).toBeUndefined()
   })
 
-  test("what the script itself printed", () => {
+  test("the line that printed the message", () => {
     const laidOut = [
       { name: "01-etcd.sh", text: readFileSync(join(packageRoot, "fixtures", "scaffold", "01-etcd.sh"), "utf8") },
     ]
@@ -103,7 +103,7 @@ describe("the script's line", () => {
     ).toEqual({ script: "01-etcd.sh", line: at + 1 })
   })
 
-  test("bash's own complaint says it", () => {
+  test("the line that bash's error message names", () => {
     expect(place("02", undefined, "01-etcd.sh ended with 127: ./01-etcd.sh: line 7: etdc: command not found")).toEqual({
       script: "01-etcd.sh",
       line: 7,
@@ -152,11 +152,11 @@ const graded = run([
   ]),
 ])
 
-test("an error at the script's line for what failed, none for what it blocks, then the points as GitHub Classroom reads them", () => {
+test("a failed outcome gives an error at the script's line, a blocked one gives none, and then come the points for GitHub Classroom", () => {
   const { commands } = gitHubReport(graded, scripts, "")
   expect(commands).toEqual([
     `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::` +
-      "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast words:%0Agoodbye%0AHint: npx byhand hint 02",
+      "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast lines:%0Agoodbye%0AHint: npx byhand hint 02",
     "::notice title=Autograding complete::Points 1/3",
     '::notice title=Autograding report::{"totalPoints":1,"maxPoints":3}',
   ])
@@ -165,7 +165,7 @@ test("an error at the script's line for what failed, none for what it blocks, th
   )
 })
 
-test("a lesson's file that cannot be read is no script's fault, and colours stay out", () => {
+test("a lesson's file that cannot be loaded is an error without a script, and colours are removed", () => {
   const { commands, summary } = gitHubReport(
     run([], [{ file: "tests/01-etcd.test.ts", message: "\u001b[31mno such module", stack: null }]),
     scripts,
@@ -178,7 +178,7 @@ test("a lesson's file that cannot be read is no script's fault, and colours stay
   expect(summary).toContain("### ✗ 01-etcd.test.ts\n\n```text\nno such module\n```")
 })
 
-test("the summary is a table of lessons and a card for what failed, and shows what scripts print as it is", () => {
+test("the summary has a table of lessons and a card for each failure, and escapes what scripts print", () => {
   const { summary } = gitHubReport(graded, scripts, "")
   expect(summary).toContain("## 1 of 3 points\n")
   expect(summary).toContain(
@@ -189,7 +189,7 @@ test("the summary is a table of lessons and a card for what failed, and shows wh
   )
 })
 
-test("it is for a learner's folder in a job of GitHub Actions alone", () => {
+test("the reader exists only for a learner's folder in a job of GitHub Actions", () => {
   const subject = join(packageRoot, "fixtures", "solution")
   expect(gitHub({ subject }, {})).toBeUndefined()
   expect(gitHub({ subject: undefined }, { GITHUB_ACTIONS: "true" })).toBeUndefined()

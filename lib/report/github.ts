@@ -29,7 +29,7 @@ export interface GitHubReport {
 /**
  * For a learner's folder in a job of GitHub Actions: annotates the scripts' lines, writes the job's summary and prints
  * the points.
- * @returns undefined where there is no such job, or no such folder
+ * @returns undefined if there is no such job, or no such folder
  */
 export function gitHub(
   { subject }: Pick<Settings, "subject">,
@@ -38,7 +38,7 @@ export function gitHub(
 ): Reader | undefined {
   const isJob = environment["GITHUB_ACTIONS"] === "true" || environment["GITHUB_STEP_SUMMARY"] !== undefined
   if (subject === undefined || !isJob) return undefined
-  // The run prints what a learner's scripts have printed. GitHub must not obey commands in it:
+  // A run prints the output of a learner's scripts. GitHub must not obey workflow commands in that output:
   // https://docs.github.com/actions/reference/workflow-commands-for-github-actions
   const token = randomBytes(16).toString("hex")
   return (event) => {
@@ -77,7 +77,7 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
           annotationText(test),
         ),
       ),
-      // GitHub Classroom reads these two, by their titles.
+      // GitHub Classroom finds these two by their titles.
       command("notice", { title: "Autograding complete" }, `Points ${passed}/${chosen}`),
       command("notice", { title: "Autograding report" }, JSON.stringify({ totalPoints: passed, maxPoints: chosen })),
     ],
@@ -110,17 +110,17 @@ function faultTitle(file: string | null): string {
   return file === null ? "outside of the tests" : basename(file)
 }
 
-/** The last lines that the script or the component printed. Of an assertion, only the first line of the message is of use. */
+/** The last lines that the script or the component printed; none for an assertion, whose values the card shows. */
 function lastLines({ card, message }: OutcomeResult): string[] {
   if (card?.expected !== undefined) return []
   const [, ...lines] = (message ?? "").split("\n").map((line) => line.trim())
   return lines.filter((line) => line !== "" && card?.observed.includes(line) !== true).slice(-LAST_LINES)
 }
 
-/** The last lines, for below a card that does not show them. */
-function lastWords(test: FailedTest): string[] {
+/** The last lines as text below a card; none if the card shows them already. */
+function linesBelowCard(test: FailedTest): string[] {
   const lines = lastLines(test)
-  return lines.length === 0 || test.card?.finding?.evidence === lines.join("\n") ? [] : ["", "last words:", ...lines]
+  return lines.length === 0 || test.card?.finding?.evidence === lines.join("\n") ? [] : ["", "last lines:", ...lines]
 }
 
 /** The card for the job's page. */
@@ -128,11 +128,11 @@ function cardText(test: FailedTest): string {
   if (test.card === null) return annotationText(test)
   return cardLines(test.card, test.lesson, test.see ?? undefined)
     .map((line) => line.slice(3)) // The terminal's indentation.
-    .concat(lastWords(test))
+    .concat(linesBelowCard(test))
     .join("\n")
 }
 
-/** What an annotation says. */
+/** The text of an annotation. */
 function annotationText(test: FailedTest): string {
   const { lesson, card, reason, verdict } = test
   if (card === null) return reason ?? verdict
@@ -146,12 +146,12 @@ function annotationText(test: FailedTest): string {
           ...(finding.evidence === "" ? [] : [`Evidence: ${finding.evidence}`]),
           `Do: ${finding.remedy}`,
         ]),
-    ...lastWords(test),
+    ...linesBelowCard(test),
     `Hint: npx byhand hint ${lesson}`,
   ].join("\n")
 }
 
-/** A point for each outcome that passed, of those that were chosen. A fault is one that did not. */
+/** One point for each chosen outcome that passed. A fault counts as a chosen outcome that did not pass. */
 function points({ lessons, faults }: Pick<RunResult, "lessons" | "faults">): { passed: number; chosen: number } {
   const tests = lessons.flatMap((lesson) => lesson.tests)
   return {

@@ -11,8 +11,8 @@ import { emptyResultFile } from "./result-file.ts"
 
 /**
  * Before the first lesson starts: prepares the machine and the binaries that the chosen lessons need, with progress on
- * standard error, and hands them to the test process. It is a reporter because vitest tells the chosen files to
- * reporters only; byhandPlugin adds it to every run, whichever reporters the user names.
+ * standard error, and hands them to the test process. It is a reporter because vitest passes the chosen files
+ * to reporters only. byhandPlugin adds it to every run, whichever reporters the user names.
  */
 export class Preparation implements Reporter {
   readonly #settings: Settings

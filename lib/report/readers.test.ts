@@ -43,7 +43,7 @@ const resultWith = (...faults: Fault[]) =>
         outcome({}),
         outcome({ title: "a watch sees a put", milliseconds: 669, evidence: LONG }),
       ]),
-      lessonResultOf({ id: "02", title: "kube-apiserver: the only door to etcd" }, [
+      lessonResultOf({ id: "02", title: "kube-apiserver: the only client of etcd" }, [
         outcome({
           title: "kube-apiserver starts",
           verdict: "failed",
@@ -93,7 +93,7 @@ function printed(result: RunResult, given: { width?: number; isTTY?: boolean; se
   return text
 }
 
-test("each outcome that passes takes a line, and a blocked one none; --see adds the command", () => {
+test("each outcome that passes has a line, and a blocked one has none; --see adds the command", () => {
   const lines = printed(resultWith()).split("\n")
   expect(lines.slice(0, 4)).toEqual(["", " RUN  v4.1.12 /suite", "", " ✓ 01 etcd starts 131ms"])
   expect(lines[4]).toBe(" ✓ 01 a watch sees a put 669ms")
@@ -104,7 +104,7 @@ test("each outcome that passes takes a line, and a blocked one none; --see adds 
   expect(printed(resultWith(), { see: true })).toContain(" ✓ 01 etcd starts 131ms\n     $ etcdctl get /hello\n")
 })
 
-test("a failure has a card, one without a card its whole message, and the counts stand alone on the last line", () => {
+test("a failure has a card, or its whole message if there is no card, and the last line has only the counts", () => {
   const text = printed(resultWith({ file: "tests/06-pod.test.ts", message: "no such module", stack: null }))
   expect(text).toContain("\n ✗ 02 kube-apiserver starts\n   observed   kube-apiserver was not ready after 15.0 s\n")
   expect(text).toContain("\n FAIL  02 holds its port\nno card\nsecond line\n")
@@ -118,13 +118,13 @@ test.each([80, 100, 200])("the table fits into %i columns", (width) => {
     .filter((line) => /^\d\d {2}/.test(line))
   expect(rows.map((row) => row.slice(0, 2))).toEqual(["01", "02", "03", "05"])
   expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(width)
-  expect(rows[2]).toMatch(/^03 {2}every object is a key {18}blocked {12}0\.1 s {2}b/)
+  expect(rows[2]).toMatch(/^03 {2}every object is a key {20}blocked {12}0\.1 s {2}b/)
   expect(rows[0]?.endsWith(width === 200 ? LONG : "…")).toBe(true)
 })
 
 test("on a terminal the outcome that is being checked has a line, which its result replaces", () => {
   expect(printed(resultWith(), { isTTY: true })).toContain("   01 etcd starts …\r\u001b[K")
-  // oxlint-disable-next-line no-control-regex -- that is what is looked for
+  // oxlint-disable-next-line no-control-regex -- the test looks for control characters
   expect(printed(resultWith())).not.toMatch(/\u001b|…\r/)
 })
 
@@ -142,7 +142,7 @@ test("the exit status is 1 for a failure, for a blocked outcome and for a fault,
   expect(of("passed", { file: null, message: "unhandled", stack: null })).toBe(1)
 })
 
-test("the result as JSON is the result, and a file keeps nothing of an earlier run", () => {
+test("the JSON output is the result, and a file keeps nothing of an earlier run", () => {
   const result = resultWith()
   let text = ""
   const reader = resultAsJson((part) => void (text += part))
@@ -165,11 +165,11 @@ test("the result as JSON is the result, and a file keeps nothing of an earlier r
   }
 })
 
-test("a recorded run of a learner's folder reads as it did: a card at the cause, the rest blocked, lesson 05 without root", () => {
+test("a recorded run prints a card for the lesson that failed, blocks what depends on it, and cannot check lesson 05 without root", () => {
   const events = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as RunEvent) // As a run of this suite has written them.
+    .map((line) => JSON.parse(line) as RunEvent) // A run of this suite has written them.
   let text = ""
   const reader = terminal({ write: (part) => void (text += part), width: 100, isTTY: false }, false)
   for (const event of events) reader(event)
@@ -185,7 +185,7 @@ test("a recorded run of a learner's folder reads as it did: a card at the cause,
   expect(text).toContain(`\n   hint       npx byhand hint 02\n`)
   expect(text.match(/^ ✗ /gm)).toHaveLength(1)
   expect(text.split("\n").filter((line) => /^\d\d {2}/.test(line) && line.length > 100)).toEqual([])
-  // What belongs to an outcome comes between its start and its end.
+  // The events of an outcome come between its start and its end.
   const types = events.flatMap((event) =>
     "title" in event && event.title === "the key outlives a restart of etcd" ? [event.type] : [],
   )

@@ -4,7 +4,10 @@ import { gitHub } from "./github.ts"
 import { resultAsJson, resultInFile } from "./result-file.ts"
 import { standardOutput, terminal } from "./terminal.ts"
 
-/** What standard output is for: people, programs (the result as JSON), or nobody, because other reporters use it. */
+/**
+ * What standard output is for: people, programs (the result as JSON), or neither, because vitest's own reporters use
+ * it.
+ */
 export type Output = "people" | "json" | "none"
 
 /** Assembles the readers of a run, for `npx vitest run` and `byhand grade` alike. */

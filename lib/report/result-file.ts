@@ -3,7 +3,8 @@ import { messageOf, UsageError } from "../base/errors.ts"
 import type { Reader } from "./events.ts"
 
 /**
- * Empties the file that the result will be written to: it must not keep an earlier run's result if this run is killed.
+ * Empties the file to which the result will be written. If this run is killed, the file must not contain the result of an
+ * earlier run.
  * @param given what the user wrote, such as --json FILE
  * @throws UsageError if it cannot be written
  */
@@ -26,7 +27,7 @@ export function resultAsJson(write: (text: string) => void): Reader {
   }
 }
 
-/** The same, into a file. */
+/** Writes the result as JSON to a file when the run has ended. */
 export function resultInFile(file: string): Reader {
   return resultAsJson((text) => {
     writeFileSync(file, text)

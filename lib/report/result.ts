@@ -5,38 +5,33 @@ import { countsOf, VERDICTS, worstOf, type Counts } from "./verdict.ts"
 const verdict = z.enum(VERDICTS)
 
 const outcomeResult = z.object({
-  id: z
-    .string()
-    .describe("lesson and title in small letters and hyphens; stays the same for as long as the title does"),
+  id: z.string().describe("lesson and title in lower case with hyphens; it changes only if the title changes"),
   title: z.string(),
   verdict,
-  counts: z.boolean().describe("whether it makes the run fail"),
-  reason: z.string().nullable().describe("why it did not pass, in a line"),
+  counts: z.boolean().describe("whether this outcome makes the run fail"),
+  reason: z.string().nullable().describe("why it did not pass, in one line"),
   finding: z
     .string()
     .nullable()
-    .describe("id of the finding that explains a failure; null where it passed or nothing known fits"),
+    .describe("id of the finding that explains a failure; null if the outcome passed or no known cause fits"),
   evidence: z
     .string()
     .nullable()
-    .describe("what was seen: on success what proves the outcome, on failure what gave the cause away"),
+    .describe("the line that was seen: for a pass it proves the outcome, for a failure it shows the cause"),
   see: z.string().nullable().describe("what to type on the machine to see the same"),
   milliseconds: z.number().describe("duration"),
-  message: z
-    .string()
-    .nullable()
-    .describe("the whole message of a failure, with line breaks; null where it did not fail"),
+  message: z.string().nullable().describe("the whole message of a failure, with line breaks; null if it did not fail"),
   card: z
     .custom<Card>((value) => typeof value === "object" && value !== null)
     .nullable()
-    .describe("what a learner is told of a failure: expected, observed, finding, components that are not well"),
+    .describe("the card of a failure: expected, observed, finding, components that are not well"),
 })
 
 const lessonResult = z.object({
   id: z.string().describe("two digits"),
   title: z.string(),
-  verdict: verdict.describe("that of its worst test"),
-  milliseconds: z.number().describe("duration of its tests"),
+  verdict: verdict.describe("the verdict of its worst test"),
+  milliseconds: z.number().describe("total duration of its tests"),
   tests: z.array(outcomeResult),
 })
 
@@ -44,29 +39,34 @@ const fault = z.object({
   file: z
     .string()
     .nullable()
-    .describe("the lesson's file, relative to the suite; null where the error belongs to none"),
+    .describe("the lesson's file, relative to the suite; null if the error belongs to no file"),
   message: z.string(),
   stack: z.string().nullable(),
 })
 
 /** The schema of RunResult. */
 export const runResult = z.object({
-  kubernetes: z.string().describe("the version that was run, such as 1.37.2"),
+  kubernetes: z.string().describe("the version of Kubernetes that was run, such as 1.37.2"),
   subject: z.string().nullable().describe("the folder of start scripts; null for the project's own cluster"),
   passed: z.number().int(),
   failed: z.number().int(),
   skipped: z.number().int(),
-  milliseconds: z.number().describe("duration of the run, with its preparation"),
-  errors: z.array(z.string()).describe("what kept a lesson's file from being read"),
+  milliseconds: z.number().describe("duration of the run, including its preparation"),
+  errors: z
+    .array(z.string())
+    .describe("messages of errors outside of the tests, such as a lesson's file that cannot be loaded"),
   faults: z.array(fault).describe("the same errors with file and stack"),
   lessons: z.array(lessonResult),
 })
 
-/** All that a run found; plain data, the same in memory and as JSON. */
+/** The whole result of a run, as plain data: the same in memory and as JSON. */
 export type RunResult = z.infer<typeof runResult>
 export type LessonResult = z.infer<typeof lessonResult>
 export type OutcomeResult = z.infer<typeof outcomeResult>
-/** An error outside of the tests: a lesson's file that cannot be loaded, or an unhandled rejection. Counts as one failed test. */
+/**
+ * An error outside of the tests: a lesson's file that cannot be loaded, or an unhandled rejection. Counts as one
+ * failed test.
+ */
 export type Fault = z.infer<typeof fault>
 
 /** The JSON Schema of RunResult, for editors and validators. */
@@ -105,7 +105,7 @@ export function runResultOf(
   }
 }
 
-/** The exit status that a result asks for: 0 if nothing failed, 1 otherwise. */
+/** The exit status for a result: 0 if nothing failed, 1 otherwise. */
 export function exitStatusOf({ faults, lessons }: RunResult): 0 | 1 {
   return faults.length > 0 || lessons.some(({ tests }) => tests.some(({ counts }) => counts)) ? 1 : 0
 }
@@ -115,7 +115,10 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }
 
-/** One line about a lesson: the last evidence if it passed, otherwise the reason of the first outcome with the worst verdict. */
+/**
+ * One line about a lesson: the last evidence if it passed, otherwise the reason of the first outcome with the worst
+ * verdict.
+ */
 export function summaryOf({ verdict: worst, tests }: LessonResult): string {
   const line =
     worst === "passed"

@@ -16,8 +16,8 @@ export interface ScriptLine {
 }
 
 /**
- * Finds the line of a learner's scripts where the reason of a failure is likely: the line that bash's error message
- * names, or the line that printed the last words, or the first line with a flag or file that the finding names, or
+ * Finds the line of a learner's scripts that is the likely cause of a failure: the line that bash's error message
+ * names, or the line that printed the message, or the first line with a flag or file that the finding names, or
  * the first line of the script.
  * @param lesson two digits
  * @param words the last lines that a script or component printed, if any
@@ -62,7 +62,10 @@ function linePrinting(script: string, said: readonly string[]): number | undefin
   return found(script, (line) => printed.some((text) => line.includes(`"${text}"`) || line.includes(`'${text}'`)))
 }
 
-/** The first line with a flag that the texts name, in their order; without one, the first line with a file that they name. */
+/**
+ * The first line with a flag that the texts name, in their order; without one, the first line with a file that they
+ * name.
+ */
 function lineNaming(script: string, texts: readonly string[]): number | undefined {
   const flags = texts.flatMap((text) => text.match(/(?<![\w-])--?[a-z][\w-]+/g) ?? [])
   const files = texts.flatMap((text) => text.match(/(?<![\w.:/])\/[\w.-]+(?:\/[\w.-]+)+/g) ?? [])
@@ -74,7 +77,7 @@ function lineNaming(script: string, texts: readonly string[]): number | undefine
   return undefined
 }
 
-/** The number, from 1, of the first line that is no comment and fulfils a condition. */
+/** The number, from 1, of the first line that is not a comment and meets a condition. */
 function found(script: string, isIt: (line: string) => boolean): number | undefined {
   const at = script.split("\n").findIndex((line) => !isComment(line) && isIt(line))
   return at < 0 ? undefined : at + 1

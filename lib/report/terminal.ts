@@ -9,13 +9,16 @@ import { closingLine, type LessonResult, type OutcomeResult, type RunResult } fr
 /** What the terminal reader writes to. */
 export interface Screen {
   readonly write: (text: string) => void
-  /** Columns that a line may have. */
+  /** The number of columns that a line may have. */
   readonly width: number
-  /** A person looks at it: colours, and a line for the outcome that is being checked, which its result replaces. */
+  /**
+   * Whether it is a terminal. On a terminal, colours are used, and the outcome that is being checked has a line that
+   * its result replaces.
+   */
   readonly isTTY: boolean
 }
 
-/** Columns where nothing tells how many there are, as in a file or a CI log. */
+/** The width of output that is not a terminal, such as a file or a CI log. */
 const DEFAULT_WIDTH = 100
 
 /** Standard output as a screen. */
@@ -34,8 +37,8 @@ export function standardOutput(): Screen {
 const SLOW = 300
 
 /**
- * For people: a line for each outcome when it ends, then a card for each failure, a table of the lessons, and alone on
- * the last line the counts, which grading pipelines read.
+ * For people: a line for each outcome when it ends, then a card for each failure and a table of the lessons. The
+ * last line has only the counts, which grading pipelines read.
  * @param see whether the command that shows an outcome is printed below each outcome that passes
  */
 export function terminal(screen: Screen, see: boolean): Reader {
@@ -111,7 +114,7 @@ function outcomeLines(
         ...(reason === null ? [] : [paint("gray", fit(`   → ${reason}`, screen.width), screen)]),
       ]
     case "blocked":
-      return [] // The table says it once for the lesson.
+      return [] // The table shows it once for the lesson.
     default:
       return assertNever(verdict)
   }

@@ -8,7 +8,10 @@ import type { OutcomeEvent } from "./events.ts"
 
 const outcomeEvent = Symbol("byhand outcome event")
 
-/** An event on its way from the test process; vitest hands artifacts to reporters at once, and no reporter of its own prints ours. */
+/**
+ * An event that the test process sends. vitest passes artifacts to reporters at once, and vitest's own reporters do
+ * not print ours.
+ */
 export interface OutcomeEventArtifact extends TestArtifactBase {
   readonly type: "byhand:event"
   readonly event: OutcomeEvent
@@ -34,7 +37,10 @@ declare module "vitest" {
 
 const unsent = new Set<Promise<unknown>>()
 
-/** Sends an event to the reporters. It must be called while the test runs. An event that vitest does not take is dropped. */
+/**
+ * Sends an event to the reporters. It must be called while the test runs. An event that vitest does not accept is
+ * dropped.
+ */
 export function sendEvent(task: TestContext["task"], event: OutcomeEvent): void {
   const sending = recordArtifact(task, { type: "byhand:event", event })
     .catch(() => undefined)

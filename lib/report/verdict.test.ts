@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { countsOf, isFailure, worstOf } from "./verdict.ts"
 
-test("a lesson is as bad as its worst outcome", () => {
+test("a lesson has the verdict of its worst outcome", () => {
   expect(worstOf(["passed", "failed", "blocked"])).toBe("failed")
   expect(worstOf(["cannot check here", "blocked", "passed"])).toBe("blocked")
   expect(worstOf(["passed", "cannot check here"])).toBe("cannot check here")
@@ -9,7 +9,7 @@ test("a lesson is as bad as its worst outcome", () => {
   expect(worstOf([])).toBe("not chosen")
 })
 
-test("what was not checked, for whatever reason, counts as skipped", () => {
+test("every outcome that was not checked counts as skipped", () => {
   expect(countsOf(["passed", "passed", "failed", "blocked", "cannot check here", "not chosen"])).toEqual({
     passed: 2,
     failed: 1,
@@ -17,7 +17,7 @@ test("what was not checked, for whatever reason, counts as skipped", () => {
   })
 })
 
-test("a blocked outcome makes the run fail; one that cannot be checked here only if that is strict and not excepted", () => {
+test("a blocked outcome makes the run fail; one that cannot be checked here does so only if the run is strict and the outcome is not excepted", () => {
   const outcome = { lesson: "05", title: "a machine registers itself as a Node" }
   const lax = { strict: false, except: [] }
   const strict = { strict: true, except: [] }

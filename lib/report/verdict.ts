@@ -2,10 +2,13 @@ import { assertNever } from "../base/assert-never.ts"
 import type { Settings } from "../base/settings.ts"
 import { isExcepted } from "../curriculum/except.ts"
 
-/** All verdicts on an outcome, the worst first. The order is the ranking: a lesson has the verdict of its worst outcome. */
+/**
+ * All verdicts on an outcome, the worst first. The order is the ranking: a lesson has the verdict of its worst
+ * outcome.
+ */
 export const VERDICTS = ["failed", "blocked", "cannot check here", "passed", "not chosen"] as const
 
-/** What became of one outcome. */
+/** The verdict on one outcome. */
 export type Verdict = (typeof VERDICTS)[number]
 
 /** @returns the worst of some verdicts; "not chosen" if there are none */

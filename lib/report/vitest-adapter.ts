@@ -14,7 +14,10 @@ import {
 } from "./result.ts"
 import { isFailure, type Verdict } from "./verdict.ts"
 
-/** Translates what vitest tells its reporters into events and a result, and sets the exit status. Nothing else reads vitest's objects. */
+/**
+ * Translates what vitest reports into events and a result, and sets the exit status. No other code reads vitest's
+ * objects.
+ */
 export class VitestAdapter implements Reporter {
   readonly #settings: Settings
   readonly #tell: (event: RunEvent) => void
@@ -130,7 +133,7 @@ function outcomeResultOf(test: TestCase, settings: Settings): OutcomeResult {
   }
 }
 
-/** vitest knows passed, failed and skipped; why a test was skipped is in the note that the lesson gave. */
+/** vitest knows passed, failed and skipped; the note of a skipped test says why the lesson skipped it. */
 function judge(test: TestCase): { verdict: Verdict; reason: string | null; message: string | null } {
   const result = test.result()
   if (result.state === "passed") return { verdict: "passed", reason: null, message: null }

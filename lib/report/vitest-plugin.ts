@@ -16,12 +16,12 @@ export const BYHAND = "byhand"
 export type ByhandOptions = {
   /** Print the result as JSON instead of lines for people. */
   readonly json?: boolean
-  /** Print nothing, and tell this reader the events instead. */
+  /** Print nothing, and pass the events to this reader instead. */
   readonly reader?: Reader
-} // A type and no interface: vitest takes options that are a Record.
+} // A type, not an interface, because vitest requires the options to be a Record.
 
 /**
- * What a run of the lessons needs, whichever reporters vitest is told to use: refuses files, tags and titles that do
+ * Does what every run of the lessons needs, whichever reporters the user chooses: refuses files, tags and titles that do
  * not exist, prepares the machine, sets the exit status, and replaces the reporter named "byhand" by our readers.
  */
 export function byhandPlugin(settings: Settings): Vite.Plugin {
@@ -42,7 +42,7 @@ export function byhandPlugin(settings: Settings): Vite.Plugin {
       config.reporters = [
         new Preparation(settings),
         ...config.reporters.filter((reporter) => reporter !== ours),
-        // Behind the others, so that the closing line is the last one.
+        // After the other reporters, so that the closing line is the last line.
         new VitestAdapter(settings, (event) => {
           for (const reader of readers) reader(event)
         }),

@@ -73,7 +73,10 @@ async function admit(folder: string, given: string): Promise<void> {
     )
 }
 
-/** This suite as npm would install it into a folder: its version if npm has installed it, its path if it is a checkout. */
+/**
+ * This suite as npm would install it into a folder: its version if npm has installed it, its path if it is a
+ * checkout.
+ */
 async function ownName(folder: string): Promise<string> {
   if (basename(dirname(packageRoot)) !== "node_modules") return `file:${relative(folder, packageRoot)}`
   const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm installs no package without a version.

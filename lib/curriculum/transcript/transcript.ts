@@ -79,7 +79,10 @@ function heading(step: number, title: string): string {
   return `\n# ${step}. ${title}\necho ${word(`${step}. ${title}`)}`
 }
 
-/** A shell function that starts a component, and its first call. It is a function because some components are started twice. */
+/**
+ * A shell function that starts a component, and its first call. It is a function because some components are started
+ * twice.
+ */
 function starts(component: Component): string {
   return [
     ...component.files.map(writes),
