@@ -1,8 +1,10 @@
 #!/bin/bash
-# The whole workshop in plain shell, steps 1 to 7: the floor that bench/run.mjs measures the project against.
-# usage: by-hand.sh BIN_DIR PAUSE_TAR NGINX_TAR [WORK_DIR]     (root; runs in namespaces of its own and leaves nothing behind but a WORK_DIR that was named)
-# BIN_DIR: etcd etcdctl kube-apiserver kube-scheduler kubelet kubectl containerd containerd-shim-runc-v2 ctr runc, and the CNI plugins in BIN_DIR/cni.
-# PAUSE_TAR, NGINX_TAR: docker-archive images; their names are read from them. Prints "SECONDS MILESTONE" lines; exits non-zero where a step fails.
+# The whole workshop, steps 1 to 7, as a plain shell script. bench/run.mjs compares the times of the project with the times of this script.
+# usage: by-hand.sh BIN_DIR PAUSE_TAR NGINX_TAR [WORK_DIR]     (as root)
+# The script runs in its own namespaces. It removes everything at the end, except a WORK_DIR that is given as an argument.
+# BIN_DIR must contain etcd etcdctl kube-apiserver kube-scheduler kubelet kubectl containerd containerd-shim-runc-v2 ctr runc, and the CNI plugins in BIN_DIR/cni.
+# PAUSE_TAR and NGINX_TAR are docker-archive images. The script reads the image names from them.
+# The script prints lines of the form "SECONDS MILESTONE". If a step fails, it exits with a non-zero status.
 set -eu
 B=$(realpath "$1") PAUSE=$(realpath "$2") NGINX=$(realpath "$3") W=${4:-$(mktemp -d)}
 if [ -z "${BY_HAND_INSIDE:-}" ]; then

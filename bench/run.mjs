@@ -1,8 +1,9 @@
-// The cluster and the lessons against the same job in plain shell (by-hand.sh), and in a container against the sandbox,
-// alternating in one run; medians and ratios.
-// usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons] [--no-container]      (root; needs the build in dist)
-// Containers are made on the engine that DOCKER_HOST names, or else on one of our own.
-// Both clocks start inside a machine that is there: by-hand.sh's after its own unshare, ours after the sandbox's start, which has a row of its own.
+// Compares the times of our cluster and lessons with the times of a plain shell script (by-hand.sh), and the times in a
+// container with the times in the sandbox. Each round measures all of them in turn. Prints medians and ratios.
+// usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons] [--no-container]      (as root; needs the build in dist)
+// Containers run on the engine that DOCKER_HOST names. If DOCKER_HOST is not set, this program starts an engine.
+// Both clocks start when a machine exists: in by-hand.sh after unshare, for our cluster after the start of the sandbox. The
+// start of the sandbox has its own row.
 import { execa } from "execa"
 import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -30,14 +31,14 @@ const { values: flags } = parseArgs({
 })
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error("--rounds must be a whole number from 1 on.")
+  console.error("--rounds must be an integer of at least 1.")
   process.exit(2)
 }
 const settings = readSettings()
 const artifacts = await prepareArtifacts(componentNames, settings, terminalProgress())
 const folder = await mkdtemp(join(tmpdir(), "byhand-bench-"))
 
-/** What is done with a component before its time is taken, and what follows with rows of its own. */
+/** For each component: the action that its time includes, and further actions that have their own rows. */
 const STEPS = {
   etcd: { title: "put and get", act: ({ machine }) => run(machine, "etcdctl put /hello world && etcdctl get /hello") },
   "kube-apiserver": {
@@ -65,7 +66,7 @@ const STEPS = {
   },
 }
 
-/** Seconds by what was measured, one number for each round. */
+/** The measured times (seconds) by name, one number for each round. */
 const ours = {}
 const byHand = {}
 const inContainer = {}
@@ -90,7 +91,7 @@ try {
 }
 report()
 
-/** An engine that has the machine's image already; that of the environment stays. */
+/** An engine that already has the image of the machine. Only an engine that this program has started is stopped at the end. */
 async function engineForContainers() {
   const own =
     process.env.DOCKER_HOST === undefined
@@ -102,7 +103,7 @@ async function engineForContainers() {
   return own
 }
 
-/** by-hand.sh wants all tools in one folder, and the CNI plugins in its cni. */
+/** Creates the folder that by-hand.sh requires: all tools in one folder, and the CNI plugins in its subfolder cni. */
 async function layOutBinaries() {
   await chmod(folder, 0o755)
   await mkdir(join(folder, "bin", "cni"), { recursive: true })
@@ -134,7 +135,7 @@ async function runByHand() {
   note(byHand, "serving", at["6 nginx Running and serving"])
 }
 
-/** The components in start order, one after another, with what the lessons start ahead started ahead. */
+/** Starts the components one after another, in start order. Components that the lessons start ahead are started ahead here too. */
 async function runCluster(kind, table) {
   const before = performance.now()
   const { machine } = await providerOf(kind, settings).start({ name: "bench", binds: artifacts.binds })
@@ -196,7 +197,7 @@ async function get(cluster, path, isThere) {
     const object = JSON.parse(body)
     if (status === 200 && isThere(object)) return object
   }
-  throw new Error(`${path} did not become what it should.`)
+  throw new Error(`${path} did not reach the expected state before the timeout.`)
 }
 
 async function runUp() {

@@ -1,6 +1,8 @@
-// A learner's inner loop: seconds from the moment a start script is saved to its lesson's verdict, on a cluster on which every lesson passes.
-// usage: node bench/watch.mjs [--rounds N] [--json]      (root; needs the build in dist)
-// Beside it, in the same minutes, the same lesson graded from nothing, as `npx byhand grade` does: the ratio is what keeping the machine saves.
+// Measures how long a learner waits for feedback: the time from saving a start script to the verdict of its lesson, on a
+// cluster on which every lesson passes.
+// usage: node bench/watch.mjs [--rounds N] [--json]      (as root; needs the build in dist)
+// For comparison, the same lesson is graded on a new machine right after that, as `npx byhand grade` does. The ratio shows how
+// much time it saves to keep the machine.
 import { execa } from "execa"
 import { appendFile, cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -8,9 +10,9 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { packageRoot } from "../dist/base/settings.js"
 
-/** Seconds in which a verdict should be there, where only that step's component is started again. */
+/** The aim: the time to a verdict if only the component of that script is restarted (seconds). */
 const AIM = 3
-/** Milliseconds. */
+/** The timeout for one verdict (milliseconds). */
 const HANGING = 300_000
 const SCRIPTS = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"]
 
@@ -19,7 +21,7 @@ const { values: flags } = parseArgs({
 })
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error("--rounds must be a whole number from 1 on.")
+  console.error("--rounds must be an integer of at least 1.")
   process.exit(2)
 }
 
@@ -86,11 +88,11 @@ else {
     )
 }
 
-/** Waits until the watch has said something since the last save. */
+/** Waits until `byhand watch` has printed a text that matches the pattern, since the last save. */
 async function until(words) {
   for (const deadline = performance.now() + HANGING; ;) {
     if (performance.now() > deadline)
-      throw new Error(`byhand watch has not come to ${words} within ${HANGING / 1000} s: ${said.slice(-2_000)}`)
+      throw new Error(`byhand watch did not print ${words} within ${HANGING / 1000} s: ${said.slice(-2_000)}`)
     const found = words.exec(said)
     if (found !== null) return found
     if (watching.exitCode !== null && watching.exitCode !== undefined) throw new Error(`byhand watch ended: ${said}`)

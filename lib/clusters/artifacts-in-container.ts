@@ -13,15 +13,15 @@ import { packageRoot, type Settings } from "../base/settings.ts"
 import type { ComponentName } from "../components/registry.ts"
 import type { Artifacts } from "./artifacts.ts"
 
-/** The artifacts could not be prepared in a container. What that printed is on standard error already. */
+/** The artifacts could not be prepared in a container. The output of the container is already on standard error. */
 class ArtifactsError extends RemediedError {}
 
-/** Where the container has the folders of this host. */
+/** The paths at which the folders of this host are mounted in the container. */
 const INSIDE = { project: "/byhand/project", cache: "/byhand/cache", binDir: "/byhand/programs" } as const
 
 /**
- * Does the work of `prepareArtifacts` in a container, for a host that is not Linux: programs for Linux can be run there, which
- * is needed to find, verify or build them. The cache stays on this host.
+ * Runs `prepareArtifacts` in a container, for a host that is not Linux. To find, verify or build the programs, Linux programs
+ * must run. The cache stays on this host.
  * @throws ArtifactsError, EngineError, MachineImageError
  */
 export async function prepareArtifactsInContainer(
@@ -49,11 +49,11 @@ export async function prepareArtifactsInContainer(
     .replace(projectRoot(), INSIDE.project)
     .replaceAll("\\", "/")
   const container = await engine.docker.createContainer({
-    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // So that the next start removes it if it is never started.
+    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // So that a later run removes this container if it is never started.
     Image: image,
     Entrypoint: ["node", program, ...names],
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    // Its stdin ends when this process ends, and then the container ends too.
+    // When this process ends, the stdin of the container is closed, and the program in the container exits.
     OpenStdin: true,
     StdinOnce: true,
     AttachStdin: true,
@@ -70,9 +70,9 @@ export async function prepareArtifactsInContainer(
   if (!said.startsWith("{"))
     throw new ArtifactsError(
       "The programs and images could not be prepared in a container.",
-      "Read the messages above: they tell why.",
+      "Read the messages above: they name the cause.",
     )
-  const { binds, images } = JSON.parse(said) as Artifacts // Our own program has written it.
+  const { binds, images } = JSON.parse(said) as Artifacts // artifacts-main.ts has written it.
   const outside = (path: string) =>
     path.startsWith(INSIDE.binDir)
       ? join(settings.binDir ?? "", path.slice(INSIDE.binDir.length))
@@ -86,7 +86,7 @@ export async function prepareArtifactsInContainer(
   }
 }
 
-/** The folder that holds this package and its dependencies, which may lie beside it. */
+/** The folder that contains this package and its dependencies. If the package is installed, that is the parent of node_modules. */
 function projectRoot(): string {
   const installed = /^(.*)[\\/]node_modules[\\/]/.exec(packageRoot)?.[1]
   return installed !== undefined && existsSync(join(installed, "node_modules")) ? installed : packageRoot

@@ -1,4 +1,4 @@
-// Runs in a container and prepares the artifacts of some components there, for a host that is not Linux. Prints them as JSON.
+// Prepares the artifacts of the given components, and prints them as JSON. It runs in a container, for a host that is not Linux.
 // usage: node artifacts-main.js COMPONENT...
 import { messageOf } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
@@ -6,7 +6,7 @@ import { readSettings } from "../base/settings.ts"
 import { componentNames } from "../components/registry.ts"
 import { prepareArtifacts } from "./artifacts.ts"
 
-process.stdin.resume().on("end", () => process.exit(1)) // The process that waits for the result has ended.
+process.stdin.resume().on("end", () => process.exit(1)) // The process that waits for the result has ended, so this process exits too.
 try {
   const names = componentNames.filter((name) => process.argv.slice(2).includes(name))
   const artifacts = await prepareArtifacts(names, readSettings(), terminalProgress())

@@ -6,18 +6,19 @@ import { resolveImages, type Images } from "../images/resolve.ts"
 import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 
-/** The programs and images that a machine is given. Plain data, so that it can be handed to another process. */
+/** The programs and images that a machine is given. They are plain data, so that another process can send them as JSON. */
 export interface Artifacts {
   readonly binds: readonly { readonly source: string; readonly target: string }[]
   readonly images: Images | undefined
 }
 
-/** What images are assembled with; it stays on the host. */
+/** The programs with which images are built. They stay on the host. */
 const IMAGE_TOOLS: readonly ToolName[] = ["catatonit"]
 
 /**
- * Finds, downloads or builds what some components, and everything that they come after, need; and nothing more.
- * @throws NoBinaryError, NoImageError or UsageError, each with what was tried and what to do
+ * Finds, downloads or builds the programs and images that the given components, and all that they depend on, need. It
+ * prepares nothing else.
+ * @throws NoBinaryError, NoImageError or UsageError, each with what was tried and a remedy
  */
 export async function prepareArtifacts(
   names: readonly ComponentName[],
@@ -45,7 +46,7 @@ export async function prepareArtifacts(
   }
 }
 
-/** Where a program lies on the machine: CNI plugins have a folder of their own, which is not on PATH. */
+/** The folder of a program on the machine. CNI plugins have their own folder, which is not on PATH. */
 function folderOf(tool: ToolName): string {
   return groupOf(tool) === "cni-plugins" ? "/opt/cni/bin" : "/usr/local/bin"
 }

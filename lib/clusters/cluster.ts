@@ -17,35 +17,35 @@ import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
-/** Certificates could not be made. */
+/** The certificates could not be created. */
 export class PkiError extends RemediedError {}
 
 export interface ClusterOptions {
   readonly machine: Machine
-  /** undefined where no component runs that requires images. */
+  /** undefined if no component requires images. */
   readonly images: Images | undefined
-  /** Milliseconds each component may take to become ready. */
+  /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
-  /** Finds the known cause of a failure; without it no error names a cause. */
+  /** Finds the known cause of a failure. Without it, no error names a cause. */
   readonly explain?: Explain
-  /** Changes components as they are described, to break something on purpose; changes nothing by default. */
+  /** Changes the description of a component, to break it on purpose. By default it changes nothing. */
   readonly alter?: ((component: Component) => Component) | undefined
-  /** What lessons may do to it; everything by default. */
+  /** What lessons may do to the cluster; by default everything. */
   readonly permits?: Permission
 }
 
-/** What a machine provides to components. */
+/** The features that a machine provides to components. */
 export function featuresOfMachine({ privileged }: Pick<Machine, "privileged">): readonly MachineFeature[] {
   return privileged ? ["containers", "images"] : []
 }
 
-/** Whether a component, and everything that it comes after, can run on a machine. */
+/** Whether a component, and all that it depends on, can run on a machine. */
 export function canRun(name: ComponentName, machine: Pick<Machine, "privileged">): boolean {
   const provided = featuresOfMachine(machine)
   return dependenciesOf([name]).every(({ requires }) => requires.every((feature) => provided.includes(feature)))
 }
 
-/** Our own cluster: one managed component for each spec. It is a Subject, which is declared on a floor above. */
+/** Our own cluster, with one managed component for each spec. It implements Subject, which a higher floor declares. */
 export class Cluster {
   readonly machine: Machine
   readonly permits: Permission
@@ -90,10 +90,10 @@ export class Cluster {
   part<Name extends ComponentName>(name: Name): ManagedComponent<Name> {
     const found = this.parts.find((part) => part.name === name)
     if (found === undefined) throw new TypeError(`${name} is not in the list of components`)
-    return found as unknown as ManagedComponent<Name> // The one of this name, which the compiler cannot tell.
+    return found as unknown as ManagedComponent<Name> // The compiler cannot infer that the part with this name has this type.
   }
 
-  /** What a diagnosis cannot see. */
+  /** The facts that a diagnosis cannot observe on the machine. */
   known(): Known[] {
     return this.parts.map(({ known }) => known)
   }
@@ -107,9 +107,9 @@ export class Cluster {
   }
 
   /**
-   * Starts components, and what they come after, as much at the same time as possible.
-   * @param names all that this machine can run by default
-   * @throws ComponentError for the first that does not come up
+   * Starts components and all that they depend on, as many at the same time as possible.
+   * @param names by default all components that this machine can run
+   * @throws ComponentError for the first component that does not start
    */
   async up(
     names: readonly ComponentName[] = specs.map(({ name }) => name).filter((name) => canRun(name, this.machine)),
@@ -125,7 +125,7 @@ export class Cluster {
     await Promise.all(starts.values())
   }
 
-  /** See Subject. A component that runs is restarted if its command line or files change. */
+  /** See Subject. A running component is restarted if its command line or its files change. */
   async configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void> {
     for (const part of this.parts) await part.change(changes[part.name])
   }
@@ -134,7 +134,7 @@ export class Cluster {
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
-  /** Makes what a component reads and does not bring itself. */
+  /** Creates the files that a component reads and that its own description does not contain. */
   async #prepare(component: Component): Promise<void> {
     const texts = [...argvOf(component), ...component.files.map(({ content }) => content)]
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
@@ -147,7 +147,7 @@ export class Cluster {
     this.#facts = { ...this.#facts, mayAdjustOomScore: mayLowerOomScore(status) === true }
   }
 
-  /** Certificates, keys and the kubeconfig; made once. */
+  /** Creates the certificates, keys and the kubeconfig. Later calls do nothing. */
   writeFiles(): Promise<void> {
     this.#files ??= this.#writeFiles()
     return this.#files
@@ -156,16 +156,16 @@ export class Cluster {
   async #writeFiles(): Promise<void> {
     const { exitCode, stderr } = await this.machine.run(["sh", "-ec", pkiScript(this.machine.name)])
     const isFull =
-      exitCode !== 0 && /\n *0$/.test((await this.machine.run(["df", "--output=avail", "/etc"])).stdout.trimEnd()) // openssl does not always say so.
+      exitCode !== 0 && /\n *0$/.test((await this.machine.run(["df", "--output=avail", "/etc"])).stdout.trimEnd()) // openssl does not always report a full disk.
     if (isFull)
       throw new PkiError(
         "The disk is full: there is no room for certificates.",
-        "Make room on the disk that holds this run's folder, or name another in BYHAND_RUNS.",
+        "Free space on the disk that holds the folder of this run, or set BYHAND_RUNS to a folder on another disk.",
       )
     if (exitCode !== 0)
       throw new PkiError(
-        `openssl could not make the certificates: ${stderr.trim() || `exit status ${exitCode}`}.`,
-        "Check that openssl 3 is there: openssl version",
+        `openssl could not create the certificates: ${stderr.trim() || `exit status ${exitCode}`}.`,
+        "Check that openssl 3 is installed: openssl version",
       )
     await this.machine.write(
       KUBECONFIG_FILE,
@@ -178,7 +178,7 @@ export class Cluster {
     )
   }
 
-  /** The CA's certificate, PEM. */
+  /** The certificate of the CA, in PEM format. */
   ca(): Promise<Buffer> {
     this.#ca ??= this.writeFiles().then(() => this.machine.read(pki.ca.certificate))
     return this.#ca

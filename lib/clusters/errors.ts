@@ -6,17 +6,17 @@ import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 
-/** How many last lines of its log an error about a component shows. */
+/** The number of log lines that an error about a component shows. */
 export const LOG_LINES = 12
 
-/** A failure of a component before its log was read. */
+/** A failure of a component, without the fields that are added when its log is read. */
 export type WithoutLog = ComponentFailure extends infer Kind
   ? Kind extends ComponentFailure
     ? Omit<Kind, "name" | "log" | "logPath">
     : never
   : never
 
-/** A component that others need did not come up, now or at its last start. */
+/** A component that others depend on did not start, now or at the last attempt. */
 export class BlockedError extends Error {
   readonly component: ComponentName
   constructor(component: ComponentName, cause: Error) {
@@ -26,7 +26,7 @@ export class BlockedError extends Error {
   }
 }
 
-/** A component did not start, or did not keep running; carries what happened and its known cause. */
+/** A component did not start, or did not keep running. The error carries the failure and its known cause. */
 export class ComponentError extends FailureError<ComponentFailure> {
   readonly finding: Finding | undefined
 
@@ -39,7 +39,7 @@ export class ComponentError extends FailureError<ComponentFailure> {
     return this.failure.name
   }
 
-  /** The component in its own words. */
+  /** The state of the component, with the last lines of its log. */
   get unwell(): Unwell {
     const { name, logPath, log } = this.failure
     return { name, state: stateOf(this.failure), logPath, lastLines: log }
@@ -47,14 +47,14 @@ export class ComponentError extends FailureError<ComponentFailure> {
 }
 
 function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefined): string {
-  const remedy = finding?.remedy ?? `No known cause fits; its log (${logPath}) ends:`
+  const remedy = finding?.remedy ?? `No known cause matches. The last lines of its log (${logPath}):`
   return [remedy, ...log.map((line) => `    ${line}`)].join("\n")
 }
 
-/** A component is ready, but a command that completes its start has failed. */
+/** A component is ready, but a command that completes its start failed. */
 export class CompletionError extends RemediedError {}
 
-/** A clause without its subject. */
+/** The failure as a clause without a subject. */
 function stateOf(failure: ComponentFailure): string {
   const problem = describe(failure)
   switch (failure.kind) {

@@ -1,11 +1,11 @@
 import type { ComponentName } from "../components/component.ts"
 
-/** What is known of a component by the program that started it. Everything else is observed. */
+/** What the cluster knows about a component because it started or manages it. Everything else is observed on the machine. */
 export interface Known {
   readonly name: ComponentName
   readonly argv: readonly string[]
-  /** Whether it should run now. */
+  /** Whether the component must be running now. */
   readonly isMeantToBe: boolean
-  /** The file of its output, where that is not the usual one. */
+  /** The path of its log file, if it differs from the default. */
   readonly logPath?: string
 }

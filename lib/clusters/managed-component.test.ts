@@ -37,7 +37,7 @@ const exitedOrForeign = expect.stringMatching(/^(?:component-exited|foreign-list
 const facts = { token: "t", nodeIp: "", pauseImage: "", images: [], mayAdjustOomScore: false }
 const etcd = specOf("etcd").describe(facts)
 const apiserver = specOf("kube-apiserver").describe(facts)
-/** A component that differs from the cluster's own. */
+/** A managed component that differs from the one of the cluster. */
 const managed = (component: Component, around: Surroundings = surroundings) => {
   const made: ManagedComponent = new ManagedComponent(component.name, () => component, {
     ...around,
@@ -52,14 +52,14 @@ const failureOf = (start: Promise<void>) =>
     },
     (error: unknown) => error,
   )
-/** The diagnosis, as a lesson asks for it. */
+/** The function with which a lesson explains a failure. */
 const explainBy =
   (known: () => readonly Known[]): Explain =>
   async (failure) =>
     (await explain(machine, failure, { known: known() })).finding
 const isThere = async (pid: number) => (await machine.run(["kill", "-0", String(pid)])).exitCode === 0
 
-describe("a component that ends before it is ready is reported at once, with why and its last lines", () => {
+describe("a component that exits before it is ready is reported at once, with its cause and its last log lines", () => {
   test("an unknown flag", async () => {
     const wrong = managed(withFlags(apiserver, { "--etcd-serverz=x": "" }))
     const error = await failureOf(wrong.start())
@@ -74,7 +74,7 @@ describe("a component that ends before it is ready is reported at once, with why
     expect([wrong.isRunning, wrong.failure]).toEqual([false, error])
   })
 
-  test("kube-apiserver without etcd; and what an earlier start logged is no finding of a later one", async () => {
+  test("kube-apiserver without etcd; the log of an earlier start causes no finding for a later start", async () => {
     const error = await failureOf(cluster.part("kube-apiserver").start())
     expect(error).toMatchObject({ failure: { kind: "component-exited" } })
     expect(error).toMatchObject({
@@ -84,29 +84,29 @@ describe("a component that ends before it is ready is reported at once, with why
     expect(await failureOf(other.start())).toMatchObject({ finding: { id: "unknown-flag" } })
   })
 
-  test("a port that is taken: who has it is named", async () => {
+  test("a port that is taken: the error names the process that holds it", async () => {
     await cluster.part("etcd").start()
     const second = managed(withFlags(etcd, { "--data-dir": "/var/lib/second" }))
     const error = await failureOf(second.start())
-    // The other one answers in its place until it ends: whichever is seen first.
+    // Until the second etcd exits, the first one answers the probe. So either failure can be seen first.
     expect(error).toMatchObject({ failure: { kind: exitedOrForeign }, finding: { id: "port-taken" } })
     expect(String(error)).toContain(`etcd (pid ${cluster.part("etcd").pid})`)
     expect(cluster.part("etcd").isRunning).toBe(true)
   })
 
-  test("a binary that is not there", async () => {
+  test("a binary that does not exist", async () => {
     const missing = managed({ ...etcd, binary: "kubelet" })
     await expect(missing.start()).rejects.toThrow(/^kubelet could not be started: .*ENOENT/)
   })
 })
 
-test("somebody else who answers is not taken for the component", async () => {
+test("another process that answers the probe is not accepted as the component", async () => {
   const stranger = await machine.spawn(
     ["/run/byhand/node", "-e", `require("http").createServer((q, s) => s.end("{}")).listen(2379, "127.0.0.1")`],
     { log: "/tmp/stranger.log" },
   )
   await expect.poll(async () => (await machine.run(["ss", "-tlnH", "sport = :2379"])).stdout).not.toBe("")
-  // It runs, and does not hold the port that it says it holds.
+  // This etcd runs, but does not listen on the port of its probe.
   const flags = etcd.flags.map((flag) => ({ ...flag, value: flag.value?.replace("2379", "2999") ?? "" }))
   const silent = managed({ ...etcd, flags })
   const error = await failureOf(silent.start())
@@ -115,13 +115,13 @@ test("somebody else who answers is not taken for the component", async () => {
     new RegExp(`etcd \\(pid \\d+\\) does not hold port 2379, .* \\(pid ${stranger.pid}\\) does`),
   )
   expect(silent.isRunning).toBe(false)
-  // The real one ends by itself, or is found out.
+  // The real etcd exits because its port is taken, or the foreign listener is detected first.
   const real = await failureOf(cluster.part("etcd").start())
   expect(real).toMatchObject({ failure: { kind: exitedOrForeign } })
   expect(String(real)).toContain(`pid ${stranger.pid}`)
 })
 
-test("one that hangs runs out of time, says so with its last lines, and does not go on", async () => {
+test("a component that hangs is reported after the timeout, with its last log lines, and is killed", async () => {
   const hanging = managed(etcd, {
     ...surroundings,
     patience: 1_000,
@@ -133,12 +133,12 @@ test("one that hangs runs out of time, says so with its last lines, and does not
   const error = await failureOf(started)
   expect(error).toMatchObject({ failure: { kind: "not-ready" } })
   expect(String(error)).toMatch(
-    /etcd was not ready after [\d.]+ s\. No known cause fits; its log \(\/var\/log\/byhand\/etcd\.log\) ends:\n {4}/,
+    /etcd was not ready after [\d.]+ s\. No known cause matches\. The last lines of its log \(\/var\/log\/byhand\/etcd\.log\):\n {4}/,
   )
   expect(await isThere(pid)).toBe(false)
 })
 
-test("one that is stopped (SIGSTOP) while it boots runs out of time too, and is gone", async () => {
+test("a component that is suspended (SIGSTOP) during its start is reported after the timeout too, and is killed", async () => {
   const stuck = managed(etcd, { ...surroundings, patience: 1_000 })
   await cluster.writeFiles()
   const started = failureOf(stuck.start())
@@ -150,7 +150,7 @@ test("one that is stopped (SIGSTOP) while it boots runs out of time too, and is 
 })
 
 describe("the end of a component", () => {
-  test("stop lets it finish, kill does not; either way it is gone, and it comes back with what it kept", async () => {
+  test("stop lets it shut down and kill does not; in both cases it has ended, and it starts again with its data", async () => {
     await cluster.part("etcd").start()
     const first = cluster.part("etcd").pid
     expect((await machine.run(["etcdctl", "put", "/hello", "world"])).stdout).toBe("OK\n")
@@ -158,38 +158,38 @@ describe("the end of a component", () => {
     expect((await cluster.part("etcd").log()).join("\n")).toContain("received signal; shutting down")
     expect([cluster.part("etcd").isRunning, await isThere(first)]).toEqual([false, false])
     expect(() => cluster.part("etcd").pid).toThrow(ComponentError)
-    await cluster.part("etcd").stop() // Nothing to do.
+    await cluster.part("etcd").stop() // etcd does not run, so this does nothing.
 
     await cluster.part("etcd").start()
     expect((await machine.run(["etcdctl", "get", "/hello", "--print-value-only"])).stdout).toBe("world\n")
     const second = cluster.part("etcd").pid
-    await cluster.part("etcd").start() // It runs.
+    await cluster.part("etcd").start() // etcd runs, so this does nothing.
     expect(cluster.part("etcd").pid).toBe(second)
     await cluster.part("etcd").kill()
     expect([cluster.part("etcd").isRunning, await isThere(second)]).toEqual([false, false])
   })
 
-  test("one that ignores SIGTERM is killed", async () => {
+  test("a component that ignores SIGTERM is killed", async () => {
     await cluster.part("etcd").start()
     const { pid } = cluster.part("etcd")
-    await machine.run(["kill", "-STOP", String(pid)]) // A stopped process takes SIGTERM only once it goes on.
+    await machine.run(["kill", "-STOP", String(pid)]) // A suspended process handles SIGTERM only when it is resumed.
     await cluster.part("etcd").stop()
     expect(await isThere(pid)).toBe(false)
   })
 
-  test("its own end is seen", async () => {
+  test("the end of a component that another process kills is detected", async () => {
     await cluster.part("etcd").start()
     await machine.run(["kill", "-KILL", String(cluster.part("etcd").pid)])
     await expect.poll(() => cluster.part("etcd").isRunning).toBe(false)
   })
 })
 
-test("two starts at once start one", async () => {
+test("two starts at the same time start one process", async () => {
   await Promise.all([cluster.part("etcd").start(), cluster.part("etcd").start()])
   expect((await machine.run(["pgrep", "-c", "etcd"])).stdout).toBe("1\n")
 })
 
-test("etcd and kube-apiserver come up and are who they say; another of its kind is ended with its block", async () => {
+test("etcd and kube-apiserver start with the described command lines; a second instance ends with its block", async () => {
   await cluster.ensure(["kube-apiserver"])
   expect(argvOf(cluster.part("kube-apiserver").component)).toEqual(
     (await machine.read(`/proc/${cluster.part("kube-apiserver").pid}/cmdline`)).toString().split("\0").slice(0, -1),

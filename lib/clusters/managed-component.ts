@@ -20,29 +20,29 @@ import { ComponentError, CompletionError, LOG_LINES, type WithoutLog } from "./e
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
-/** Often enough that nobody waits for a poll, rare enough that polling takes no processor (milliseconds). */
+/** Time between two probes (milliseconds): short enough to cause no noticeable delay, long enough to use little CPU time. */
 const POLL_INTERVAL = 20
-/** Characters of an answer that an error keeps. */
+/** The largest number of characters of an answer that an error keeps. */
 const LONGEST_ANSWER = 500
 
-/** What a component needs of its cluster. */
+/** What a cluster provides to a component. */
 export interface Surroundings {
   readonly machine: Machine
-  /** Milliseconds a component may take to become ready. */
+  /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
-  /** How an administrator shows kube-apiserver who it is. */
+  /** Returns the credentials of an administrator for kube-apiserver. */
   readonly administrator: Administrator
-  /** How to know that a component is ready; as its spec says by default. */
+  /** The probe that shows whether a component is ready; by default that of its spec. */
   readonly probe?: (component: Component) => Probe
-  /** Makes what several components read and this one needs: certificates and the kubeconfig. */
+  /** Creates the shared files that a component needs: certificates and the kubeconfig. */
   readonly prepare: (component: Component) => Promise<void>
-  /** Finds the known cause of a failure while the broken process is still there. */
+  /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
-  /** Changes to whatever is described, before it is started; none unless something is to be broken on purpose. */
+  /** Changes the description of a component before it starts, to break it on purpose. By default it changes nothing. */
   readonly alter?: (component: Component) => Component
 }
 
-/** One component of a cluster, to start, stop, kill and restart. */
+/** One component of our own cluster. It can be started, stopped, killed and restarted. */
 export class ManagedComponent<Name extends ComponentName = ComponentName> implements Part<Name>, AsyncDisposable {
   readonly name: Name
   readonly #describe: () => Component
@@ -51,15 +51,15 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   #failure: Error | undefined
   #starting: Promise<void> | undefined
   #isMeantToBe = false
-  /** What differs from how it is described, for as long as this start lasts. */
+  /** The flags that differ from the description until the next start. */
   #changes: FlagChanges = {}
   readonly #logPath: string
-  /** What differs from how it is described, from now on. */
+  /** The lasting change of the description, until another call of `change`. */
   #lasting: ((component: Component) => Component) | undefined
 
   /**
-   * @param describe what to start; asked anew for each start
-   * @param number 1 for the cluster's own component, more for others of its kind beside it
+   * @param describe returns the component to start; it is called again for each start
+   * @param number 1 for the component of the cluster, a larger number for another instance of it
    */
   constructor(name: Name, describe: () => Component, surroundings: Surroundings, number = 1) {
     this.name = name
@@ -68,31 +68,31 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     this.#logPath = number === 1 ? logOf(this.name) : logOf(this.name).replace(/\.log$/, `-${number}.log`)
   }
 
-  /** What is, or would be, started. */
+  /** The component as it was started, or as it would be started now. */
   get component(): Component {
     const component = this.#planned
     return this.#surroundings.alter?.(component) ?? component
   }
 
-  /** What would be started if nothing were altered. */
+  /** The component as it would be started without the change that breaks it on purpose. */
   get #planned(): Component {
     const described = this.#describe()
     return this.#lasting?.(described) ?? described
   }
 
-  /** What a diagnosis cannot see: how it was started, and whether it should be running now. */
+  /** The facts that a diagnosis cannot observe: how the component was started, and whether it must be running now. */
   get known(): Known {
     return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe }
   }
 
-  /** Its command line, as it was or would be started. */
+  /** The command line with which it was started, or would be started now. */
   get argv(): string[] {
     return argvWith(argvOf(this.component), this.#changes)
   }
 
   /**
-   * Changes how it is started, from now on; undefined undoes that. Restarts it if it runs with another command line or
-   * other files.
+   * Changes how it is started from now on; undefined removes the change. Restarts it if it runs with another command line
+   * or with other files.
    */
   async change(lasting: ((component: Component) => Component) | undefined): Promise<void> {
     const before = JSON.stringify(this.component)
@@ -105,7 +105,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, knownFiles(Object.fromEntries(files)))
   }
 
-  /** Its process's number on the machine. @throws where it does not run */
+  /** The PID of its process on the machine. @throws ComponentError if it does not run */
   get pid(): number {
     if (this.#process === undefined)
       throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
@@ -116,15 +116,15 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return this.#process !== undefined
   }
 
-  /** Why its last start failed, if it did. */
+  /** The error of its last start, if that failed. */
   get failure(): Error | undefined {
     return this.#failure
   }
 
   /**
-   * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
-   * @param changes flags that differ this once
-   * @throws ComponentError with what went wrong and the last lines of its log
+   * Starts it, and waits until it is ready, until it exits, or until the timeout passes. Does nothing if it runs.
+   * @param changes flags that differ for this start only
+   * @throws ComponentError with the failure and the last lines of its log
    */
   start(changes: FlagChanges = {}): Promise<void> {
     this.#starting ??= this.#start(changes).finally(() => {
@@ -161,7 +161,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
-    // It must be found where it is meant to be, even where it was altered to be elsewhere.
+    // The probe uses the unaltered description: a component that was altered on purpose must still be at its usual address.
     const planned = withFlags(this.#planned, this.#changes)
     const probe = this.#surroundings.probe?.(planned) ?? probeOfComponent(planned)
     const { address } = settingsOfComponent(planned)
@@ -192,13 +192,13 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     reportComponent({ type: "component ready", component: this.name, pid: spawned.pid, milliseconds })
   }
 
-  /** An answer counts only if the process that listens is the one that was started. @returns false where no process listens yet */
+  /** Whether the started process listens on the port. @returns false if no process listens yet @throws ComponentError if another process listens */
   async #holds(port: number, pid: number): Promise<boolean> {
     const found = await listeners(this.#surroundings.machine, port)
     if (found.some((socket) => socket.pid === pid)) return true
     const other = found[0]
-    if (other === undefined) return false // The kubelet says that it is well before it serves.
-    // The other process answers before the component has found out itself, and logged it.
+    if (other === undefined) return false // The kubelet reports that it is well before it listens on its port.
+    // The other process can answer before the component itself detects, and logs, that its port is taken.
     throw await this.#error({ kind: "foreign-listener", pid, port, holder: other })
   }
 
@@ -213,10 +213,10 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return (await this.#surroundings.machine.read(this.#logPath).catch(() => Buffer.alloc(0)))
       .toString()
       .trimEnd()
-      .split("\n") // It has not written any.
+      .split("\n") // If the file does not exist, the component has not logged anything.
   }
 
-  /** What an earlier start logged is kept beside it, so that the log tells of this start alone. */
+  /** Moves the log of earlier starts to another file, so that the log contains the lines of this start only. */
   async #putLogAside(): Promise<void> {
     const before = this.#logPath.replace(/\.log$/, ".before.log")
     await this.#surroundings.machine.run([
@@ -226,13 +226,13 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     ])
   }
 
-  /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL if the process has not ended after the grace period. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#isMeantToBe = false
     await this.#end("TERM")
   }
 
-  /** Ends it at once (SIGKILL). Resolves when it has ended. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   async kill(): Promise<void> {
     this.#isMeantToBe = false
     await this.#end("KILL")
@@ -243,7 +243,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     await this.start(changes)
   }
 
-  /** One more of its kind beside it, with what must differ; ended with `await using`. */
+  /** Starts a second instance beside it, with changed flags. `await using` ends the second instance. */
   async another(changes: FlagChanges): Promise<ManagedComponent<Name>> {
     const other = new ManagedComponent(this.name, this.#describe, this.#surroundings, 2)
     other.#lasting = this.#lasting

@@ -3,37 +3,37 @@ import type { Known } from "./known.ts"
 import type { SettingsOf } from "../components/registry.ts"
 import type { Started } from "../components/settings/flags.ts"
 
-/** How long a component has to end by itself after SIGTERM, before SIGKILL (milliseconds). */
+/** The grace period: the time between SIGTERM and SIGKILL (milliseconds). */
 export const GRACE = 20_000
 
-/** One component of a cluster, ours or somebody else's: to look at, start, stop, kill and restart. */
+/** One component of a cluster, of our own cluster or of a learner's. It can be inspected, started, stopped, killed and restarted. */
 export interface Part<Name extends ComponentName = ComponentName> extends Started {
   readonly name: Name
-  /** Its settings as they were read when it last started; where it never did, those that it would have by its command line alone. */
+  /** Its settings, as they were read at its last start. If it never started, the settings that follow from its command line. */
   readonly settings: SettingsOf<Name>
-  /** Its process's number on the machine. @throws where it does not run */
+  /** The PID of its process on the machine. @throws ComponentError if it does not run */
   readonly pid: number
   readonly isRunning: boolean
-  /** Why its last start failed, if it did. */
+  /** The error of its last start, if that failed. */
   readonly failure: Error | undefined
-  /** What a diagnosis cannot see. */
+  /** The facts that a diagnosis cannot observe on the machine. */
   readonly known: Known
   /**
-   * Starts it and waits until it is ready, or has exited, or has run out of time, whichever is first. Does nothing where it runs.
-   * @param changes what differs this once from how it is started otherwise
-   * @throws ComponentError with what went wrong and the last lines of its log
+   * Starts it, and waits until it is ready, until it exits, or until the timeout passes. Does nothing if it runs.
+   * @param changes flags that differ for this start only
+   * @throws ComponentError with the failure and the last lines of its log
    */
   start(changes?: FlagChanges): Promise<void>
-  /** Asks it to end (SIGTERM); kills it where it does not. Resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL if the process has not ended after the grace period. Resolves when it has ended. */
   stop(): Promise<void>
-  /** Ends it at once (SIGKILL). Resolves when it has ended. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>
   restart(changes?: FlagChanges): Promise<void>
-  /** One more of its kind beside it, with what must differ; ended with `await using`. */
+  /** Starts a second instance beside it, with changed flags. `await using` ends the second instance. */
   another(changes: FlagChanges): Promise<Beside>
 }
 
-/** One more component beside a cluster's own. */
+/** A second instance of a component, beside the one of the cluster. */
 export interface Beside extends AsyncDisposable {
   readonly pid: number
   kill(): Promise<void>

@@ -5,41 +5,42 @@ import { dirname, join } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Where a learner's folder lies on the machine. */
+/** The path of the learner's folder on the machine. */
 export const HOME = "/root/cluster"
 
-/** Bytes: a folder of start scripts and configuration is small. */
+/** The largest size of a learner's folder (bytes). A folder of start scripts and configuration is small. */
 const LARGEST = 16 * 2 ** 20
 
-/** A start script that a learner has written. */
+/** A start script of a learner. */
 export interface Script {
   readonly name: string
-  /** The number that its name begins with. */
+  /** The number at the beginning of its name. */
   readonly number: number
-  /** SHA-256 of the script and of the files beside it that it names: changes when the script must run again. */
+  /** SHA-256 of the script and of the files in the folder that it names. If it changes, the script must run again. */
   readonly fingerprint: string
 }
 
-/** What a learner has written. */
+/** The folder of a learner. */
 export interface Folder {
   readonly path: string
-  /** In the order in which they are run. */
+  /** The start scripts, in the order in which they run. */
   readonly scripts: readonly Script[]
   readonly files: readonly { readonly name: string; readonly mode: number }[]
 }
 
-/** @throws UsageError where it is no folder with start scripts */
+/** Reads a learner's folder. @throws UsageError if the path is not a folder with start scripts */
 export async function readFolder(path: string): Promise<Folder> {
-  const about = await stat(path).catch(() => undefined) // It is not there, or not to be seen.
-  if (about === undefined) throw new UsageError(`${path} is not there.`, "Lay one out with: npx byhand new FOLDER")
+  const about = await stat(path).catch(() => undefined) // The path does not exist, or this user must not read it.
+  if (about === undefined)
+    throw new UsageError(`${path} does not exist.`, "Create a folder with: npx byhand new FOLDER")
   if (!about.isDirectory())
-    throw new UsageError(`${path} is not a folder.`, "Name the folder that holds the start scripts.")
+    throw new UsageError(`${path} is not a folder.`, "Name the folder that contains the start scripts.")
   const files = await filesIn(path, "")
   const size = files.reduce((sum, file) => sum + file.size, 0)
   if (size > LARGEST)
     throw new UsageError(
-      `${path} holds ${Math.round(size / 2 ** 20)} MiB, more than ${LARGEST / 2 ** 20}.`,
-      "Keep start scripts and configuration in it, and nothing else.",
+      `${path} contains ${Math.round(size / 2 ** 20)} MiB, more than ${LARGEST / 2 ** 20}.`,
+      "Keep only start scripts and configuration in the folder.",
     )
   const scripts = files.flatMap(({ name }) => {
     const [, number] = /^(\d\d)-[^/]*\.sh$/.exec(name) ?? []
@@ -59,13 +60,13 @@ export async function readFolder(path: string): Promise<Folder> {
   })
   if (scripts.length === 0)
     throw new UsageError(
-      `${path} holds no start script, such as 01-etcd.sh.`,
-      "Lay one out with: npx byhand new FOLDER",
+      `${path} contains no start script, such as 01-etcd.sh.`,
+      "Create a folder with: npx byhand new FOLDER",
     )
   return { path, files, scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
 }
 
-/** A file counts where the script names it, or the folder that it is in. */
+/** The fingerprint of a script. A file is included if the script names the file or a folder that contains it. */
 function fingerprintOf(script: string, root: string, files: readonly string[]): string {
   const text = readFileSync(join(root, script))
   const isNamed = (file: string): boolean => file !== "." && (text.includes(file) || isNamed(dirname(file)))
@@ -90,15 +91,18 @@ async function filesIn(root: string, folder: string): Promise<{ name: string; mo
   return found.flat()
 }
 
-/** What a link leads to, within the folder: elsewhere it could lead anywhere on the host. undefined where it leads nowhere, as those of editors do. */
+/**
+ * The target of a symbolic link. The target must be in the folder, because a link must not give access to other files of the
+ * host. undefined if the target does not exist: editors create such links as lock files.
+ */
 async function throughLink(root: string, name: string): Promise<Stats | undefined> {
   const target = await realpath(join(root, name)).catch(() => undefined)
   if (target === undefined) return undefined
   const about = await stat(target)
   if (about.isFile() && target.startsWith(`${await realpath(root)}/`)) return about
   throw new UsageError(
-    `${join(root, name)} is a link to ${about.isFile() ? "a file outside of the folder" : "something that is no file"}.`,
-    "Put what it leads to in its place.",
+    `${join(root, name)} is a symbolic link to ${about.isFile() ? "a file outside the folder" : "something that is not a file"}.`,
+    "Replace the link with a copy of its target.",
   )
 }
 

@@ -6,7 +6,7 @@ import type { Artifacts } from "../clusters/artifacts.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Tells whether a process is the program that the machine was given, wherever that was copied to and whatever it is called. */
+/** Checks whether a process runs the program that the machine was given. The path and the name of the program do not matter. */
 export class Genuine {
   readonly #machine: Machine
   readonly #artifacts: Artifacts
@@ -16,13 +16,13 @@ export class Genuine {
     this.#artifacts = artifacts
   }
 
-  /** @returns what speaks against it; undefined where nothing does, or the process has ended */
+  /** @returns evidence that the program differs; undefined if the program is the same or the process has ended */
   async doubt(name: ComponentName, pid: number): Promise<string | undefined> {
     const given = this.#artifacts.binds.find(({ target }) => target === `/usr/local/bin/${name}`)?.source
     if (given === undefined) return undefined
     const { dev, ino } = await stat(given)
     const seen = await this.#machine.run(["stat", "--dereference", "--format=%d:%i", `/proc/${pid}/exe`])
-    if (seen.stdout.trim() === `${dev}:${ino}`) return undefined // The very file, seen through a mount.
+    if (seen.stdout.trim() === `${dev}:${ino}`) return undefined // It is the same file, seen through a bind mount.
     const program = await this.#machine.read(`/proc/${pid}/exe`).catch(() => undefined)
     if (program === undefined) return undefined
     const [wanted, found] = [await digest(given), createHash("sha256").update(program).digest("hex")]

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => place[Symbol.asyncDispose]())
 
-/** A build that must pass, on a machine of its own, as far as kube-apiserver. */
+/** A new machine with the folder of a build that must pass, and with the programs for etcd and kube-apiserver. */
 async function open(build: string): Promise<{ machine: Machine; cluster: ScriptCluster }> {
   const given = await artifacts(["kube-apiserver"])
   const path = join(place.folder, build)
@@ -34,7 +34,7 @@ async function open(build: string): Promise<{ machine: Machine; cluster: ScriptC
 test.each([
   ["config-files", { dataDir: "/srv/etcd", port: 12379, isTls: false }, "/etc/kubernetes/access/admin.yaml"],
   ["config-json", { dataDir: "/srv/etcd", port: 2379, isTls: true }, "/root/cluster/access"],
-] as const)("%s: what its components are told is read from their files", async (build, etcd, kubeconfig) => {
+] as const)("%s: the settings of its components are read from their files", async (build, etcd, kubeconfig) => {
   const { machine, cluster } = await open(build)
   try {
     await cluster.ensure(["kube-apiserver"])

@@ -19,22 +19,22 @@ import { ScriptComponent, type Run } from "./script-component.ts"
 import { Witnesses } from "./witnesses.ts"
 
 const POLL_INTERVAL = 100
-/** Which scripts have been run on the machine, and as they were. */
+/** The file with the names and fingerprints of the scripts that have run on the machine. */
 const STATE = "/run/byhand/scripts.json"
 
 export interface ScriptClusterOptions {
   readonly machine: Machine
   readonly folder: Folder
   readonly artifacts: Artifacts
-  /** Milliseconds each component may take to become ready. */
+  /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
-  /** Finds the known cause of a failure while the broken process is still there. */
+  /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
-  /** The number of the scripts that must have started a component, such as 2 for 02-apiserver.sh. Scripts with a lower number run first. */
+  /** Returns the number of the script that must start a component, such as 2 for 02-apiserver.sh. Scripts with a lower number run before it. */
   readonly scriptNumberOf: (name: ComponentName) => number
 }
 
-/** The cluster that the start scripts of a learner make. Everything that the lessons know about it is read from its processes. */
+/** The cluster that a learner's scripts start. Everything that the lessons know about it is read from its processes. */
 export class ScriptCluster implements Subject {
   readonly machine: Machine
   readonly permits = "destroy"
@@ -43,12 +43,12 @@ export class ScriptCluster implements Subject {
   readonly #folder: Folder
   readonly #patience: number
   readonly #runs = new Map<string, { run: Run; script: Script }>()
-  /** Serves the images, which no lesson asks a learner for. */
+  /** Runs the components that the course provides, such as the image registry. */
   readonly #reference: Cluster
   readonly #hasImages: boolean
   readonly #witnesses: Witnesses
   #running: Promise<void> = Promise.resolve()
-  /** undefined: not known, on a machine that was used before. */
+  /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
   #isCordoned: boolean | undefined = false
 
   private constructor(
@@ -76,7 +76,7 @@ export class ScriptCluster implements Subject {
       .map(({ name }) => new ScriptComponent(name, around))
   }
 
-  /** Lays the folder out on the machine; nothing of it is run yet. */
+  /** Copies the folder to the machine. No script runs yet. */
   static async open(options: ScriptClusterOptions): Promise<ScriptCluster> {
     await layOut(options.machine, options.folder)
     const cluster = new ScriptCluster(options, await Witnesses.remember(options.machine))
@@ -84,15 +84,18 @@ export class ScriptCluster implements Subject {
     return cluster
   }
 
-  /** On a machine that was used before: what a script has started that has not changed since goes on; the rest is ended, to be started anew. */
+  /**
+   * Continues on a machine that was used before. Components that unchanged scripts have started keep running. The other
+   * components are ended, and their scripts run again later.
+   */
   async #takeOver(): Promise<void> {
-    const before = await this.machine.read(STATE).catch(() => undefined) // A new machine has none.
+    const before = await this.machine.read(STATE).catch(() => undefined) // A new machine has no such file.
     if (before === undefined) return
     this.#isCordoned = undefined
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
-    if (this.#answers) await this.#tidy() // While it can be done: whatever stands on a component that ends hangs for a while.
+    if (this.#answers) await this.#tidy() // This must happen before components end, because requests to a component that has ended hang for a while.
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
@@ -101,7 +104,7 @@ export class ScriptCluster implements Subject {
     }
   }
 
-  /** Whether the API may be expected to. */
+  /** Whether kube-apiserver can be expected to answer: it and etcd run. */
   get #answers(): boolean {
     return this.part("etcd").isRunning && this.part("kube-apiserver").isRunning
   }
@@ -110,7 +113,7 @@ export class ScriptCluster implements Subject {
     await component.discard()
     const access =
       component.name === "kubelet" && this.#answers ? await this.access().catch(() => undefined) : undefined
-    // Its Node would pass for one that the next kubelet has registered.
+    // Otherwise the lessons would accept the old Node as one that the next kubelet has registered.
     if (access !== undefined)
       await this.machine.run([
         "kubectl",
@@ -123,10 +126,10 @@ export class ScriptCluster implements Subject {
       ])
   }
 
-  /** What a lesson that ended half-way has left in the cluster. */
+  /** Deletes the objects that an interrupted lesson has left in the cluster. */
   async #tidy(): Promise<void> {
     const access = await this.access().catch(() => undefined)
-    if (access === undefined) return // Nobody lets us in: the lessons will tell.
+    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
     const kubectl = (...words: string[]) =>
       this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
     await Promise.all([
@@ -138,7 +141,7 @@ export class ScriptCluster implements Subject {
 
   part<Name extends ComponentName>(name: Name): Part<Name> {
     const own = this.parts.find((part) => part.name === name)
-    return (own as unknown as Part<Name> | undefined) ?? this.#reference.part(name) // The one of this name, which the compiler cannot tell.
+    return (own as unknown as Part<Name> | undefined) ?? this.#reference.part(name) // The compiler cannot infer that the part with this name has this type.
   }
 
   known(): Known[] {
@@ -164,11 +167,11 @@ export class ScriptCluster implements Subject {
     return Promise.resolve()
   }
 
-  /** One script may start everything at once. Then there is a Node before a lesson asks for one, and it must not take Pods until then. */
+  /** One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be scheduled to it before that lesson. */
   async #cordon(isEarly: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return
     const access = await this.access().catch(() => undefined)
-    if (access === undefined) return // Nobody lets us in: the lessons will tell.
+    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
     await this.machine.run(
       [
         "sh",
@@ -184,7 +187,7 @@ export class ScriptCluster implements Subject {
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
-  /** One after another, so that two components do not run the same scripts twice. */
+  /** Runs the scripts for a component, one after another. Concurrent calls wait for each other, so that no script runs twice. */
   #runScripts(name: ComponentName): Promise<void> {
     const last = this.#scriptNumberOf(name)
     this.#running = this.#running
@@ -197,7 +200,7 @@ export class ScriptCluster implements Subject {
     return this.#running
   }
 
-  /** On a machine that was used before, they may be served already. */
+  /** Starts the components that the course provides. On a machine that was used before, they may run already. */
   async #serveImages(): Promise<void> {
     const processes = await findProcesses(this.machine)
     const provided = specs.filter(({ isProvided, name }) => isProvided && !processes.some((one) => one.name === name))
@@ -221,7 +224,7 @@ export class ScriptCluster implements Subject {
     await this.#settles(script, run)
   }
 
-  /** The next script may count on what this one starts: waits until that is ready, or the script has ended, or time is up. */
+  /** Waits until the component that a script starts is ready, until the script ends, or until the timeout passes. The next script may depend on that component. */
   async #settles(script: Script, run: Run): Promise<void> {
     const deadline = performance.now() + this.#patience
     const own = this.#componentsOf(script).map(({ name }) => name)
@@ -236,7 +239,7 @@ export class ScriptCluster implements Subject {
     }
   }
 
-  /** What a script starts: the components that its name names, or else those of its number that no other script's name names. */
+  /** The components that a script starts: those that its name contains, or else those with its number that no other script's name contains. */
   #componentsOf(script: Script): ScriptComponent[] {
     const named = this.parts.filter(({ name }) => names(script, name))
     if (named.length > 0) return named
@@ -246,7 +249,7 @@ export class ScriptCluster implements Subject {
     )
   }
 
-  /** The script whose name names a component; else the last one that was run of those that may start it. */
+  /** The run of the script that starts a component: the script whose name contains the component, or else the last one that ran and may start it. */
   #runOf(name: ComponentName): Run | undefined {
     const last = this.#scriptNumberOf(name)
     const runs = [...this.#runs.values()].filter(({ script }) => script.number <= last)
@@ -254,7 +257,7 @@ export class ScriptCluster implements Subject {
   }
 }
 
-/** Whether the name of a script tells that it starts a component. */
+/** Whether the name of a script contains the word of a component. */
 function names(script: Script, component: ComponentName): boolean {
   return script.name.includes(specOf(component).scriptWord)
 }

@@ -15,47 +15,47 @@ import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
 
 const POLL_INTERVAL = 100
-/** Characters of an answer that an error keeps. */
+/** The largest number of characters of an answer that an error keeps. */
 const LONGEST_ANSWER = 500
-/** How long whoever supervises a component has to start it again by itself (milliseconds); the kubelet, which starts a static Pod's container again later and later, has longer. */
+/** How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is longer, because the kubelet increases the delay after each restart. */
 const COMEBACK = 5_000
-/** How long a script's component may take to show once the script has ended (milliseconds). */
+/** How long a component may take to appear after its script has ended (milliseconds). */
 const SETTLE = 5_000
 
-/** A script that has been run: its log, and its end once it has ended. */
+/** A script that was started, with its log and its exit status. */
 export interface Run {
   readonly name: string
   readonly log: string
   readonly exit: Exit | undefined
 }
 
-/** What a component that a script starts needs to know of its cluster. */
+/** What a cluster provides to a component that a script starts. */
 export interface Around {
   readonly machine: Machine
-  /** Milliseconds a component may take to become ready. */
+  /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
   readonly genuine: Genuine
-  /** How an administrator shows kube-apiserver who it is. */
+  /** Returns the credentials of an administrator for kube-apiserver. */
   readonly administrator: Administrator
-  /** Finds the known cause of a failure while the broken process is still there. */
+  /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
-  /** Runs the scripts that a component may need and that have not been run. */
+  /** Runs the scripts that a component may need and that have not run yet. */
   readonly runScripts: (name: ComponentName) => Promise<void>
-  /** The script that must start a component, once that script has been run. */
+  /** Returns the run of the script that must start a component; undefined if the script has not run yet. */
   readonly runOf: (name: ComponentName) => Run | undefined
 }
 
-/** A component that a learner's script has started: found by its process, and started again as it was found. */
+/** A component that a learner's script starts. It is found by its process, and restarted with the command line and environment of that process. */
 export class ScriptComponent<Name extends ComponentName = ComponentName> implements Part<Name> {
   readonly name: Name
   readonly #around: Around
   #process: FoundProcess | undefined
-  /** As it was last seen to run, by its script's doing. */
+  /** The first process of the component that was seen. A restart uses its command line, environment and working directory. */
   #original: FoundProcess | undefined
   #settings: SettingsOf<Name> | undefined
   #failure: Error | undefined
   #isMeantToBe = false
-  /** Processes above it that are frozen, so that it stays down. */
+  /** Its ancestor processes that are suspended (SIGSTOP), so that they do not start it again. */
   #frozen: readonly number[] = []
   #isStaticPod = false
   #logPath: string
@@ -77,7 +77,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return this.#process !== undefined
   }
 
-  /** Whether there is nothing to be done for it to be there. */
+  /** Whether it runs and was started or accepted by `start`. */
   get isUp(): boolean {
     return this.isRunning && this.#isMeantToBe
   }
@@ -111,7 +111,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     }
   }
 
-  /** Takes in which processes there are now; of several of its kind the one that was known before, or else the oldest. */
+  /** Updates the known process. Of several processes of the component, the one that was known before is kept; otherwise the oldest is used. */
   see(processes: readonly FoundProcess[]): void {
     const own = processes.filter(({ name }) => name === this.name)
     const before = this.#process
@@ -144,7 +144,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     }
   }
 
-  /** @returns what was started here; undefined where somebody else is to start it */
+  /** @returns the process that was started here; undefined if a script or a supervisor starts the component */
   async #bringAbout(changes: FlagChanges): Promise<Spawned | undefined> {
     const { machine } = this.#around
     if (this.#original === undefined) {
@@ -161,14 +161,14 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return machine.spawn(argvWith(argv, changes), { env, cwd, log: this.#logPath })
   }
 
-  /** Whether whoever supervises it has started it again. */
+  /** Whether a supervisor of the learner, or the kubelet, has started the component again. */
   async #comesBack(above: readonly number[]): Promise<boolean> {
     const { machine } = this.#around
     const deadline = performance.now() + (this.#isStaticPod ? this.#around.patience : COMEBACK)
     while (performance.now() < deadline) {
       this.see(await findProcesses(machine))
       if (this.isRunning) return true
-      if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false // They have nothing left to wait for.
+      if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false // The ancestors have ended, so none of them can start it again.
       await sleep(POLL_INTERVAL)
     }
     return false
@@ -230,7 +230,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     this.#original ??= found
   }
 
-  /** The answer to its readiness probe; undefined where it is ready. */
+  /** The answer to its readiness probe; undefined if it is ready. */
   async #unreadiness(process: FoundProcess, processes: readonly FoundProcess[]): Promise<string | undefined> {
     const { machine, administrator } = this.#around
     const { probe, address } = await probeOf(machine, process, processes)
@@ -240,14 +240,14 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return isWell ? undefined : answer.slice(0, LONGEST_ANSWER)
   }
 
-  /** Its program must be the one that the machine was given. */
+  /** @throws ComponentError if its program is not the one that the machine was given */
   async #checkProgram({ pid }: FoundProcess): Promise<void> {
     const evidence = await this.#around.genuine.doubt(this.name, pid)
     if (evidence === undefined) return
     throw await this.#error({ kind: "not-genuine", pid, evidence })
   }
 
-  /** The port must be held by this very process. */
+  /** @throws ComponentError if this process does not listen on the component's port */
   async #checkIdentity(process: FoundProcess): Promise<void> {
     const { machine } = this.#around
     const { port } = this.settings.address ?? {}
@@ -256,7 +256,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       throw await this.#error({ kind: "foreign-listener", pid: process.pid, port, holder: holders[0] })
   }
 
-  /** Its log is where its standard error goes, where that is a file. */
+  /** If the standard error of the process is a file, that file is the log of the component. */
   async #followLog(pid: number): Promise<void> {
     const { stdout } = await this.#around.machine.run(["readlink", `/proc/${pid}/fd/2`])
     if (stdout.startsWith("/") && !stdout.startsWith("/dev/")) this.#logPath = stdout.trim()
@@ -268,7 +268,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       .toString()
       .trimEnd()
       .split("\n")
-      .slice(-LOG_LINES) // It has not written any.
+      .slice(-LOG_LINES) // If the file does not exist, the component has not logged anything.
     const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
     return new ComponentError(whole, await explain(whole))
   }
@@ -281,7 +281,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     await this.#end("KILL")
   }
 
-  /** Ends it, and forgets how it was started: its script has changed. */
+  /** Ends it and forgets how it was started, because its script has changed. */
   async discard(): Promise<void> {
     await this.kill()
     await this.#thaw()
@@ -328,7 +328,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     reportComponent({ type: "component exited", component: this.name, pid: process.pid, exit })
   }
 
-  /** Whoever would start it again at once must not, for as long as it is to be down. */
+  /** Suspends the ancestors of a process, so that a supervisor does not start the component again while it must be down. */
   async #freezeAbove(pid: number): Promise<void> {
     const { machine } = this.#around
     const { stdout } = await machine.run(["ps", "-e", "-o", "pid=,ppid=,args="])
@@ -341,7 +341,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     )
     const above: number[] = []
     for (let at = rows.get(pid)?.parent ?? 0; at > 1; at = rows.get(at)?.parent ?? 0) {
-      if (rows.get(at)?.args.includes("/run/byhand/") === true) break // The machine's own agent.
+      if (rows.get(at)?.args.includes("/run/byhand/") === true) break // This is the agent of the machine, which must keep running.
       above.push(at)
     }
     this.#isStaticPod = above.some((id) => rows.get(id)?.args.includes("containerd-shim") === true)

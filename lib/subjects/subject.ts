@@ -6,27 +6,27 @@ import type { Part } from "../clusters/part.ts"
 import type { Component } from "../components/component.ts"
 import type { Permission } from "../clusters/permission.ts"
 
-/** The cluster that is graded: our own, or the one that a learner's scripts start. To the lessons all are alike. */
+/** The cluster that is graded: our own, or the one that a learner's scripts start. Lessons use both in the same way. */
 export interface Subject {
   readonly machine: Machine
-  /** What may be done to it. Whoever uses it must ask first; the subject itself does not refuse. */
+  /** What lessons may do to it. The caller must check this before an action; the subject does not refuse any. */
   readonly permits: Permission
   /** Its components in start order. */
   readonly parts: readonly Part[]
   /** One of its components. */
   part<Name extends ComponentName>(name: Name): Part<Name>
   /**
-   * Brings up components and everything that they come after, in start order, and brings back what is down.
-   * @throws BlockedError where a component did not come up, now or when it was last tried
+   * Starts components and all that they depend on, in start order, unless they run already.
+   * @throws BlockedError if a component did not start, now or at the last attempt
    */
   ensure(names: readonly ComponentName[]): Promise<void>
   /**
-   * Changes how components are started from now on, in place of earlier such changes. A component that runs otherwise is
-   * restarted. Does nothing if the subject decides itself how its components are started.
+   * Changes how components are started from now on. The new changes replace earlier ones. A component that runs with other
+   * settings is restarted. Does nothing if the learner's scripts decide how components are started.
    */
   configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void>
-  /** How an administrator reaches kube-apiserver. @throws NoAccessError where no kubeconfig allows everything */
+  /** How an administrator reaches kube-apiserver. @throws NoAccessError if no kubeconfig gives full access */
   access(): Promise<Access>
-  /** What a diagnosis cannot see. */
+  /** The facts that a diagnosis cannot observe on the machine. */
   known(): Known[]
 }

@@ -10,12 +10,12 @@ import { packageRoot } from "../base/settings.ts"
 import { artifacts } from "../proof/testing/workplace.ts"
 
 const SUBJECTS = join(packageRoot, "fixtures", "subjects")
-/** Seconds; whoever does not start a component is not waited for long. */
+/** The patience for builds that must fail (seconds): short, because some of them never start a component. */
 const PATIENCE = "20"
 
 beforeAll(() => artifacts(), 1_800_000)
 
-/** Grades a copy in which links have become what they lead to: a learner's folder holds its files itself. */
+/** Grades a copy of a build. In the copy, links are replaced by their targets, because a learner's folder must contain its files itself. */
 async function grade(
   kind: "pass" | "fail",
   build: string,
@@ -48,11 +48,11 @@ function testsOf({ lessons }: RunResult) {
   )
 }
 
-test("every build is here, and so is each one's folder", () => {
+test("each predicted build has a folder, and each folder a prediction", () => {
   expect(readdirSync(join(SUBJECTS, "fail")).toSorted()).toEqual(Object.keys(failingBuilds).toSorted())
 })
 
-describe.concurrent("whatever a learner may choose passes", () => {
+describe.concurrent("a build with another valid choice passes", () => {
   test.for(readdirSync(join(SUBJECTS, "pass")))("%s", { timeout: 600_000 }, async (build, { expect }) => {
     const { document, said } = await grade("pass", build, [], "120")
     expect(
@@ -63,7 +63,7 @@ describe.concurrent("whatever a learner may choose passes", () => {
   })
 })
 
-describe.concurrent("whatever only looks right does not, and is told why", () => {
+describe.concurrent("a build that only looks right fails, with the predicted finding", () => {
   test.for(Object.entries(failingBuilds))("%s", { timeout: 600_000 }, async ([build, predicted], { expect }) => {
     const last = predicted.at(-1)?.[0].slice(0, 2) ?? ""
     const tried = lessons.map(lessonId).filter((number) => number <= last)

@@ -2,10 +2,10 @@ import { FailureError } from "../failures/errors.ts"
 import type { ProgramsReplaced } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Programs that the lessons look with were replaced. */
+/** Programs with which the lessons inspect the machine were replaced. */
 class WitnessReplacedError extends FailureError<ProgramsReplaced> {}
 
-/** The programs that the lessons look with. */
+/** The programs with which the lessons inspect the machine. */
 const PROGRAMS = [
   "kubectl",
   "etcdctl",
@@ -25,7 +25,7 @@ const PROGRAMS = [
   "tr",
 ]
 
-/** The programs that the lessons look with, as they were before any script ran: their answers count only as long as they are the same. */
+/** The identities of the programs with which the lessons inspect the machine, from before any script ran. Their answers count only if the programs are unchanged. */
 export class Witnesses {
   readonly #machine: Machine
   readonly #before: ReadonlyMap<string, string>
@@ -39,7 +39,7 @@ export class Witnesses {
     return new Witnesses(machine, await identities(machine))
   }
 
-  /** @throws WitnessReplacedError which names those that are others now */
+  /** @throws WitnessReplacedError with the programs that have changed */
   async check(): Promise<void> {
     const now = await identities(this.#machine)
     const other = [...this.#before]
@@ -48,12 +48,15 @@ export class Witnesses {
     if (other.length > 0)
       throw new WitnessReplacedError(
         { kind: "programs-replaced", programs: other },
-        "Leave them as they are; keep programs of your own in other folders.",
+        "Do not replace these programs. Keep your own programs in other folders.",
       )
   }
 }
 
-/** "PATH DEVICE:INODE SIZE CHANGED", by name: another one first on PATH, one that is mounted over it and one that is written over it differ. */
+/**
+ * "PATH DEVICE:INODE SIZE CHANGED" of each program, by name. It changes if another program comes first on PATH, is mounted
+ * over the program, or is written over it.
+ */
 async function identities(machine: Machine): Promise<Map<string, string>> {
   const { stdout } = await machine.run([
     "sh",
