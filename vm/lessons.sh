@@ -1,11 +1,11 @@
 #!/bin/bash
-# Runs in the virtual machine: the lessons as root, as a user who may use sudo, and as a user who may not and so gets user namespaces.
-# The last line is the sum of the three; the exit status is 1 if any of them failed.
+# Runs in the virtual machine. It runs the lessons as root, as a user with sudo, and as a user without sudo, who gets user namespaces.
+# The last line is the sum of the three runs. The exit status is 1 if any of them failed.
 set -u
 export PATH=/payload/bin:$PATH BYHAND_CACHE=/payload/cache BYHAND_PATIENCE=900
 cd /payload/project || exit
 results=$(mktemp -d) failed=0
-chmod 777 "$results" # Each user writes a result of its own.
+chmod 777 "$results" # Each user writes its own result.
 
 lessons() { # USER [FILE of a lesson…]
   local user=$1
@@ -20,7 +20,7 @@ BYHAND_STRICT=1 lessons root
 BYHAND_STRICT=1 lessons sudoer tests/06-pod.test.ts
 lessons nobodys tests/01-etcd.test.ts tests/02-apiserver.test.ts tests/05-kubelet.test.ts
 
-# vm/run.sh takes the sum from this port. A run that ended without a result counts as one failure.
+# vm/run.sh reads the sum from this port. A run that ended without a result counts as one failure.
 port=/dev/virtio-ports/result
 [ -e $port ] || port=/dev/null
 # shellcheck disable=SC2016 # That is JavaScript.

@@ -5,7 +5,7 @@
 #   VM_ACCEL=kvm: for hosts with KVM. The default is emulation, which works on any host and is about nine times slower.
 #   VM_LIMIT=60m: the timeout.
 #   VM_RESULT=FILE: the counts of passed, failed and skipped tests are written to this file as JSON.
-# Its exit status is that of the lessons, or 2 for wrong use. It leaves nothing behind except the system disk in the cache.
+# The exit status is that of the lessons, or 2 for wrong use. Only the system disk stays in the cache.
 set -eu
 export PATH=$PATH:/usr/sbin:/sbin
 project=$(realpath "$(dirname "$0")/..") script=$(realpath "${1:-$(dirname "$0")/lessons.sh}")
@@ -22,7 +22,7 @@ for folder in bin images; do [ -d "$cache/$folder" ] || stop "$cache/$folder doe
 # Only root can make a file system whose files belong to root.
 [ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
 
-# Everything below runs in namespaces of its own. When this process ends, even by SIGKILL, its children, mounts and files end too.
+# Everything below runs in its own namespaces. When this process ends, even by SIGKILL, its children, mounts and files end too.
 if [ -z "${VM_INSIDE:-}" ]; then
   mkdir -p "$cache/vm/work"
   VM_INSIDE=1 setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --mount-proc bash "$0" "$@" &
@@ -39,7 +39,7 @@ exec 9>"$cache/vm/lock"
 flock 9
 if [ ! -d "$system" ]; then
   echo "vm: making the system disk (about a minute)"
-  rm -rf "$cache"/vm/system-* # Disks of other recipes, and the rest of a run that was killed.
+  rm -rf "$cache"/vm/system-* # Remove disks of other recipes, and the partial disk of a run that was killed.
   mkdir "$system.part"
   bash "$project/vm/disk.sh" "$work" "$system.part"
   mv "$system.part" "$system"
@@ -47,7 +47,7 @@ if [ ! -d "$system" ]; then
 fi
 exec 9>&-
 
-# The second disk: the checkout, its cache, and the node that runs here.
+# The second disk: the checkout, its cache, and this host's Node.js.
 payload=$work/payload
 mkdir -p "$payload/project" "$payload/cache/bin" "$payload/cache/images"
 mount --bind "$project" "$payload/project"
@@ -59,7 +59,7 @@ cp "$script" "$payload/run"
 chmod 755 "$payload/run"
 mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
 
-# The machine does not change the disks: qemu keeps what it writes in a temporary file.
+# The virtual machine does not change the disks. qemu keeps its writes in a temporary file.
 disk() { echo "-drive file=$1,format=raw,if=virtio,snapshot=on"; }
 port() { echo "-device virtserialport,chardev=$1,name=$1"; }
 # qemu closes the output port when its stdin ends, so its stdin must not end.

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-test("colour is for terminals that may have it", () => {
+test("only terminals get colours, and only if NO_COLOR is not set", () => {
   vi.stubEnv("NO_COLOR", undefined)
   expect(paint("red", "failed", { isTTY: true })).toBe("\u001b[31mfailed\u001b[39m")
   expect(paint("red", "failed", {})).toBe("failed")

@@ -1,6 +1,9 @@
 import { styleText } from "node:util"
 
-/** Text in a colour, for terminals. Pipes and files get it plain; so do terminals where NO_COLOR is set (https://no-color.org). */
+/**
+ * Adds a colour to a text for a terminal. Pipes and files get the plain text. If NO_COLOR is set, terminals get it too
+ * (https://no-color.org).
+ */
 export function paint(
   colour: Parameters<typeof styleText>[0],
   text: string,

@@ -1,7 +1,10 @@
 import { parse as parseToml } from "smol-toml"
 import { parse as parseYaml } from "yaml"
 
-/** A configuration file as data: what of it is read is asked for by the path of its keys. Unreadable files have no values. */
+/**
+ * A configuration file as data. Its values are read by the path of their keys. A file that cannot be parsed has no
+ * values.
+ */
 export class Document {
   readonly #value: unknown
 
@@ -9,7 +12,7 @@ export class Document {
     this.#value = value
   }
 
-  /** @param text YAML, of which JSON is a part */
+  /** @param text YAML or JSON, because JSON is a subset of YAML */
   static yaml(text: string | undefined): Document {
     return new Document(parsed(text, parseYaml))
   }
@@ -18,12 +21,15 @@ export class Document {
     return new Document(parsed(text, parseToml))
   }
 
-  /** The value at these keys; undefined where there is none. */
+  /** The value at these keys. Undefined if there is none. */
   at(...keys: readonly string[]): unknown {
     return keys.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), this.#value)
   }
 
-  /** A number counts as its text. undefined where there is neither, or an empty text. */
+  /**
+   * The text at these keys. A number is converted to text. Undefined if there is no text or number, or if the text is
+   * empty.
+   */
   text(...keys: readonly string[]): string | undefined {
     const value = this.at(...keys)
     if (typeof value === "number") return String(value)
@@ -45,7 +51,10 @@ export class Document {
     return Array.isArray(value) ? value.filter((one) => typeof one === "string") : []
   }
 
-  /** This document with another one over it: values of the other replace those of this one, tables are merged. */
+  /**
+   * Merges this document with another one. The values of the other document replace those of this one. Tables are
+   * merged.
+   */
   under(other: Document): Document {
     return new Document(merged(this.#value, other.#value))
   }
@@ -56,7 +65,7 @@ function parsed(text: string | undefined, parse: (text: string) => unknown): unk
   try {
     return parse(text)
   } catch {
-    return undefined // The component refuses it too, and says why.
+    return undefined // The component also refuses the file, and says why.
   }
 }
 

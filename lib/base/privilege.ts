@@ -2,17 +2,17 @@ import { execa } from "execa"
 import { RemediedError } from "./errors.ts"
 import type { Settings } from "./settings.ts"
 
-/** How a command that needs root is started: as root, as root through sudo, or as root of a user namespace of its own. */
+/** How a command that needs root is started: as root, as root through sudo, or as root of its own user namespace. */
 export type Privilege = "root" | "sudo" | "user"
 
-/** The privilege that a setting asks for is not available. */
+/** The privilege that a setting requires is not available. */
 export class PrivilegeError extends RemediedError {}
 
 /**
- * Chooses the privilege that is asked for or, where the setting is "auto", the strongest one that is available. Asks for
- * sudo's password at most once, and only where a terminal is there to ask on.
- * @param mayAsk whether it may ask for the password at all
- * @throws PrivilegeError where the privilege that is asked for is not available
+ * Chooses the required privilege. If the setting is "auto", chooses the strongest available one. Asks for sudo's password at
+ * most once, and only on a terminal.
+ * @param mayAsk whether it may ask for the password
+ * @throws PrivilegeError if the required privilege is not available
  */
 export async function choosePrivilege(wanted: Settings["privilege"], mayAsk = true): Promise<Privilege> {
   const isRoot = process.getuid?.() === 0

@@ -12,14 +12,14 @@ afterEach(() => {
 
 const outputOf = (stream: PassThrough) => String(stream.read() ?? "")
 
-test("what is quick is not worth a line", async () => {
+test("a quick task prints no line", async () => {
   const stream = new PassThrough()
   expect(await terminalProgress(stream, false).task("Building etcd", () => Promise.resolve(5))).toBe(5)
   await vi.advanceTimersByTimeAsync(5_000)
   expect(outputOf(stream)).toBe("")
 })
 
-test("where there is no terminal, a line after two seconds and one at the end, whatever the end", async () => {
+test("without a terminal, prints a line after two seconds and a line at the end, also after a failure", async () => {
   const stream = new PassThrough()
   const work = deferred<void>()
   const task = terminalProgress(stream, false).task("Building etcd", () => work.promise)
@@ -32,7 +32,7 @@ test("where there is no terminal, a line after two seconds and one at the end, w
   expect(outputOf(stream)).toBe("Building etcd: failed after 5 s\n")
 })
 
-test("on a terminal, live lines tell how far each task has come, and a note stands above them", async () => {
+test("on a terminal, live lines show the progress of each task, and a note is printed above them", async () => {
   const stream = Object.assign(new PassThrough(), { columns: 60 })
   const progress = terminalProgress(stream, true)
   const [build, download] = [deferred<void>(), deferred<void>()]

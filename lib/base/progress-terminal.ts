@@ -12,7 +12,7 @@ interface Line {
   readonly come: { done: number; total: number; unit: Parameters<Report>[2] }
 }
 
-/** Where progress is written to: a terminal, or any other stream for text. */
+/** The output for progress: a terminal, or any other text stream. */
 export type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>
 
 /**

@@ -6,7 +6,7 @@ import { z } from "zod"
 import { messageOf, UsageError } from "./errors.ts"
 import { nearest } from "./nearest.ts"
 
-// Paths are written into lists with lines and tabs, and vite reads a backslash as a slash.
+// Paths are written into lists that are separated by newlines and tabs, and vite reads a backslash as a slash.
 const path = z
   .string()
   .min(1, "is empty")
@@ -39,9 +39,11 @@ const schema = z.strictObject({
   BYHAND_BIN_DIR: path.refine(existsSync, "does not exist").optional(),
   /** The folder that keeps downloads, builds and images. */
   BYHAND_CACHE: path.default(defaultCache),
-  /** The folder in which each run has its own. Its path must be short, because sockets lie in it. */
+  /** The folder that contains the folders of all runs. Its path must be short, because it contains sockets. */
   BYHAND_RUNS: path.default(() => resolve(tmpdir(), `byhand-${process.getuid?.() ?? 0}`)),
-  /** The base address of a mirror. It has a folder for each official release host, with the same paths as on that host. */
+  /**
+   * The base address of a mirror. It has a folder for each official release host, with the same paths as on that host.
+   */
   BYHAND_MIRROR: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .refine(
@@ -50,7 +52,10 @@ const schema = z.strictObject({
     )
     .refine((given) => !/[?#]/.test(given), "must be an address without ? and #, because paths are appended to it")
     .optional(),
-  /** How many seconds a component may take to become ready. Slow hosts need more. Nothing waits longer than necessary. */
+  /**
+   * The longest time that a component may take to become ready, in seconds. Slow hosts need more. A wait ends as soon
+   * as the component is ready.
+   */
   BYHAND_PATIENCE: z
     .string()
     .min(1, "is empty")
@@ -62,22 +67,28 @@ const schema = z.strictObject({
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that BYHAND_STRICT does not count. */
   BYHAND_EXCEPT: list.default([]),
-  /** What a machine is made of: Linux namespaces of this host, or a container of a Docker engine. auto: the first that works. */
+  /**
+   * What a machine is made of: Linux namespaces of this host, or a container of a Docker engine. auto: the first that
+   * works.
+   */
   BYHAND_MACHINE: z.enum(["auto", "sandbox", "container"], "must be auto, sandbox or container").default("auto"),
-  /** How a machine is made: as root, through sudo, or in a user namespace. auto: the first that works. Only a container can be privileged. */
+  /**
+   * How a machine is made: as root, through sudo, or in a user namespace. auto: the first that works. Only a container
+   * can be privileged.
+   */
   BYHAND_PRIVILEGE: z
     .enum(["auto", "root", "sudo", "user", "privileged"], "must be auto, root, sudo, user or privileged")
     .default("auto"),
-  /** The image for a machine that is a container. The default is our own. */
+  /** The image for a machine that is a container. The default is the project's own image. */
   BYHAND_IMAGE: z
     .string()
     .regex(/^[a-z0-9][\w.:/@-]*$/i, "must be the name of an image, such as example.org/course:1")
     .optional(),
   /** The sabotage to carry out: it breaks one thing on purpose. `npm run sabotage -- --list` names them. */
   BYHAND_SABOTAGE: z.string().optional(),
-  /** A folder in which each diagnosis records what it saw, as JSON without secrets. */
+  /** A folder in which each diagnosis records its observation, as JSON without secrets. */
   BYHAND_RECORD: path.optional(),
-  /** The folder of start scripts to grade. The default is our own cluster. SUBJECT means the same. */
+  /** The folder of start scripts to grade. The default is the reference cluster. SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z
@@ -85,9 +96,9 @@ const schema = z.strictObject({
     .min(1, "is empty")
     .transform((given) => resolve(given))
     .optional(),
-  /** Print below each outcome that passes the command that shows it. */
+  /** Whether to print, below each passed outcome, the command that shows the outcome. */
   BYHAND_SEE: flag.default(false),
-  /** The run's folder of a running machine, which is used and left running. `byhand watch` sets it. */
+  /** The name of a run's folder. The lessons use its running machine and do not end it. `byhand watch` sets this. */
   BYHAND_RUN: z
     .string()
     .regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS")
@@ -110,12 +121,12 @@ export interface Settings {
   readonly except: readonly string[]
   readonly machine: "auto" | "sandbox" | "container"
   readonly privilege: "auto" | "root" | "sudo" | "user" | "privileged"
-  /** For a machine that is a container. Undefined for our own image. */
+  /** The image for a machine that is a container. Undefined for the project's own image. */
   readonly image: string | undefined
   readonly sabotage: string | undefined
-  /** The folder in which each diagnosis records what it saw; undefined where nothing is recorded. */
+  /** The folder in which each diagnosis records its observation. Undefined if nothing is recorded. */
   readonly record: string | undefined
-  /** A learner's folder. Undefined for our own cluster. */
+  /** A learner's folder. Undefined for the reference cluster. */
   readonly subject: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
@@ -174,7 +185,10 @@ function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, s
   )
 }
 
-/** The folder "byhand" in the user's cache folder (XDG base directory specification). @throws UsageError where the user has no home folder */
+/**
+ * The folder "byhand" in the user's cache folder (XDG base directory specification).
+ * @throws UsageError if the user has no home folder
+ */
 function defaultCache(): string {
   const caches = [() => process.env["XDG_CACHE_HOME"] ?? "", () => join(homedir(), ".cache")]
     .map(orNothing)
@@ -184,7 +198,7 @@ function defaultCache(): string {
   return join(caches, "byhand")
 }
 
-/** homedir throws for a user without an account. */
+/** Returns an empty text if `ask` throws. homedir throws for a user without an account. */
 function orNothing(ask: () => string): string {
   try {
     return ask()
@@ -193,14 +207,14 @@ function orNothing(ask: () => string): string {
   }
 }
 
-/** A value for a message: shortened, and without the part that may be a password. */
+/** A value for a message: shortened, and without the part that can be a password. */
 function shown(name: string, value: string): string {
   const open =
     name === "BYHAND_MIRROR" ? value.replace(/^([a-z]+:\/\/)?[^]*@/i, "$1…@").replace(/[?#][^]+$/, "?…") : value
   return open.length > 200 ? `${open.slice(0, 200)}…` : open
 }
 
-/** Why a path cannot be used as a folder. Undefined where it can, or where nothing exists there yet. */
+/** Why a path cannot be used as a folder. Undefined if it can, or if it does not exist yet. */
 function problemOf(folder: string): string | undefined {
   try {
     const found = statSync(folder, { throwIfNoEntry: false })

@@ -20,20 +20,20 @@ const awkward = [
   "#no comment",
 ]
 
-test("a real shell reads quoted words as they were", async () => {
+test("a real shell reads quoted words unchanged", async () => {
   const { stdout } = await execa("sh", ["-c", `printf '%s\\0' ${quote(awkward)}`])
   expect(stdout.split("\0").slice(0, -1)).toEqual(awkward)
 })
 
-test("words that need no quotes have none", () => {
+test("words that need no quotes get none", () => {
   expect(quote(["kubectl", "run", "hello", "--image=nginx"])).toBe("kubectl run hello --image=nginx")
 })
 
-test("a line is cut as a shell cuts it", async () => {
+test("a line is split as a shell splits it", async () => {
   const line = `put /hello 'two words' "a \\"b\\" $" c\\ d e''f "" --x='it'"'"'s'`
   expect(words(line)).toEqual((await execa("sh", ["-c", `printf '%s\\0' ${line}`])).stdout.split("\0").slice(0, -1))
 })
 
-test("cutting undoes quoting", () => {
+test("splitting reverses quoting", () => {
   expect(words(quote(awkward))).toEqual(awkward)
 })

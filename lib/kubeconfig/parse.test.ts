@@ -6,7 +6,7 @@ const pem = Buffer.from("PEM")
 const data = pem.toString("base64")
 const at = "/etc/kubernetes/access/admin.yaml"
 
-test("our own", () => {
+test("reads the project's own kubeconfig", () => {
   const text = kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: "/ca.crt" }, token: "t" })
   expect(isKubeconfig(text)).toBe(true)
   expect(parseKubeconfig(text, at)).toMatchObject({
@@ -16,7 +16,7 @@ test("our own", () => {
   })
 })
 
-test("the current context counts, whatever its place; files are relative to the kubeconfig", () => {
+test("reads the current context at any position; files are relative to the kubeconfig", () => {
   const text = `"kind": 'Config'
 contexts: [{ name: a, context: { cluster: x, user: x } }, { name: b, context: { cluster: "y", user: 'y' } }]
 current-context: "b" # not the first
@@ -38,7 +38,7 @@ users: [{ name: y, user: { client-certificate: me.crt, client-key: ./me.key, tok
   })
 })
 
-test("one line of JSON with everything embedded; embedded data wins over a file", () => {
+test("reads one line of JSON with embedded data; embedded data wins over a file", () => {
   const text = JSON.stringify({
     kind: "Config",
     "current-context": "c",
@@ -56,10 +56,10 @@ test("one line of JSON with everything embedded; embedded data wins over a file"
 
 test.each([
   ["no current context", "kind: Config\nclusters: [{ name: c, cluster: { server: s } }]\n"],
-  ["a context that is not there", "kind: Config\ncurrent-context: c\n"],
-  ["no YAML", "kind: Config\n users: [\n"],
+  ["a context that does not exist", "kind: Config\ncurrent-context: c\n"],
+  ["invalid YAML", "kind: Config\n users: [\n"],
   ["another kind", "kind: Pod\n"],
   ["empty", ""],
-])("%s: there is none", (_, text) => {
+])("%s: returns undefined", (_, text) => {
   expect(parseKubeconfig(text, at)).toBeUndefined()
 })

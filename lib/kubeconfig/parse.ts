@@ -1,13 +1,13 @@
 import { Document } from "../base/document.ts"
 
-/** What a kubeconfig has in a file beside it, or embedded. */
+/** A certificate or key of a kubeconfig: in a separate file, or embedded. */
 export type Source = { readonly file: string } | { readonly pem: Buffer }
 
-/** The current context of a kubeconfig: where the cluster is, and as whom it is spoken with. */
+/** The current context of a kubeconfig: the address of the cluster and the credentials of the user. */
 export interface KubeconfigContext {
   /** https://host:port */
   readonly server: string
-  /** The name that the server's certificate must be for, where it differs from the server's host. */
+  /** The name that the server's certificate must contain, if it differs from the server's host. */
   readonly serverName: string | undefined
   readonly ca: Source | undefined
   readonly token: string | undefined
@@ -23,8 +23,8 @@ export function isKubeconfig(text: string): boolean {
 
 /**
  * Reads the current context of a kubeconfig.
- * @param path where it lies: relative paths in it begin in its folder
- * @returns undefined where it is none, or names no current context, or names what it does not have
+ * @param path the path of the kubeconfig; relative paths in it start from its folder
+ * @returns undefined if the text is not a kubeconfig, has no current context, or refers to an entry that it does not contain
  */
 export function parseKubeconfig(text: string, path: string): KubeconfigContext | undefined {
   const config = Document.yaml(text)
@@ -36,7 +36,7 @@ export function parseKubeconfig(text: string, path: string): KubeconfigContext |
   const folder = path.replace(/[^/]*$/, "")
   const beside = (file: string) => (file.startsWith("/") ? file : `${folder}${file}`)
   const source = (from: Document | undefined, key: string): Source | undefined => {
-    const data = from?.text(`${key}-data`) // It wins over a file, as for kubectl.
+    const data = from?.text(`${key}-data`) // Embedded data wins over a file, as in kubectl.
     if (data !== undefined) return { pem: Buffer.from(data, "base64") }
     const file = from?.text(key)
     return file === undefined ? undefined : { file: beside(file) }
@@ -53,7 +53,7 @@ export function parseKubeconfig(text: string, path: string): KubeconfigContext |
   }
 }
 
-/** The entry of a list that has a name. */
+/** The entry with this name in a list. */
 function entry(config: Document, list: string, key: string, name: string | undefined): Document | undefined {
   const all = config.at(list)
   if (name === undefined || !Array.isArray(all)) return undefined

@@ -7,10 +7,10 @@ import { choosePrivilege, PrivilegeError } from "../base/privilege.ts"
 import { checkSocketLength } from "./socket.ts"
 import type { Settings } from "../base/settings.ts"
 
-/** On other systems machines are containers, and none of their programs runs on this host. */
+/** On other systems, machines are containers, and their programs do not run directly on this host. */
 const isLinux = process.platform === "linux"
 
-/** A folder that a run writes to, and the setting that names it. */
+/** A folder to which a run writes, and the setting that names it. */
 interface WritableFolder {
   readonly title: string
   readonly variable: string
@@ -29,11 +29,11 @@ export async function admit(settings: Settings, run: string): Promise<void> {
   await checkPrivilege(settings)
   const cache = cacheOf(settings)
   for (const each of [runsOf(settings), cache]) usable(each, () => checkWritable(each.folder))
-  if (isLinux) await checkNamedFolder(settings) // Other systems cannot run its programs.
+  if (isLinux) await checkNamedFolder(settings) // On other systems, this host cannot run the programs in that folder.
   usable(cache, () => makeFolder(cache.folder, cache.mode))
 }
 
-/** Makes the folder in which each run has its own. Only the attempt shows whether that works. @throws UsageError where it does not */
+/** Makes the folder that contains the folders of all runs. @throws UsageError if the folder cannot be made */
 export function makeRunsDir(settings: Settings): void {
   const runs = runsOf(settings)
   usable(runs, () => makeFolder(runs.folder, runs.mode))
@@ -68,7 +68,7 @@ async function checkPrivilege({ machine, privilege, image }: Settings): Promise<
       "BYHAND_PRIVILEGE=sudo works with a sandbox only: the engine starts containers with its own privileges.",
       "Unset BYHAND_PRIVILEGE.",
     )
-  if (machine === "container" || privilege === "auto") return // auto takes what is available. Which privileges an engine grants shows when it starts a container.
+  if (machine === "container" || privilege === "auto") return // With auto, the available privilege is used. An engine shows the privileges that it grants only when it starts a container.
   if (privilege === "privileged" && machine === "auto") return
   await choosePrivilege(privilege).catch((error: unknown) => {
     throw error instanceof PrivilegeError ? new UsageError(problemOf(error), error.remedy) : error
@@ -87,20 +87,23 @@ function usable({ title, variable, folder }: WritableFolder, attempt: () => void
   }
 }
 
-/** Checks that the folder can be written to or, where it does not exist, the nearest folder above it that does. */
+/** Checks that the folder can be written to. If it does not exist, checks the nearest parent folder that exists. */
 function checkWritable(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return checkWritable(dirname(folder))
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
 }
 
-/** Makes a folder and the folders above it. Node's own `recursive` never ends in a folder that accepts no new one, such as /proc. */
+/**
+ * Makes a folder and its parent folders. Node's own option `recursive` never ends in a folder that accepts no new
+ * folder, such as /proc.
+ */
 function makeFolder(folder: string, mode: number): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
   makeFolder(dirname(folder), 0o755)
   try {
     mkdirSync(folder, { mode })
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error // Another run has made it meanwhile.
+    if (codeOf(error) !== "EEXIST") throw error // Another run has made the folder in the meantime.
   }
 }
 

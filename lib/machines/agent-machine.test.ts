@@ -10,7 +10,7 @@ import type { Kind } from "./provider.ts"
 import { providerOf } from "./providers.ts"
 
 const isRoot = process.getuid?.() === 0
-const kinds: readonly Kind[] = isRoot ? ["sandbox", "container"] : ["sandbox"] // An engine of our own needs root.
+const kinds: readonly Kind[] = isRoot ? ["sandbox", "container"] : ["sandbox"] // A test's own Docker engine needs root.
 
 let engine: OwnEngine | undefined
 beforeAll(async () => {
@@ -34,7 +34,7 @@ describe.each(kinds)("a %s", (kind) => {
   const sh = (line: string) => machine.run(["sh", "-c", line])
   const node = (program: string) => machine.spawn(["/run/byhand/node", "-e", program], { log: "/tmp/node.log" })
 
-  /** An HTTP server on the machine that answers with its request's body, upper case. */
+  /** An HTTP server on the machine. It answers with the request's body in upper case. */
   async function echoServer(port: number) {
     const server = await node(
       `require("http").createServer((q,s)=>{let b="";q.on("data",c=>b+=c).on("end",()=>s.end(b.toUpperCase()||"HELLO"))}).listen(${port},"127.0.0.1")`,
@@ -44,7 +44,7 @@ describe.each(kinds)("a %s", (kind) => {
   }
 
   describe("run", () => {
-    test("hands back what a command prints and how it ends", async () => {
+    test("returns the output and the exit code of a command", async () => {
       expect(await machine.run(["sh", "-c", "echo out; echo err >&2; exit 3"])).toEqual({
         command: "sh -c 'echo out; echo err >&2; exit 3'",
         stdout: "out\n",
@@ -53,24 +53,24 @@ describe.each(kinds)("a %s", (kind) => {
       })
     })
 
-    test("says 128 + the signal's number, as a shell would", async () => {
+    test("returns 128 + the signal's number, as a shell does", async () => {
       expect((await sh("kill -9 $$")).exitCode).toBe(137)
     })
 
-    test("feeds a command its input, byte by byte, also much of it", async () => {
+    test("passes the input to a command unchanged, also a large one", async () => {
       const input = Buffer.alloc(3_000_000, "0123456789abcdef\xff\0", "latin1")
       expect((await machine.run(["sha256sum"], { input })).stdout).toBe(
         (await machine.run(["sh", "-c", "cat | sha256sum"], { input })).stdout,
       )
       expect((await machine.run(["wc", "-c"], { input })).stdout).toBe("3000000\n")
-      expect((await machine.run(["cat"])).stdout).toBe("") // Without input it sees the end at once.
+      expect((await machine.run(["cat"])).stdout).toBe("") // Without input, stdin is empty.
     })
 
-    test("a command may end without reading its input", async () => {
+    test("a command can end without reading its input", async () => {
       expect((await machine.run(["true"], { input: Buffer.alloc(3_000_000) })).exitCode).toBe(0)
     })
 
-    test("hands output on as it arrives", async () => {
+    test("passes output on as it arrives", async () => {
       const seen: string[] = []
       await machine.run(["sh", "-c", "echo one; sleep 0.1; echo two"], {
         onOutput: (chunk) => seen.push(chunk.toString()),
@@ -85,14 +85,14 @@ describe.each(kinds)("a %s", (kind) => {
       await expect(machine.run(["kubektl"])).rejects.toBeInstanceOf(MachineError)
     })
 
-    test("what takes too long is ended with all that it started, and says what it printed", async () => {
+    test("a command that exceeds its timeout is killed with its children; the error contains its output", async () => {
       const late = machine.run(["sh", "-c", "echo started; sleep 4711 & sleep 4712"], { timeout: 300 })
       await expect(late).rejects.toBeInstanceOf(CommandTimeoutError)
       await expect(late).rejects.toThrow(/had not ended after 300 ms\. .*It printed: started/)
       await expect.poll(async () => (await sh("pgrep -f 'sleep 471[12]'")).stdout).toBe("")
     })
 
-    test("a caller may end it early", async () => {
+    test("a caller can end a command early", async () => {
       const abort = new AbortController()
       const late = machine.run(["sleep", "4713"], { signal: abort.signal })
       await expect.poll(async () => (await sh("pgrep -f '[s]leep 4713'")).exitCode).toBe(0)
@@ -104,7 +104,7 @@ describe.each(kinds)("a %s", (kind) => {
       )
     })
 
-    test("knows nothing of this process's environment", async () => {
+    test("does not pass on this process's environment", async () => {
       process.env["SECRET_OF_THE_HOST"] = "1"
       expect((await machine.run(["env"])).stdout).not.toContain("SECRET_OF_THE_HOST")
       expect((await machine.run(["env"], { env: { GIVEN: "2" } })).stdout).toContain("GIVEN=2")
@@ -112,7 +112,7 @@ describe.each(kinds)("a %s", (kind) => {
   })
 
   describe("spawn", () => {
-    test("goes on running, writes its log, and its end is seen", async () => {
+    test("the process runs in the background, writes its log, and its end is reported", async () => {
       const spawned = await machine.spawn(["sh", "-c", "echo $$; echo oops >&2; sleep 0.1; exit 7"], {
         log: "/tmp/deep/er/spawn.log",
       })
@@ -125,7 +125,7 @@ describe.each(kinds)("a %s", (kind) => {
       expect((await machine.read("/tmp/twice.log")).toString()).toBe("one\ntwo\n")
     })
 
-    test("says by which signal it was ended", async () => {
+    test("reports the signal that ended the process", async () => {
       const spawned = await machine.spawn(["sleep", "60"], { log: "/tmp/sleep.log" })
       await machine.run(["kill", "-TERM", String(spawned.pid)])
       expect(await spawned.exit).toEqual({ code: null, signal: "SIGTERM" })
@@ -148,7 +148,7 @@ describe.each(kinds)("a %s", (kind) => {
       expect((await sh("stat -c '%a %s' /etc/a/b/c")).stdout).toBe("644 0\n")
     })
 
-    test("that are not there are named", async () => {
+    test("that do not exist are named in the error", async () => {
       await expect(machine.read("/etc/nothing")).rejects.toThrow(
         /^\/etc\/nothing cannot be read: .*ENOENT.* Check the path/,
       )
@@ -157,7 +157,7 @@ describe.each(kinds)("a %s", (kind) => {
   })
 
   describe("ports", () => {
-    test("connect speaks with a port as the machine sees it", async () => {
+    test("connect reaches a port of the machine", async () => {
       const server = await echoServer(3001)
       await using connection = Object.assign(await machine.connect(3001), {
         [Symbol.asyncDispose]: async () => {
@@ -169,7 +169,7 @@ describe.each(kinds)("a %s", (kind) => {
       await machine.run(["kill", String(server.pid)])
     })
 
-    test("connect to a port where nobody listens says so, though this process's own side has a listener", async () => {
+    test("connect fails if no process listens on the machine, even if a process on this host listens on that port", async () => {
       const outside = createServer().listen(0, "127.0.0.1")
       const address = outside.address()
       const port = typeof address === "object" && address !== null ? address.port : 0
@@ -179,7 +179,7 @@ describe.each(kinds)("a %s", (kind) => {
       outside.close()
     })
 
-    test("forward gives a port here; it is refused where nobody listens inside, and gone once disposed", async () => {
+    test("forward opens a port on this host; it is reset if no process listens on the machine, and closed after dispose", async () => {
       const forward = await machine.forward(3002)
       const ask = () =>
         new Promise<string>((resolve, reject) => {
@@ -196,7 +196,7 @@ describe.each(kinds)("a %s", (kind) => {
     })
   })
 
-  test("once the machine has ended, whatever waits is told at once", async () => {
+  test("when the machine ends, all pending calls fail or resolve at once", async () => {
     const other = await start()
     const running = other.run(["sleep", "60"])
     const spawned = await other.spawn(["sleep", "60"], { log: "/tmp/sleep.log" })

@@ -8,9 +8,9 @@ import { Channel, frameReader, writeFrame, type Reply, type Request } from "./ag
 import { ENVIRONMENT } from "./environment.ts"
 import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
 
-/** The machine's agent answered that it could not do what it was asked for. */
+/** The machine's agent answered that it could not carry out the request. */
 export class MachineError extends RemediedError {
-  /** The error code of the operating system, such as ENOENT. Empty where there is none. */
+  /** The error code of the operating system, such as ENOENT. Empty if there is none. */
   readonly code: string
   constructor(problem: string, remedy: string, code: string) {
     super(problem, remedy)
@@ -18,10 +18,10 @@ export class MachineError extends RemediedError {
   }
 }
 
-/** The machine has ended, and every process on it. */
+/** The machine and all its processes have ended. */
 export class MachineEndedError extends MachineError {
   readonly machine: string
-  /** Why, where its maker knows a reason. */
+  /** The reason, if it is known. */
   readonly reason: string | undefined
   constructor(machine: string, reason: string | undefined) {
     super(`The machine ${machine} has ended${reason === undefined ? "" : `: ${reason}`}.`, "Start it again.", "EPIPE")
@@ -30,12 +30,12 @@ export class MachineEndedError extends MachineError {
   }
 }
 
-/** A command ran into its timeout. It took longer than it was given, or was stopped before it ended. */
+/** A command did not end before its timeout, or its caller stopped it early. */
 export class CommandTimeoutError extends RemediedError {
   readonly command: string
-  /** Milliseconds; 0 where it was stopped. */
+  /** Milliseconds; 0 if the caller stopped the command. */
   readonly waited: number
-  /** What it printed until then. */
+  /** The output of the command until then. */
   readonly printed: string
   constructor(command: string, waited: number, printed: string) {
     super(
@@ -54,12 +54,12 @@ export class CommandTimeoutError extends RemediedError {
 export interface AgentMachineOptions {
   readonly name: string
   readonly address: string
-  /** What the machine lacks to run containers. Undefined where it lacks nothing. */
+  /** What the machine lacks to run containers. Undefined if it lacks nothing. */
   readonly lacks?: string | undefined
   /** Opens a connection to the machine's agent. */
   readonly dial: () => Socket
   readonly end: () => Promise<void>
-  /** Why the machine has ended, where that is known. */
+  /** Returns why the machine has ended, if the reason is known. */
   readonly whyEnded?: () => string | undefined
 }
 
@@ -143,7 +143,7 @@ export class AgentMachine implements Machine {
       (reply) => {
         if (reply.is === "started") {
           resolve({ pid: reply.pid, exit: exit.promise })
-          socket.unref() // From here on the connection only waits for the end of the process.
+          socket.unref() // From now on, the connection only waits until the process ends.
         }
         if (reply.is === "exited") exit.resolve({ code: reply.code, signal: reply.signal })
         if (reply.is === "failed") reject(failure(`${argv[0]} could not be started: ${reply.message}.`, reply))
@@ -207,7 +207,8 @@ export class AgentMachine implements Machine {
     const server = createServer((outside) => {
       open.add(outside)
       outside.on("close", () => open.delete(outside)).on("error", () => outside.destroy())
-      // Where no process listens on the machine, the client's connection is reset: it is open by then and cannot be refused.
+      // If no process listens on the machine, the client's connection is reset. It is already open, so it cannot be
+      // refused.
       this.connect(port, host).then(
         (inside) => {
           outside.pipe(inside).pipe(outside)
@@ -241,8 +242,9 @@ export class AgentMachine implements Machine {
   }
 
   /**
-   * Opens a connection with a request, and passes on what comes back. Calls `onLost` where the connection ends before an answer.
-   * @param onReply its second argument hands the connection over to the caller
+   * Opens a connection, sends a request, and passes the answers to the callbacks. Calls `onLost` if the connection ends before
+   * an answer.
+   * @param onReply its second argument gives the connection to the caller
    */
   #ask(
     request: Request,
@@ -252,9 +254,9 @@ export class AgentMachine implements Machine {
   ): Socket {
     const socket = this.#dial()
     const read = frameReader((channel, payload) => {
-      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // Our own agent has written it.
+      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // The project's own agent wrote it.
       else onData(channel, payload)
-      return request.op === "connect" // The bytes after the answer belong to the connection that was asked for.
+      return request.op === "connect" // The bytes after the answer belong to the requested connection.
     })
     const arrived = (chunk: Buffer) => {
       const rest = read(chunk)
@@ -275,7 +277,7 @@ export class AgentMachine implements Machine {
 
 /** Asks an agent to end. Its machine ends with it. */
 export function shutdown(dial: () => Socket): void {
-  const socket = dial().on("error", () => undefined) // The machine has ended already.
+  const socket = dial().on("error", () => undefined) // The machine has already ended.
   writeFrame(socket, Channel.control, JSON.stringify({ op: "shutdown" } satisfies Request))
 }
 
@@ -286,7 +288,7 @@ function exitCode({ code, signal }: Exit): number {
 function failure(problem: string, { code }: { code: string }): MachineError {
   const remedies: Record<string, string> = {
     ENOENT: "Check the path and the spelling.",
-    ECONNREFUSED: "No process listens there. Start the one that should, or read its log.",
+    ECONNREFUSED: "No process listens there. Start the component that must listen there, or read its log.",
     EACCES: "The user of this machine has no permission for that.",
   }
   return new MachineError(problem, remedies[code] ?? "Look at the machine with: npx byhand shell", code)

@@ -8,7 +8,7 @@ import { isAlive } from "./identity.ts"
 import { ADDRESS, type Attached } from "./provider.ts"
 import { LeftoverError } from "./run-folder.ts"
 
-/** How often the supervisor is looked at while it ends (milliseconds). */
+/** Milliseconds between two checks whether the supervisor has ended. */
 const POLL_INTERVAL = 20
 
 /** How the agent of a machine is reached, and what the machine lacks to run containers. */
@@ -17,7 +17,10 @@ export interface Reach {
   readonly lacks: string | undefined
 }
 
-/** The machine in a run's folder as another process uses it. Undefined where its supervisor has ended. */
+/**
+ * Gives this process access to the machine in a run's folder, which another process started. Undefined if its
+ * supervisor has ended.
+ */
 export async function attachTo(folder: string, reach: Reach, enter: Attached["enter"]): Promise<Attached | undefined> {
   const read = (file: string) => readFile(join(folder, file), "utf8").catch(() => "")
   const supervisor = await read("supervisor")
@@ -35,7 +38,7 @@ export async function attachTo(folder: string, reach: Reach, enter: Attached["en
   return {
     machine: new AgentMachine({ name, address: ADDRESS, ...reach, end }),
     folder,
-    // A connection that asks for nothing stays open until the machine ends.
+    // A connection without a request stays open until the machine ends.
     whenEnded: () =>
       new Promise((ended) => {
         reach

@@ -1,6 +1,6 @@
 /**
- * What root may do on a machine (man 7 capabilities): what the components and their containers need, and nothing else.
- * Each one that is missing would be a way out of the machine: to load modules (sys_module), to open the host's files by their
+ * The capabilities of root on a machine (man 7 capabilities). The components and their containers need all of them. Each
+ * capability that is not in this list would give access to the host: to load modules (sys_module), to open the host's files by their
  * handles (dac_read_search), to leave files that cannot be removed (linux_immutable), to set the clock, to reboot, to
  * reach ports and memory.
  */
@@ -30,7 +30,7 @@ const SYS_RESOURCE = 24n // Its number (man 7 capabilities).
 /**
  * Whether a process may lower OOM scores (CAP_SYS_RESOURCE).
  * @param status the text of its /proc/PID/status
- * @returns undefined where that text does not say
+ * @returns undefined if the text does not contain the capabilities
  */
 export function mayLowerOomScore(status: string): boolean | undefined {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goes into cgroups of its own, makes them all that can be seen, and becomes the command. In each hierarchy it makes two
-# folders: the outer one has the limits, the inner one is the machine's root. From inside, nothing can write to the outer one.
+# Enters its own cgroups, hides all other cgroups, and executes the command. In each hierarchy it makes two folders. The outer
+# folder has the limits. The inner folder is the machine's root. No process in the machine can write to the outer folder.
 # usage: enter-cgroup.sh SETTINGS COMMAND…      SETTINGS: see supervisor.sh      RUN_DIR/cgroups: the outer folder in each hierarchy, one a line
 set -eu
 run='' memory=0 processes=0
@@ -8,7 +8,7 @@ run='' memory=0 processes=0
 . "$1"
 shift
 
-# What a container needs: null, zero, full, random, urandom, tty, console, ptmx, terminals and tun; making nodes without opening them.
+# The devices that a container needs: null, zero, full, random, urandom, tty, console, ptmx, terminals and tun; making nodes without opening them.
 # The list is one level above the machine's own folder, so that no process inside can allow itself another device. cgroup v2 has no such list.
 DEVICES="c 1:3 rwm
 c 1:5 rwm
@@ -23,7 +23,7 @@ c 10:200 rwm
 c *:* m
 b *:* m"
 
-limit() { # FILE VALUE, where this hierarchy has that file
+limit() { # FILE VALUE: writes the value if this hierarchy has the file
   [ ! -e "$folder/$1" ] || echo "$2" >"$folder/$1"
 }
 
@@ -33,7 +33,8 @@ make() { # FOLDER
   for set in cpus mems; do [ ! -e "$1/../cpuset.$set" ] || cat "$1/../cpuset.$set" >"$1/cpuset.$set"; done
 }
 
-# A machine of this name may have left the folder when its supervisor was killed. It can be removed once the kernel has ended its processes.
+# An earlier machine of this name can have left the folder when its supervisor was killed. The folder can be removed when the
+# kernel has ended the processes in it.
 clear() { # FOLDER
   tries=0
   until [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; do
@@ -47,7 +48,7 @@ while read -r folder; do
   clear "$folder"
   make "$folder"
   if [ "$memory" != 0 ]; then
-    limit memory.use_hierarchy 1 2>/dev/null || true # Kernels from 5.11 on count children in any case.
+    limit memory.use_hierarchy 1 2>/dev/null || true # Kernels from 5.11 on always count children.
     limit memory.limit_in_bytes "$memory"
     limit memory.memsw.limit_in_bytes "$memory"
     limit memory.max "$memory"
@@ -56,18 +57,19 @@ while read -r folder; do
   [ "$processes" = 0 ] || limit pids.max "$processes"
   if [ -e "$folder/devices.deny" ]; then
     echo a >"$folder/devices.deny"
-    # In a container not every device is allowed to begin with: Podman leaves the console out.
+    # In a container, some devices are not allowed from the start. Podman does not allow the console.
     echo "$DEVICES" | while read -r device; do echo "$device" >"$folder/devices.allow" || true; done 2>/dev/null
   fi
   if [ -e "$folder/cgroup.controllers" ]; then
-    read -r controllers <"$folder/cgroup.controllers" || true # Without a controller the file is empty.
+    read -r controllers <"$folder/cgroup.controllers" || true # If there is no controller, the file is empty.
     for controller in $controllers; do echo "+$controller" >"$folder/cgroup.subtree_control" || true; done
   fi
   entered=$folder/machine
   make "$entered"
   echo $$ >"$entered/cgroup.procs"
 done <"$run/cgroups"
-# cgroup v2 hands controllers on only from a folder without processes: leave the folder that is now the root of what can be seen.
+# With cgroup v2, a cgroup can pass controllers to its children only if it contains no process. So leave the folder that is
+# now the visible root.
 # shellcheck disable=SC2016 # The inner shell expands it.
 exec unshare --cgroup sh -euc '
   if [ -e "$1/cgroup.controllers" ]; then mkdir -p "$1/launcher"; echo $$ >"$1/launcher/cgroup.procs"; fi

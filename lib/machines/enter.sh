@@ -1,6 +1,7 @@
 #!/bin/sh
-# Becomes a command inside a machine. The command gets no capability that the processes inside do not have: they could take it over.
-# usage: enter.sh RUN_DIR COMMAND…      Of the environment only TERM is passed on.
+# Executes a command inside a machine. The command gets only the capabilities that the processes inside have. Otherwise they
+# could use the command to get more.
+# usage: enter.sh RUN_DIR COMMAND…      Only TERM is passed on from the environment.
 set -eu
 run=$1
 shift
@@ -11,7 +12,7 @@ export PATH="${path:?}:$PATH"
 # shellcheck source=processes.sh
 . "$scripts/processes.sh"
 outer='' first=''
-# The file names unshare, which waits for the machine's first process.
+# The file identifies the process unshare, which waits for the machine's first process.
 if is_alive_in "$run/init"; then
   read -r outer _ <"$run/init"
   read -r first _ <"/proc/$outer/task/$outer/children" || true

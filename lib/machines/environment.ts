@@ -1,4 +1,4 @@
-/** The environment of every process on a machine that is not given another one. */
+/** The default environment of every process on a machine. */
 export const ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   HOME: "/root",

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { expect, test } from "vitest"
 import { identify, isAlive } from "./identity.ts"
 
-test("a process is alive under its own start time and boot only", async () => {
+test("a process is alive only if its start time and boot match", async () => {
   const child = spawn("sleep", ["60"])
   const [pid, start, boot] = identify(child.pid ?? 0)
     .trim()
@@ -20,14 +20,14 @@ test("a process is alive under its own start time and boot only", async () => {
 })
 
 test("a zombie is not alive", async () => {
-  // The shell's child ends, and `sleep`, which takes the shell's place, never asks for its exit status.
+  // The shell's child ends. `sleep` replaces the shell and never reads the child's exit status.
   const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"])
   const [line] = (await once(parent.stdout, "data")) as [Buffer]
   await expect.poll(() => identify(Number(line.toString()))).toMatch(/ gone /)
   parent.kill()
 })
 
-test("the name of a program may hold any character", async () => {
+test("the name of a program can contain any character", async () => {
   const child = spawn("sh", ["-c", "printf 'a) Z (b' >/proc/$$/comm; echo named; read -r _"])
   await once(child.stdout, "data")
   expect(isAlive(identify(child.pid ?? 0))).toBe(true)

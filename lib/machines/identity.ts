@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
 import { ENVIRONMENT } from "./environment.ts"
 
-/** Elsewhere there is no /proc, and the pid alone has to identify a process. */
+/** Other systems have no /proc, so only the pid identifies a process there. */
 const isLinux = process.platform === "linux"
 
 /**
@@ -16,7 +16,7 @@ export function identify(pid: number): string {
   return inShell("identify", [String(pid)])
 }
 
-/** Whether the process still runs that `identify` described. A zombie does not. */
+/** Whether the process that `identify` described still runs. A zombie does not run. */
 export function isAlive(identity: string): boolean {
   const words = identity.trim().split(" ")
   if (words.length !== 3) return false
@@ -29,7 +29,7 @@ export function isAlive(identity: string): boolean {
   }
 }
 
-/** Calls a function of processes.sh. @returns what it prints @throws where its exit status is not 0 */
+/** Calls a function of processes.sh. @returns what it prints @throws if its exit status is not 0 */
 function inShell(name: "identify" | "is_alive", words: readonly string[]): string {
   const library = join(packageRoot, "lib", "machines", "processes.sh")
   const script = '. "$1"; shift; "$@"'

@@ -11,13 +11,13 @@ root=$run/disk/root
 umask 022
 mount --make-rprivate /
 
-# Neither the content nor the mode of a file or device of the host can be changed in the machine.
+# The machine cannot change the content or the mode of a file or device of the host.
 bind_read_only() { # SOURCE TARGET
   mount --bind "$1" "$2"
   mount -o remount,bind,ro "$2"
 }
 
-# A file system of its own: the host's programs and libraries, and nothing else of the host.
+# The machine's own file system. It contains the host's programs and libraries, and no other files of the host.
 mkdir -p "$root"
 mount --bind "$root" "$root"
 cd "$root"
@@ -28,7 +28,7 @@ if [ "$mode" = root ]; then
   mkdir -p "$run/disk/usr/upper" "$run/disk/usr/work"
   mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/disk/usr/upper,workdir=$run/disk/usr/work" usr
 else
-  # In a user namespace the host's folders cannot be written to. The binaries need a folder that can.
+  # In a user namespace, the host's folders cannot be written to. The binaries need a writable folder.
   mount --rbind /usr usr
   mount -t tmpfs -o mode=755 tmpfs usr/local/bin
 fi
@@ -38,7 +38,7 @@ for folder in bin sbin lib lib32 lib64 libx32; do
   fi
 done
 
-# A new /etc with what programs need to run. It has no accounts, no secrets and no host names of the outside.
+# A new /etc with the files that programs need. It has no accounts, secrets or host names of the host.
 for file in ld.so.cache ld.so.conf ld.so.conf.d ssl/openssl.cnf alternatives localtime protocols services mime.types; do
   [ ! -e "/etc/$file" ] || cp -RP "/etc/$file" "etc/$file"
 done
@@ -53,7 +53,7 @@ cp etc/profile root/.bashrc
 # shellcheck disable=SC2016 # The machine's shell expands it, not this one.
 printf 'PS1="\\u@%s:\\w# "\n' "$name" >>root/.bashrc
 
-# Devices: those that every program may expect. The kernel's log belongs to the host: the kubelet reads an empty one.
+# The usual devices. The kernel's log belongs to the host, so the kubelet reads an empty log.
 mount -t tmpfs -o mode=755 tmpfs dev
 mkdir dev/pts dev/shm
 for device in null zero full random urandom tty; do
@@ -71,7 +71,8 @@ ln -s /proc/self/fd/2 dev/stderr
 
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys 2>/dev/null || mount --rbind /sys sys
-# Settings of the whole kernel can be read here and not changed, as long as no other /proc is mounted. The network's settings are the machine's own.
+# The settings of the whole kernel are read-only here, as long as no other /proc is mounted. The network's settings belong to
+# the machine.
 for part in proc/sys/* proc/sysrq-trigger proc/irq proc/bus proc/fs; do
   if [ ! -e "$part" ] || [ "$part" = proc/sys/net ]; then continue; fi
   bind_read_only "$part" "$part"
@@ -83,10 +84,10 @@ if [ "$mode" = root ]; then
   # The machine sees its own cgroup as the root of each hierarchy that the host has.
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mount -t cgroup2 cgroup2 sys/fs/cgroup
-    # cgroup v2 hands controllers on only from a group that holds no process.
+    # With cgroup v2, a cgroup can pass controllers to its children only if it contains no process.
     mkdir -p sys/fs/cgroup/machine
     echo $$ >sys/fs/cgroup/machine/cgroup.procs
-    read -r controllers <sys/fs/cgroup/cgroup.controllers || true # Without a controller the file is empty.
+    read -r controllers <sys/fs/cgroup/cgroup.controllers || true # If there is no controller, the file is empty.
     for controller in $controllers; do
       echo "+$controller" >sys/fs/cgroup/cgroup.subtree_control || true
     done
@@ -102,7 +103,7 @@ if [ "$mode" = root ]; then
       esac || rmdir "sys/fs/cgroup/$hierarchy"
     done
   fi
-  # The kubelet changes these settings of the whole kernel, unless they are set already: show it the values that it wants.
+  # The kubelet changes these settings of the whole kernel unless they already have the right values. So it sees these values.
   mkdir -p run/byhand/sysctl
   while read -r key value; do
     file=run/byhand/sysctl/$(echo "$key" | tr / .)
@@ -118,7 +119,7 @@ kernel/keys/root_maxbytes 25000000
 EOF
 fi
 
-# The files that this machine is given, the agent and the binaries: each is bound over an empty file.
+# The agent and the binaries that this machine gets. Each file is bind-mounted over an empty file.
 : >run/byhand/node
 bind_read_only "$node" run/byhand/node
 bind_read_only "$agent" run/byhand/agent
@@ -134,7 +135,7 @@ cd /
 umount -l /old
 rmdir /old
 
-# A network of its own. The kubelet needs an address that is not loopback, and a default route. The route leads nowhere.
+# The machine's own network. The kubelet needs an address that is not loopback, and a default route. The route leads nowhere.
 hostname "$name"
 ip -batch - <<EOF
 link set lo up
@@ -145,7 +146,7 @@ link set eth0 up
 route add default via ${address%.*}.1
 EOF
 
-# The agent starts with an environment that holds nothing of the host's.
+# The agent's environment contains no variable of the host.
 env -i "HOME=$home" "PATH=$path" \
   /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/socket/agent.sock "$owner" &
 wait $!

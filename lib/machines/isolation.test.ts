@@ -42,7 +42,7 @@ beforeAll(async () => {
     await once(typeof where === "number" ? server.listen(where, "0.0.0.0") : server.listen(where), "listening")
     return server
   }
-  const port = ((await listen(0)).address() as AddressInfo).port // It listens on a port, so that is what it has.
+  const port = ((await listen(0)).address() as AddressInfo).port // The server listens on a port, so its address is an AddressInfo.
   await listen(`\0${place.name}`)
   const address =
     Object.values(networkInterfaces())
@@ -63,12 +63,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of servers) server.close()
-  process.kill(-(bystander.pid ?? 0), "SIGKILL") // Its sleep, too.
+  process.kill(-(bystander.pid ?? 0), "SIGKILL") // Kill the whole process group, because the shell has a child process.
   await bystander
   await place[Symbol.asyncDispose]()
 })
 
-/** What of the host a way out might have changed. */
+/** The parts of the host that an attempt could change. */
 async function look() {
   const { settings, mounts, links, tables } = await place.census()
   return {
@@ -85,7 +85,7 @@ async function look() {
   }
 }
 
-/** Limits that are soon met. */
+/** Limits that a test reaches quickly. */
 const SMALL = { memory: 256 * MIB, processes: 100, disk: 32 * MIB } as const satisfies Limits
 
 async function start(limits: Limits, machine: Kind = "sandbox"): Promise<Started> {
@@ -119,7 +119,7 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
     await engine?.[Symbol.asyncDispose]()
   })
 
-  // The names are needed before there is a host to speak of.
+  // vitest needs the titles before the host is prepared.
   const unknown: Host = { file: "", given: "", pid: 0, word: "", port: 0, abstract: "", address: "", disk: "" }
   const ways = waysOut(unknown).filter((way) => closedTo("root")(way) || (!hasV2 && closedTo("root, cgroup v1")(way)))
   test.each(ways.map(({ what }) => what))("its root cannot %s", async (what) => {
@@ -129,7 +129,7 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
     expect(await look()).toEqual(before)
   })
 
-  test("leaves its root no power but those that components and containers need", async () => {
+  test("gives its root only the capabilities that components and containers need", async () => {
     const { stdout } = await started.machine.run(["setpriv", "--dump"])
     const bounds = /Capability bounding set: (.*)/.exec(stdout)?.[1]?.split(",") ?? []
     const kept = [
@@ -153,11 +153,11 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
       "setfcap",
     ]
     expect(bounds.filter((power) => !kept.includes(power))).toEqual([])
-    expect(bounds).toContain("sys_admin") // What containers cannot do without, and what keeps a machine from being a prison.
-    expect(await output(started.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n") // None in there has others to take over.
+    expect(bounds).toContain("sys_admin") // Containers need it. It is also the reason why a machine does not stop malicious code.
+    expect(await output(started.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n") // All processes have the same bounding set, so no process can get more capabilities from another process.
   })
 
-  test("has no more processes than its limit, which nobody in there can raise", async () => {
+  test("has no more processes than its limit, and its root cannot raise the limit", async () => {
     const swarm = `for i in $(seq ${2 * SMALL.processes}); do sleep 5 & done`
     expect(await output(started.machine, swarm)).toMatch(/Cannot fork|Resource temporarily unavailable/)
     await output(
@@ -168,7 +168,7 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
     await output(started.machine, "pkill sleep")
   })
 
-  test("has no more memory than its limit, which nobody in there can raise", async () => {
+  test("has no more memory than its limit, and its root cannot raise the limit", async () => {
     const hog = `head -c ${2 * SMALL.memory} /dev/zero | tail -c ${2 * SMALL.memory} | wc -c`
     expect(await output(started.machine, hog)).toMatch(/^0\n[^]*Killed/)
     await output(
@@ -178,14 +178,14 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
     expect(await output(started.machine, hog)).toMatch(/^0\n[^]*Killed/)
   })
 
-  test("writes no more than its limit, in whichever folder", async () => {
+  test("writes no more than its limit, in any folder", async () => {
     for (const folder of ["/tmp", "/usr/local/bin", "/root", "/var/log/byhand", "/etc", "/var/lib"]) {
       const line = `mkdir -p ${folder}; head -c ${2 * SMALL.disk} /dev/zero >${folder}/much; rm ${folder}/much`
       expect(await output(started.machine, line)).toMatch(/No space left on device/)
     }
   })
 
-  test("keeps its logs and leaves no mount where what it writes lies in memory", async () => {
+  test("keeps its logs and leaves no mount if its files are in memory", async () => {
     const { machine, logs, folder } = await start(SMALL, kind)
     await (
       await machine.spawn(["echo", "hello"], { log: "/var/log/byhand/etcd.log" })
@@ -197,7 +197,7 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
   })
 })
 
-test("a machine ends when its time is over; whoever waits is told, and nothing is left", async () => {
+test("a machine ends when its time limit is over; pending calls fail with the reason, and nothing is left", async () => {
   const before = await place.census()
   const { machine } = await start({ seconds: 8 })
   const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
@@ -214,16 +214,16 @@ test("a machine ends when its time is over; whoever waits is told, and nothing i
   await expect.poll(async () => without(await place.census()), { timeout: 20_000 }).toEqual(without(before))
 })
 
-test("a machine that ends before its time leaves nobody who waits for it", async () => {
+test("a machine that ends before its time limit leaves no timer process", async () => {
   const { machine } = await start({ seconds: 4321 })
   await machine.close()
   expect((await execa("pgrep", ["-f", "sleep 4321"], { reject: false })).stdout).toBe("")
 })
 
 test.skipIf(!isRoot)(
-  "a machine made by an ordinary user gives its root no way out (needs root, to become that user)",
+  "the root of a machine made by an ordinary user cannot reach the host (the test needs root to become that user)",
   async () => {
-    // The checkout may lie where others may not look: the machine is given a copy, the process that starts it may read everything.
+    // Other users may not be able to read the checkout. So the machine gets a copy, and the process that starts it can read everything.
     const copy = join(place.folder, "copy")
     for (const part of ["dist", "package.json", "lib/machines"])
       await cp(join(packageRoot, part), join(copy, part), { recursive: true, preserveTimestamps: true })

@@ -1,6 +1,6 @@
-/** How much of the host a machine may use. A limit that is not given does not exist. */
+/** How much of the host's resources a machine may use. An undefined limit means no limit. */
 export interface Limits {
-  /** Bytes of memory. The kernel kills a process that takes more. Needs root. */
+  /** Bytes of memory. If the machine uses more, the kernel kills a process. Needs root. */
   readonly memory?: number
   /** Number of processes and threads. Needs root. */
   readonly processes?: number
@@ -12,13 +12,19 @@ export interface Limits {
 
 const GIB = 2 ** 30
 
-/** For the project's own components. They need a quarter of it; a process that uses far too much leaves the host usable. */
+/**
+ * Limits for the project's own components. They need a quarter of this. A process that uses far too much cannot make
+ * the host unusable.
+ */
 export const ORDINARY_LIMITS: Limits = { memory: 4 * GIB, processes: 8192 }
 
-/** For a learner's own scripts. */
+/** Limits for a learner's scripts. */
 export const LIMITS_OF_SCRIPTS = { memory: 4 * GIB, processes: 4096, disk: 2 * GIB } as const satisfies Limits
 
-/** Returns a function that says why the machine has ended, once its time is over. @param seconds from now on; no limit where undefined */
+/**
+ * Returns a function that gives the reason for the machine's end when its time limit is over.
+ * @param seconds from now on; undefined for no limit
+ */
 export function overAfter(seconds: number | undefined): () => string | undefined {
   const deadline = seconds === undefined ? Infinity : performance.now() + seconds * 1000
   return () => (performance.now() < deadline ? undefined : `its time limit of ${seconds} seconds was over`)

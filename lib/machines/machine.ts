@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream"
 
-/** What a command printed, and how it ended. */
+/** The output of a command and its exit code. */
 export interface Result {
   readonly command: string
   readonly stdout: string
   readonly stderr: string
-  /** As a shell has it: 128 + the signal's number where a signal ended the command. */
+  /** As in a shell: 128 + the signal's number if a signal ended the command. */
   readonly exitCode: number
 }
 
@@ -43,14 +43,14 @@ export interface Forward extends AsyncDisposable {
 /** A place where processes run. Only machines touch an operating system. */
 export interface Machine extends AsyncDisposable {
   readonly name: string
-  /** Whether it can make the cgroups and mounts that containers need. */
+  /** Whether the machine can make the cgroups and mounts that containers need. */
   readonly privileged: boolean
-  /** What it lacks for that, as the end of "cannot check here: …". Undefined where it is privileged. */
+  /** What the machine lacks for that, as the end of "cannot check here: …". Undefined if it is privileged. */
   readonly lacks: string | undefined
-  /** Its address that is not loopback. It is the address of the Node. */
+  /** The machine's address that is not loopback. It is the address of the Node. */
   readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>
-  /** Starts a process that goes on running. Its output is appended to the file `log` on the machine. */
+  /** Starts a process in the background. Its output is appended to the file `log` on the machine. */
   spawn(
     argv: readonly string[],
     options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string },

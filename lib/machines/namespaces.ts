@@ -1,7 +1,7 @@
 import { execa } from "execa"
 import type { Privilege } from "../base/privilege.ts"
 
-/** Whether a command succeeded and, where it did not, the last line of its complaint. */
+/** Whether a command succeeded. If it did not, `found` is the last line of its error output. */
 export interface Trial {
   readonly ok: boolean
   readonly found: string
@@ -18,7 +18,10 @@ export async function tried(argv: readonly string[]): Promise<Trial> {
   }
 }
 
-/** Tries a script in namespaces like those of a machine. They end with the script, and everything that it has made. */
+/**
+ * Tries a script in namespaces like those of a machine. When the script ends, the namespaces and everything in them end
+ * too.
+ */
 export function triedWithin(privilege: Privilege, script: string): Promise<Trial> {
   return tried([
     ...(privilege === "sudo" ? ["sudo", "-n"] : []),

@@ -10,16 +10,16 @@ export type Kind = Exclude<Settings["machine"], "auto">
 export type Availability =
   | {
       readonly isAvailable: true
-      /** What such a machine lacks to run containers, where that is known before it starts. */
+      /** What such a machine lacks to run containers, if this is known before it starts. */
       readonly lacks: string | undefined
     }
   | { readonly isAvailable: false; /** Why not, as the end of a sentence. */ readonly reason: string }
 
-/** What a machine is made with. */
+/** Options for the start of a machine. */
 export interface MachineOptions {
-  /** The host name of the machine. It is the name of the Node too. */
+  /** The host name of the machine. It is also the name of the Node. */
   readonly name: string
-  /** Files of the host that the machine is given: source on the host, target on the machine. */
+  /** Files of the host that the machine gets: source on the host, target on the machine. */
   readonly binds: readonly { readonly source: string; readonly target: string }[]
   /** The name of the run's folder in settings.runsDir. The default is a name that no other run has. */
   readonly id?: string
@@ -34,7 +34,7 @@ export interface Started {
   readonly folder: string
   /** The folder on the host that keeps the machine's logs after its end. The logs of the last ten runs are kept. */
   readonly logs: string
-  /** Lets the machine live on when this process ends. */
+  /** Lets the machine continue to run when this process ends. */
   readonly detach: () => Promise<void>
 }
 
@@ -45,23 +45,29 @@ export interface Attached {
   readonly folder: string
   /** Resolves when the machine has ended. */
   readonly whenEnded: () => Promise<void>
-  /** Runs a command on the machine with the terminal or pipes of this process. @returns the exit status of the command */
+  /**
+   * Runs a command on the machine with the terminal or pipes of this process.
+   * @returns the exit status of the command
+   */
   readonly enter: (command: readonly string[]) => Promise<number>
 }
 
-/** Makes machines of one kind. A command chooses its provider once (see providers.ts) and hands it on. */
+/** Makes machines of one kind. A command chooses its provider once (see providers.ts) and passes it on. */
 export interface MachineProvider {
   readonly kind: Kind
   /** Finds out whether this host can make such machines, by trying it. Changes nothing. */
   readonly available: () => Promise<Availability>
   /**
-   * Gets ready what takes long, such as a container's image, before the first machine starts.
+   * Does the slow preparations, such as building a container's image, before the first machine starts.
    * @throws EngineError, MachineImageError
    */
   readonly prepare: (progress: Progress) => Promise<void>
   /** Starts a machine. @throws MachineStartError, UsageError, PrivilegeError */
   readonly start: (options: MachineOptions) => Promise<Started>
-  /** The running machine of this kind in a run's folder. Undefined where there is none. @param id the name of that folder */
+  /**
+   * The running machine of this kind in a run's folder. Undefined if there is none.
+   * @param id the name of that folder
+   */
   readonly attach: (id: string) => Promise<Attached | undefined>
 }
 

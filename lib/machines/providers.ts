@@ -10,18 +10,19 @@ const PROVIDERS: Readonly<Record<Kind, (settings: Settings) => MachineProvider>>
   container: containerProvider,
 }
 
-/** The provider of one kind of machine, without a look at whether this host can make them. */
+/** The provider of one kind of machine. Does not check whether this host can make such machines. */
 export function providerOf(kind: Kind, settings: Settings): MachineProvider {
   return PROVIDERS[kind](settings)
 }
 
 /**
- * Chooses the provider that the settings ask for. Where they leave it open, the first one that is available on this host.
- * @throws MachineStartError where none is available, with the reason of each
+ * Chooses the provider that the settings name. If the settings name none, chooses the first one that is available on this
+ * host.
+ * @throws MachineStartError if none is available, with the reason for each
  */
 export async function chooseProvider(settings: Settings): Promise<MachineProvider> {
   if (settings.machine !== "auto") return providerOf(settings.machine, settings)
-  if (settings.privilege === "privileged" || settings.image !== undefined) return containerProvider(settings) // Only containers have these.
+  if (settings.privilege === "privileged" || settings.image !== undefined) return containerProvider(settings) // Only containers have these settings.
   const reasons: string[] = []
   for (const provider of all(settings)) {
     const availability = await provider.available()
@@ -34,7 +35,7 @@ export async function chooseProvider(settings: Settings): Promise<MachineProvide
   )
 }
 
-/** The running machine in a run's folder, of whichever kind it is. Undefined where there is none. */
+/** The running machine of any kind in a run's folder. Undefined if there is none. */
 export async function attachMachine(settings: Settings, id: string): Promise<Attached | undefined> {
   for (const provider of all(settings)) {
     const attached = await provider.attach(id)

@@ -22,8 +22,8 @@ export interface RunFolder {
 
 /**
  * Makes a run's folder and writes the file "owner": the identity of this process.
- * @param files other files to write into it: name and content
- * @throws MachineStartError where the disk is full
+ * @param files other files to write into the folder: name and content
+ * @throws MachineStartError if the disk is full
  */
 export async function makeRunFolder(
   { runsDir, cacheDir }: Settings,
@@ -33,18 +33,21 @@ export async function makeRunFolder(
   const [folder, logs] = [join(runsDir, id), join(cacheDir, "logs")]
   await mkdir(runsDir, { recursive: true, mode: 0o700 })
   await checkRoom(runsDir)
-  await mkdir(logs, { recursive: true }) // Made here, so that it belongs to this user and not to root.
+  await mkdir(logs, { recursive: true }) // The folder is made here, so that it belongs to this user and not to root.
   await mkdir(folder, { mode: 0o700 })
   await writeFile(join(folder, "owner"), identify(process.pid))
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content, { mode: 0o600 })
   return { folder, logs: join(logs, id) }
 }
 
-/** On a full disk every program fails with another message, and none can write its log. So this is checked first. */
+/**
+ * Checks the free space first. On a full disk, each program fails with a different message, and no program can write
+ * its log.
+ */
 async function checkRoom(folder: string): Promise<void> {
   const { bavail, bsize, blocks } = await statfs(folder)
   const free = Math.floor((bavail * bsize) / 2 ** 20)
-  if (blocks === 0 || free >= ROOM) return // A file system without a limit tells no blocks.
+  if (blocks === 0 || free >= ROOM) return // A file system without a limit reports 0 blocks.
   throw new MachineStartError(
     `The disk of BYHAND_RUNS=${folder} is full: ${free} MB are free, and a machine needs ${ROOM} MB.`,
     "Make room there, or set BYHAND_RUNS to a folder on another disk.",

@@ -12,7 +12,7 @@ import type { Attached, Availability, MachineProvider } from "./provider.ts"
 import { NEEDS_ROOT, scriptsFolder, startSandbox } from "./sandbox.ts"
 import { socketOf } from "./socket.ts"
 
-/** Makes machines of Linux namespaces (man 7 namespaces). */
+/** Makes machines from Linux namespaces (man 7 namespaces). */
 export function sandboxProvider(settings: Settings): MachineProvider {
   let availability: Promise<Availability> | undefined
   return {

@@ -28,7 +28,7 @@ afterEach(() => place[Symbol.asyncDispose]())
 const start = (id?: string) =>
   startSandbox({ name: place.name, binds: [], settings: place.settings, ...(id === undefined ? {} : { id }) })
 
-/** Another process that runs a program with the project's library; it prints lines. Needs the build in dist. */
+/** Starts another process that runs a program with the project's library. Needs the build in dist. */
 function another(
   program: string,
   options: { settings?: object; wrap?: readonly string[]; env?: Record<string, string>; root?: string } = {},
@@ -54,7 +54,7 @@ function another(
 }
 
 describe("a machine", () => {
-  test("has a host name, a file system, processes and a network of its own", async () => {
+  test("has its own host name, file system, processes and network", async () => {
     const { machine, privilege } = await start()
     const sh = async (line: string) => (await machine.run(["sh", "-c", line])).stdout.trim()
     expect(machine.privileged).toBe(privilege !== "user")
@@ -65,11 +65,11 @@ describe("a machine", () => {
     expect(await sh("ps -e -o comm= | sort -u")).not.toContain("vitest")
     expect(await sh("ss -tlnH | wc -l")).toBe("0")
     expect(await sh("grep -c . /proc/mounts")).not.toBe("0")
-    expect(await sh(`grep -F ${place.folder} /proc/mounts | wc -l`)).toBe("1") // Its /usr names its own upper folder, and nothing else is told.
+    expect(await sh(`grep -F ${place.folder} /proc/mounts | wc -l`)).toBe("1") // The line for /usr contains the upper folder of the overlay. No other line contains a path of the host.
     await machine.close()
   })
 
-  test("never writes to the host, and sees no home, secret or temporary file of it", async () => {
+  test("never writes to the host, and cannot read the host's homes, secrets and temporary files", async () => {
     await writeFile(join(place.folder, "of-the-host"), "secret")
     const { machine } = await start()
     const paths = ["/usr/share", "/usr/bin", "/etc", "/tmp", "/var/lib", "/root", "/opt", "/run", "/home"].map(
@@ -89,7 +89,7 @@ describe("a machine", () => {
     await machine.close()
   })
 
-  test("reaches no listener of the host, and the host none of it", async () => {
+  test("cannot reach a listener of the host, and the host cannot reach a listener of the machine", async () => {
     const { machine } = await start()
     const { machine: other } = await start()
     await machine.spawn(["/run/byhand/node", "-e", `require("net").createServer().listen(2379)`], { log: "/tmp/log" })
@@ -111,7 +111,7 @@ describe("a machine", () => {
   })
 
   test.skipIf(!isRoot)(
-    "shares no cgroup with one of the same id in another folder (needs root, as cgroups do)",
+    "shares no cgroup with a machine of the same id in another folder (needs root, as cgroups do)",
     async () => {
       const elsewhere = { ...place.settings, runsDir: join(place.folder, "elsewhere") }
       const [one, other] = await Promise.all(
@@ -127,7 +127,7 @@ describe("a machine", () => {
     },
   )
 
-  test("that cannot be made says what the kernel said", async () => {
+  test("that cannot be made gives the kernel's error message", async () => {
     const settings = { ...place.settings, runsDir: `${place.settings.runsDir}/${"x".repeat(80)}` }
     await expect(startSandbox({ name: "x", binds: [], settings })).rejects.toThrow(/BYHAND_RUNS=.* is too long/)
     await expect(startSandbox({ name: "x", binds: [], settings })).rejects.toBeInstanceOf(UsageError)
@@ -142,7 +142,7 @@ describe("a machine", () => {
   })
 })
 
-test("a machine on a full disk is refused in a sentence", async () => {
+test("a machine on a full disk is refused with a clear message", async () => {
   await mkdir(place.settings.runsDir)
   const child = another(
     `await startSandbox({ name, binds: [], settings }).catch((error) => console.log(String(error)))`,
@@ -165,7 +165,7 @@ test("a machine on a full disk is refused in a sentence", async () => {
   expect(await place.census()).toEqual(before)
 })
 
-test("a disk that is full once a machine starts is named, though nothing could be logged", async () => {
+test("a disk that becomes full during the start is named, although no log can be written", async () => {
   const run = join(place.settings.runsDir, "full")
   await mkdir(run, { recursive: true })
   const settings = join(place.folder, "settings")
@@ -203,7 +203,7 @@ test("a disk that is full once a machine starts is named, though nothing could b
 })
 
 describe("nothing is left on the host", () => {
-  test("when it is closed", async () => {
+  test("when a machine is closed", async () => {
     const { machine } = await start()
     const during = await place.census()
     expect([
@@ -216,7 +216,7 @@ describe("nothing is left on the host", () => {
     expect(await place.census(during.namespaces)).toEqual(before)
   })
 
-  test("when its first process is killed; whoever waits is told", async () => {
+  test("when its first process is killed; a pending exit resolves", async () => {
     const { machine, folder } = await start()
     const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
     const during = await place.census()
@@ -225,7 +225,7 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, during.namespaces)).toEqual(before)
   })
 
-  test("when its supervisor is killed: processes go at once, the next start sweeps the rest and keeps the logs", async () => {
+  test("when its supervisor is killed: processes end at once, and the next start keeps the logs and removes the rest", async () => {
     const { machine, folder, logs } = await start()
     const { exit } = await machine.spawn(["sh", "-c", "echo last words; sleep 60"], { log: "/var/log/byhand/etcd.log" })
     const during = await place.census()
@@ -234,7 +234,7 @@ describe("nothing is left on the host", () => {
     const rest = await place.censusLike({ ...before, cgroups: during.cgroups, files: during.files }, during.namespaces)
     expect([rest.namespaces, rest.files, rest.cgroups]).toEqual([[], during.files, during.cgroups])
 
-    // While the process that owned the run lives, it may still read its folder; a later boot or another process may not care.
+    // While the owner of the run is alive, it can still read the folder. So the test replaces the owner by a dead process.
     await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
     const next = await start()
     expect(existsSync(folder)).toBe(false)
@@ -243,12 +243,12 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, during.namespaces)).toEqual(before)
   })
 
-  test("when it is detached and its supervisor is killed: the machine does not outlive it", async () => {
+  test("when it is detached and its supervisor is killed: the machine ends too", async () => {
     const sandbox = await start()
     const { machine, folder } = sandbox
     const { exit } = await machine.spawn(["sleep", "60"], { log: "/tmp/log" })
     await sandbox.detach()
-    await sleep(200) // Whatever else could end the machine has ended itself.
+    await sleep(200) // By now, no other process is left that could end the machine.
     const during = await place.census()
     process.kill(Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0]), "SIGKILL")
     expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
@@ -257,7 +257,7 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, during.namespaces)).toEqual(before)
   })
 
-  test("when its supervisor is killed while another process ends it, which says so rather than wait for ever", async () => {
+  test("when its supervisor is killed while another process ends the machine: that process gets an error and does not hang", async () => {
     const sandbox = await startSandbox({ name: place.name, binds: [], settings: place.settings, id: place.name })
     await sandbox.detach()
     const { folder } = sandbox
@@ -284,7 +284,7 @@ describe("nothing is left on the host", () => {
       await cluster.up()
       console.log("up")
       setInterval(() => {}, 1000)`
-    const moments = [50, 150, 400, 1_200, 2_500] // ms after its start; what has come up until then differs from run to run.
+    const moments = [50, 150, 400, 1_200, 2_500] // Milliseconds after the start. The components that run at that moment differ from run to run.
     const known = new Set<string>()
     for (const moment of moments) {
       const child = another(program)
@@ -294,7 +294,7 @@ describe("nothing is left on the host", () => {
       await child
       const after = await place.censusLike(before, [...known])
       expect({ moment, ...after, files: [] }).toEqual({ moment, ...before })
-      // A run that was killed before its supervisor ran leaves its folder to the next start's sweep.
+      // If a run is killed before its supervisor starts, the next start removes its folder.
       expect(after.files.length).toBeLessThanOrEqual(1)
     }
     expect(known.size).toBeGreaterThan(0)
@@ -303,7 +303,7 @@ describe("nothing is left on the host", () => {
     expect(await place.censusLike(before, [...known])).toEqual(before)
   })
 
-  test("when it is detached, outlives its maker, and is ended by another process", async () => {
+  test("when it is detached, continues after its starter has ended, and another process ends it", async () => {
     const maker = await another(`
       const { machine, detach } = await startSandbox({ name, binds: [], settings, id: name })
       await machine.write("/tmp/kept", "x")
@@ -314,7 +314,7 @@ describe("nothing is left on the host", () => {
     const attached = await attachMachine(place.settings, place.name)
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
     expect(attached?.machine.name).toBe(place.name)
-    await (await start()).machine.close() // Its sweep leaves alone what lives.
+    await (await start()).machine.close() // Its sweep does not remove running machines.
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
     await attached?.machine.close()
     expect(await place.census(during.namespaces)).toEqual(before)
@@ -322,7 +322,7 @@ describe("nothing is left on the host", () => {
   })
 })
 
-test("a machine ends with its maker also where somebody has removed the run's folder", async () => {
+test("a machine ends with the process that started it, even if a file of the run's folder was removed", async () => {
   const child = another(`
     const { folder } = await startSandbox({ name, binds: [], settings })
     await (await import("node:fs/promises")).rm(folder + "/init")
@@ -336,16 +336,16 @@ test("a machine ends with its maker also where somebody has removed the run's fo
 })
 
 describe("a sweep", () => {
-  test("goes by who a process is, not by its number", async () => {
+  test("identifies processes by start time and boot, not only by PID", async () => {
     const abandoned = join(place.settings.runsDir, "abandoned")
     await mkdir(abandoned, { recursive: true })
     await writeFile(join(abandoned, "owner"), `${process.pid} 1 of-an-earlier-boot\n`)
-    await writeFile(join(abandoned, "init"), `${process.pid} 1 of-an-earlier-boot\n`) // Were it killed, nobody would go on here.
+    await writeFile(join(abandoned, "init"), `${process.pid} 1 of-an-earlier-boot\n`) // A sweep that kills this PID would end this test.
     await (await start()).machine.close()
     expect(await readdir(place.settings.runsDir)).toEqual([])
   })
 
-  test("takes a folder whose maker was killed before it could write down who it is, but not a new one", async () => {
+  test("removes an old folder without an owner file, but not a new one", async () => {
     for (const folder of ["old", "new"]) await mkdir(join(place.settings.runsDir, folder), { recursive: true })
     await utimes(join(place.settings.runsDir, "old"), 0, 0)
     await (await start()).machine.close()
@@ -353,7 +353,7 @@ describe("a sweep", () => {
   })
 })
 
-test("logs outlive their machine; those of the newest ten runs are kept, a run without any leaves no trace", async () => {
+test("logs are kept after the machine ends; the newest ten runs keep theirs, and a run without logs leaves no folder", async () => {
   const kept = join(place.settings.cacheDir, "logs")
   for (let run = 0; run < 11; run++) {
     const folder = join(kept, `earlier-${run}`)
@@ -376,9 +376,9 @@ test("logs outlive their machine; those of the newest ten runs are kept, a run w
 })
 
 test.skipIf(!isRoot)(
-  "an ordinary user has one too, in a user namespace (needs root, to become that user)",
+  "an ordinary user can start a machine too, in a user namespace (the test needs root to become that user)",
   async () => {
-    // The checkout may lie where others may not look: this user has a copy of what was built.
+    // Other users may not be able to read the checkout. So this user gets a copy of the build.
     const copy = join(place.folder, "copy")
     for (const part of ["dist", "package.json", "lib/machines"])
       await cp(join(packageRoot, part), join(copy, part), { recursive: true, preserveTimestamps: true })

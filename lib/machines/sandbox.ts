@@ -12,12 +12,12 @@ import { checkSocketLength, socketOf } from "./socket.ts"
 import { supervise } from "./supervised.ts"
 import { SETTINGS_FILE, settingsText } from "./supervisor-settings.ts"
 
-/** A sandbox that has started, and the privilege it was started with. */
+/** A sandbox that has started, and the privilege with which it was started. */
 export interface Sandbox extends Started {
   readonly privilege: Privilege
 }
 
-/** The folders of what runs on machines: the compiled agent, and the shell scripts. */
+/** The folders with the programs for machines: the compiled agent, and the shell scripts. */
 export const agentFolder = join(packageRoot, "dist", "machines", "agent")
 export const scriptsFolder = join(packageRoot, "lib", "machines")
 
@@ -25,9 +25,9 @@ export const scriptsFolder = join(packageRoot, "lib", "machines")
 export const NEEDS_ROOT = "needs root"
 
 /**
- * Starts a machine made of Linux namespaces (man 7 namespaces). It changes nothing on the host, and everything in it ends
- * with it. A supervisor process beside it notices when this process ends, and cleans up.
- * @throws MachineStartError with the complaint of the kernel or of sudo
+ * Starts a machine made of Linux namespaces (man 7 namespaces). It changes nothing on the host. When it ends, all its processes
+ * end. A supervisor process beside it detects when this process ends, and cleans up.
+ * @throws MachineStartError with the error message of the kernel or of sudo
  */
 export async function startSandbox({
   name,
@@ -87,7 +87,7 @@ export async function startSandbox({
 
 /**
  * Checks that a compiled file is not older than its source. A machine runs compiled code, while vitest reads the source.
- * @throws MachineStartError where it is older, or missing
+ * @throws MachineStartError if the compiled file is older or missing
  */
 export function checkIsBuilt(built: string, source: string): void {
   if (!existsSync(built)) throw new MachineStartError(`${built} does not exist.`, "Build it with: npm run build")

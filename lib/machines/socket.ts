@@ -1,7 +1,9 @@
 import { join } from "node:path"
 import { UsageError } from "../base/errors.ts"
 
-/** How many bytes the kernel allows in the path of a socket (man 7 unix), without the 0 at its end. */
+/**
+ * The largest number of bytes that the kernel allows in the path of a socket (man 7 unix), without the 0 at the end.
+ */
 const LONGEST_PATH = 107
 
 /** The socket of the agent of the machine in a run's folder. */
@@ -18,7 +20,7 @@ export function checkSocketLength(runsDir: string, id: string): void {
   const length = Buffer.byteLength(socketOf(join(runsDir, id)))
   if (length <= LONGEST_PATH) return
   throw new UsageError(
-    `BYHAND_RUNS=${runsDir} is too long: it holds the socket of a machine, and the kernel limits the length of a socket's path.`,
+    `BYHAND_RUNS=${runsDir} is too long: the folder contains the socket of a machine, and the kernel limits the length of a socket's path.`,
     `Choose a folder whose path has at most ${LONGEST_PATH - (length - Buffer.byteLength(runsDir))} bytes.`,
   )
 }

@@ -1,18 +1,20 @@
 import { execa } from "execa"
 
-/** A supervisor process beside a machine. When this process ends, it ends the machine and removes what is left. */
+/**
+ * A supervisor process beside a machine. When this process ends, the supervisor ends the machine and removes its files.
+ */
 export interface Supervised {
-  /** Ends the machine. Resolves when nothing of it is left. */
+  /** Ends the machine. Resolves when everything of it is removed. */
   readonly end: () => Promise<void>
-  /** Lets the machine live on when this process ends. */
+  /** Lets the machine continue to run when this process ends. */
   readonly detach: () => Promise<void>
 }
 
 /**
  * Starts the supervisor of a machine. It writes to stdout when the machine is ready. The end of its stdin tells it that this
  * process has ended.
- * @param fail makes the error from what the supervisor has written to stderr
- * @throws that error, where the supervisor ends before the machine is ready
+ * @param fail makes the error from the supervisor's stderr
+ * @throws the error from `fail` if the supervisor ends before the machine is ready
  */
 export async function supervise(
   [file = "", ...args]: readonly string[],
@@ -30,7 +32,7 @@ export async function supervise(
   supervisor.stderr.on("data", (chunk: Buffer) => {
     complaints += chunk.toString()
   })
-  supervisor.stdin.on("error", () => undefined) // The supervisor may end first. Its exit says so.
+  supervisor.stdin.on("error", () => undefined) // The supervisor can end first. Its exit reports that.
   const ended = supervisor.then((result) => result.exitCode)
   const ready = new Promise<boolean>((resolve) => {
     supervisor.stdout.once("data", () => resolve(true)).once("end", () => resolve(false))
@@ -39,7 +41,8 @@ export async function supervise(
     await ended
     throw fail(complaints.trim())
   }
-  // The supervisor and its pipes must not keep this process alive: the supervisor waits for its end.
+  // The supervisor and its pipes must not keep this process alive, because the supervisor waits until this process
+  // ends.
   supervisor.unref()
   for (const stream of [supervisor.stdin, supervisor.stdout, supervisor.stderr])
     if ("unref" in stream && typeof stream.unref === "function") stream.unref()

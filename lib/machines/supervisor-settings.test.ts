@@ -2,7 +2,7 @@ import { execa } from "execa"
 import { expect, test } from "vitest"
 import { settingsText } from "./supervisor-settings.ts"
 
-test("a shell reads the settings as they were given, whatever characters they hold", async () => {
+test("a shell reads the settings unchanged, also with special characters", async () => {
   const run = `/tmp/it's $(reboot) "here"; \`x\` * é`
   const text = settingsText({
     run,

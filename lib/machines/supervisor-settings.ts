@@ -5,31 +5,31 @@ import { ENVIRONMENT } from "./environment.ts"
 import type { Limits } from "./limits.ts"
 import { ADDRESS } from "./provider.ts"
 
-/** What the shell scripts that make a machine are told. */
+/** The settings for the shell scripts that make a machine. */
 export interface SupervisorSettings {
   /** The run's folder. */
   readonly run: string
   /** The host name of the machine. */
   readonly name: string
-  /** Who the machine's root is: root of the host, or root of a user namespace. */
+  /** Whether the machine's root is root of the host, or root of a user namespace. */
   readonly mode: "root" | "user"
-  /** Path of Node.js. Empty for a container: its entry script finds it. */
+  /** The path of Node.js. Empty for a container, because its entry script finds the path. */
   readonly node: string
   /** The folder of the compiled agent. */
   readonly agent: string
   /** The folder of the scripts. */
   readonly scripts: string
-  /** Id of the user who may talk to the agent. Empty where that is the user who runs the supervisor. */
+  /** The id of the user who may connect to the agent. Empty if it is the user who runs the supervisor. */
   readonly owner: string
   /** The folder that keeps the logs of the last runs. */
   readonly logs: string
   readonly limits: Limits
 }
 
-/** The file in a run's folder that holds the settings. */
+/** The file in a run's folder that contains the settings. */
 export const SETTINGS_FILE = "settings"
 
-/** The settings as lines KEY=value that a shell can source. Limits are 0 where there is none. */
+/** The settings as lines KEY=value that a shell can source. A limit of 0 means no limit. */
 export function settingsText({ limits, ...given }: SupervisorSettings): string {
   const values: Readonly<Record<string, string>> = {
     ...given,

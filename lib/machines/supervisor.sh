@@ -1,14 +1,14 @@
 #!/bin/sh
-# Runs outside a machine: starts it and waits until either the machine or the test process ends (then stdin ends). Then it
-# keeps the logs and removes what the kernel does not remove: cgroup folders and the run's folder. A line "detach" on
-# stdin lets the machine live on without its test process.
+# Runs outside a machine. It starts the machine and waits until the machine ends or the test process ends (then stdin ends).
+# Then it keeps the logs and removes the things that the kernel does not remove: cgroup folders and the run's folder. A line
+# "detach" on stdin lets the machine continue without its test process.
 # usage: supervisor.sh SETTINGS      SETTINGS: a file of lines KEY=value, quoted for the shell; lib/machines/supervisor-settings.ts explains the keys
-# As root it runs in a mount namespace of its own, so that its mounts end with it and the machine.
+# As root it runs in its own mount namespace, so that its mounts end when it and the machine have ended.
 set -u
-# Ctrl-C is for the test process: this process waits for its end. By then standard error may be closed.
+# Ctrl-C is meant for the test process. This process waits until the test process ends. Then standard error can be closed.
 trap '' INT HUP PIPE
 settings=$1
-# The settings, which shellcheck cannot read.
+# Defaults for the settings, because shellcheck cannot read the file.
 run='' mode='' scripts='' logs='' disk=0 seconds=0 cgroup=''
 # shellcheck source=/dev/null
 . "$settings"
@@ -18,7 +18,7 @@ export PATH="${path:?}"
 # shellcheck source=keep-logs.sh
 . "$scripts/keep-logs.sh"
 
-# The folder of each cgroup hierarchy, in which the cgroup of a machine is made.
+# Prints the folder of each cgroup hierarchy. A machine's cgroup is made in each of them.
 hierarchies() {
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup
   else for hierarchy in /sys/fs/cgroup/*/; do echo "${hierarchy%/}"; done
@@ -28,7 +28,7 @@ hierarchies() {
 keep_logs() { # RUN_DIR whose machine has ended
   [ -n "$(ls -A "$1/disk/root/var/log/byhand" 2>/dev/null)" ] || return 0
   kept=$logs/$(basename "$1")
-  # Without -T it would be moved into a folder that an earlier run of the same name left.
+  # Without -T, mv would move the logs into a folder that an earlier run of the same name left.
   rm -rf "$kept" && mv -T "$1/disk/root/var/log/byhand" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
   forget_old_logs "$logs"
 }
@@ -37,7 +37,7 @@ remove_cgroup() { # NAME
   hierarchies | while read -r hierarchy; do
     folder=$hierarchy/$1
     [ -d "$folder" ] || continue
-    # The kernel refuses to remove a folder while processes that were killed in it are still ending.
+    # The kernel refuses to remove a folder while killed processes in it are still ending.
     tries=0
     until find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || [ ! -d "$folder" ]; do
       tries=$((tries + 1))
@@ -51,21 +51,21 @@ remove() { # RUN_DIR whose machine has ended
   keep_logs "$1"
   if [ "$mode" = root ]; then
     name=
-    read -r name 2>/dev/null <"$1/cgroup" # A run that was killed early has no such file, and no cgroup.
-    # A run that was renamed has the cgroup of its old name, which a new run may use by now: that run has cleared it.
+    read -r name 2>/dev/null <"$1/cgroup" # A run that was killed early has neither this file nor a cgroup.
+    # A renamed run has the cgroup of its old name. A new run can use that cgroup now. The new run has cleared it.
     case $name in */*) ;; "byhand-$(basename "$1")-"*) remove_cgroup "$name" ;; esac
   fi
   umount -l "$1/disk" 2>/dev/null
   rm -rf --one-file-system "$1"
 }
 
-sweep() { # Removes what earlier runs left whose supervisor was killed, or whose host lost its power.
+sweep() { # Removes the remains of earlier runs whose supervisor was killed, or whose host lost power.
   for folder in "$(dirname "$run")"/*/; do
     folder=${folder%/}
     [ "$folder" != "$run" ] || continue
     [ "$mode" = root ] || [ -O "$folder" ] || continue
-    # A run writes the file "owner" first, as soon as it has a folder. A folder that is still empty after a minute is of a
-    # run that was killed before it could. A folder that holds something else is not ours: it stays.
+    # A run writes the file "owner" as soon as it has a folder. If a folder is still empty after a minute, its run was killed
+    # before it could write the file. A folder with other files does not belong to this project, so it is not removed.
     [ -f "$folder/owner" ] || { find "$folder" -maxdepth 0 -mmin +1 -empty -exec rmdir {} +; continue; }
     is_alive_in "$folder/owner" && continue
     [ -f "$folder/supervisor" ] && is_alive_in "$folder/supervisor" && continue
@@ -81,10 +81,10 @@ echo "$cgroup" >"$run/cgroup"
 sweep
 
 mkdir -p "$run/disk"
-# What the machine writes is kept in memory then, and counts as memory: not every file system has quotas.
+# With a disk limit, the machine's files are kept in memory and count as memory, because not every file system has quotas.
 if [ "$mode" = root ] && [ "$disk" != 0 ]; then mount -t tmpfs -o "size=$disk,mode=755" tmpfs "$run/disk"; fi
 
-# The first process of a machine has no capability that is not listed, and none of its children can get one.
+# The first process of a machine has only the listed capabilities. Its children cannot get other ones.
 set -- setpriv "--bounding-set=-all,${capabilities:?}" --inh-caps=-all sh "$scripts/init.sh" "$settings"
 if [ "$mode" = root ]; then
   hierarchies | sed "s:\$:/$cgroup:" >"$run/cgroups"
@@ -98,13 +98,14 @@ else
 fi
 
 exec 3<&0
-# pdeathsig: the machine must not outlive this supervisor, also where it is killed. setsid: a terminal's Ctrl-C is not for the machine.
+# pdeathsig: the machine must end when this supervisor ends, even by SIGKILL. setsid: Ctrl-C in a terminal must not reach the
+# machine.
 setpriv --pdeathsig KILL setsid "$@" <&- 3<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
 started=$(start_time $machine)
-# Kills the first process in the machine: unshare waits for it and ends when everything in the machine has ended. Before
-# unshare runs there is no such process: then it kills the process that leads to it.
+# Kills the first process in the machine. unshare waits for it and ends when everything in the machine has ended. If unshare
+# does not run yet, this first process does not exist, so this function kills the process that will become unshare.
 end() {
   child=
   [ "$(cat /proc/$machine/comm)" != unshare ] || read -r child _ </proc/$machine/task/$machine/children
@@ -115,7 +116,7 @@ exec >&-
 
 (
   while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
-  # If this supervisor was killed, the machine has ended too, and another process may have got its pid.
+  # If this supervisor was killed, the machine has ended too, and its PID can belong to another process (PID reuse).
   [ -n "${detached:-}" ] || [ "$(start_time $machine)" != "$started" ] || end
 ) &
 watcher=$!
@@ -132,6 +133,6 @@ wait $machine || wait $machine # SIGTERM ends the first wait early.
 kill $watcher 2>/dev/null
 [ -z "$timer" ] || kill -9 $timer 2>/dev/null
 [ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
-# On a full disk the machine could not even write its complaint.
+# On a full disk, the machine could not write its error message.
 [ "$(df -Pk "$run" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)" != 0 ] || echo "no space left on the disk of $run" >&2
 remove "$run"

@@ -1,5 +1,5 @@
 // The process on a machine that carries out the requests of the test process, as the machine's root.
-// It imports Node's own modules only: nothing else of the project is on the machine.
+// It imports only Node's own modules, because no other file of the project is on the machine.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { chmodSync, chownSync, mkdirSync, openSync, closeSync, createReadStream, createWriteStream } from "node:fs"
 import { createServer, connect, type Socket } from "node:net"
@@ -25,7 +25,7 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, "SIGKILL")
   } catch {
-    // It has ended meanwhile.
+    // The process has ended in the meantime.
   }
 }
 
@@ -33,7 +33,7 @@ function run(socket: Socket, request: Request & { op: "run" }): (channel: number
   const [file = "", ...args] = request.argv
   const child = spawn(file, args, { env: request.env, cwd: request.cwd, detached: true, stdio: "pipe" })
   child.on("error", (error) => fail(socket, error))
-  child.stdin.on("error", () => undefined) // A command may end before it has read all of its stdin.
+  child.stdin.on("error", () => undefined) // A command can end before it has read all of its stdin.
   child.stdout.on("data", (bytes: Buffer) => writeFrame(socket, Channel.stdout, bytes))
   child.stderr.on("data", (bytes: Buffer) => writeFrame(socket, Channel.stderr, bytes))
   child.on("spawn", () => reply(socket, { is: "started", pid: child.pid ?? 0 }))
@@ -49,7 +49,7 @@ function run(socket: Socket, request: Request & { op: "run" }): (channel: number
   }
 }
 
-/** Starts a process that outlives the connection. Its output is appended to a file. */
+/** Starts a process that continues after the connection ends. Its output is appended to a file. */
 function start(socket: Socket, request: Request & { op: "spawn" }): void {
   const [file = "", ...args] = request.argv
   mkdirSync(dirname(request.log), { recursive: true })
@@ -80,7 +80,7 @@ function forward(socket: Socket, request: Request & { op: "connect" }): void {
 }
 
 async function read(socket: Socket, path: string): Promise<void> {
-  for await (const chunk of createReadStream(path)) writeFrame(socket, Channel.stdout, chunk as Buffer) // Without an encoding chunks are Buffers.
+  for await (const chunk of createReadStream(path)) writeFrame(socket, Channel.stdout, chunk as Buffer) // Without an encoding, chunks are Buffers.
   reply(socket, { is: "done" })
   socket.end()
 }
@@ -90,7 +90,7 @@ function write(socket: Socket, { path, mode }: Request & { op: "write" }): (chan
   mkdirSync(dirname(path), { recursive: true })
   pipeline(content, createWriteStream(path, { mode })).then(
     () => {
-      chmodSync(path, mode) // An existing file would keep its mode.
+      chmodSync(path, mode) // An existing file has kept its old mode.
       reply(socket, { is: "done" })
       socket.end()
     },
@@ -103,7 +103,7 @@ function write(socket: Socket, { path, mode }: Request & { op: "write" }): (chan
   }
 }
 
-/** Carries out a request. @returns a function for the frames that follow it, where there are any */
+/** Carries out a request. @returns a function for the frames that follow the request, if there are any */
 function serve(socket: Socket, request: Request): ((channel: number, payload: Buffer) => void) | undefined {
   switch (request.op) {
     case "run":
@@ -132,7 +132,7 @@ const server = createServer((socket) => {
   const read = frameReader((channel, payload) => {
     if (request !== undefined) onFrame?.(channel, payload)
     else {
-      request = JSON.parse(payload.toString()) as Request // Only our own test process can open the socket.
+      request = JSON.parse(payload.toString()) as Request // Only the project's own test process can open the socket.
       onFrame = serve(socket, request)
     }
     return false

@@ -17,7 +17,7 @@ export function writeFrame(to: Writable, channel: Channel, payload: Buffer | str
 
 /**
  * Splits a stream of bytes into frames. Call the returned function with each chunk that arrives.
- * Where `onFrame` returns true, no more frames follow: the call then returns the remaining bytes.
+ * If `onFrame` returns true, no more frames follow. The call then returns the remaining bytes.
  */
 export function frameReader(
   onFrame: (channel: number, payload: Buffer) => boolean,

@@ -2,17 +2,20 @@ import { CAPABILITIES } from "../capabilities.ts"
 import type { Engine } from "./engine.ts"
 
 /**
- * What root may do in a container that holds a machine: what root may do on a machine, without CAP_SYS_RESOURCE. A machine
- * works without that one, and an engine that runs inside another machine often does not have it.
+ * The capabilities of root in a container that contains a machine: those of root on a machine, without CAP_SYS_RESOURCE. A
+ * machine works without CAP_SYS_RESOURCE, and an engine that runs inside another machine often does not have it.
  */
 export const CAPABILITIES_OF_ROOT = CAPABILITIES.filter((capability) => capability !== "SYS_RESOURCE")
 
-/** What is left where the machine is in a user namespace: without this one, no process can be root there (man 7 user_namespaces). */
+/**
+ * The capabilities of a container whose machine is in a user namespace. Without SETFCAP, no process can be root there
+ * (man 7 user_namespaces).
+ */
 export const CAPABILITIES_OF_USER = ["SETFCAP"] as const
 
 /**
- * Which of root's capabilities an engine refuses, such as CAP_SYS_ADMIN. An engine says only that it refuses some of them,
- * so each is tried alone.
+ * Finds out which of root's capabilities an engine refuses, such as CAP_SYS_ADMIN. An engine says only that it refuses some of
+ * them, so each one is tried alone.
  * @param image an image that the engine has
  */
 export async function refusedBy(

@@ -23,7 +23,7 @@ import { dialLine } from "./line.mts"
 import { LABELS, thisHost } from "./machine-container.ts"
 import { publishedPortOf } from "./published-port.ts"
 
-// An engine of our own needs root.
+// A test's own Docker engine needs root.
 describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
   let own: OwnEngine
   let engine: Engine
@@ -48,7 +48,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
       ...(options.id === undefined ? {} : { id: options.id }),
     })
 
-  /** What this test's runs have on the engine. */
+  /** The containers and volumes of this test's runs on the engine. */
   async function onEngine(): Promise<string[]> {
     const isOurs = (labels: Record<string, string> | null) =>
       labels?.[LABELS.run]?.startsWith(place.settings.runsDir) === true
@@ -68,7 +68,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     expect({ processes, files }).toEqual({ processes: before.processes, files: before.files })
   }
 
-  /** Another process that starts a machine, says so, and goes on. */
+  /** Another process that starts a machine, prints a line, and continues to run. */
   function another() {
     return execa(
       process.execPath,
@@ -97,7 +97,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   const keeperOf = async (folder: string) => Number((await readFile(join(folder, "supervisor"), "utf8")).split(" ")[0])
 
-  test("has what it needs of the engine and no more, and its key is told to nobody", async () => {
+  test("has only the options that it needs, and its key is not visible", async () => {
     const { machine, folder } = await start()
     const published = publishedPortOf(folder)
     const seen = await engine.docker.getContainer(published?.container ?? "").inspect()
@@ -127,13 +127,13 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     expect(await sh("hostname; ip -brief address show eth0 | tr -s ' '")).toMatch(
       new RegExp(`^${place.name}\neth0@uplink UP 10\\.77\\.0\\.2/24`),
     )
-    expect(await sh("ss -tlnH | wc -l")).toBe("0") // Not even the port that the engine publishes.
+    expect(await sh("ss -tlnH | wc -l")).toBe("0") // The port that the engine publishes is not visible either.
     expect(await sh("ls / /byhand 2>/dev/null | grep -c byhand")).toBe("0")
     await machine.close()
     await expectNothingLeft()
   })
 
-  test("opens to nobody without the run's key", async () => {
+  test("refuses clients without the run's key", async () => {
     const { machine, folder } = await start()
     const published = publishedPortOf(folder)
     if (published === undefined) throw new Error("no port is published")
@@ -149,7 +149,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("leaves its logs, and nothing else", async () => {
+  test("leaves only its logs", async () => {
     const { machine, logs } = await start()
     await (
       await machine.spawn(
@@ -165,7 +165,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("ends when the process that started it is killed, at any moment", async () => {
     for (const moment of [200, 500, 1_500, 2_500, 4_000]) {
-      // ms after its start; what there is by then differs from run to run.
+      // Milliseconds after the start. What exists at that moment differs from run to run.
       const child = another()
       await sleep(moment + Math.random() * 200)
       child.kill("SIGKILL")
@@ -173,7 +173,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
       await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
       const { processes, files } = await place.censusLike(before)
       expect(processes).toEqual(before.processes)
-      // A run that was killed before its keeper ran leaves its folder to the next start's sweep.
+      // If a run is killed before its keeper starts, the next start removes its folder.
       expect(files.length).toBeLessThanOrEqual(1)
       expect(await onEngine()).toEqual([])
     }
@@ -181,19 +181,19 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("ends when its keeper is killed; whoever waits is told, the engine removes it, the next start its folder", async () => {
+  test("ends when its keeper is killed; pending calls fail, the engine removes the container, the next start the folder", async () => {
     const { machine, folder } = await start()
     const { exit } = await machine.spawn(["sleep", "600"], { log: "/tmp/log" })
     process.kill(await keeperOf(folder), "SIGKILL")
     expect(await exit).toEqual({ code: null, signal: "SIGKILL" })
     await expect.poll(onEngine, { timeout: 30_000 }).toEqual([])
-    expect(existsSync(folder)).toBe(true) // While the process that owns the run lives, it may still read its folder.
+    expect(existsSync(folder)).toBe(true) // While the owner of the run is alive, it can still read the folder.
     await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
     await (await start()).machine.close()
     await expectNothingLeft()
   })
 
-  test("ends when both are killed at once", async () => {
+  test("ends when its keeper and the process that started it are killed at once", async () => {
     const child = another()
     await once(child.stdout, "data")
     const [id = ""] = await readdir(place.settings.runsDir)
@@ -205,7 +205,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("that was made and never started is swept by the next one, those of others are not", async () => {
+  test("whose container was never started is removed by the next start; containers of other hosts are not", async () => {
     const make = (labels: Record<string, string>) =>
       engine.docker.createContainer({
         Image: "unused",
@@ -236,21 +236,21 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("lives on when it is detached, and is ended by another process", async () => {
+  test("continues to run when it is detached, and another process can end it", async () => {
     const started = await start({ id: place.name })
     await started.machine.write("/tmp/kept", "x")
     await started.detach()
     await sleep(200)
     const attached = await attachMachine(place.settings, place.name)
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
-    await (await start()).machine.close() // Its sweep leaves alone what lives.
+    await (await start()).machine.close() // Its sweep does not remove running machines.
     expect((await attached?.machine.read("/tmp/kept"))?.toString()).toBe("x")
     await attached?.machine.close()
     expect(await attachMachine(place.settings, place.name)).toBeUndefined()
     await expectNothingLeft()
   })
 
-  test("ends when somebody removes its container; whoever waits is told", async () => {
+  test("ends when its container is removed; pending calls fail", async () => {
     const { machine, folder } = await start()
     const running = expect(machine.run(["sleep", "600"])).rejects.toThrow(
       `The machine ${place.name} has ended. Start it again.`,
@@ -262,7 +262,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("is made of a course's own image, which must have what it takes", async () => {
+  test("can use a course's own image, which must contain the necessary programs", async () => {
     await expect(start({ settings: { image: "nobody/has:this" } })).rejects.toThrow(
       /^The engine does not have BYHAND_IMAGE=nobody\/has:this and cannot pull it: .*\. Correct the name, or load the image/,
     )
@@ -286,7 +286,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("in which BYHAND_PRIVILEGE=user leaves root no power runs no containers, and says why", async () => {
+  test("with BYHAND_PRIVILEGE=user runs no containers, and says why", async () => {
     const { machine, folder } = await start({ settings: { privilege: "user" } })
     expect(
       (await engine.docker.getContainer(publishedPortOf(folder)?.container ?? "").inspect()).HostConfig.CapAdd,
@@ -305,7 +305,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
     await expectNothingLeft()
   })
 
-  test("that is privileged has every power, or says that the engine has not got it", async () => {
+  test("that is privileged has all capabilities, or says that the engine does not have them", async () => {
     const started = await start({ settings: { privilege: "privileged" } }).catch((error: unknown) => String(error))
     if (typeof started === "string")
       expect(started).toMatch(/could not be started on Docker .*: .*unable to apply caps: operation not permitted/)
@@ -332,7 +332,7 @@ test.skipIf(process.getuid?.() !== 0)(
 )
 
 describe.skipIf(process.getuid?.() !== 0)("the machine's image", () => {
-  test("takes the place of those that other recipes made, but for what is in use", async () => {
+  test("replaces the images of other recipes, except images in use", async () => {
     await using place = await workplace()
     await using _ = await useEngine()
     const { docker } = await findEngine()
@@ -361,8 +361,8 @@ describe.skipIf(process.getuid?.() !== 0)("an engine that refuses capabilities",
   let server: Server
   afterAll(() => server.close())
 
-  // Docker's own way for an operator to forbid something (authorization plugins): it is asked before anything is made.
-  test("still has lessons 01 to 04, and names what it refuses", async () => {
+  // With an authorization plugin, an operator of Docker can forbid requests. Docker asks the plugin before it makes anything.
+  test("still runs lessons 01 to 04, and names the refused capabilities", async () => {
     await using place = await workplace()
     await mkdir(place.folder, { recursive: true })
     const socket = join(place.folder, "refuser.sock")

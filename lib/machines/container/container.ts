@@ -11,7 +11,7 @@ import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
 import { ORDER_FILE } from "./sweep.ts"
 
-/** What a keeper starts. It lies in the run's folder, in the file ORDER_FILE. */
+/** Tells a keeper what to start. It is stored in the run's folder, in the file ORDER_FILE. */
 export interface Order {
   readonly id: string
   readonly name: string
@@ -24,9 +24,9 @@ const built = join(packageRoot, "dist", "machines", "container")
 const source = join(packageRoot, "lib", "machines", "container")
 
 /**
- * Starts a machine in a container, with testcontainers. Inside, it is a sandbox whose host is the container. A keeper
- * process beside it notices when this process ends, and cleans up.
- * @throws MachineStartError with the complaint of the engine
+ * Starts a machine in a container, with testcontainers. The machine is a sandbox whose host is the container. A keeper process
+ * beside the container detects when this process ends, and cleans up.
+ * @throws MachineStartError with the error message of the engine
  */
 export async function startContainer({
   name,

@@ -26,7 +26,7 @@ afterEach(async () => {
   await place[Symbol.asyncDispose]()
 })
 
-/** What is said of the engine that DOCKER_HOST names. */
+/** The error for the engine that DOCKER_HOST names. */
 async function saidOf(url: string): Promise<string> {
   vi.stubEnv("DOCKER_HOST", url)
   const error: unknown = await findEngine().then(
@@ -38,7 +38,7 @@ async function saidOf(url: string): Promise<string> {
   return messageOf(error)
 }
 
-/** Gives a free port of loopback, or a socket's path, to a server for as long as something is done. */
+/** Lets a server listen on a free loopback port, or on a socket, while an action runs. */
 async function serving(server: Server, action: (address: string) => Promise<void>, path?: string): Promise<void> {
   await once(path === undefined ? server.listen(0, "127.0.0.1") : server.listen(path), "listening")
   try {
@@ -48,7 +48,7 @@ async function serving(server: Server, action: (address: string) => Promise<void
   }
 }
 
-describe("what is no engine", () => {
+describe("an address without a usable engine", () => {
   test.each<readonly [title: string, url: string, expected: string]>([
     [
       "no socket",
@@ -115,7 +115,7 @@ describe("what is no engine", () => {
     )
   })
 
-  test("one that closes the connection", async () => {
+  test("a server that closes the connection", async () => {
     await serving(
       createServer((socket) => socket.destroy()),
       async (url) => {
@@ -135,7 +135,7 @@ describe("what is no engine", () => {
     )
   })
 
-  test("one that never answers", async () => {
+  test("a server that never answers", async () => {
     const sockets = new Set<{ destroy(): void }>()
     await serving(
       createServer((socket) => sockets.add(socket)),
@@ -150,7 +150,7 @@ describe("what is no engine", () => {
     )
   })
 
-  test.skipIf(!isRoot)("a socket that is somebody else's", async () => {
+  test.skipIf(!isRoot)("a socket that belongs to another user", async () => {
     await serving(
       createServer(),
       async (url) => {
@@ -167,7 +167,7 @@ describe("what is no engine", () => {
     )
   })
 
-  test("is said by the command, in a line of its own", async () => {
+  test("is reported by the command in one line", async () => {
     const { stdout, stderr, exitCode } = await execa(
       process.execPath,
       [join(packageRoot, "dist/cli/main.js"), "up", "--name", place.name],
@@ -195,7 +195,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
   let url: string
   const folder = (name: string) => join(files.folder, name)
 
-  /** A CA, and what it signs: an engine's certificate for 127.0.0.1 and a client's. */
+  /** A CA, and the certificates that it signs: for an engine at 127.0.0.1, and for a client. */
   async function makeCertificates(where: string): Promise<void> {
     await mkdir(where)
     const openssl = (...args: string[]) => execa("openssl", args, { cwd: where })
@@ -260,7 +260,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     vi.stubEnv("DOCKER_CERT_PATH", certificates)
   }
 
-  test("makes a machine, which is given copies of files", async () => {
+  test("makes a machine, which gets copies of files", async () => {
     withTls(folder("good"))
     vi.stubEnv("DOCKER_HOST", url)
     vi.stubEnv("TESTCONTAINERS_HOST_OVERRIDE", undefined)
@@ -280,27 +280,27 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     }
   })
 
-  test("is spoken to without", async () => {
+  test("refuses a client that does not use TLS", async () => {
     expect(await saidOf(url)).toBe(
       `The engine at ${url} requires TLS. Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.`,
     )
   })
 
-  test("has another CA", async () => {
+  test("has a certificate of another CA", async () => {
     withTls(folder("other"))
     expect(await saidOf(url)).toBe(
       `TLS with the engine at ${url} fails: its certificate is not signed by the ca.pem in ${folder("other")}. Name the folder with this engine's files in DOCKER_CERT_PATH.`,
     )
   })
 
-  test("has another name", async () => {
+  test("has a certificate for another host name", async () => {
     withTls(folder("good"))
     expect(await saidOf(url.replace("127.0.0.1", "localhost"))).toMatch(
       /^TLS with the engine at \S+ fails: Hostname\/IP does not match certificate's altnames/,
     )
   })
 
-  test("does not know the client", async () => {
+  test("refuses the client's certificate", async () => {
     const mixed = join(place.folder, "mixed")
     await cp(folder("other"), mixed, { recursive: true })
     await cp(join(folder("good"), "ca.pem"), join(mixed, "ca.pem"))
@@ -310,7 +310,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     )
   })
 
-  test("is looked for without certificates, or with wrong ones", async () => {
+  test("cannot be used without certificates, or with wrong ones", async () => {
     withTls(join(place.folder, "nowhere"))
     expect(await saidOf(url)).toMatch(
       /^DOCKER_TLS_VERIFY=1, but ca\.pem cannot be read: ENOENT: .*\. Name the folder with ca\.pem, cert\.pem and key\.pem in DOCKER_CERT_PATH\.$/,
@@ -326,7 +326,7 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
     expect(await saidOf(url)).toMatch(/^DOCKER_TLS_VERIFY=1, but cert\.pem cannot be read: ENOENT/)
   })
 
-  test("is none", async () => {
+  test("is a server without TLS", async () => {
     withTls(folder("good"))
     await serving(
       createHttpServer((_, response) => response.end()),
@@ -339,9 +339,9 @@ describe.skipIf(!isRoot)("an engine behind TLS", () => {
   })
 })
 
-describe.skipIf(!isRoot)("an engine whose files are another host's", () => {
+describe.skipIf(!isRoot)("an engine that cannot read the files of this host", () => {
   test.each([
-    ["has nothing where this host has it", 'mount -t tmpfs tmpfs "$SHARED"'],
+    ["does not have the files", 'mount -t tmpfs tmpfs "$SHARED"'],
     [
       "has another file of the same name",
       'mount -t tmpfs tmpfs "$SHARED"; echo "from there" >"$SHARED/given"; mount -t tmpfs tmpfs "$RUNS"',

@@ -15,7 +15,7 @@ export interface Engine {
   /** Its address, in the form of DOCKER_HOST. */
   readonly url: string
   readonly docker: Docker
-  /** Whether it can probably read the files of this host: it is reached through a local socket. */
+  /** Whether it is reached through a local socket. Then it can probably read the files of this host. */
   readonly isLocal: boolean
   /** Whether it runs as an ordinary user. Then root in a container is not root on its host. */
   readonly isRootless: boolean
@@ -39,12 +39,12 @@ const Info = z.object({
     .array(z.string())
     .nullish()
     .transform((options) => options ?? []),
-  /** Podman says here what Docker says among its security options. */
+  /** Podman reports this here. Docker reports it in its security options. */
   Rootless: z.boolean().default(false),
 })
 const Version = z.object({ Components: z.array(z.object({ Name: z.string() })).nullish() })
 
-/** Where engines usually listen: Docker, Docker Desktop, rootless Docker, Podman. */
+/** The usual addresses of engines: Docker, Docker Desktop, rootless Docker, Podman. */
 function usualSockets(): string[] {
   if (process.platform === "win32") return ["npipe:////./pipe/docker_engine"]
   const runtime = process.env["XDG_RUNTIME_DIR"] ?? `/run/user/${userInfo().uid}`
@@ -59,7 +59,7 @@ function usualSockets(): string[] {
 }
 
 /**
- * Finds the engine that DOCKER_HOST names. Where it names none, the first engine in the usual places that answers.
+ * Finds the engine that DOCKER_HOST names. If DOCKER_HOST is not set, finds the first usual address at which an engine answers.
  * @throws EngineError with the reason why no engine can be used
  */
 export async function findEngine(): Promise<Engine> {
@@ -81,7 +81,10 @@ export async function findEngine(): Promise<Engine> {
   )
 }
 
-/** The engine at an address in the form of DOCKER_HOST. @throws EngineError where it does not answer, or is not a container engine */
+/**
+ * The engine at an address in the form of DOCKER_HOST.
+ * @throws EngineError if it does not answer, or is not a container engine
+ */
 export async function engineAt(url: string): Promise<Engine> {
   const docker = new Docker({ ...connectionOf(url), timeout: PATIENCE })
   const answers = await within(PATIENCE, Promise.all([docker.info(), docker.version()])).catch((error: unknown) => {
@@ -106,7 +109,10 @@ export async function engineAt(url: string): Promise<Engine> {
   }
 }
 
-/** How to connect to an engine. Reads the same variables as testcontainers. @throws EngineError where they are wrong */
+/**
+ * How to connect to an engine. Reads the same variables as testcontainers.
+ * @throws EngineError if their values are wrong
+ */
 function connectionOf(url: string): Docker.DockerOptions {
   const wrong = (why: string) =>
     new EngineError(
@@ -151,7 +157,7 @@ function certificateFolder(): string {
   return process.env["DOCKER_CERT_PATH"] || join(homedir(), ".docker")
 }
 
-/** Tells testcontainers which engine to use, with every detail: testcontainers looks in fewer places than `findEngine`. */
+/** Tells testcontainers which engine to use. testcontainers itself looks in fewer places than `findEngine`. */
 export function nameToTestcontainers(url: string): void {
   const { host, port } = connectionOf(url)
   process.env["DOCKER_HOST"] = host === undefined ? url : `tcp://${host}:${port}`
@@ -173,7 +179,7 @@ async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   return Promise.race([answer, late]).finally(() => timer.abort())
 }
 
-/** The part of an error's message that is useful. OpenSSL adds numbers and places in its own source. */
+/** The useful part of an error's message. OpenSSL adds numbers and positions in its own source code. */
 function reasonOf(error: unknown): string {
   const line = messageOf(error).trim().split("\n")[0] ?? ""
   return /error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]+)/i.exec(line)?.[1] ?? line.replace(/[.:]$/, "")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The first process of a container: turns the container into a host for a machine of namespaces, and runs such a machine there.
 # usage: entry.sh SETTINGS      SETTINGS: see supervisor.sh
-#   /byhand: scripts, agent, inside (it answers at the container's port), key, binds; /byhand/runs: a volume
+#   /byhand contains: scripts, agent, inside (it answers at the container's port), key, binds. /byhand/runs is a volume.
 set -eu
 run='' mode='' logs=''
 # shellcheck source=/dev/null
@@ -18,7 +18,7 @@ if [ "$mode" = root ]; then
   for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
     ! mountpoint -q "$hierarchy" || mount -o remount,bind,rw "$hierarchy" 2>/dev/null || true
   done
-  # cgroup v2 hands controllers on only from a group that holds no process.
+  # With cgroup v2, a cgroup can pass controllers to its children only if it contains no process.
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mkdir -p /sys/fs/cgroup/entry
     echo $$ >/sys/fs/cgroup/entry/cgroup.procs
@@ -27,7 +27,7 @@ fi
 
 mkdir -p "$run" "$logs"
 cp /byhand/binds "$run"
-# Only here it is known where the image has its Node.js.
+# The path of Node.js in the image is known only here.
 { cat "$1"; printf "node='%s'\n" "$(command -v node)"; } >"$run/settings"
 : >"$run/owner"
 exec node /byhand/inside/inside.mjs "$run" "$mode" "$logs"

@@ -19,7 +19,7 @@ export async function execIn({ container, engine }: PublishedPort, command: read
   if (isTerminal) {
     const resize = () => {
       exec.resize({ h: stdout.rows, w: stdout.columns }).catch(() => undefined)
-    } // The command may have ended just now.
+    } // The command can have ended in the meantime.
     stdout.on("resize", resize)
     resize()
     stdin.setRawMode(true)

@@ -17,19 +17,23 @@ import type { Engine } from "./engine.ts"
 /** The engine does not have the image of a machine, and it cannot be made or pulled. */
 export class MachineImageError extends RemediedError {}
 
-/** The files that our own image is made from. */
+/** The files from which the project's own image is made. */
 const recipe = join(packageRoot, "lib", "machines", "container", "image")
 const RECIPE_FILES = ["Dockerfile", "packages", "root.sh"] as const
 
-/** Labels of our own images: the digest of the recipe, and whether a registry could be reached when the image was made. */
+/**
+ * Labels of the project's own images: the digest of the recipe, and whether the image was built from a registry's
+ * image.
+ */
 const RECIPE_LABEL = "byhand.recipe"
 const REGISTRY_LABEL = "byhand.registry"
 
 /**
- * Makes sure that the engine has the image of a machine: the image that the settings name, or our own. Our own is made
- * again when its recipe changes, from the Dockerfile where a registry can be reached, otherwise from Debian packages.
+ * Makes sure that the engine has the image of a machine: the image that the settings name, or the project's own image. The
+ * project's own image is made again when its recipe changes: from the Dockerfile if a registry can be reached, otherwise from
+ * Debian packages.
  * @returns the name of the image
- * @throws MachineImageError with every way that was tried
+ * @throws MachineImageError with the reason why each way failed
  */
 export async function ensureImage(engine: Engine, settings: Settings, progress: Progress): Promise<string> {
   const name = await imageOf(settings)
@@ -38,9 +42,9 @@ export async function ensureImage(engine: Engine, settings: Settings, progress: 
   const digest = await digestOfRecipe()
   return withLock(
     join(settings.cacheDir, "container", "image.lock"),
-    (taken) => progress.task("Waiting for another run, which makes the image of the machine", () => taken),
+    (taken) => progress.task("Waiting for another run, which is making the image of the machine", () => taken),
     async () => {
-      if (await has(engine, name)) return name // Another run has made it meanwhile.
+      if (await has(engine, name)) return name // Another run has made it in the meantime.
       const tried: string[] = []
       for (const make of [build, imported]) {
         try {
@@ -59,7 +63,10 @@ export async function ensureImage(engine: Engine, settings: Settings, progress: 
   )
 }
 
-/** The name of the image that a machine needs: the one in the settings, or our own with the digest of its recipe. */
+/**
+ * The name of the image that a machine needs: the image in the settings, or the project's own image with the digest of
+ * its recipe.
+ */
 export async function imageOf({ image }: Settings): Promise<string> {
   return image ?? `byhand-machine:${await digestOfRecipe()}`
 }
@@ -92,7 +99,7 @@ async function pulled(name: string, progress: Progress): Promise<string> {
   return name
 }
 
-/** Builds the image from the Dockerfile. Without testcontainers, which does not say why a build failed. */
+/** Builds the image from the Dockerfile. Does not use testcontainers, because it does not say why a build failed. */
 async function build({ docker }: Engine, name: string, digest: string, _: Settings, progress: Progress): Promise<void> {
   try {
     await progress.task("Building the image of the machine from debian:trixie-slim", async () => {
@@ -109,7 +116,7 @@ async function build({ docker }: Engine, name: string, digest: string, _: Settin
   }
 }
 
-/** Imports the image from Debian packages. The file system that they make is kept in the cache, for other engines. */
+/** Makes the image from Debian packages and imports it. The file system is kept in the cache for other engines. */
 async function imported(
   { docker }: Engine,
   name: string,
@@ -127,7 +134,7 @@ async function imported(
     await progress.task("Importing the image of the machine", async () => {
       const output = await docker.importImage(createReadStream(archive), { changes: `LABEL ${RECIPE_LABEL}=${digest}` })
       const [repo = "", tag = ""] = name.split(":")
-      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // In a second step: Podman's import accepts no tag.
+      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // The tag is set in a second step, because Podman's import accepts no tag.
     })
   } catch (error) {
     throw new Error(`from Debian packages: ${oneLine(error)}`, { cause: error })
@@ -136,7 +143,10 @@ async function imported(
 
 const Events = z.array(z.object({ error: z.string().optional(), status: z.string().optional() }))
 
-/** Waits until an engine has done something. Errors are among its progress events. @returns the last status: after an import, the id of the image */
+/**
+ * Waits until an engine has finished an operation. Its progress events can contain an error.
+ * @returns the last status: after an import, the id of the image
+ */
 async function finished({ modem }: Docker, output: NodeJS.ReadableStream): Promise<string> {
   const events = await new Promise<unknown>((done, fail) =>
     modem.followProgress(output, (error, all) => {
@@ -156,7 +166,7 @@ async function makeRoot(archive: string, settings: Settings): Promise<void> {
   const work = `${archive}.work`
   const sudo = privilege === "sudo" ? ["sudo", "-n"] : []
   const remove = () => dependentCommand([...sudo, "rm", "-rf", work], { reject: false })
-  await remove() // A process that was killed may have left it.
+  await remove() // A process that was killed can have left this folder.
   await mkdir(work, { recursive: true })
   try {
     const tools = join(work, "tools")
@@ -186,7 +196,7 @@ async function makeRoot(archive: string, settings: Settings): Promise<void> {
   }
 }
 
-/** Whether an image was made from a registry's image. Then the engine can reach a registry. */
+/** Whether an image was made from a registry's image. If it was, the engine can reach a registry. */
 export async function isFromRegistry(docker: Docker, name: string): Promise<boolean> {
   const {
     Config: { Labels: labels },
@@ -194,7 +204,7 @@ export async function isFromRegistry(docker: Docker, name: string): Promise<bool
   return labels?.[REGISTRY_LABEL] !== undefined
 }
 
-/** Removes the images of earlier recipes. Images in use stay. */
+/** Removes the images of earlier recipes, except images in use. */
 async function removeOthers({ docker }: Engine, digest: string): Promise<void> {
   const images = await docker.listImages({ filters: { label: [RECIPE_LABEL] } })
   for (const { Id, Labels } of images)

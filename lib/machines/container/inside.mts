@@ -1,7 +1,8 @@
-// Runs in a container beside its machine. It starts the machine's supervisor, which reads the container's stdin, and
-// answers at the container's port: clients that have the run's key reach the machine's agent there. It prints "ready" when
+// Runs in a container beside the machine. It starts the machine's supervisor, which reads the container's stdin, and
+// answers at the container's port: clients that have the run's key reach the machine's agent there. It prints "ready"
+// when
 // the machine has started and, when the machine has ended, the machine's logs as a tar.
-// It imports Node's own modules only: nothing else of the project is inside the container.
+// It imports only Node's own modules, because no other file of the project is inside the container.
 // usage: node inside.mjs RUN_DIR MODE LOGS_DIR
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -27,7 +28,7 @@ const [file, ...args] = [
   join(run, "settings"),
 ]
 const child = spawn(file, args, { stdio: ["inherit", "pipe", "inherit"] })
-process.on("SIGTERM", () => child.kill("SIGTERM")) // To stop the container means to stop the machine.
+process.on("SIGTERM", () => child.kill("SIGTERM")) // When the container is stopped, the machine must stop too.
 child.stdout.once("data", () => line.listen(PORT, () => process.stdout.write("ready\n")))
 const [code] = (await once(child, "exit")) as [number | null]
 

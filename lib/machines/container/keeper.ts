@@ -1,7 +1,10 @@
-// Runs beside a machine that is a container: starts it and waits until either the machine or the test process ends (then
-// stdin ends). Then it keeps the logs and removes what is left. A line "detach" on stdin lets the machine live on without
-// its test process. If this process is killed, the stdin of the container ends and the machine with it. The engine then
-// removes the container and its volume.
+// Runs beside a machine that is a container. It starts the container and waits until the machine ends or the test
+// process
+// ends (then stdin ends). Then it keeps the logs and removes everything else of the run. A line "detach" on stdin lets
+// the
+// machine continue without its test process. If this process is killed, the stdin of the container ends, and so the
+// machine
+// ends. The engine then removes the container and its volume.
 // usage: node keeper.js RUN_DIR
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
@@ -29,27 +32,27 @@ import { LABELS, MachineContainer, thisHost, WaitFor } from "./machine-container
 import { PUBLISHED_PORT_FILE, type PublishedPort } from "./published-port.ts"
 import { ORDER_FILE, removeRun, sweep } from "./sweep.ts"
 
-/** How long a container may take to end by itself, and its port to answer (milliseconds). */
+/** Milliseconds that a container may take to end by itself, and that its port may take to answer. */
 const GRACE = 30_000
 
-/** A container that runs, or ran. */
+/** A container that has started. */
 interface Running {
   readonly published: PublishedPort
   /** Its stdin, stdout and stderr. */
   readonly streams: Duplex
-  /** Resolves when it has ended and its logs are kept. */
+  /** Resolves when the container has ended and its logs are kept. */
   readonly ended: Promise<void>
 }
 
 const [folder = ""] = process.argv.slice(2)
-const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // This project has written it.
+const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Order // makeRunFolder wrote it.
 const { settings, name } = order
 const identity = identify(process.pid)
 const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
-for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is for the test process: this process waits for its end.
-for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // The reader may have ended.
+for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is meant for the test process. This process waits until the test process ends.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // The process that reads the output can end first.
 
-/** Resolves when the test process ends, which may happen while the container starts. */
+/** Resolves when the test process ends. This can happen while the container starts. */
 const owner = text(process.stdin).then(async (said) => {
   if (said.includes("detach")) await new Promise<never>(() => undefined) // From now on only the end of the machine counts.
 })
@@ -78,7 +81,10 @@ try {
 }
 process.exit()
 
-/** Starts the container with the capabilities that containers inside it need or, where the engine refuses them, without. */
+/**
+ * Starts the container with the capabilities that containers inside it need. If the engine refuses them, starts it
+ * without them.
+ */
 async function start(on: Engine): Promise<Running> {
   const image = await ensureImage(on, settings, silentProgress)
   if (settings.privilege === "privileged") return run(on, image, "privileged", undefined)
@@ -99,7 +105,7 @@ async function start(on: Engine): Promise<Running> {
   }
 }
 
-/** @param lacks what the machine lacks, where it is to run in a user namespace; undefined where it runs as root */
+/** @param lacks what the machine lacks if it runs in a user namespace; undefined if it runs as root */
 async function run(
   on: Engine,
   image: string,
@@ -110,15 +116,16 @@ async function run(
   try {
     return await runWith("mounted", on, image, capabilities, lacks)
   } catch (error) {
-    // The socket is local, but the engine may run on another host, as when its socket is passed into a container. Then it
-    // complains about a file that it does not find.
+    // The socket is local, but the engine can run on another host, for example when its socket is mounted into a
+    // container.
+    // Then the error names a file that the engine does not find.
     if (![folder, ...order.binds.map(({ source }) => source)].some((path) => messageOf(error).includes(path)))
       throw error
     return runWith("copied", on, image, capabilities, lacks)
   }
 }
 
-/** @param files how the files that the machine is given get into the container */
+/** @param files how the machine's files get into the container */
 async function runWith(
   files: "mounted" | "copied",
   on: Engine,
@@ -130,7 +137,7 @@ async function runWith(
   const { host } = (await getContainerRuntimeClient()).info.containerRuntime
   const key = randomBytes(32).toString("hex")
   const ready = deferred<void>()
-  ready.promise.catch(() => undefined) // It may reject before something waits for it.
+  ready.promise.catch(() => undefined) // The promise can reject before other code waits for it.
   const complaints = new PassThrough()
   const complaint = text(complaints)
   const opened: { streams?: Duplex; ended?: Promise<void> } = {}
@@ -229,19 +236,24 @@ async function runWith(
   }
 }
 
-/** What the scripts in the container are told. */
+/** The settings for the scripts in the container. */
 function settingsForInside(mode: "root" | "user"): string {
   const { run, agent, scripts, logs } = INSIDE
   const { disk, seconds } = order.limits
   const limits = {
-    // The engine limits memory and processes of the whole container. An engine that cannot is rootless: then nothing can.
+    // The engine limits memory and processes of the whole container. A rootless engine cannot do this, and the scripts
+    // cannot
+    // do it either.
     ...(disk === undefined ? {} : { disk }),
     ...(seconds === undefined ? {} : { seconds }),
   }
   return settingsText({ run, name, mode, node: "", agent, scripts, owner: "", logs, limits })
 }
 
-/** Reads a container's stdout: a word when the machine is ready, then its logs. Resolves when it has ended and the logs are kept. */
+/**
+ * Reads a container's stdout: a word when the machine is ready, then the logs. Resolves when the container has ended
+ * and the logs are kept.
+ */
 async function followed(output: PassThrough, onReady: () => void): Promise<void> {
   const [word] = (await Promise.race([once(output, "data"), once(output, "end")])) as [Buffer | undefined]
   if (word === undefined) return
@@ -249,7 +261,10 @@ async function followed(output: PassThrough, onReady: () => void): Promise<void>
   await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined) // A container that was killed sends no logs.
 }
 
-/** Finds the host on which the container's port answers. An engine publishes it on its own host, which may be another one. */
+/**
+ * Finds the host on which the container's port answers. An engine publishes the port on the engine's host, which can be
+ * another host.
+ */
 async function reached(hosts: readonly string[], port: number, key: string): Promise<{ host: string; port: number }> {
   for (const host of hosts) {
     const line = dialLine({ host, port, key })
@@ -257,7 +272,7 @@ async function reached(hosts: readonly string[], port: number, key: string): Pro
       await once(line, "secureConnect", { signal: AbortSignal.timeout(GRACE) })
       return { host, port }
     } catch {
-      continue // It does not answer on this host.
+      continue // The port does not answer on this host.
     } finally {
       line.destroy()
     }
@@ -267,7 +282,10 @@ async function reached(hosts: readonly string[], port: number, key: string): Pro
   )
 }
 
-/** Whether Ryuk runs, which removes labelled containers when this process ends. It is not used where the engine neither has its image nor can pull it. */
+/**
+ * Whether Ryuk runs. Ryuk removes labelled containers when this process ends. It is not used if the engine does not
+ * have its image and cannot pull it.
+ */
 async function hasRyuk({ docker }: Engine, image: string): Promise<boolean> {
   if (process.env["TESTCONTAINERS_RYUK_DISABLED"] === "true") return false
   const named = process.env["RYUK_CONTAINER_IMAGE"]

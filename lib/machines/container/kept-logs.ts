@@ -8,10 +8,10 @@ import { extract } from "tar-stream"
 import { scriptsFolder } from "../sandbox.ts"
 
 /**
- * Keeps a machine's logs. Does nothing where there are none. It takes only plain files, each by the last part of its path:
- * a machine may have put anything into the tar.
+ * Keeps a machine's logs. Does nothing if there are none. Only regular files are unpacked, each under the last part of its
+ * path, because the machine can put anything into the tar.
  * @param tar the logs
- * @param folder where they go; the logs of an earlier run of the same name are removed
+ * @param folder the target folder; the logs of an earlier run with the same name are removed
  */
 export async function keepLogs(tar: Readable, folder: string): Promise<void> {
   const entries = extract()
@@ -34,7 +34,10 @@ export async function keepLogs(tar: Readable, folder: string): Promise<void> {
   await forgetOldLogs(dirname(folder))
 }
 
-/** By the same script as a sandbox's supervisor, so that both keep the logs of the same number of runs. */
+/**
+ * Removes old logs with the same script as a sandbox's supervisor, so that both keep the logs of the same number of
+ * runs.
+ */
 async function forgetOldLogs(logs: string): Promise<void> {
   await execa("sh", ["-c", '. "$1"; forget_old_logs "$2"', "sh", join(scriptsFolder, "keep-logs.sh"), logs])
 }

@@ -1,5 +1,8 @@
-// The connection between a test process and the agent in a container. It uses TLS with a pre-shared key (RFC 4279), so that
-// only clients with the run's key get in: an engine may publish a port on every address of its host.
+// The connection between a test process and the agent in a container. It uses TLS with a pre-shared key (RFC 4279), so
+// that
+// only clients with the run's key can connect. This is necessary because an engine can publish a port on all addresses
+// of its
+// host.
 import type { Socket } from "node:net"
 import { connect, createServer, type Server } from "node:tls"
 
@@ -15,10 +18,10 @@ export interface Address {
 }
 
 const IDENTITY = "byhand"
-// Node supports pre-shared keys up to TLS 1.2 only.
+// Node supports pre-shared keys only up to TLS 1.2.
 const OPTIONS = { ciphers: "ECDHE-PSK-CHACHA20-POLY1305", minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const
 
-/** Opens a connection. Data that is written before it is open is sent once it is. */
+/** Opens a connection. Data that is written before the connection is open is sent later. */
 export function dialLine({ host, port, key }: Address): Socket {
   return connect({
     ...OPTIONS,

@@ -6,22 +6,22 @@ import type { Limits } from "../limits.ts"
 import { INSIDE } from "./inside.ts"
 import { PORT } from "./line.mts"
 
-/** Labels of everything that a run has on an engine. */
+/** Labels of all containers and volumes that a run makes on an engine. */
 export const LABELS = {
   /** The run's folder. */
   run: "byhand.run",
-  /** The identity of its keeper process, see `identify`. */
+  /** The identity of the run's keeper process, see `identify`. */
   keeper: "byhand.keeper",
-  /** The host of that process: its pid means nothing on another host. */
+  /** The host of the keeper process. On another host, its PID has no meaning. */
   host: "byhand.host",
 } as const
 
-/** Identifies this host and its pid namespace: several hosts and containers may share an engine. */
+/** Identifies this host and its PID namespace, because several hosts and containers can share an engine. */
 export function thisHost(): string {
   try {
     return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
   } catch {
-    return hostname() // A system without /proc has no pid namespaces.
+    return hostname() // A system without /proc has no PID namespaces.
   }
 }
 
@@ -36,17 +36,23 @@ export interface MachineContainerOptions {
   readonly given: readonly { readonly source: string; readonly target: string }[]
   /** Whether they are mounted. Otherwise they are copied, for an engine that cannot read this host's files. */
   readonly isMounted: boolean
-  /** A file that only this run has. An engine on another host cannot mount it, even where the other files exist there too. */
+  /**
+   * A file that only this run has. An engine on another host cannot mount this file, even if the other files also exist
+   * there.
+   */
   readonly witness: string
   readonly command: readonly string[]
   /** Whether the engine should publish the port on loopback only. */
   readonly isOnLoopback: boolean
   readonly wait: WaitStrategy
-  /** Is called with the container's standard streams before it starts. Its stdin ends when this process ends. */
+  /**
+   * Is called with the container's standard streams before the container starts. The container's stdin ends when this
+   * process ends.
+   */
   readonly onStreams: (streams: Duplex, id: string) => void
 }
 
-/** A container that offers what a machine of namespaces needs of its host. It sets what testcontainers has no method for. */
+/** A container that can be the host of a sandbox. It also sets options for which testcontainers has no method. */
 export class MachineContainer extends GenericContainer {
   readonly #onStreams: MachineContainerOptions["onStreams"]
 
@@ -84,7 +90,8 @@ export class MachineContainer extends GenericContainer {
     ) // Podman does not read MaskedPaths.
     if (!isMounted) this.withCopyFilesToContainer(given.map(({ source, target }) => ({ source, target, mode: 0o755 })))
 
-    // When the process that holds the streams ends, the container's stdin ends, and with it the machine. The engine then removes the container.
+    // When the process that holds the streams ends, the container's stdin ends, and with it the machine. The engine
+    // then removes the container.
     Object.assign(this.createOpts, {
       OpenStdin: true,
       StdinOnce: true,
@@ -101,7 +108,8 @@ export class MachineContainer extends GenericContainer {
       ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
       ...(limits.processes === undefined ? {} : { PidsLimit: limits.processes }),
       Mounts: [
-        // An overlay cannot lie on an overlay. The machine's file system and containerd's overlays lie on this volume.
+        // An overlay file system cannot use another overlay. So the machine's file system and containerd's overlays use
+        // this volume.
         {
           Type: "volume",
           Source: "",

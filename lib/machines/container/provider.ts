@@ -8,7 +8,8 @@ import { INSIDE } from "./inside.ts"
 import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
 
-// What speaks with an engine is imported when it is used: it takes long to load, and a sandbox does not need it.
+// The modules that use an engine are imported only when they are needed. They load slowly, and a sandbox does not need
+// them.
 
 /** Makes machines that are containers of a Docker engine. */
 export function containerProvider(settings: Settings): MachineProvider {
@@ -25,7 +26,7 @@ export function containerProvider(settings: Settings): MachineProvider {
 async function available(): Promise<Availability> {
   const { findEngine } = await import("./engine.ts")
   return findEngine().then(
-    // Only a container that starts shows which capabilities the engine grants.
+    // Which capabilities the engine grants is known only when a container starts.
     () => ({ isAvailable: true, lacks: undefined }),
     (error: unknown) => ({ isAvailable: false, reason: messageOf(error) }),
   )

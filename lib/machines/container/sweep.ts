@@ -10,7 +10,7 @@ import { LABELS, thisHost } from "./machine-container.ts"
 /** The file in a run's folder that tells the keeper what to start. */
 export const ORDER_FILE = "order"
 
-/** Removes what earlier runs of this host have left on an engine, and their folders, where their keepers have ended. */
+/** Removes the containers, volumes and folders of this host's earlier runs whose keepers have ended. */
 export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<void> {
   const mine = { label: [`${LABELS.host}=${thisHost()}`] }
   const isLeft = (labels: Readonly<Record<string, string>> | undefined) => !isAlive(labels?.[LABELS.keeper] ?? "")
@@ -19,7 +19,7 @@ export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<
       await docker
         .getContainer(Id)
         .remove({ force: true, v: true })
-        .catch(() => undefined) // Another sweep or the engine has removed it meanwhile.
+        .catch(() => undefined) // Another sweep or the engine has removed it in the meantime.
   }
   const { Volumes: volumes } = await docker.listVolumes({ filters: { ...mine, dangling: ["true"] } })
   for (const { Name, Labels } of volumes)
@@ -31,7 +31,7 @@ export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<
 
   for (const id of await readdir(runsDir).catch(() => [])) {
     const folder = join(runsDir, id)
-    if (!existsSync(join(folder, ORDER_FILE))) continue // The folder of a sandbox: the supervisors of sandboxes sweep those.
+    if (!existsSync(join(folder, ORDER_FILE))) continue // The folder belongs to a sandbox. The supervisors of sandboxes remove these.
     const [owner, keeper] = await Promise.all(
       ["owner", "supervisor"].map((file) => readFile(join(folder, file), "utf8").catch(() => "")),
     )
@@ -39,11 +39,11 @@ export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<
   }
 }
 
-/** How often to look whether a container has been removed, and how many milliseconds to wait in between. */
+/** The number of checks whether a container has been removed, and the milliseconds between two checks. */
 const TRIES = 200
 const INTERVAL = 50
 
-/** Removes a run's container and volumes, in whatever state they are. Resolves when they are removed. */
+/** Removes a run's container and volumes, in any state. Resolves when they are removed. */
 export async function removeRun({ docker }: Engine, folder: string): Promise<void> {
   const ours = { label: [`${LABELS.run}=${folder}`] }
   for (let tries = 0; tries < TRIES; tries++) {
@@ -53,7 +53,7 @@ export async function removeRun({ docker }: Engine, folder: string): Promise<voi
       await docker
         .getContainer(Id)
         .remove({ force: true, v: true })
-        .catch(() => undefined) // The engine is removing it just now.
+        .catch(() => undefined) // The engine is already removing it.
     await sleep(INTERVAL)
   }
   const { Volumes: volumes } = await docker.listVolumes({ filters: ours })
