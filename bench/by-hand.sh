@@ -8,6 +8,11 @@
 set -eu
 B=$(realpath "$1") PAUSE=$(realpath "$2") NGINX=$(realpath "$3") W=${4:-$(mktemp -d)}
 if [ -z "${BY_HAND_INSIDE:-}" ]; then
+  # The kubelet changes these settings of the host's kernel: they are set back at the end.
+  before=$(grep . /proc/sys/vm/{overcommit_memory,panic_on_oom} /proc/sys/kernel/{panic,panic_on_oops} /proc/sys/kernel/keys/root_max{keys,bytes})
+  # shellcheck disable=SC2317 # The trap calls it.
+  set_back() { while IFS=: read -r file value; do echo "$value" >"$file"; done <<<"$before"; }
+  trap set_back EXIT
   rc=0; BY_HAND_INSIDE=1 unshare --pid --fork --kill-child --mount --net --mount-proc bash "$0" "$B" "$PAUSE" "$NGINX" "$W" || rc=$?
   for group in /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods; do [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \; ; done
   [ -n "${4:-}" ] || rm -rf "$W"
