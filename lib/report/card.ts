@@ -8,7 +8,7 @@ export interface Card {
   readonly expected?: string | undefined
   readonly observed: string
   readonly finding?: Finding | undefined
-  /** Every component that is not well; printed if no known cause fits. */
+  /** Every component that is not well; printed if no known cause matches. */
   readonly unwell: readonly Unwell[]
 }
 
@@ -58,9 +58,9 @@ export function findingLines({ id, cause, evidence, remedy, look }: Finding): st
  * cause fits.
  */
 export function unwellLines(unwell: readonly Unwell[]): string[] {
-  if (unwell.length === 0) return row("why", "no known cause fits, and every component that should run is well")
+  if (unwell.length === 0) return row("why", "no known cause matches, and every component that should run is well")
   return [
-    ...row("why", `no known cause fits; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
+    ...row("why", `no known cause matches; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
     ...unwell.flatMap(({ logPath, lastLines }) => row("log", [`${logPath} ends:`, ...lastLines].join("\n"))),
   ]
 }

@@ -13,7 +13,7 @@ const outcomeResult = z.object({
   finding: z
     .string()
     .nullable()
-    .describe("id of the finding that explains a failure; null if the outcome passed or no known cause fits"),
+    .describe("id of the finding that explains a failure; null if the outcome passed or no known cause matches"),
   evidence: z
     .string()
     .nullable()
