@@ -1,4 +1,4 @@
-/** Joins words into a command line for a shell. Quotes a word only where the shell needs it. */
+/** Joins words into a command line for a shell. Quotes a word only if the shell needs it. */
 export function quote(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ")
 }

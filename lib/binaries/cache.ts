@@ -12,13 +12,14 @@ const source = "the cache"
 /** Which of the requested tools are in the cache. */
 interface Inventory {
   readonly intact: readonly Binary[]
-  /** Paths of binaries whose digest is not the one that was recorded. */
+  /** Paths of binaries whose digest differs from the recorded digest. */
   readonly corrupted: readonly string[]
 }
 
 /**
- * The cache as a source. On a cache miss it asks the makers, and keeps what they make. Each group and version has a folder
- * for its binaries. One process at a time fills it: it works in a folder inside and then moves the binaries into place.
+ * The cache as a source. On a cache miss it asks the makers and keeps the binaries that they make. Each group and version has
+ * a folder for its binaries. Only one process at a time fills a folder. It works in a subfolder and then moves the binaries
+ * into place.
  */
 export function cache(makers: readonly Source[]): Source {
   return {
@@ -38,9 +39,9 @@ export function cache(makers: readonly Source[]): Source {
   }
 }
 
-/** Makes what is missing. The caller holds the lock. */
+/** Makes the missing binaries. The caller holds the lock. */
 async function fill(folder: string, order: Order, makers: readonly Source[]): Promise<Answer> {
-  const { intact, corrupted } = await look(folder, order.tools) // Again: another process may have filled it while this one waited for the lock.
+  const { intact, corrupted } = await look(folder, order.tools) // Look again, because another process can have filled the cache while this process waited for the lock.
   for (const path of corrupted) {
     order.progress.note(`${path} is corrupted: its digest is not the recorded one. It is replaced.`)
     await forget(path)
@@ -49,7 +50,7 @@ async function fill(folder: string, order: Order, makers: readonly Source[]): Pr
   if (tools.length === 0) return { found: intact, misses: [] }
 
   const work = join(folder, ".work")
-  await rm(work, { recursive: true, force: true }) // A process that was killed may have left files there.
+  await rm(work, { recursive: true, force: true }) // A process that was killed can have left files there.
   await mkdir(work, { recursive: true })
   try {
     const { found, misses } = await inOrder(makers, { ...order, tools }, work)

@@ -7,7 +7,7 @@ import { inspect } from "./inspect.ts"
 import type { Source } from "./source.ts"
 import type { GroupName, ToolName } from "./versions.ts"
 
-/** The Debian package of a group, where it is new enough, and the folders that may hold its programs. */
+/** The Debian package of a group, if it is new enough, and the folders that can contain its programs. */
 const packages: Partial<Record<GroupName, { readonly name: string; readonly folders: readonly string[] }>> = {
   runc: { name: "runc", folders: ["usr/sbin", "usr/bin"] },
   catatonit: { name: "catatonit", folders: ["usr/bin"] },

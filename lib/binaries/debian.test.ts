@@ -20,7 +20,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
   const unpack = (names: string[], into: string) =>
     unpackDebianPackages(names, join(folder, into), readSettings({ BYHAND_CACHE: join(folder, "cache") }))
 
-  test("are unpacked by two callers at once, from no lists at all, and the host's own lists stay as they were", async () => {
+  test("are unpacked by two callers at once, without existing package lists; the host's lists do not change", async () => {
     const before = await stat(hostLists)
     await Promise.all([unpack(["catatonit"], "one"), unpack(["busybox-static", "catatonit"], "two")])
     expect((await stat(join(folder, "one/usr/bin/catatonit"))).mode & 0o111).toBe(0o111)
@@ -30,13 +30,13 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
     expect((await readdir(join(folder, "cache/apt/lists"))).some((name) => name.includes("_Packages"))).toBe(true)
   })
 
-  test("that do not exist are named", async () => {
+  test("that do not exist are named in the error", async () => {
     await expect(unpack(["catatonit", "byhand-no-such-package"], "out")).rejects.toThrow(
       /there is no package byhand-no-such-package/,
     )
   })
 
-  test("behind a network that refuses say so at once", async () => {
+  test("fail at once if the network refuses connections", async () => {
     vi.stubEnv("http_proxy", "http://127.0.0.1:9")
     vi.stubEnv("https_proxy", "http://127.0.0.1:9")
     const refused = unpack(["catatonit"], "out")
@@ -44,7 +44,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("Debian packages", () => {
     await expect(refused).rejects.toThrow(/Debian's catatonit could not be downloaded: .*refused/)
   })
 
-  test("on a host without apt-get say that it is not Debian", async () => {
+  test("fail on a host without apt-get, because it is not Debian", async () => {
     await symlink(process.execPath, join(folder, "node"))
     vi.stubEnv("PATH", folder)
     await expect(unpack(["catatonit"], "out")).rejects.toThrow("there is no apt-get, so this is not a Debian host")

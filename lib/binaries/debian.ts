@@ -12,7 +12,7 @@ export class DebianPackageError extends RemediedError {}
  * apt-get keeps its package lists in the project's cache. It uses the host's sources and keys, and works for any user.
  * Several processes may do this at the same time.
  * @param names packages, for example ["runc"]
- * @param into the folder to unpack into; it is made where it does not exist
+ * @param into the folder to unpack into; it is made if it does not exist
  * @throws DebianPackageError
  */
 export async function unpackDebianPackages(names: readonly string[], into: string, settings: Settings): Promise<void> {
@@ -42,7 +42,7 @@ export async function unpackDebianPackages(names: readonly string[], into: strin
   }
 }
 
-/** Downloads packages into the folder. Updates the package lists first where they are missing or too old. */
+/** Downloads packages into the folder. If the package lists are missing or too old, updates them first. */
 async function download(names: readonly string[], folder: string, state: string): Promise<void> {
   await mkdir(join(state, "lists", "partial"), { recursive: true })
   await mkdir(join(state, "cache", "archives", "partial"), { recursive: true })
@@ -67,7 +67,7 @@ function aptGet(args: readonly string[], cwd: string, state: string) {
   const own = {
     "Dir::State": state,
     "Dir::Cache": join(state, "cache"),
-    "APT::Sandbox::User": "root", // apt-get keeps its user: it would change to _apt, who cannot write into a home folder.
+    "APT::Sandbox::User": "root", // By default, apt-get changes to the user _apt, who cannot write into a home folder.
   }
   return execa(
     "setpriv",

@@ -4,19 +4,20 @@ import { messageOf } from "../base/errors.ts"
 import type { Report } from "../base/progress.ts"
 import { digestOf } from "./digest.ts"
 
-/** Milliseconds without data after which a request or a download has failed. */
+/** Milliseconds without data after which a request or a download counts as failed. */
 const standstill = 15_000
 
-/** An error that a retry may cure. All other errors are final. */
+/** An error after which a retry can succeed. All other errors are final. */
 class TransientError extends Error {}
 
 /** A download does not have the digest that its publisher states. */
 export class ChecksumError extends Error {}
 
 /**
- * Downloads a file. Resumes an earlier download to the same path that was cut off, in this run or an earlier one.
- * @param digest SHA-256 or SHA-512 in hexadecimal; the length tells which
- * @throws ChecksumError where the file has another digest; the file is removed then. Error with the reason; without a retry where the server refuses
+ * Downloads a file. Resumes an interrupted download to the same path, from this run or an earlier one.
+ * @param digest SHA-256 or SHA-512 in hexadecimal; the length decides which
+ * @throws ChecksumError if the file has another digest; then the file is removed. Error with the reason; if the server refuses,
+ *   without a retry
  */
 export async function download(url: string, path: string, digest: string, report: Report): Promise<void> {
   const resumed = (await sizeOf(path)) > 0
@@ -24,12 +25,12 @@ export async function download(url: string, path: string, digest: string, report
   const actual = await digestOf(path, digest.length === 128 ? "sha512" : "sha256")
   if (actual === digest) return
   await rm(path)
-  // The part that an earlier run left may have been corrupted.
+  // The partial file of an earlier run can have been corrupted.
   if (resumed) return download(url, path, digest, report)
   throw new ChecksumError(`${url} is corrupted: its digest is ${actual}, the published one ${digest}`)
 }
 
-/** Downloads a small text. @throws Error with the reason; without a retry where the server refuses */
+/** Downloads a small text. @throws Error with the reason; if the server refuses, without a retry */
 export async function readText(url: string): Promise<string> {
   return retry(async () => {
     const silence = watchSilence()
@@ -81,10 +82,13 @@ async function* chunksOf(response: Response, url: string): AsyncGenerator<Uint8A
   }
 }
 
-/** For each host, its first request: the others wait for it, and fail at once where it shows that the host cannot be reached. */
+/**
+ * The first request to each host. Other requests wait for it. If it shows that the host cannot be reached, they fail at
+ * once.
+ */
 const hosts = new Map<string, Promise<void>>()
 
-/** @throws TransientError where a retry may help, Error where the server refuses */
+/** @throws TransientError if a retry can succeed, Error if the server refuses */
 async function ask(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
   const { host } = new URL(url)
   const known = hosts.get(host)
@@ -108,7 +112,7 @@ async function ask(url: string, headers: Record<string, string>, signal: AbortSi
         },
       ),
     )
-    hosts.get(host)?.catch(() => undefined) // Whatever made the request handles the error.
+    hosts.get(host)?.catch(() => undefined) // The caller of the request handles the error.
   }
   const response = await asked
   if (response.ok || response.status === 416) return response
@@ -125,7 +129,7 @@ function cutOff(url: string, error: unknown): TransientError {
   return new TransientError(`${url} was cut off: ${causeOf(error)}`, { cause: error })
 }
 
-/** Aborts when no data has come for too long. */
+/** Aborts a request if no data arrives for too long. */
 function watchSilence() {
   const controller = new AbortController()
   const timer = setTimeout(() => {
@@ -142,7 +146,10 @@ function watchSilence() {
   }
 }
 
-/** The reason of an error. fetch says only "fetch failed"; the reason is in the error's cause, or in the first of several. */
+/**
+ * The reason of an error. fetch says only "fetch failed"; the reason is in the error's cause, or in the first of
+ * several errors.
+ */
 function causeOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return causeOf(error.errors[0])
   return error instanceof Error && error.cause !== undefined ? causeOf(error.cause) : messageOf(error)

@@ -1,9 +1,9 @@
 import { access, constants, open, stat } from "node:fs/promises"
 
-/** The two bytes in the header of an ELF file that tell its architecture (man 5 elf, e_machine). */
+/** The two bytes in the header of an ELF file that contain its architecture (man 5 elf, e_machine). */
 const MACHINE = { from: 18, to: 20 }
 
-/** Why a file cannot be run, as the end of a sentence without its full stop. Undefined where no reason is found. */
+/** Why a file cannot be run, as the end of a sentence without its full stop. Undefined if no reason is found. */
 export async function whyNotRunnable(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path)

@@ -7,7 +7,7 @@ import { versionOf } from "./inspect.ts"
 import type { Binary, Source } from "./source.ts"
 import { allTools, type ToolName } from "./versions.ts"
 
-/** The folder in BYHAND_BIN_DIR. Its programs are used before all others, whatever their version. */
+/** The folder in BYHAND_BIN_DIR. Its programs are used before all others, with any version. */
 export const namedFolder: Source = {
   async find({ tools, settings: { binDir } }) {
     if (binDir === undefined) return { found: [], misses: [] }
@@ -20,7 +20,7 @@ export const namedFolder: Source = {
   },
 }
 
-/** @throws UsageError where BYHAND_BIN_DIR has none of the programs that a run may need, or one that cannot be run */
+/** @throws UsageError if BYHAND_BIN_DIR contains no program that a run can need, or a program that cannot be run */
 export async function checkNamedFolder({ binDir }: Settings): Promise<void> {
   if (binDir === undefined || (await programsIn(binDir, allTools)).length > 0) return
   throw new UsageError(

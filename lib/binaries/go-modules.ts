@@ -11,9 +11,11 @@ import type { Answer, Order, Source } from "./source.ts"
 import { knownVersions, type GroupName, type ToolName } from "./versions.ts"
 
 interface Module {
-  /** The package that a tool is built from. */
+  /** The package from which a tool is built. */
   readonly packageOf: (tool: ToolName) => string
-  /** Values for the linker's -X, so that the tools tell their version. `time` is the release time of the module. */
+  /**
+   * Values for the linker's -X, so that the tools can print their version. `time` is the release time of the module.
+   */
   readonly stamp: (version: string, time: string) => Record<string, string>
   /** The module with that release time. */
   readonly module: string
@@ -34,7 +36,7 @@ const modules: Partial<Record<GroupName, Module>> = {
     packageOf: (tool) => `k8s.io/kubernetes/cmd/${tool}`,
     stamp(version, time) {
       const [major = "", minor = ""] = version.split(".")
-      // A module does not tell its commit.
+      // A module does not contain its commit.
       const told = {
         gitVersion: `v${version}`,
         gitMajor: major,
@@ -97,14 +99,16 @@ export const goModules: Source = {
 
 let last: Promise<unknown> = Promise.resolve()
 
-/** Runs one build at a time. One build uses all cores; two would not be faster, but need twice the memory. */
+/**
+ * Runs one build at a time. One build uses all cores. Two builds would not be faster, but would need twice the memory.
+ */
 function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
   const mine = last.then(work)
   last = mine.catch(() => undefined)
   return mine
 }
 
-/** Builds into the work folder. Returns the complaint where it fails. */
+/** Builds into the work folder. @returns the error message if the build fails */
 async function build(
   order: Order,
   module: Module,
@@ -154,7 +158,7 @@ async function build(
   return built.failed ? complaint(built) : undefined
 }
 
-/** The environment for Go. Go writes into the cache only, and still reads the user's own settings. */
+/** The environment for Go. Go writes only into the cache, and still reads the user's own settings. */
 async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS.ProcessEnv> {
   const go = join(cacheDir, "go")
   const temporary = join(work, "tmp")
@@ -176,7 +180,7 @@ async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS
   }
 }
 
-/** The name that go gives the binary of a package: the last part of the path that is not a major version. */
+/** The name of a package's binary: the last part of the path that is not a major version. */
 function binaryName(path: string): string {
   return basename(path.replace(/\/v\d+$/, ""))
 }

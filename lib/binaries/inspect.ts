@@ -3,7 +3,7 @@ import { messageOf } from "../base/errors.ts"
 import type { Answer, Binary, Miss, Order } from "./source.ts"
 import { demand, fits, type ToolName } from "./versions.ts"
 
-/** The arguments that print a tool's version, where they are not --version. */
+/** The arguments that print a tool's version, if they are not --version. */
 const arguments_: Partial<Record<ToolName, readonly string[]>> = {
   etcdctl: ["version"],
   etcdutl: ["version"],
@@ -18,10 +18,10 @@ const patience = 10_000
 
 /**
  * The version that a program prints, without the v.
- * @throws Error with the reason, without its full stop, where the program cannot be run or prints no version
+ * @throws Error with the reason, without its full stop, if the program cannot be run or prints no version
  */
 export async function versionOf(tool: ToolName, path: string): Promise<string> {
-  // With CNI_COMMAND a CNI plugin would act instead of printing its version.
+  // If CNI_COMMAND is set, a CNI plugin carries out that command and does not print its version.
   const { stdout, stderr, ...result } = await execa(path, arguments_[tool] ?? ["--version"], {
     reject: false,
     stdin: "ignore",
@@ -35,7 +35,8 @@ export async function versionOf(tool: ToolName, path: string): Promise<string> {
       `cannot be run: ${(stderr.trim() || result.originalMessage || result.shortMessage || "it fails").split("\n")[0] ?? ""}`,
     )
   const said = `${stdout}\n${stderr}`
-  // Debian's CNI plugins print "version unknown" and the protocols that they support. Version 1.0.0 introduced protocol 1.0.0.
+  // Debian's CNI plugins print "version unknown" and the protocols that they support. Version 1.0.0 introduced protocol
+  // 1.0.0.
   if (/plugin version unknown[^]*\b1\.0\.0\b/.test(said)) return "1.0.0-or-newer"
   const version = said.match(/(?<![\w.])v?(\d+\.\d+\.\d+[^\s,_]*)/)?.[1]
   if (version === undefined)

@@ -7,7 +7,8 @@ import { digestOf } from "./digest.ts"
 
 const Note = z.union([
   z.object({ sha256: z.string(), about: z.record(z.string(), z.string()) }),
-  // The format of the first version: binaries that took ten minutes to build need not be built again.
+  // The first format of a note. It is still read, so that binaries with a build time of ten minutes are not built
+  // again.
   z
     .object({ sha256: z.string() })
     .catchall(z.string())
@@ -18,8 +19,8 @@ const Note = z.union([
 export type Kept = "missing" | "corrupted" | Readonly<Record<string, string>>
 
 /**
- * Moves a file to a path in the cache, and writes its digest and notes about it beside it. A process that looks at the
- * same time sees nothing, or all of it. Only one process may call this for a path at a time.
+ * Moves a file to a path in the cache, and writes its digest and notes about it beside it. Another process sees either
+ * no file or the complete file. Only one process at a time may call this function for a path.
  * @param from a file on the same file system
  */
 export async function keep(from: string, path: string, about: Readonly<Record<string, string>>): Promise<void> {
@@ -30,15 +31,15 @@ export async function keep(from: string, path: string, about: Readonly<Record<st
   await writeWhole(beside(path, "verified"), markOf((await stateOf(path)) ?? "", sha256))
 }
 
-/** Removes a file from the cache. Its note goes first: a file without a note counts as missing. */
+/** Removes a file from the cache. Its note is removed first, because a file without a note counts as missing. */
 export async function forget(path: string): Promise<void> {
   await rm(beside(path, "json"), { force: true })
   await rm(path, { force: true })
 }
 
 /**
- * Looks at a file in the cache. To compute its digest at every start would take seconds. So the digest is computed once
- * for each boot and state of the file. The kernel sets a file's change time at every write, and no program can set it
+ * Looks at a file in the cache. Computing its digest at every start would take seconds. So the digest is computed once for
+ * each boot and state of the file. The kernel sets a file's change time at every write, and no program can set it
  * back. After each boot the file is read again, because data on disk can decay.
  */
 export async function lookAt(path: string): Promise<Kept> {
@@ -48,11 +49,11 @@ export async function lookAt(path: string): Promise<Kept> {
   const mark = markOf(state, note.sha256)
   if ((await readFile(beside(path, "verified"), "utf8").catch(() => "")) === mark) return note.about
   if ((await digestOf(path)) !== note.sha256) return "corrupted"
-  await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // Without this mark the next look is only slower.
+  await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // Without this mark, only the next look is slower.
   return note.about
 }
 
-/** A text that changes whenever the file changes. Undefined where there is no such file. */
+/** A text that changes when the file changes. Undefined if there is no such file. */
 async function stateOf(path: string): Promise<string | undefined> {
   try {
     const { dev, ino, size, ctimeNs } = await stat(path, { bigint: true })
@@ -71,7 +72,7 @@ async function readNote(path: string): Promise<z.infer<typeof Note> | undefined>
   try {
     return Note.parse(JSON.parse(await readFile(beside(path, "json"), "utf8")))
   } catch {
-    return undefined // There is none, or half of one after a power cut. The file is made again.
+    return undefined // There is no note, or only a part of it after a power failure. The file is made again.
   }
 }
 

@@ -8,19 +8,21 @@ export class LockError extends RemediedError {}
 
 /**
  * Runs the work while no other process holds the same lock. The kernel releases the lock (flock) when its owner ends, even
- * by SIGKILL, so there are no stale locks. The lock file holds the pid of the owner.
- * @param wait is called with a promise for the lock, and with the pid of the present owner (empty where it is not known)
- * @throws LockError, and whatever the work throws
+ * by SIGKILL, so there are no stale locks. The lock file contains the PID of the owner.
+ * @param wait is called with a promise for the lock, and with the PID of the current owner (empty if it is not known)
+ * @throws LockError, and every error of the work
  */
 export async function withLock<T>(
   file: string,
   wait: (taken: Promise<void>, owner: string) => Promise<void>,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (process.platform !== "linux") return work() // Other systems make nothing but the image of a machine, and the engine does one build at a time itself.
+  if (process.platform !== "linux") return work() // Other systems make only the image of a machine, and the engine itself runs one build at a time.
   await mkdir(dirname(file), { recursive: true })
   const owner = await readFile(file, "utf8").catch(() => "")
-  // The same process waits and holds: it is killed with this process while it waits, and ends with its stdin afterwards.
+  // One process first waits for the lock and then holds it. While it waits, it is killed when this process ends. Later
+  // it ends
+  // when its stdin ends.
   const holder = execa(
     "setpriv",
     ["--pdeathsig", "KILL", "flock", "--no-fork", file, "sh", "-c", 'echo "$PPID" > "$0"; echo held; exec cat', file],

@@ -95,7 +95,7 @@ describe("the official release, from a mirror", () => {
   }
   const downloads = () => requests.filter((request) => request.startsWith(kubectlPath) && !request.includes(".sha"))
 
-  test("is verified, unpacked and what it says it is, and tells how many bytes of how many have come", async () => {
+  test("is verified and unpacked, prints the right version, and reports the progress in bytes", async () => {
     const { binary } = await find("loopback")
     expect(binary).toMatchObject({ name: "loopback", version: "1.9.1", source: "the official release" })
     expect((await execa(binary?.path ?? "", ["--version"])).stderr).toContain("CNI loopback plugin v1.9.1")
@@ -103,7 +103,7 @@ describe("the official release, from a mirror", () => {
     expect(requests).toEqual([`${cniPath}.sha512`, cniPath])
   })
 
-  test("goes into the cache and is not asked for again", async () => {
+  test("is stored in the cache and not downloaded again", async () => {
     const { settings } = order("loopback")
     const first = await resolveBinaries(["loopback"], settings, progress)
     const asked = requests.length
@@ -112,7 +112,7 @@ describe("the official release, from a mirror", () => {
     expect(requests.length).toBe(asked)
   })
 
-  test("cut off twice, is resumed where it ended", async () => {
+  test("is resumed after two interruptions", async () => {
     let cuts = 2
     files.set(kubectlPath, (request, response) => {
       if (cuts-- > 0) serve(kubectl, request, response, 700_000)
@@ -126,7 +126,7 @@ describe("the official release, from a mirror", () => {
     expect(starts[1]).toBeGreaterThan(0)
   })
 
-  test("is resumed from what an earlier run left; where that was rubbish, from the start", async () => {
+  test("is resumed from the partial file of an earlier run; if that file is corrupted, it is downloaded from the start", async () => {
     const part = join(folder, "downloads", kubectlPath.slice(1).replaceAll("/", "_"))
     await mkdir(join(folder, "downloads"))
     await writeFile(part, kubectl.subarray(0, 1000))
@@ -144,7 +144,7 @@ describe("the official release, from a mirror", () => {
     ])
   })
 
-  test("that is not what its checksum says is thrown away and named", async () => {
+  test("with a wrong checksum is removed and named in a note", async () => {
     files.set(kubectlPath, Buffer.concat([kubectl, Buffer.from("evil")]))
     const { binary, why } = await find("kubectl")
     expect(binary).toBeUndefined()
@@ -153,13 +153,13 @@ describe("the official release, from a mirror", () => {
     expect(downloads()).toHaveLength(1)
   })
 
-  test("whose checksum file does not list it is not taken", async () => {
+  test("is not used if its checksum file does not list it", async () => {
     files.set(`${cniPath}.sha512`, Buffer.from(`${digest(cni, "sha512")}  another.tgz\n`))
     expect((await find("loopback")).why).toBe(`${mirror}${cniPath}.sha512 has no digest of ${cniFile}`)
     expect(requests).not.toContain(cniPath)
   })
 
-  test("that is refused is asked for once, and the next source has it", async () => {
+  test("is requested only once if the server refuses, and the next source is used", async () => {
     files.set(`${cniPath}.sha512`, (_, response) => {
       response.writeHead(403).end()
     })
@@ -173,7 +173,7 @@ describe("the official release, from a mirror", () => {
     expect(requests).toEqual([`${cniPath}.sha512`, `${cniPath}.sha256`])
   })
 
-  test("that a busy server does not give at first is asked for again", async () => {
+  test("is requested again if the server is busy at first", async () => {
     let refusals = 1
     files.set(kubectlPath, (request, response) => {
       if (refusals-- > 0) response.writeHead(503).end()
@@ -182,7 +182,7 @@ describe("the official release, from a mirror", () => {
     expect((await find("kubectl")).binary?.version).toBe("1.37.2")
   })
 
-  test("on a host that cannot be reached: the host is asked once, not once a tool", async () => {
+  test("on an unreachable host: only one request is made, not one for each tool", async () => {
     const asked = vi.spyOn(globalThis, "fetch")
     const { settings } = order("kubectl")
     const answers = await Promise.all(

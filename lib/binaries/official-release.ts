@@ -11,9 +11,9 @@ import type { GroupName, ToolName } from "./versions.ts"
 /** A published file. */
 interface Asset {
   readonly url: string
-  /** Addresses of its digest. The first that exists is used. */
+  /** Addresses of its digest. The first address that exists is used. */
   readonly checksums: readonly string[]
-  /** The tool that this file is. Undefined for an archive with all tools of the group. */
+  /** The tool in this file. Undefined for an archive with all tools of the group. */
   readonly tool?: ToolName
 }
 
@@ -34,7 +34,7 @@ const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolNa
     },
   ],
   containerd: (version) => {
-    // The static build needs no library of the host.
+    // The static build does not need libraries of the host.
     const url = onGithub("containerd/containerd", version, `containerd-static-${version}-linux-${architecture}.tar.gz`)
     return [{ url, checksums: [`${url}.sha256sum`] }]
   },
@@ -98,7 +98,7 @@ async function get(asset: Asset, order: Order, into: string): Promise<[ToolName,
   const url = mirrored(asset.url, mirror)
   const digest = await publishedDigest(asset, mirror)
 
-  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // In the cache, so that the next run can resume it.
+  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // It is in the cache, so that the next run can resume the download.
   await mkdir(join(cacheDir, "downloads"), { recursive: true })
   await order.progress.task(
     `Downloading ${asset.tool ?? order.tools.join(", ")} ${order.version} from ${new URL(url).host}`,

@@ -23,8 +23,8 @@ import { architecture } from "./architecture.ts"
 import { digestOf } from "./digest.ts"
 import { NoBinaryError, resolveBinaries } from "./resolve.ts"
 
-/** Nobody answers there, so that what is not built is not to be had. */
-const nobody = "http://127.0.0.1:9"
+/** No process answers at this address, so nothing can be downloaded. */
+const unreachable = "http://127.0.0.1:9"
 
 let folder: string
 let settings: Settings
@@ -34,8 +34,8 @@ let progress: Progress
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "byhand-binaries-"))
   const cache = join(folder, "cache")
-  settings = readSettings({ BYHAND_CACHE: cache, BYHAND_MIRROR: nobody })
-  // Go's modules and builds are shared with the project's own cache.
+  settings = readSettings({ BYHAND_CACHE: cache, BYHAND_MIRROR: unreachable })
+  // The test uses the Go modules and builds of the project's own cache.
   const go = join(readSettings().cacheDir, "go")
   await mkdir(go, { recursive: true })
   await mkdir(cache)
@@ -55,7 +55,7 @@ afterEach(async () => {
 
 const cached = (name: string) => join(settings.cacheDir, "bin", `cni-plugins-v1.9.1-${architecture}`, name)
 
-/** Writes a program into a folder of the test's. */
+/** Writes a program into a folder of the test. */
 async function program(name: string, text: string): Promise<string> {
   const path = join(folder, name)
   await mkdir(dirname(path), { recursive: true })
@@ -64,7 +64,7 @@ async function program(name: string, text: string): Promise<string> {
   return path
 }
 
-/** Puts a go in front of the real one that does something before it builds. */
+/** Puts another `go` in front of the real one. It runs some commands before it builds. */
 async function wrapGo(before: string): Promise<void> {
   const real = (await execa("sh", ["-c", "command -v go"])).stdout
   await program("wrapped/go", `if [ "$1" = build ]; then ${before}; fi; exec ${real} "$@"`)
@@ -86,11 +86,11 @@ function another(variables: Record<string, string> = {}) {
     console.log((await resolveBinaries(["loopback"], readSettings(), terminalProgress())).get("loopback").path)
   `,
     ],
-    { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: nobody, ...variables }, reject: false },
+    { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: unreachable, ...variables }, reject: false },
   )
 }
 
-/** Waits until something is there; the test's own limit ends the wait. */
+/** Waits until `look` returns a value. The test's own timeout limits the wait. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const seen = await look().catch(() => undefined)
@@ -100,7 +100,7 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
 }
 
 describe("the folder that the user names", () => {
-  test("wins whatever the version, which is told as it is", async () => {
+  test("is used with any version, and the real version is reported", async () => {
     await program("mine/kubectl", 'echo "Client Version: v1.30.1"')
     const binDir = join(folder, "mine")
     const found = await resolveBinaries(["kubectl"], { ...settings, binDir }, progress)
@@ -112,7 +112,7 @@ describe("the folder that the user names", () => {
     })
   })
 
-  test("with a program that cannot be run is wrong use", async () => {
+  test("with a program that cannot be run gives a UsageError", async () => {
     const path = await program("mine/kubectl", "")
     await chmod(path, 0o644)
     const resolving = resolveBinaries(["kubectl"], { ...settings, binDir: join(folder, "mine") }, progress)
@@ -128,7 +128,7 @@ describe("PATH", () => {
     vi.stubEnv("PATH", `${join(folder, path)}${delimiter}${process.env["PATH"] ?? ""}`)
   }
 
-  test("counts where the version fits", async () => {
+  test("is used if the version fits", async () => {
     const path = await program("bin/kubectl", 'echo "Client Version: v1.37.0"')
     search("bin")
     expect((await resolveBinaries(["kubectl"], settings, progress)).get("kubectl")).toEqual({
@@ -139,7 +139,7 @@ describe("PATH", () => {
     })
   })
 
-  test("is passed over where the version does not fit or the link leads to a program of another name, and never has a CNI plugin", async () => {
+  test("is not used for another version, for a link to a program with another name, or for CNI plugins", async () => {
     await program("bin/kubectl", 'echo "Client Version: v1.36.3"')
     await program("bin/loopback", 'echo "CNI loopback plugin v1.9.1"')
     await program("elsewhere/snap", 'echo "etcd Version: 3.7.3"')
@@ -156,10 +156,10 @@ describe("PATH", () => {
 })
 
 describe("the cache", () => {
-  test("of several processes at once is filled by one of them, and the others get what it made", async () => {
+  test("is filled by one of several processes, and the others use its binaries", async () => {
     await wrapGo(`echo $$ >> ${folder}/builds`)
     const runs = await Promise.all([another(), another(), another()])
-    // What they write about their progress depends on how long a build takes.
+    // Their progress output depends on the duration of the build.
     expect(runs.map(({ stdout, exitCode, stderr }) => ({ stdout, exitCode, stderr }))).toEqual(
       Array(3).fill({ stdout: cached("loopback"), exitCode: 0, stderr: expect.any(String) as string }),
     )
@@ -171,7 +171,7 @@ describe("the cache", () => {
     ])
   })
 
-  test("whose maker is killed leaves no process, and the one that waited for it makes what is missing", async () => {
+  test("is filled by a waiting process if the first process is killed, and no child process is left", async () => {
     await wrapGo(`echo $$ >> ${folder}/builds; test -e ${folder}/go-on || sleep 1000`)
     const first = another()
     await until(() => stat(join(folder, "builds")))
@@ -186,7 +186,7 @@ describe("the cache", () => {
     expect(await openFiles(folder)).toEqual([])
   })
 
-  test("says whom it waits for", async () => {
+  test("names the process for which it waits", async () => {
     await wrapGo(`echo $$ >> ${folder}/builds; while ! test -e ${folder}/go-on; do sleep 0.1; done`)
     const first = another()
     await until(() => stat(join(folder, "builds")))
@@ -207,7 +207,7 @@ describe("the cache", () => {
     await first
   })
 
-  test("names a binary that was written to, though its size and times are as before, and replaces it", async () => {
+  test("names and replaces a changed binary, even if its size and times are the same", async () => {
     await resolveBinaries(["loopback"], settings, progress)
     const before = await stat(cached("loopback"))
     const digest = await digestOf(cached("loopback"))
@@ -222,7 +222,7 @@ describe("the cache", () => {
     expect(await digestOf(cached("loopback"))).toBe(digest)
   })
 
-  test("takes a binary as the first versions noted it, and builds nothing for that", async () => {
+  test("uses a binary with a note in the first format, without a build", async () => {
     const made = await resolveBinaries(["loopback"], settings, progress)
     await writeFile(
       join(dirname(cached("loopback")), ".loopback.json"),
@@ -233,7 +233,7 @@ describe("the cache", () => {
     expect(notes).toEqual([])
   })
 
-  test("takes a binary without a record, which a kill left between two steps, for none", async () => {
+  test("treats a binary without a note as missing", async () => {
     await resolveBinaries(["loopback"], settings, progress)
     await rm(join(dirname(cached("loopback")), ".loopback.json"))
     await writeFile(cached("loopback"), "half")
@@ -241,7 +241,7 @@ describe("the cache", () => {
     expect((await execa(cached("loopback"), ["--version"])).exitCode).toBe(0)
   })
 
-  test("that cannot be written to is one reason among the others", async () => {
+  test("that cannot be written to is one of the reasons in the error", async () => {
     await writeFile(join(settings.cacheDir, "bin"), "not a folder")
     await withoutMakers()
     await expect(resolveBinaries(["loopback"], settings, progress)).rejects.toThrow(/the cache: (ENOTDIR|EEXIST)/)
@@ -249,7 +249,7 @@ describe("the cache", () => {
 })
 
 describe("Go modules", () => {
-  test("tell how many packages of how many are compiled, touch nothing but the cache, and make binaries that tell their version", async () => {
+  test("report the progress in packages, write only to the cache, and make binaries that print their version", async () => {
     const mod = join(settings.cacheDir, "go", "mod")
     const home = join(folder, "home")
     const cacheDir = join(folder, "cold") // Modules are there, builds are not.
@@ -279,8 +279,8 @@ describe("Go modules", () => {
   })
 })
 
-describe("where nothing serves", () => {
-  test("one message tells every source that was tried and what to do", async () => {
+describe("without any usable source", () => {
+  test("one message names every source that was tried and the remedy", async () => {
     await withoutMakers()
     await mkdir(join(folder, "mine"))
     const failure = await resolveBinaries(
@@ -307,7 +307,7 @@ describe("where nothing serves", () => {
       ).not.toEqual([])
   })
 
-  test("a version without pins is told as such", async () => {
+  test("a version without a go.mod is named in the error", async () => {
     await withoutMakers()
     await expect(resolveBinaries(["kubelet"], { ...settings, kubernetes: "1.37.99" }, progress)).rejects.toThrow(
       "Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in 1.36.3, 1.37.2",
@@ -315,7 +315,7 @@ describe("where nothing serves", () => {
   })
 })
 
-/** Leaves only what locks need on PATH, after what the test put there: no go, no apt-get. */
+/** Leaves on PATH only the test's own folders and the programs that locks need. go and apt-get are not among them. */
 async function withoutMakers(): Promise<void> {
   await mkdir(join(folder, "few"))
   for (const tool of ["sh", "cat", "flock", "setpriv", "tar"]) {
@@ -324,7 +324,7 @@ async function withoutMakers(): Promise<void> {
   vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${join(folder, "few")}`)
 }
 
-/** Command lines of the processes that have all these parts in theirs. */
+/** The command lines that contain all these parts. */
 async function processes(...parts: string[]): Promise<string[]> {
   const lines = await Promise.all((await pids()).map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")))
   return lines
@@ -332,7 +332,7 @@ async function processes(...parts: string[]): Promise<string[]> {
     .filter((line) => parts.every((part) => line.includes(part)))
 }
 
-/** Files in the folder that some process has open. */
+/** The files in the folder that a process has open. */
 async function openFiles(within: string): Promise<string[]> {
   const files = await Promise.all(
     (await pids()).map(async (pid) => {

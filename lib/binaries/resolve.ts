@@ -13,7 +13,7 @@ import { groupOf, knownVersions, releaseFor, type ToolName } from "./versions.ts
 export type { Binary } from "./source.ts"
 export type Binaries = ReadonlyMap<ToolName, Binary>
 
-/** A required tool is in none of the sources. */
+/** No source has a required tool. */
 export class NoBinaryError extends RemediedError {
   constructor(tools: readonly string[], misses: readonly Miss[]) {
     const tried = misses.map(({ source, why }) => `\n  ${source}: ${why}`)

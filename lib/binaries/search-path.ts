@@ -7,7 +7,7 @@ import type { ToolName } from "./versions.ts"
 /** Programs that are installed on this host: on PATH, and CNI plugins in /opt/cni/bin. */
 export const searchPath: Source = {
   async find(order) {
-    // CNI plugins are not looked for on PATH: iproute2 has another program named bridge.
+    // CNI plugins are not searched for on PATH, because iproute2 has another program with the name bridge.
     const isCni = order.group === "cni-plugins"
     const folders = isCni ? ["/opt/cni/bin"] : (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute)
     const candidates = new Map<ToolName, string>()
@@ -21,16 +21,17 @@ export const searchPath: Source = {
   },
 }
 
-/** The first program of that name in the folders. */
+/** The first program with this name in the folders. */
 async function locate(tool: ToolName, folders: readonly string[]): Promise<string | undefined> {
   for (const folder of folders) {
     const path = join(folder, tool)
     try {
       await access(path, constants.X_OK)
-      // A link to a program of another name (snap, a version manager) needs files of the host that a machine does not have.
+      // A link to a program of another name (snap, a version manager) needs files of the host that a machine does not
+      // have.
       if ((await stat(path)).isFile() && basename(await realpath(path)).startsWith(tool)) return path
     } catch {
-      continue // Not in this folder.
+      continue // The program is not in this folder.
     }
   }
   return undefined

@@ -8,11 +8,11 @@ export interface Binary {
   readonly path: string
   /** The version that it prints, without the v. */
   readonly version: string
-  /** Where it comes from, for people to read. */
+  /** The source of the program, for people to read. */
   readonly source: string
 }
 
-/** The tools of one group that a source is asked for. */
+/** A request to a source for tools of one group. */
 export interface Order {
   readonly group: GroupName
   readonly version: string
@@ -32,16 +32,16 @@ export interface Answer {
   readonly misses: readonly Miss[]
 }
 
-/** A place that binaries come from. */
+/** A place from which binaries come. */
 export interface Source {
   /**
-   * Finds or makes as many of the tools as it can, and says why not the others.
-   * @param into a folder for what it makes; it is emptied before the next call
+   * Finds or makes as many of the tools as possible, and says why the others are missing.
+   * @param into a folder for the binaries that it makes; the folder is emptied before the next call
    */
   find(order: Order, into: string): Promise<Answer>
 }
 
-/** Asks the sources one after the other, each for the tools that the earlier ones do not have. */
+/** Asks the sources one after another. Each source is asked only for the tools that the earlier sources do not have. */
 export async function inOrder(sources: readonly Source[], order: Order, into: string): Promise<Answer> {
   const found: Binary[] = []
   const misses: Miss[] = []

@@ -17,11 +17,11 @@ describe("versions", () => {
     },
   )
 
-  test("the default is a known one", () => {
+  test("the default is a known version", () => {
     expect(knownVersions).toContain(readSettings({}).kubernetes)
   })
 
-  test("an unknown one is wrong use, and the known ones are named", () => {
+  test("an unknown version gives a UsageError that names the known versions", () => {
     expect(() => releaseFor("1.12.0")).toThrow(UsageError)
     expect(() => releaseFor("1.12.0")).toThrow(knownVersions.join(", "))
   })
@@ -39,7 +39,7 @@ describe("versions", () => {
     expect(fits(group, wanted, version)).toBe(expected)
   })
 
-  test("every tool has its group", () => {
+  test("every tool has a group", () => {
     expect(["etcdutl", "kubeadm", "ctr", "bridge", "catatonit"].map((tool) => groupOf(tool as "ctr"))).toEqual(
       // a list widens to string
       ["etcd", "kubernetes", "containerd", "cni-plugins", "catatonit"],

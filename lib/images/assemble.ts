@@ -9,7 +9,7 @@ import type { Recipe } from "./recipes.ts"
 /** An image could not be made here. */
 class AssembleError extends RemediedError {}
 
-/** How to start a command in namespaces of its own, by privilege. */
+/** The beginning of a command that runs in its own namespaces, for each privilege. */
 const isolate = {
   root: ["unshare"],
   sudo: ["sudo", "-n", "unshare"],

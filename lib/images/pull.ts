@@ -8,7 +8,7 @@ import type { Settings } from "../base/settings.ts"
 /** An image could not be pulled. */
 export class PullError extends RemediedError {}
 
-/** How long a registry may take to answer, and how long a pull may make no progress (milliseconds). */
+/** Milliseconds that a registry may take to answer, and milliseconds that a pull may take without progress. */
 const firstAnswer = 5_000
 const standstill = 30_000
 
@@ -16,8 +16,8 @@ const standstill = 30_000
  * Pulls an image into a docker archive, from its registry or from the mirror in the settings.
  * @param crane the path of crane
  * @param platform such as linux/amd64
- * @returns the address that it was pulled from
- * @throws PullError at once where the registry refuses, after five seconds where it does not answer
+ * @returns the address from which the image was pulled
+ * @throws PullError: at once if the registry refuses, after five seconds if it does not answer
  */
 export async function pull(
   crane: string,
@@ -69,7 +69,7 @@ function addressOf(reference: string, mirror: string | undefined): string {
   return mirror === undefined ? reference : `${mirror.replace(/^https?:\/\//, "")}/${reference}`
 }
 
-/** The size of all layers in a manifest, in bytes. 0 where the manifest does not tell. */
+/** The size of all layers in a manifest, in bytes. 0 if the manifest does not contain it. */
 function sizeOf(manifest: string): number {
   const parsed: unknown = JSON.parse(manifest)
   const layers = z.object({ layers: z.array(z.object({ size: z.number() })) }).safeParse(parsed)

@@ -8,7 +8,7 @@ import { packageRoot, type Settings } from "../base/settings.ts"
 
 /** How to make a replacement for an official image from programs of this host and Debian packages. */
 export interface Recipe {
-  /** Where the parts come from, for people to read. */
+  /** The sources of the parts, for people to read. */
   readonly parts: string
   /** Writes the files of the image under `root`, a folder that exists. */
   layOut(root: string): Promise<void>

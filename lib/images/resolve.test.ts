@@ -14,7 +14,7 @@ import { readSettings, type Settings } from "../base/settings.ts"
 import { pull, PullError } from "./pull.ts"
 import { NoImageError, resolveImages, type Image } from "./resolve.ts"
 
-const nobody = "http://127.0.0.1:9" // Nobody listens on the port of discard.
+const unreachable = "http://127.0.0.1:9" // No process listens on port 9 (discard).
 
 describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   let binaries: Binaries
@@ -36,7 +36,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  /** A registry on a port that the kernel chose, and its address; ends with the scope. */
+  /** Starts a registry on a free port. It ends when it is disposed. */
   async function registry() {
     const serving = execa(crane, ["registry", "serve", "--address", "127.0.0.1:0"], { reject: false })
     const port = await new Promise<string>((found) =>
@@ -56,9 +56,9 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   const push = ({ archive, reference }: Image, address: string) =>
     execa(crane, ["push", archive, `${address}/${reference}`, "--insecure"])
 
-  test("are put together here where the registry refuses, the same each time, and can be pushed", async () => {
-    const first = await resolve(settings(nobody))
-    const second = await resolve(settings(nobody, "cache2"))
+  test("are made on this host if the registry refuses; they are identical each time and can be pushed", async () => {
+    const first = await resolve(settings(unreachable))
+    const second = await resolve(settings(unreachable, "cache2"))
     expect(first.pause).toMatchObject({ reference: "registry.k8s.io/pause:3.10.2", source: "made here from catatonit" })
     expect(first.nginx).toMatchObject({
       reference: "docker.io/library/nginx:latest",
@@ -80,7 +80,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
   test.skipIf(process.getuid?.() !== 0)(
     "run: nginx serves its page, logs to both outputs, and has a shell beside it",
     async () => {
-      const { nginx } = await resolve(settings(nobody))
+      const { nginx } = await resolve(settings(unreachable))
       const root = join(folder, "root")
       await mkdir(root)
       await using local = await registry()
@@ -120,14 +120,14 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
 
   test("come from a mirror that has them under their full names", async () => {
     await using local = await registry()
-    const { pause, nginx } = await resolve(settings(nobody))
+    const { pause, nginx } = await resolve(settings(unreachable))
     for (const image of [pause, nginx]) await push(image, `${local.address}/base`)
     const pulled = await resolve(settings(`http://${local.address}/base/`, "cache2"))
     expect(pulled.nginx.source).toBe(`${local.address}/base/docker.io/library/nginx:latest`)
     await push(pulled.nginx, `${local.address}/again`)
   }, 60_000)
 
-  test("are given up on after some seconds where a registry is silent", async () => {
+  test("fail after some seconds if a registry does not answer", async () => {
     const silent = createServer(() => undefined).listen(0, "127.0.0.1")
     await new Promise((listening) => silent.once("listening", listening))
     const { port } = silent.address() as AddressInfo // It listens on TCP.
@@ -144,17 +144,17 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
     silent.close()
   }, 30_000)
 
-  test("that nobody has name every source that was tried", async () => {
-    vi.stubEnv("http_proxy", nobody)
-    const refused = resolve(settings(nobody))
+  test("that no source has give an error with every source that was tried", async () => {
+    vi.stubEnv("http_proxy", unreachable)
+    const refused = resolve(settings(unreachable))
     await expect(refused).rejects.toThrow(NoImageError)
     await expect(refused).rejects.toThrow(
       /No source has the image docker.io\/library\/nginx:latest\. .*\n.*127.0.0.1:9\/docker.io\/library\/nginx:latest cannot be pulled: .*refused.*\n.*nginx, nginx-light, busybox-static could not be downloaded: .*refused/,
     )
   })
 
-  test("are made once by two callers, over what a killed run left, and again where the archive is not what was kept", async () => {
-    const { pause } = await resolve(settings(nobody))
+  test("are made once for two callers, despite the files of a killed run, and made again if the archive was changed", async () => {
+    const { pause } = await resolve(settings(unreachable))
     const made = await stat(pause.archive)
     await appendFile(pause.archive, "x")
     await mkdir(`${pause.archive}.work/root`, { recursive: true })
@@ -169,7 +169,7 @@ describe.skipIf(!existsSync("/usr/bin/apt-get"))("images", () => {
         notes.push(sentence)
       },
     }
-    const both = await Promise.all([resolve(settings(nobody), progress), resolve(settings(nobody), progress)])
+    const both = await Promise.all([resolve(settings(unreachable), progress), resolve(settings(unreachable), progress)])
     expect(both[0]).toEqual(both[1])
     expect(notes).toEqual([expect.stringContaining(`${pause.archive} is corrupted`)])
     expect(pulls.filter((title) => title.startsWith("Pulling"))).toEqual(["Pulling registry.k8s.io/pause:3.10.2"])

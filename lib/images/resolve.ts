@@ -18,7 +18,7 @@ export interface Image {
   readonly reference: string
   /** The path of a docker archive (a tar file), which crane can push. */
   readonly archive: string
-  /** Where it comes from, for people to read. */
+  /** The source of the image, for people to read. */
   readonly source: string
 }
 
@@ -29,7 +29,7 @@ export interface Images {
   readonly nginx: Image
 }
 
-/** A required image is in none of the sources. */
+/** No source has a required image. */
 export class NoImageError extends RemediedError {}
 
 /** The images by their full names. */
@@ -86,7 +86,7 @@ async function resolveImage(
         await forget(archive)
       }
       const work = `${archive}.work`
-      await rm(work, { recursive: true, force: true }) // A process that was killed may have left files there.
+      await rm(work, { recursive: true, force: true }) // A process that was killed can have left files there.
       await mkdir(work, { recursive: true })
       try {
         const made = join(work, "archive.tar")
@@ -105,7 +105,7 @@ async function fromCache(reference: string, archive: string): Promise<Image | un
   return typeof kept === "string" ? undefined : { reference, archive, source: kept["source"] ?? "" }
 }
 
-/** Writes the archive. @returns where it comes from */
+/** Writes the archive. @returns the source of the image, for people to read */
 async function get(
   reference: string,
   recipe: Recipe,
@@ -137,7 +137,7 @@ async function get(
   )
 }
 
-/** A digest that changes whenever something changes that the image is made from. */
+/** A digest that changes when the recipe or a file of the image changes. */
 async function digestOfRecipe(recipe: Recipe): Promise<string> {
   const hash = createHash("sha256").update(recipe.config.join(" "))
   hash.update(await readFile(join(packageRoot, "lib", "images", "assemble.sh")))

@@ -56,7 +56,7 @@ describe("an address without a usable engine", () => {
       "There is no engine at unix:///nowhere/docker.sock: the socket does not exist. Start it, or correct DOCKER_HOST.",
     ],
     [
-      "nobody listens",
+      "no process listens",
       "tcp://127.0.0.1:1",
       "There is no engine at tcp://127.0.0.1:1: no process listens there. Start it, or correct DOCKER_HOST.",
     ],
