@@ -35,7 +35,7 @@ export interface Sabotage {
   readonly undo?: string
   /**
    * Id of the finding. Each failed test's card must show it. If no test must fail, `byhand doctor` must show it. "none": the
-   * output must say that no known finding fits.
+   * output must say that no known cause matches.
    */
   readonly finding: string
 }

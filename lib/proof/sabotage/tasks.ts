@@ -16,7 +16,7 @@ export interface TestResult {
   readonly test: string
   readonly verdict: Verdict
   readonly reason: string
-  /** The id of the finding on the test's card; "none" if the card says that no known finding fits. */
+  /** The id of the finding on the test's card; "none" if the card says that no known cause matches. */
   readonly finding: string
 }
 
