@@ -281,7 +281,7 @@ const OF_VITEST: readonly Try[] = [
   [
     "01 --tags-filter=observin",
     {},
-    /^There is no tag observin\. Did you mean observing\? There are observing, disturbing\.$/,
+    /^There is no tag observin\. Did you mean observing\? There are observing, disturbing, destroying\.$/,
   ],
   ["01 -t nonsense", {}, /^No test of lesson 01 has nonsense in its title\. /],
   ["01 nothing --reporter=dot", {}, /^No lesson's file has nothing in its path\. /],
