@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { Etcd3, type IKeyValue } from "etcd3"
 import { messageOf } from "../base/errors.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { EtcdRefused } from "../failures/failure.ts"
 import type { EtcdTls } from "../components/etcd.ts"
 import type { Machine } from "../machines/machine.ts"
+
+/** The longest time that a call may take, in milliseconds. */
+const ANSWER_WITHIN = 10_000
 
 /** etcd refused a request. The failure contains the error message of etcd. */
 class EtcdRefusedError extends FailureError<EtcdRefused> {
@@ -47,7 +51,7 @@ export class EtcdClient implements Disposable {
             credentials: { rootCertificate: tls.ca, ...identity },
             grpcOptions: { "grpc.ssl_target_name_override": tls.host },
           }),
-      defaultCallOptions: () => ({ deadline: Date.now() + 10_000 }),
+      defaultCallOptions: () => ({ deadline: Date.now() + ANSWER_WITHIN }),
     })
   }
 
@@ -92,14 +96,26 @@ export class EtcdClient implements Disposable {
     if (newest === undefined) return []
     const states: Revision[] = []
     const watcher = await answered(this.#client.watch().key(key).startRevision(String(from)).create())
-    await new Promise<void>((resolve, reject) => {
+    const all = new Promise<void>((resolve, reject) => {
       watcher.on("error", (error) => reject(new EtcdRefusedError(error)))
       watcher.on("put", (state) => {
         states.push(revisionOf(state))
         if (states.at(-1)?.revision === newest.revision) resolve()
       })
     })
-    await watcher.cancel()
+    const timer = new AbortController()
+    const tooLate = sleep(ANSWER_WITHIN, undefined, { signal: timer.signal }).then(() => {
+      throw new EtcdRefusedError(
+        `the watch of ${key} did not reach revision ${newest.revision} in ${ANSWER_WITHIN / 1000} s`,
+      )
+    })
+    try {
+      await Promise.race([all, tooLate])
+    } finally {
+      timer.abort()
+      tooLate.catch(() => undefined) // An aborted timer rejects, and nothing waits for it any more.
+      await watcher.cancel()
+    }
     return states
   }
 

@@ -61,7 +61,7 @@ async function identities(machine: Machine): Promise<Map<string, string>> {
   const { stdout } = await machine.run([
     "sh",
     "-c",
-    `for name in ${PROGRAMS.join(" ")}; do printf '%s ' $name; stat --dereference --format='%n %d:%i %s %Z' "$(command -v $name)"; done`,
+    `for name in ${PROGRAMS.join(" ")}; do printf '%s ' $name; stat --dereference --format='%n %d:%i %s %Z' "$(command -v $name)" || echo; done`,
   ])
   return new Map(
     stdout
