@@ -69,7 +69,7 @@ describe("a component that exits before it is ready is reported at once, with it
       finding: { id: "unknown-flag", evidence: expect.stringContaining("--etcd-serverz") as string },
     })
     expect(String(error)).toMatch(
-      /kube-apiserver exited with 1 after [\d.]+ s: kube-apiserver does not know the flag --etcd-serverz\. The nearest that it knows is --etcd-servers\.\n {4}.*/,
+      /kube-apiserver exited with 1 after [\d.]+ s: kube-apiserver does not know the flag --etcd-serverz\. The nearest flag that it knows is --etcd-servers\.\n {4}.*/,
     )
     expect([wrong.isRunning, wrong.failure]).toEqual([false, error])
   })
@@ -106,9 +106,8 @@ test("another process that answers the probe is not accepted as the component", 
     { log: "/tmp/stranger.log" },
   )
   await expect.poll(async () => (await machine.run(["ss", "-tlnH", "sport = :2379"])).stdout).not.toBe("")
-  // This etcd runs, but does not listen on the port of its probe.
-  const flags = etcd.flags.map((flag) => ({ ...flag, value: flag.value?.replace("2379", "2999") ?? "" }))
-  const silent = managed({ ...etcd, flags })
+  // This process has etcd's flags and listens nowhere.
+  const silent = managed({ ...etcd, binary: "sh" as "etcd", subcommand: ["-c", "sleep 60"] }) // A shell is no tool of ours.
   const error = await failureOf(silent.start())
   expect(error).toMatchObject({ failure: { kind: "foreign-listener" } })
   expect(String(error)).toMatch(
