@@ -10,7 +10,12 @@ const EVERY_PROOF = [
   "lib/lesson.ts",
   "lib/proof/sabotage/main.ts",
   "lib/proof/sabotage/grader.ts",
+  "lib/proof/sabotage/setup.ts",
+  "lib/machines/agent/agent.mts",
 ] as const
+
+/** Files that every proof uses and that no module imports, because they are found by their paths. */
+const FOUND_BY_PATH = /^(?:lib\/machines\/[^/]+\.sh|fixtures\/(?:manifests|images)\/.+|fixtures\/stored\.proto)$/
 
 /** A sabotage that a change can affect. */
 export interface Affected {
@@ -80,8 +85,9 @@ export class Dependencies {
           [...own].filter((file) => !lessons.has(file)),
           this.#importsOf,
         )
+        const isInEveryProof = (file: string) => this.#everyProof.has(file) || FOUND_BY_PATH.test(file)
         const distanceOf = (file: string) =>
-          lessons.has(file) ? 0 : (near.get(file) ?? (this.#everyProof.has(file) ? Infinity : undefined))
+          lessons.has(file) ? 0 : (near.get(file) ?? (isInEveryProof(file) ? Infinity : undefined))
         const [nearest] = changed
           .flatMap((file) => {
             const distance = distanceOf(file)

@@ -34,6 +34,9 @@ describe("the files of a sabotage", () => {
     ["a lesson", "tests/04-scheduler.test.ts", "node-deleted", 0],
     ["a file that a symptom imports", "lib/diagnosis/signs.ts", "etcd-frozen", 1],
     ["a file that every proof uses", "vitest.config.ts", "node-deleted", Infinity],
+    ["the saboteur", "lib/proof/sabotage/setup.ts", "node-deleted", Infinity],
+    ["a script of the machine", "lib/machines/init.sh", "node-deleted", Infinity],
+    ["the machine's agent", "lib/machines/agent/agent.mts", "node-deleted", Infinity],
   ])("a change of %s affects the sabotage", (_, file, id, distance) => {
     expect(idsOf(dependencies.affectedBy([file], sabotages), distance)).toContain(id)
   })
