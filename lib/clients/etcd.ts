@@ -109,13 +109,10 @@ export class EtcdClient implements Disposable {
         `the watch of ${key} did not reach revision ${newest.revision} in ${ANSWER_WITHIN / 1000} s`,
       )
     })
-    try {
-      await Promise.race([all, tooLate])
-    } finally {
-      timer.abort()
-      tooLate.catch(() => undefined) // An aborted timer rejects, and nothing waits for it any more.
-      await watcher.cancel()
-    }
+    tooLate.catch(() => undefined) // An aborted timer rejects, and nothing waits for it any more.
+    // A watch that etcd has cancelled cannot be cancelled again: that call would not end.
+    await Promise.race([all, tooLate]).finally(() => timer.abort())
+    await watcher.cancel()
     return states
   }
 
