@@ -19,6 +19,8 @@ import { settingsOf, type CommonOptions } from "./options.ts"
 
 /** How long to wait after a change, because an editor writes a file in several steps (milliseconds). */
 const SETTLE = 50
+/** Milliseconds. Node watches a folder's subfolders only some time after it was told to, and misses what changes before that. */
+const LOOK_AGAIN = 1_000
 const INTERRUPTED = 130
 
 /**
@@ -76,11 +78,13 @@ async function passes(folder: string, lesson: string, machine: string): Promise<
 /** Waits until the content of a script, or of a file that the script names, changes. */
 async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: string[] }> {
   const watcher = watchFolder(before.path, { recursive: true })
+  let complaint = ""
   try {
     for (;;) {
       // A file may have been saved while the lesson ran, so look before waiting.
       const folder = await readFolder(before.path).catch((error: unknown) => {
-        process.stderr.write(`${messageOf(error)}\n`)
+        if (messageOf(error) !== complaint) process.stderr.write(`${messageOf(error)}\n`)
+        complaint = messageOf(error)
       })
       const changed =
         folder?.scripts.filter(
@@ -88,7 +92,10 @@ async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: st
         ) ?? []
       if (folder !== undefined && changed.length > 0)
         return { folder, lessons: changed.map(({ number }) => String(number).padStart(2, "0")) }
-      await once(watcher, "change")
+      const looksAgain = new AbortController()
+      const event = once(watcher, "change", { signal: looksAgain.signal }).catch(() => undefined) // It is aborted below.
+      await Promise.race([event, sleep(LOOK_AGAIN)])
+      looksAgain.abort()
       await sleep(SETTLE)
     }
   } finally {

@@ -1,8 +1,14 @@
+/** The outcomes that must fail, each with its finding. */
+export type Prediction = readonly (readonly [outcome: string, finding: string])[]
+
+/** The build that needs a machine for itself. */
+export const forkBomb = "forks-for-ever"
+
 /**
  * Builds in fixtures/subjects/fail: folders of start scripts that look correct but are not. For each build: the outcomes that
  * must fail, and the finding that each of them must get. No other outcome may fail before the first of them.
  */
-export const failingBuilds: Readonly<Record<string, readonly (readonly [outcome: string, finding: string])[]>> = {
+export const failingBuilds = {
   "says-that-it-passed": [["01 etcd starts", "script-ended"]],
   "never-ends": [["01 etcd starts", "script-without-effect"]],
   "canned-etcdctl": [["01 etcd starts", "script-without-effect"]],
@@ -28,4 +34,4 @@ export const failingBuilds: Readonly<Record<string, readonly (readonly [outcome:
     ["06 its process is a child", "pod-never-ran"],
     ["07 the kubelet acts alone", "pod-never-ran"],
   ],
-}
+} as const satisfies Readonly<Record<string, Prediction>>
