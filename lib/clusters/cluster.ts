@@ -125,6 +125,16 @@ export class Cluster {
     await Promise.all(starts.values())
   }
 
+  /**
+   * Starts components before they are needed, and waits for nothing. A start that fails is forgotten: it is tried again when
+   * the component is needed, and is explained then.
+   */
+  startAhead(names: readonly ComponentName[]): void {
+    this.up(names).catch(() => {
+      for (const { name } of dependenciesOf(names)) this.part(name).forgetFailure()
+    })
+  }
+
   /** See Subject. A running component is restarted if its command line or its files change. */
   async configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void> {
     for (const part of this.parts) await part.change(changes[part.name])

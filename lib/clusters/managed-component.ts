@@ -121,6 +121,11 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return this.#failure
   }
 
+  /** Lets the next caller that needs it start it again, although its last start failed. */
+  forgetFailure(): void {
+    this.#failure = undefined
+  }
+
   /**
    * Starts it, and waits until it is ready, until it exits, or until the timeout passes. Does nothing if it runs.
    * @param changes flags that differ for this start only

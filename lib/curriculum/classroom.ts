@@ -127,9 +127,9 @@ export class Classroom implements AsyncDisposable {
       limit,
       recordings: settings.record,
     })
-    // These components start early, so that they are ready when their lesson begins. An error here is ignored: it occurs again in that lesson.
+    // These components start early, so that they are ready when their lesson begins.
     const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
-    if (artifacts.images !== undefined) cluster.up(ahead.map(({ name }) => name)).catch(() => undefined)
+    if (artifacts.images !== undefined) cluster.startAhead(ahead.map(({ name }) => name))
     return classroom
   }
 

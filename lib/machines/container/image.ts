@@ -1,3 +1,4 @@
+import { createRequire } from "node:module"
 import type Docker from "dockerode"
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
@@ -85,9 +86,12 @@ export async function has({ docker }: Engine, name: string): Promise<boolean> {
     )
 }
 
+type Testcontainers = typeof import("testcontainers")
+
 /** Pulls the image that the settings name. @throws MachineImageError */
 async function pulled(name: string, progress: Progress): Promise<string> {
-  const { getContainerRuntimeClient, ImageName } = await import("testcontainers")
+  // It loads slowly, and few runs need it. vitest's module runner, in which this may run, refuses import() once it is closed.
+  const { getContainerRuntimeClient, ImageName } = createRequire(import.meta.url)("testcontainers") as Testcontainers
   await progress
     .task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name)))
     .catch((error: unknown) => {

@@ -4,12 +4,13 @@ import type { Progress } from "../../base/progress.ts"
 import type { Settings } from "../../base/settings.ts"
 import { attachTo } from "../attach.ts"
 import type { Attached, Availability, MachineProvider } from "../provider.ts"
+import { startContainer } from "./container.ts"
+import { findEngine, nameToTestcontainers } from "./engine.ts"
+import { execIn } from "./exec.ts"
+import { ensureImage } from "./image.ts"
 import { INSIDE } from "./inside.ts"
 import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
-
-// The modules that use an engine are imported only when they are needed. They load slowly, and a sandbox does not need
-// them.
 
 /** Makes machines that are containers of a Docker engine. */
 export function containerProvider(settings: Settings): MachineProvider {
@@ -18,13 +19,12 @@ export function containerProvider(settings: Settings): MachineProvider {
     kind: "container",
     available: () => (availability ??= available()),
     prepare: (progress) => prepare(settings, progress),
-    start: async (options) => (await import("./container.ts")).startContainer({ ...options, settings }),
+    start: (options) => startContainer({ ...options, settings }),
     attach: (id) => attach(join(settings.runsDir, id)),
   }
 }
 
-async function available(): Promise<Availability> {
-  const { findEngine } = await import("./engine.ts")
+function available(): Promise<Availability> {
   return findEngine().then(
     // Which capabilities the engine grants is known only when a container starts.
     () => ({ isAvailable: true, lacks: undefined }),
@@ -33,10 +33,6 @@ async function available(): Promise<Availability> {
 }
 
 async function prepare(settings: Settings, progress: Progress): Promise<void> {
-  const [{ findEngine, nameToTestcontainers }, { ensureImage }] = await Promise.all([
-    import("./engine.ts"),
-    import("./image.ts"),
-  ])
   const engine = await findEngine()
   nameToTestcontainers(engine.url)
   await ensureImage(engine, settings, progress)
@@ -46,8 +42,7 @@ async function attach(folder: string): Promise<Attached | undefined> {
   const published = publishedPortOf(folder)
   if (published === undefined) return undefined
   const { lacks } = published
-  return attachTo(folder, { dial: () => dialLine(published), lacks }, async (command) => {
-    const { execIn } = await import("./exec.ts")
-    return execIn(published, ["sh", `${INSIDE.scripts}/enter.sh`, INSIDE.run, ...command])
-  })
+  return attachTo(folder, { dial: () => dialLine(published), lacks }, (command) =>
+    execIn(published, ["sh", `${INSIDE.scripts}/enter.sh`, INSIDE.run, ...command]),
+  )
 }
