@@ -6,10 +6,9 @@ import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { canRun, Cluster } from "../clusters/cluster.ts"
+import { Cluster, runnableOn } from "../clusters/cluster.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
-import { componentNames, specs } from "../components/registry.ts"
 import { explain } from "../diagnosis/explain.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { checkExcept } from "../curriculum/except.ts"
@@ -68,7 +67,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   await provider.prepare(progress)
   const availability = await provider.available()
   const privileged = !availability.isAvailable || availability.lacks === undefined
-  const names = componentNames.filter((component) => canRun(component, { privileged }))
+  const names = runnableOn({ privileged })
   const artifacts = await prepareArtifacts(names, settings, progress)
   reached("artifacts")
   const started = await provider.start({ name, id: idOf(name), binds: artifacts.binds })
@@ -144,8 +143,7 @@ async function bringUp(cluster: Cluster, settings: Settings, reached: (milestone
   const namespace = until("default namespace", cluster, settings, "/api/v1/namespaces/default", () => true).then(() =>
     reached("namespace"),
   )
-  const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
-  const runtime = namespace.then(() => cluster.up(ahead.map(({ name }) => name)))
+  const runtime = namespace.then(() => cluster.up(cluster.ahead))
   await Promise.all([cluster.up(["kube-apiserver"]), runtime])
   await cluster.up()
   reached("components")

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { argvOf, type Component, type ComponentName } from "../components/component.ts"
-import { dependenciesOf, specs, type Spec } from "../components/registry.ts"
+import { componentNames, dependenciesOf, specOf, specs, type Spec } from "../components/registry.ts"
 import type { ClusterFacts, MachineFeature } from "../components/spec.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
 import type { Explain } from "../failures/failure.ts"
@@ -43,6 +43,11 @@ export function featuresOfMachine({ privileged }: Pick<Machine, "privileged">): 
 export function canRun(name: ComponentName, machine: Pick<Machine, "privileged">): boolean {
   const provided = featuresOfMachine(machine)
   return dependenciesOf([name]).every(({ requires }) => requires.every((feature) => provided.includes(feature)))
+}
+
+/** The components that can run on a machine, in start order. */
+export function runnableOn(machine: Pick<Machine, "privileged">): ComponentName[] {
+  return componentNames.filter((name) => canRun(name, machine))
 }
 
 /** Our own cluster, with one managed component for each spec. It implements Subject, which a higher floor declares. */
@@ -111,9 +116,7 @@ export class Cluster {
    * @param names by default all components that this machine can run
    * @throws ComponentError for the first component that does not start
    */
-  async up(
-    names: readonly ComponentName[] = specs.map(({ name }) => name).filter((name) => canRun(name, this.machine)),
-  ): Promise<void> {
+  async up(names: readonly ComponentName[] = runnableOn(this.machine)): Promise<void> {
     const starts = new Map<string, Promise<void>>()
     for (const { name, after, isPatient = false } of dependenciesOf(names)) {
       const awaited = isPatient ? [] : after.map((other) => starts.get(other) ?? Promise.resolve())
@@ -125,14 +128,17 @@ export class Cluster {
     await Promise.all(starts.values())
   }
 
+  /** The components that this machine can run and that may start before they are needed. */
+  get ahead(): ComponentName[] {
+    return runnableOn(this.machine).filter((name) => specOf(name).startsAhead)
+  }
+
   /**
-   * Starts components before they are needed, and waits for nothing. A start that fails is forgotten: it is tried again when
-   * the component is needed, and is explained then.
+   * Starts the components that may start before they are needed, and waits for nothing. A start that fails is forgotten: it is
+   * tried again when the component is needed, and is explained then.
    */
-  startAhead(names: readonly ComponentName[]): void {
-    this.up(names).catch(() => {
-      for (const { name } of dependenciesOf(names)) this.part(name).forgetFailure()
-    })
+  startAhead(): void {
+    for (const { name } of dependenciesOf(this.ahead)) this.up([name]).catch(() => this.part(name).forgetFailure())
   }
 
   /** See Subject. A running component is restarted if its command line or its files change. */

@@ -8,6 +8,8 @@ import type { Finding, Unwell } from "../failures/finding.ts"
 
 /** The number of log lines that an error about a component shows. */
 export const LOG_LINES = 12
+/** The largest number of characters of an answer that an error keeps. */
+export const LONGEST_ANSWER = 500
 
 /** A failure of a component, without the fields that are added when its log is read. */
 export type WithoutLog = ComponentFailure extends infer Kind

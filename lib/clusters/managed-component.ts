@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
 import {
   argvOf,
@@ -8,22 +9,24 @@ import {
   type ComponentName,
   type FlagChanges,
 } from "../components/component.ts"
-import { argvWith } from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import { ask, type Administrator } from "../clients/probe.ts"
 import type { Probe } from "../components/probe.ts"
-import { probeOfComponent, settingsOf, settingsOfComponent, type SettingsOf } from "../components/registry.ts"
-import { knownFiles } from "../components/settings/files.ts"
+import {
+  describedFiles,
+  probeOfComponent,
+  settingsOf,
+  settingsOfComponent,
+  type SettingsOf,
+} from "../components/registry.ts"
 import type { Explain } from "../failures/failure.ts"
-import { ComponentError, CompletionError, LOG_LINES, type WithoutLog } from "./errors.ts"
+import { ComponentError, CompletionError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
 /** Time between two probes (milliseconds): short enough to cause no noticeable delay, long enough to use little CPU time. */
 const POLL_INTERVAL = 20
-/** The largest number of characters of an answer that an error keeps. */
-const LONGEST_ANSWER = 500
 
 /** What a cluster provides to a component. */
 export interface Surroundings {
@@ -87,7 +90,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   /** The command line with which it was started, or would be started now. */
   get argv(): string[] {
-    return argvWith(argvOf(this.component), this.#changes)
+    return argvOf(withFlags(this.component, this.#changes))
   }
 
   /**
@@ -101,8 +104,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   }
 
   get settings(): SettingsOf<Name> {
-    const files = new Map(this.component.files.map(({ path, content }) => [path, content]))
-    return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, knownFiles(Object.fromEntries(files)))
+    return settingsOf(this.name, { argv: this.argv, cwd: "/root" }, describedFiles(this.component))
   }
 
   /** The PID of its process on the machine. @throws ComponentError if it does not run */
@@ -214,11 +216,8 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   }
 
   /** The lines of its log since its last start. */
-  async log(): Promise<string[]> {
-    return (await this.#surroundings.machine.read(this.#logPath).catch(() => Buffer.alloc(0)))
-      .toString()
-      .trimEnd()
-      .split("\n") // If the file does not exist, the component has not logged anything.
+  log(): Promise<string[]> {
+    return logLines(this.#surroundings.machine, this.#logPath)
   }
 
   /** Moves the log of earlier starts to another file, so that the log contains the lines of this start only. */

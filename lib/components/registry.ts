@@ -36,10 +36,14 @@ export function settingsOf<Name extends ComponentName>(name: Name, started: Star
   return specOf(name).settings(started, files) as SettingsOf<Name> // The spec with this name reads settings of this type.
 }
 
+/** The files of a described component, for the reader of its settings. */
+export function describedFiles({ files }: Component): Files {
+  return knownFiles(Object.fromEntries(files.map(({ path, content }) => [path, content])))
+}
+
 /** The settings that a described component will have. */
 export function settingsOfComponent(component: Component): Settings {
-  const files = knownFiles(Object.fromEntries(component.files.map(({ path, content }) => [path, content])))
-  return specOf(component.name).settings({ argv: argvOf(component) }, files)
+  return specOf(component.name).settings({ argv: argvOf(component) }, describedFiles(component))
 }
 
 /** The probe that a described component will answer. */

@@ -2,9 +2,8 @@ import { randomBytes } from "node:crypto"
 import { command, type Command } from "../clients/command.ts"
 import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
 import { EtcdClient, readTls } from "../clients/etcd.ts"
-import { canRun, Cluster, featuresOfMachine } from "../clusters/cluster.ts"
+import { Cluster, featuresOfMachine } from "../clusters/cluster.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
-import { specs } from "../components/registry.ts"
 import type { MachineFeature } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
 import type { Access } from "../components/discovery/access.ts"
@@ -94,6 +93,7 @@ export class Classroom implements AsyncDisposable {
       (subject: () => Subject) =>
       async (failure: Failure): Promise<Finding | undefined> =>
         (await explain(machine, failure, { known: subject().known(), recordings: settings.record })).finding
+    const common = { machine, interference, isKept, limit, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
@@ -103,14 +103,7 @@ export class Classroom implements AsyncDisposable {
         explain: explainFor(() => scripts),
         scriptNumberOf: (name) => lessonThatStarts(name)?.number ?? Number.MAX_SAFE_INTEGER,
       })
-      return new Classroom({
-        machine,
-        subject: scripts,
-        interference,
-        isKept,
-        limit,
-        recordings: settings.record,
-      })
+      return new Classroom({ ...common, subject: scripts })
     }
     const cluster: Cluster = new Cluster({
       machine,
@@ -119,18 +112,8 @@ export class Classroom implements AsyncDisposable {
       explain: explainFor(() => cluster),
       alter: interference?.alter.bind(interference),
     })
-    const classroom = new Classroom({
-      machine,
-      subject: cluster,
-      interference,
-      isKept,
-      limit,
-      recordings: settings.record,
-    })
-    // These components start early, so that they are ready when their lesson begins.
-    const ahead = specs.filter(({ name, startsAhead }) => startsAhead === true && canRun(name, machine))
-    if (artifacts.images !== undefined) cluster.startAhead(ahead.map(({ name }) => name))
-    return classroom
+    if (artifacts.images !== undefined) cluster.startAhead()
+    return new Classroom({ ...common, subject: cluster })
   }
 
   /** Why this machine cannot provide what a lesson requires; undefined if it can. */

@@ -1,11 +1,13 @@
 import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../clients/http-get.ts"
+import { logLines } from "../clients/log.ts"
 import { ask } from "../clients/probe.ts"
 import { logOf } from "../components/component.ts"
 import { settingsOf, specOf, specs } from "../components/registry.ts"
-import { knownFiles, withFilesOf } from "../components/settings/files.ts"
+import { knownFiles } from "../components/settings/files.ts"
 import { findProcesses } from "../components/discovery/process.ts"
+import { probeOf } from "../components/discovery/settings.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Failure } from "../failures/failure.ts"
@@ -81,7 +83,7 @@ export async function observe(
         cwd: process?.cwd ?? "/",
         isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
         answer: undefined,
-        log: await logLines(machine, logPath),
+        log: (await logLines(machine, logPath)).slice(-LOG_LINES),
       }
     }),
   )
@@ -130,11 +132,6 @@ export function nothing(hostname: string, failure: Failure): Observation {
     looks: {},
     failure,
   }
-}
-
-async function logLines(machine: Machine, path: string): Promise<string[]> {
-  const text = await machine.read(path).catch(() => Buffer.alloc(0)) // It has not written any.
-  return text.toString().trimEnd().split("\n").slice(-LOG_LINES)
 }
 
 async function looksAt(machine: Machine, commands: readonly string[]): Promise<Record<string, string>> {
@@ -201,14 +198,7 @@ function pathsIn(text: string): string[] {
 
 /** The answer to a component's health query. */
 async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer> {
-  const apiserver = componentOf(seen, "kube-apiserver")
-  const probe = await withFilesOf(machine, (files) => {
-    const spec = specOf(component.name)
-    return spec.probe(
-      spec.settings(component, files),
-      apiserver === undefined ? {} : { apiserver: settingsOf("kube-apiserver", apiserver, files) },
-    )
-  })
+  const { probe } = await probeOf(machine, component, seen.components)
   const { isWell, question, answer } = await ask(machine, probe, () => Promise.resolve(accessOf(seen)), LOOK_WITHIN)
   return { isWell, text: `${question}: ${answer}` }
 }
@@ -258,7 +248,7 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     const { status, body } = await request(path).catch(() => ({ status: 0, body: "" })) // What cannot be listed is not seen.
     return status === 200 ? list.parse(JSON.parse(body)).items : []
   }
-  const version = await request("/version").catch(() => ({ status: 0, body: "" })) // Nobody answers: there is nothing to see.
+  const version = await request("/version").catch(() => ({ status: 0, body: "" })) // Without an answer there is nothing to observe.
   if (version.status !== 200) return undefined
   const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
     items("/api/v1/namespaces"),

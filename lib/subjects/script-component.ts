@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { ComponentError, LOG_LINES, type WithoutLog } from "../clusters/errors.ts"
+import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
+import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
 import type { Explain } from "../failures/failure.ts"
@@ -15,8 +16,6 @@ import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
 
 const POLL_INTERVAL = 100
-/** The largest number of characters of an answer that an error keeps. */
-const LONGEST_ANSWER = 500
 /** How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is longer, because the kubelet increases the delay after each restart. */
 const COMEBACK = 5_000
 /** How long a component may take to appear after its script has ended (milliseconds). */
@@ -264,11 +263,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
 
   async #error(failure: WithoutLog): Promise<ComponentError> {
     const { machine, explain } = this.#around
-    const log = (await machine.read(this.#logPath).catch(() => Buffer.alloc(0)))
-      .toString()
-      .trimEnd()
-      .split("\n")
-      .slice(-LOG_LINES) // If the file does not exist, the component has not logged anything.
+    const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
     const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
     return new ComponentError(whole, await explain(whole))
   }

@@ -3,13 +3,17 @@ import type { Probe } from "../probe.ts"
 import { settingsOf, specOf } from "../registry.ts"
 import type { Address } from "../settings/address.ts"
 import { withFilesOf } from "../settings/files.ts"
+import type { Started } from "../settings/flags.ts"
 import type { FoundProcess } from "./process.ts"
 
-/** The probe that shows whether a found process is ready, and the address on which it listens. */
+/** A component's process, as far as its settings are read from it. */
+type Process = Started & Pick<FoundProcess, "name">
+
+/** The probe that shows whether a process is ready, and the address on which it listens. @param others the processes that its probe may need */
 export async function probeOf(
   machine: Machine,
-  process: FoundProcess,
-  others: readonly FoundProcess[],
+  process: Process,
+  others: readonly Process[],
 ): Promise<{ readonly probe: Probe; readonly address: Address | undefined }> {
   const spec = specOf(process.name)
   const apiserver = others.find(({ name }) => name === "kube-apiserver")

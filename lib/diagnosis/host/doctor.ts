@@ -7,19 +7,19 @@ import type { Settings } from "../../base/settings.ts"
 import type { MachineFeature } from "../../components/spec.ts"
 import { checks, type Check } from "./checks.ts"
 
-/** ok; limited: some lessons cannot run; missing: none can; unknown: it could not be found out. */
-export type Verdict = "ok" | "limited" | "missing" | "unknown"
+/** ok; limited: some lessons cannot run; missing: no lesson can run; unknown: the check had no result. */
+export type CheckStatus = "ok" | "limited" | "missing" | "unknown"
 
-/** A check that was made. */
+/** The result of a check. */
 export interface Examined {
   readonly id: string
   readonly title: string
-  readonly verdict: Verdict
+  readonly verdict: CheckStatus
   /** What was found. */
   readonly found: string
   /** The lessons that need it. */
   readonly lessons: readonly number[]
-  /** What to do where it is not as it should be. */
+  /** What to do if the check fails. */
   readonly remedy: string
 }
 
@@ -42,12 +42,12 @@ export interface Examination {
  * @param lessons all lessons, in order
  */
 export async function examine(settings: Settings, lessons: readonly LessonNeeds[]): Promise<Examination> {
-  const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // What is asked for is not to be had.
+  const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // The requested privilege is not available.
   const engine = findEngine()
-  engine.catch(() => undefined) // Whoever asks for it is told.
+  engine.catch(() => undefined) // Each check that uses the engine reports this error.
   const kind = await chooseProvider(settings).then(
     (provider) => provider.kind,
-    (): Kind => "sandbox", // Neither kind is available: tell what a sandbox lacks.
+    (): Kind => "sandbox", // No kind is available: report what a sandbox lacks.
   )
   const host = { settings, privilege, engine }
   const examined = await Promise.all(
@@ -89,7 +89,7 @@ function isAffectedBy({ neededFor }: Check): (lesson: LessonNeeds) => boolean {
   return ({ requires }) => neededFor === "every lesson" || (neededFor !== "no lesson" && requires.includes(neededFor))
 }
 
-function verdictOf({ neededFor }: Check, ok: boolean | undefined): Verdict {
+function verdictOf({ neededFor }: Check, ok: boolean | undefined): CheckStatus {
   if (ok === undefined) return "unknown"
   if (ok) return "ok"
   return neededFor === "every lesson" ? "missing" : "limited"

@@ -1,4 +1,4 @@
-import type { Component, ComponentName } from "../../components/component.ts"
+import { withFlags, type Component, type ComponentName, type FlagChanges } from "../../components/component.ts"
 
 /** One thing that is broken on purpose, and its predicted results. It is one row of the matrix. */
 export interface Sabotage {
@@ -41,16 +41,8 @@ export interface Sabotage {
 }
 
 /** Returns a function that changes a component's flags: null removes a flag, "" sets a flag without a value. */
-export function flags(changes: Readonly<Record<string, string | null>>): (component: Component) => Component {
-  return (component) => ({
-    ...component,
-    flags: [
-      ...component.flags.filter(({ flag }) => !(flag in changes)),
-      ...Object.entries(changes).flatMap(([flag, value]) =>
-        value === null ? [] : [value === "" ? { flag } : { flag, value }],
-      ),
-    ],
-  })
+export function flags(changes: FlagChanges): (component: Component) => Component {
+  return (component) => withFlags(component, changes)
 }
 
 /** Returns a function that changes one file of a component. */
