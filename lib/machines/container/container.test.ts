@@ -20,7 +20,7 @@ import { startContainer } from "./container.ts"
 import { findEngine, type Engine } from "./engine.ts"
 import { ensureImage, imageOf } from "./image.ts"
 import { dialLine } from "./line.mts"
-import { LABELS, thisHost } from "./machine-container.ts"
+import { LABELS, thisHost } from "./labels.ts"
 import { publishedPortOf } from "./published-port.ts"
 
 // A test's own Docker engine needs root.

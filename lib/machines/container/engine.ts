@@ -1,4 +1,4 @@
-import Docker from "dockerode"
+import type Docker from "dockerode"
 import { existsSync, readFileSync } from "node:fs"
 import { homedir, userInfo } from "node:os"
 import { join } from "node:path"
@@ -6,6 +6,11 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createSecureContext } from "node:tls"
 import { z } from "zod"
 import { messageOf, RemediedError } from "../../base/errors.ts"
+import { load } from "../../base/load.ts"
+
+function newClient(options: Docker.DockerOptions): Docker {
+  return new (load("dockerode") as typeof Docker)(options) // The package exports this class.
+}
 
 /** No Docker engine can be used. The message says why. */
 export class EngineError extends RemediedError {}
@@ -86,7 +91,7 @@ export async function findEngine(): Promise<Engine> {
  * @throws EngineError if it does not answer, or is not a container engine
  */
 export async function engineAt(url: string): Promise<Engine> {
-  const docker = new Docker({ ...connectionOf(url), timeout: PATIENCE })
+  const docker = newClient({ ...connectionOf(url), timeout: PATIENCE })
   const answers = await within(PATIENCE, Promise.all([docker.info(), docker.version()])).catch((error: unknown) => {
     throw explained(url, error)
   })
@@ -100,7 +105,7 @@ export async function engineAt(url: string): Promise<Engine> {
   const names: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" }
   return {
     url,
-    docker: new Docker(connectionOf(url)),
+    docker: newClient(connectionOf(url)),
     isRootless,
     isPodman,
     isLocal: /^(unix|npipe):/.test(url),

@@ -1,4 +1,3 @@
-import { createRequire } from "node:module"
 import type Docker from "dockerode"
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
@@ -10,6 +9,7 @@ import { forget, keep, lookAt } from "../../binaries/kept.ts"
 import { dependentCommand } from "../../base/dependent-command.ts"
 import { withLock } from "../../binaries/lock.ts"
 import { messageOf, RemediedError } from "../../base/errors.ts"
+import { load } from "../../base/load.ts"
 import type { Progress } from "../../base/progress.ts"
 import { packageRoot, type Settings } from "../../base/settings.ts"
 import { choosePrivilege } from "../../base/privilege.ts"
@@ -90,8 +90,7 @@ type Testcontainers = typeof import("testcontainers")
 
 /** Pulls the image that the settings name. @throws MachineImageError */
 async function pulled(name: string, progress: Progress): Promise<string> {
-  // It loads slowly, and few runs need it. vitest's module runner, in which this may run, refuses import() once it is closed.
-  const { getContainerRuntimeClient, ImageName } = createRequire(import.meta.url)("testcontainers") as Testcontainers
+  const { getContainerRuntimeClient, ImageName } = load("testcontainers") as Testcontainers
   await progress
     .task(`Pulling ${name}`, async () => (await getContainerRuntimeClient()).image.pull(ImageName.fromString(name)))
     .catch((error: unknown) => {

@@ -1,29 +1,8 @@
-import { hostname } from "node:os"
-import { readlinkSync } from "node:fs"
 import type { Duplex } from "node:stream"
 import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from "testcontainers"
 import type { Limits } from "../limits.ts"
 import { INSIDE } from "./inside.ts"
 import { PORT } from "./line.mts"
-
-/** Labels of all containers and volumes that a run makes on an engine. */
-export const LABELS = {
-  /** The run's folder. */
-  run: "byhand.run",
-  /** The identity of the run's keeper process, see `identify`. */
-  keeper: "byhand.keeper",
-  /** The host of the keeper process. On another host, its PID has no meaning. */
-  host: "byhand.host",
-} as const
-
-/** Identifies this host and its PID namespace, because several hosts and containers can share an engine. */
-export function thisHost(): string {
-  try {
-    return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`
-  } catch {
-    return hostname() // A system without /proc has no PID namespaces.
-  }
-}
 
 export interface MachineContainerOptions {
   readonly image: string

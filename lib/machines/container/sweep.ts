@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { Settings } from "../../base/settings.ts"
 import { isAlive } from "../identity.ts"
 import type { Engine } from "./engine.ts"
-import { LABELS, thisHost } from "./machine-container.ts"
+import { LABELS, thisHost } from "./labels.ts"
 
 /** The file in a run's folder that tells the keeper what to start. */
 export const ORDER_FILE = "order"
