@@ -1,7 +1,7 @@
 import type { ComponentName } from "../components/registry.ts"
 
 interface Removed {
-  /** The version that has it no longer. */
+  /** The first version without the flag. */
   readonly since: string
   /** What to do instead, as a sentence. */
   readonly instead: string
@@ -9,11 +9,11 @@ interface Removed {
 
 const insecure = {
   since: "Kubernetes 1.24",
-  instead: "It serves over TLS alone now: --secure-port and --bind-address.",
+  instead: "It serves only over TLS now: use --secure-port and --bind-address.",
 }
 const dockershim = {
   since: "Kubernetes 1.24, with the dockershim",
-  instead: "The container runtime has the network now: its own configuration names the CNI folders.",
+  instead: "The container runtime configures the network now: its configuration names the CNI folders.",
 }
 const policy = { since: "Kubernetes 1.23", instead: "Write a KubeSchedulerConfiguration and name it with --config." }
 const feature = (gate: string): Removed => ({
@@ -21,7 +21,10 @@ const feature = (gate: string): Removed => ({
   instead: `It is a feature gate now: --feature-gates=${gate}=true.`,
 })
 
-/** Flags that old instructions still name, by the component that had them. From the projects' changelogs; each was refused by the binaries of today. */
+/**
+ * Flags that old instructions still name, by component. From the changelogs of the projects; the current binaries refuse each of
+ * them.
+ */
 const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Removed>>>>> = {
   etcd: {
     "--enable-v2": { since: "etcd 3.6", instead: "Leave it out: there is no v2 API any more." },

@@ -15,12 +15,12 @@ import type { Privilege } from "../../base/privilege.ts"
 import type { Kind } from "../../machines/provider.ts"
 import type { Settings } from "../../base/settings.ts"
 
-/** Where a check looks. */
+/** What a check examines. */
 export interface Host {
   readonly settings: Settings
-  /** The strongest privilege that can be had without asking anybody. */
+  /** The strongest privilege that is available without a password. */
   readonly privilege: Privilege
-  /** Only where a machine is to be made there. */
+  /** The container engine; rejects if there is none. */
   readonly engine: Promise<Engine>
 }
 
@@ -30,11 +30,11 @@ export interface Check {
   readonly title: string
   /** What cannot run in full without it: every lesson, the lessons that require a feature of the machine, or none, if it only helps. */
   readonly neededFor: "every lesson" | MachineFeature | "no lesson"
-  /** The kind of machine that it counts for; any by default. */
+  /** The kind of machine that needs it; every kind by default. */
   readonly only?: Kind
-  /** What to do where it is not there. */
+  /** What to do if the check fails. */
   readonly remedy: string
-  /** Whether it is as it should be (undefined: that cannot be told) and what was found, for people. */
+  /** Whether the check passes (undefined: it has no result), and what was found, as text. */
   readonly look: (host: Host) => Promise<{ readonly ok: boolean | undefined; readonly found: string }>
 }
 
@@ -59,7 +59,7 @@ export const checks: readonly Check[] = [
     only: "sandbox",
     title: "privilege",
     neededFor: "containers",
-    remedy: "Run as root, or where sudo asks for no password; sudo -v beforehand does too.",
+    remedy: "Run as root, or with sudo that needs no password. Typing sudo -v beforehand works too.",
     look: ({ privilege }) =>
       Promise.resolve({
         ok: privilege !== "user",
@@ -72,7 +72,7 @@ export const checks: readonly Check[] = [
     title: "user namespaces",
     neededFor: "no lesson",
     remedy:
-      "Only needed where there is no root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
+      "Only needed without root: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",
     look: async () => {
       const works = await tried(["unshare", "--user", "--map-root-user", "mount", "--version"])
       return {
@@ -87,7 +87,7 @@ export const checks: readonly Check[] = [
     title: "namespaces",
     neededFor: "every lesson",
     remedy:
-      "Use a kernel with namespaces; inside a container, give it every capability and seccomp=unconfined, or run outside.",
+      "Use a kernel with namespaces. In a container, give the container every capability and seccomp=unconfined, or run outside of it.",
     look: async (host) => within(host, "mount -t tmpfs tmpfs /tmp", "pid, mount, net, uts, ipc: can be made"),
   },
   {
@@ -127,7 +127,7 @@ export const checks: readonly Check[] = [
     title: "cgroups",
     neededFor: "containers",
     remedy:
-      "Let the kernel have the controllers cpu, cpuset, memory and pids (cgroup_enable=memory on its command line, on some boards).",
+      "Enable the controllers cpu, cpuset, memory and pids in the kernel (on some boards with cgroup_enable=memory on its command line).",
     look: cgroups,
   },
   {
@@ -144,7 +144,10 @@ export const checks: readonly Check[] = [
           : await readFile("/proc/self/status", "utf8")
       return {
         ok: true,
-        found: mayLowerOomScore(status) === true ? "there" : "not there: containerd is told to restrict_oom_score_adj",
+        found:
+          mayLowerOomScore(status) === true
+            ? "available"
+            : "not available: containerd is configured with restrict_oom_score_adj",
       }
     },
   },
@@ -187,7 +190,7 @@ export const checks: readonly Check[] = [
     only: "sandbox",
     title: "container engine",
     neededFor: "no lesson",
-    remedy: "Only needed where no sandbox can be made, or for --machine container.",
+    remedy: "Only needed if no sandbox can be made, or for --machine container.",
     look: async ({ engine }) =>
       engine.then(
         ({ description }) => ({ ok: true, found: description }),
@@ -223,18 +226,18 @@ export const checks: readonly Check[] = [
     title: "what it grants",
     neededFor: "containers",
     remedy:
-      "Use an engine that runs as root and grants them: containers inside of the machine need to mount and to make networks.",
+      "Use an engine that runs as root and grants them: containers in the machine need to mount file systems and to create networks.",
     look: async ({ engine: found, settings }) => {
       const engine = await found.catch(() => undefined)
       if (engine === undefined) return NO_ENGINE
       if (engine.isRootless) return { ok: false, found: "it is rootless" }
       const image = await imageOf(settings)
       if (!(await has(engine, image)))
-        return { ok: undefined, found: "to be seen once the machine's image is made, by the first run" }
+        return { ok: undefined, found: "known after the first run, which makes the image of the machine" }
       const refused = await refusedBy(engine, image, {})
       return {
         ok: refused.length === 0,
-        found: refused.length === 0 ? "every capability that is asked for" : `refused: ${refused.join(", ")}`,
+        found: refused.length === 0 ? "every capability that is requested" : `refused: ${refused.join(", ")}`,
       }
     },
   },
@@ -250,7 +253,7 @@ export const checks: readonly Check[] = [
     title: "sources of binaries",
     neededFor: "no lesson",
     remedy:
-      "Without Go and apt-get everything has to come from the official releases, a mirror of them (BYHAND_MIRROR) or a folder (BYHAND_BIN_DIR).",
+      "Without Go and apt-get, every binary must come from the official releases, from a mirror of them (BYHAND_MIRROR), or from a folder (BYHAND_BIN_DIR).",
     look: async ({ settings }) => {
       const go = await execa("go", ["env", "GOVERSION"], { reject: false })
       const apt = await onPath(["apt-get", "dpkg-deb"])
@@ -268,7 +271,7 @@ export const checks: readonly Check[] = [
     id: "memory",
     title: "free memory",
     neededFor: "containers",
-    remedy: "Free some: the cluster takes 1.5 GiB, and builds from Go modules take 3.",
+    remedy: "Free some memory: the cluster needs 1.5 GiB, and builds from Go modules need 3 GiB.",
     look: async () => {
       const available = Number(/^MemAvailable:\s+(\d+)/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1]) * 1024
       return { ok: available >= 1.5 * GIB, found: gib(available) }
@@ -278,7 +281,7 @@ export const checks: readonly Check[] = [
     id: "disk-cache",
     title: "disk for the cache",
     neededFor: "no lesson",
-    remedy: "A cache with everything built takes 6 GiB; put it elsewhere with BYHAND_CACHE.",
+    remedy: "A cache with all builds needs 6 GiB. Set BYHAND_CACHE to a folder on another disk.",
     look: async ({ settings }) => {
       const isFilled = existsSync(`${settings.cacheDir}/bin`)
       const free = await freeBytes(settings.cacheDir)
@@ -289,7 +292,7 @@ export const checks: readonly Check[] = [
     id: "disk-runs",
     title: "disk for a run",
     neededFor: "every lesson",
-    remedy: "A run takes up to 1 GiB; put it elsewhere with BYHAND_RUNS.",
+    remedy: "A run needs up to 1 GiB. Set BYHAND_RUNS to a folder on another disk.",
     look: async ({ settings }) => {
       const free = await freeBytes(settings.runsDir)
       return { ok: free >= GIB, found: `${gib(free)} free at ${settings.runsDir}` }
@@ -299,18 +302,18 @@ export const checks: readonly Check[] = [
     id: "time-sync",
     title: "time sync",
     neededFor: "no lesson",
-    remedy: "Certificates and leases go by the clock: let NTP keep it (timedatectl set-ntp true).",
+    remedy: "Certificates and leases depend on the clock. Turn on NTP: timedatectl set-ntp true",
     look: async () => {
       const { stdout, failed } = await execa("timedatectl", ["show", "--property=NTPSynchronized", "--value"], {
         reject: false,
       })
-      if (failed) return { ok: undefined, found: "nobody here can tell (no timedatectl)" }
+      if (failed) return { ok: undefined, found: "unknown: timedatectl is not installed" }
       return { ok: stdout === "yes", found: stdout === "yes" ? "synchronized" : "not synchronized" }
     },
   },
 ]
 
-/** Tries a script in namespaces such as a machine gets. */
+/** Tries a script in the same kinds of namespaces as those of a machine. */
 async function within({ privilege }: Host, script: string, works: string): Promise<Trial> {
   const { ok, found } = await triedWithin(privilege, script)
   return { ok, found: ok ? works : found }
@@ -334,7 +337,7 @@ async function limitsOnUserNamespaces(): Promise<string> {
   ]
   const values = await Promise.all(
     names.map(async (name) => {
-      const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined) // Not every kernel has them all.
+      const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined) // A kernel may lack some of them.
       return value === undefined ? "" : `; ${name.replace("/", ".")} = ${value.trim()}`
     }),
   )
@@ -354,7 +357,7 @@ async function cgroups(): Promise<{ ok: boolean; found: string }> {
   }
 }
 
-/** Bytes that are free where a folder is, or would be made. */
+/** The free bytes on the disk of a folder, or of the nearest folder above it that exists. */
 async function freeBytes(folder: string): Promise<number> {
   if (!existsSync(folder)) return freeBytes(dirname(folder))
   const { bavail, bsize } = await statfs(folder)
