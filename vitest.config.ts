@@ -40,7 +40,8 @@ export default defineConfig({
     // Breaks one thing on purpose, to prove that the lessons notice it.
     setupFiles: settings.sabotage === undefined ? [] : [join(import.meta.dirname, "lib/proof/sabotage/setup.ts")],
     sequence: { sequencer: LessonOrder },
-    // Each wait in a test has its own timeout, and its error names what it waited for. This timeout only ends a test that hangs.
+    // Each wait in a test has its own timeout, and its error names what it waited for. This timeout only ends a test
+    // that hangs.
     testTimeout: settings.patience * 5,
     hookTimeout: settings.patience,
     teardownTimeout: settings.patience,
@@ -54,9 +55,11 @@ export default defineConfig({
     ],
     // vitest's --reporter flag replaces this reporter. What every run needs is in the plugin.
     reporters: [BYHAND],
-    // Compiled modules are stored in the cache folder. A killed vitest would leave its default folder among the temporary files.
+    // Compiled modules are stored in the cache folder. A killed vitest would leave its default folder among the
+    // temporary files.
     experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
-    // If this package is installed, its files are below node_modules. vitest compiles only the files there that are listed here.
+    // If this package is installed, its files are below node_modules. vitest compiles only the files there that are
+    // listed here.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
   },
 })

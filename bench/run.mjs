@@ -2,8 +2,8 @@
 // container with the times in the sandbox. Each round measures all of them in turn. Prints medians and ratios.
 // usage: node bench/run.mjs [--rounds N] [--json] [--no-lessons] [--no-container]      (as root; needs the build in dist)
 // Containers run on the engine that DOCKER_HOST names. If DOCKER_HOST is not set, this program starts an engine.
-// Both clocks start when a machine exists: in by-hand.sh after unshare, for our cluster after the start of the sandbox. The
-// start of the sandbox has its own row.
+// Both clocks start when a machine exists: in by-hand.sh after unshare, for our cluster after the start of the sandbox.
+// The start of the sandbox has its own row.
 import { execa } from "execa"
 import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -91,7 +91,10 @@ try {
 }
 report()
 
-/** An engine that already has the image of the machine. Only an engine that this program has started is stopped at the end. */
+/**
+ * An engine that already has the image of the machine. Only an engine that this program has started is stopped at the
+ * end.
+ */
 async function engineForContainers() {
   const own =
     process.env.DOCKER_HOST === undefined
@@ -135,7 +138,10 @@ async function runByHand() {
   note(byHand, "serving", at["6 nginx Running and serving"])
 }
 
-/** Starts the components one after another, in start order. Components that the lessons start ahead are started ahead here too. */
+/**
+ * Starts the components one after another, in start order. Components that the lessons start ahead are started ahead
+ * here too.
+ */
 async function runCluster(kind, table) {
   const before = performance.now()
   const { machine } = await providerOf(kind, settings).start({ name: "bench", binds: artifacts.binds })

@@ -1,8 +1,8 @@
-// Measures how long a learner waits for feedback: the time from saving a start script to the verdict of its lesson, on a
-// cluster on which every lesson passes.
+// Measures how long a learner waits for feedback: the time from saving a start script to the verdict of its lesson, on
+// a cluster on which every lesson passes.
 // usage: node bench/watch.mjs [--rounds N] [--json]      (as root; needs the build in dist)
-// For comparison, the same lesson is graded on a new machine right after that, as `npx byhand grade` does. The ratio shows how
-// much time it saves to keep the machine.
+// For comparison, the same lesson is graded on a new machine right after that, as `npx byhand grade` does. The ratio
+// shows how much time it saves to keep the machine.
 import { execa } from "execa"
 import { appendFile, cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -37,7 +37,8 @@ type TestOf<Spec extends LessonSpec> = (
 
 const settings = readSettings()
 
-// This process is a worker of vitest. If vitest is killed, the worker gets no signal, and its open connections would keep it alive.
+// This process is a worker of vitest. If vitest is killed, the worker gets no signal, and its open connections would
+// keep it alive.
 process.once("disconnect", () => process.exit(1))
 
 /** vitest runs the test files one after another in this process, so one machine and one cluster serve all lessons. */
@@ -77,7 +78,8 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
     afterAll(() => lessonEnd.run().catch(unlessBroken))
     define({
       test: (title, body) => {
-        const { see, permits } = (spec.outcomes as LessonSpec["outcomes"])[title] ?? { see: "", permits: "observe" } // The default is never used: a title is a key of the outcomes.
+        // The default is never used: a title is a key of the outcomes.
+        const { see, permits } = (spec.outcomes as LessonSpec["outcomes"])[title] ?? { see: "", permits: "observe" }
         withRun(title, { tags: TAGS[permits], meta: { see } }, async ({ run, skip, task, onTestFinished }) => {
           const cleanups = new Cleanups()
           isBroken = true // Set before the body runs: if the test times out, this function does not end.

@@ -10,7 +10,8 @@ export default defineConfig({
     testTimeout: 300_000, // Some tests build or boot what they test, beside another test that does the same.
     hookTimeout: 300_000,
     maxConcurrency: 2, // Where tests of a file run at the same time they start clusters, each of which wants a core.
-    // Tests kill processes at any moment on a machine that others use too: the pipeline gives each a second try, and tells.
+    // Tests kill processes at any moment on a machine that others use too: the pipeline gives each a second try, and
+    // tells.
     retry: process.env["CI"] === "true" ? 1 : 0,
     projects: [
       {

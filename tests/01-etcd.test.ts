@@ -18,7 +18,8 @@ lesson(etcd, ({ test }) => {
   })
 
   test("nothing lies under /registry yet", async ({ etcdctl, store, apiserver, onCleanup }) => {
-    if (apiserver.isRunning) return expect(await store.keys("/registry/")).not.toEqual([]) // Objects of a later lesson are there already.
+    // Objects of a later lesson are there already.
+    if (apiserver.isRunning) return expect(await store.keys("/registry/")).not.toEqual([])
     onCleanup(() => etcdctl("del /probe"))
     await etcdctl("put /probe seen")
     expect(await etcdctl("get / --prefix --keys-only")).toContain("/probe")
@@ -45,7 +46,8 @@ lesson(etcd, ({ test }) => {
       await etcdctl("put /hello two")
       return { store: (await store.revision()) - before, key: Number((await store.get("/hello"))?.revision) - before }
     }
-    await eventually(putTwice).toEqual({ store: 2, key: 2 }) // If kube-apiserver runs already, it sometimes writes in between.
+    // If kube-apiserver runs already, it sometimes writes in between.
+    await eventually(putTwice).toEqual({ store: 2, key: 2 })
   })
 
   test("a watch sees a put", async ({ etcdctl, store }) => {

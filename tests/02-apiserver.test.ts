@@ -98,7 +98,8 @@ lesson(apiserver, ({ test }) => {
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=another -keyout /dev/null 2>/dev/null",
     )
     const curl = `cat | curl --silent --output /dev/null --write-out %{http_code} https://${host}:${port}/api --cacert /dev/stdin`
-    expect(["401", "403"]).toContain(await sh(curl, { input: itsCa })) // The certificate is trusted; the credentials are missing.
+    // The certificate is trusted; the credentials are missing.
+    expect(["401", "403"]).toContain(await sh(curl, { input: itsCa }))
     await expect(sh(curl, { input: `${anotherCa}\n` })).rejects.toThrow("status 60") // curl(1): the peer's certificate cannot be verified.
   })
 

@@ -21,7 +21,8 @@ async function states({ store, kubectl }: Kit): Promise<Pod[]> {
   const created = await kubectl("get pod hello -o jsonpath={.metadata.creationTimestamp}")
   expect(created).not.toBe("")
   const revision = await store.createdAt(KEY)
-  return Promise.all((await store.history(KEY, revision)).map(({ bytes }) => decode(bytes) as Promise<Pod>)) // The key holds a Pod.
+  // The key holds a Pod.
+  return Promise.all((await store.history(KEY, revision)).map(({ bytes }) => decode(bytes) as Promise<Pod>))
 }
 
 lesson(pod, ({ test }) => {

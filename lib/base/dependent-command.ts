@@ -13,7 +13,8 @@ const script = `
   wait $job`
 
 /**
- * Starts a command that ends, with all its children, when this process ends, even when this process is killed with SIGKILL.
+ * Starts a command that ends, with all its children, when this process ends, even when this process is killed with
+ * SIGKILL.
  * @param options as for execa, except stdin, which this function uses itself
  */
 export function dependentCommand<O extends Options>(command: readonly string[], options: O) {

@@ -13,7 +13,10 @@ export class RemediedError extends Error {
   }
 }
 
-/** Wrong use: a setting, flag or file of the user is wrong. Exit status 2. The message is always one line, also if the value contains line breaks. */
+/**
+ * Wrong use: a setting, flag or file of the user is wrong. Exit status 2. The message is always one line, also if the
+ * value contains line breaks.
+ */
 export class UsageError extends RemediedError {
   constructor(problem: string, remedy: string, options?: ErrorOptions) {
     super(visible(problem), visible(remedy), options)

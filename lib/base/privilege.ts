@@ -9,8 +9,8 @@ export type Privilege = "root" | "sudo" | "user"
 export class PrivilegeError extends RemediedError {}
 
 /**
- * Chooses the required privilege. If the setting is "auto", chooses the strongest available one. Asks for sudo's password at
- * most once, and only on a terminal.
+ * Chooses the required privilege. If the setting is "auto", chooses the strongest available one. Asks for sudo's
+ * password at most once, and only on a terminal.
  * @param mayAsk whether it may ask for the password
  * @throws PrivilegeError if the required privilege is not available
  */

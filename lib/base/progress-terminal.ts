@@ -16,8 +16,8 @@ interface Line {
 export type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>
 
 /**
- * Shows tasks that take longer than two seconds. On a terminal each has a line that is updated. Elsewhere it prints one line
- * after two seconds and one line when the task is done.
+ * Shows tasks that take longer than two seconds. On a terminal each has a line that is updated. Elsewhere it prints one
+ * line after two seconds and one line when the task is done.
  */
 export function terminalProgress(
   output: Output = process.stderr,

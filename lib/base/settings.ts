@@ -141,7 +141,8 @@ export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 
 /**
  * Reads all settings from the environment.
- * @throws UsageError that names the variable and says what is wrong; for an unknown variable, with the most similar known name
+ * @throws UsageError that names the variable and says what is wrong; for an unknown variable, with the most similar
+ * known name
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const aliases = environment["SUBJECT"] === undefined ? {} : { BYHAND_SUBJECT: environment["SUBJECT"] }

@@ -17,9 +17,9 @@ interface Inventory {
 }
 
 /**
- * The cache as a source. On a cache miss it asks the makers and keeps the binaries that they make. Each group and version has
- * a folder for its binaries. Only one process at a time fills a folder. It works in a subfolder and then moves the binaries
- * into place.
+ * The cache as a source. On a cache miss it asks the makers and keeps the binaries that they make. Each group and
+ * version has a folder for its binaries. Only one process at a time fills a folder. It works in a subfolder and then
+ * moves the binaries into place.
  */
 export function cache(makers: readonly Source[]): Source {
   return {
@@ -41,7 +41,8 @@ export function cache(makers: readonly Source[]): Source {
 
 /** Makes the missing binaries. The caller holds the lock. */
 async function fill(folder: string, order: Order, makers: readonly Source[]): Promise<Answer> {
-  const { intact, corrupted } = await look(folder, order.tools) // Look again, because another process can have filled the cache while this process waited for the lock.
+  // Look again, because another process can have filled the cache while this process waited for the lock.
+  const { intact, corrupted } = await look(folder, order.tools)
   for (const path of corrupted) {
     order.progress.note(`${path} is corrupted: its digest is not the recorded one. It is replaced.`)
     await forget(path)

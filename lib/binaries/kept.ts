@@ -38,8 +38,8 @@ export async function forget(path: string): Promise<void> {
 }
 
 /**
- * Looks at a file in the cache. Computing its digest at every start would take seconds. So the digest is computed once for
- * each boot and state of the file. The kernel sets a file's change time at every write, and no program can set it
+ * Looks at a file in the cache. Computing its digest at every start would take seconds. So the digest is computed once
+ * for each boot and state of the file. The kernel sets a file's change time at every write, and no program can set it
  * back. After each boot the file is read again, because data on disk can decay.
  */
 export async function lookAt(path: string): Promise<Kept> {
@@ -49,7 +49,8 @@ export async function lookAt(path: string): Promise<Kept> {
   const mark = markOf(state, note.sha256)
   if ((await readFile(beside(path, "verified"), "utf8").catch(() => "")) === mark) return note.about
   if ((await digestOf(path)) !== note.sha256) return "corrupted"
-  await writeWhole(beside(path, "verified"), mark).catch(() => undefined) // Without this mark, only the next look is slower.
+  // Without this mark, only the next look is slower.
+  await writeWhole(beside(path, "verified"), mark).catch(() => undefined)
   return note.about
 }
 

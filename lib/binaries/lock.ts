@@ -7,8 +7,8 @@ import { RemediedError } from "../base/errors.ts"
 export class LockError extends RemediedError {}
 
 /**
- * Runs the work while no other process holds the same lock. The kernel releases the lock (flock) when its owner ends, even
- * by SIGKILL, so there are no stale locks. The lock file contains the PID of the owner.
+ * Runs the work while no other process holds the same lock. The kernel releases the lock (flock) when its owner ends,
+ * even by SIGKILL, so there are no stale locks. The lock file contains the PID of the owner.
  * @param wait is called with a promise for the lock, and with the PID of the current owner (empty if it is not known)
  * @throws LockError, and every error of the work
  */
@@ -17,7 +17,8 @@ export async function withLock<T>(
   wait: (taken: Promise<void>, owner: string) => Promise<void>,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (process.platform !== "linux") return work() // Other systems make only the image of a machine, and the engine itself runs one build at a time.
+  // Other systems make only the image of a machine, and the engine itself runs one build at a time.
+  if (process.platform !== "linux") return work()
   await mkdir(dirname(file), { recursive: true })
   const owner = await readFile(file, "utf8").catch(() => "")
   // One process first waits for the lock and then holds it. While it waits, it is killed when this process ends. Later

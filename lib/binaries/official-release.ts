@@ -98,7 +98,8 @@ async function get(asset: Asset, order: Order, into: string): Promise<[ToolName,
   const url = mirrored(asset.url, mirror)
   const digest = await publishedDigest(asset, mirror)
 
-  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_")) // It is in the cache, so that the next run can resume the download.
+  // It is in the cache, so that the next run can resume the download.
+  const part = join(cacheDir, "downloads", asset.url.replace("https://", "").replaceAll("/", "_"))
   await mkdir(join(cacheDir, "downloads"), { recursive: true })
   await order.progress.task(
     `Downloading ${asset.tool ?? order.tools.join(", ")} ${order.version} from ${new URL(url).host}`,

@@ -30,7 +30,8 @@ const sources = [namedFolder, searchPath, cache([officialRelease, goModules, deb
 /**
  * Finds each tool in the first source that has it: BYHAND_BIN_DIR, PATH, the cache, the official release, Go modules,
  * Debian packages. Downloads and builds are kept in the cache.
- * @throws NoBinaryError with every source that was tried, UsageError for an unknown version or a program in BYHAND_BIN_DIR that cannot be run
+ * @throws NoBinaryError with every source that was tried, UsageError for an unknown version or a program in
+ * BYHAND_BIN_DIR that cannot be run
  */
 export async function resolveBinaries(
   names: readonly ToolName[],

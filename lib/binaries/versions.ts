@@ -69,7 +69,10 @@ export function toolsIn(group: GroupName): readonly ToolName[] {
   return toolsOf[group]
 }
 
-/** Whether a tool of this version can replace the wanted one: it has the same minor version or, where that is enough, a version that is new enough. */
+/**
+ * Whether a tool of this version can replace the wanted one: it has the same minor version or, where that is enough, a
+ * version that is new enough.
+ */
 export function fits(group: GroupName, wanted: string, version: string): boolean {
   const least = oldest[group]
   return least === undefined

@@ -374,7 +374,8 @@ test("the lessons and titles of the LessonSpecs are those that vitest finds", as
     cwd: packageRoot,
     env: { BYHAND_RUNS: here },
   })
-  const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`) // The output that vitest documents.
+  // The output that vitest documents.
+  const found = (JSON.parse(stdout) as { name: string; file: string }[]).map(({ name, file }) => `${file} ${name}`)
   const read = lessons.flatMap((lesson) =>
     titlesOf(lesson).map((title) => `${testFileOf(lesson)} ${lessonId(lesson)} ${lesson.title} > ${title}`),
   )

@@ -61,7 +61,8 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
     config: join(packageRoot, "vitest.config.ts"),
     watch: false,
     run: true,
-    configLoader: "runner", // The other loaders write to a folder beside the dependencies, where an ordinary user may have no permission.
+    // The other loaders write to a folder beside the dependencies, where an ordinary user may have no permission.
+    configLoader: "runner",
     ...(json === true ? { reporters: [[BYHAND, { json: true } satisfies ByhandOptions]] } : {}),
   })
 }

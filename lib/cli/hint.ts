@@ -16,7 +16,8 @@ const hints = z.record(z.string(), z.object({ nudge: z.string(), direction: z.st
 /**
  * Help with a lesson or with one of its start scripts, in three steps. Each call shows one step only. The third step is
  * the answer: the commands of the workshop, which run as they are printed.
- * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or the component that a script starts
+ * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or the component that
+ * a script starts
  * @throws UsageError for a lesson, script or step that does not exist
  */
 export async function hint(given: string, step = "1"): Promise<Outcome> {

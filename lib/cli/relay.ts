@@ -1,4 +1,5 @@
-// The process that lets clients on the host reach a port of a machine after `byhand up` has ended. It ends with the machine.
+// The process that lets clients on the host reach a port of a machine after `byhand up` has ended. It ends with the
+// machine.
 // usage: node relay.js RUN_DIR PORT      prints the address on 127.0.0.1 that leads to the port
 import { basename, dirname } from "node:path"
 import { readSettings } from "../base/settings.ts"

@@ -160,7 +160,8 @@ async function until(
   path: string,
   isReady: (body: string) => boolean,
 ): Promise<void> {
-  const deadline = performance.now() + 2 * settings.patience // Longer than the timeout of a component, whose error is more precise than this one.
+  // Longer than the timeout of a component, whose error is more precise than this one.
+  const deadline = performance.now() + 2 * settings.patience
   for (;;) {
     const answer = await httpGet(cluster.machine, {
       port: APISERVER_PORT,

@@ -19,12 +19,16 @@ import { settingsOf, type CommonOptions } from "./options.ts"
 
 /** How long to wait after a change, because an editor writes a file in several steps (milliseconds). */
 const SETTLE = 50
-/** Milliseconds. Node watches a folder's subfolders only some time after it was told to, and misses what changes before that. */
+/**
+ * Milliseconds. Node watches a folder's subfolders only some time after it was told to, and misses what changes before
+ * that.
+ */
 const LOOK_AGAIN = 1_000
 const INTERRUPTED = 130
 
 /**
- * Grades one lesson on one machine, and again each time a file is saved. When the lesson passes, continues with the next one.
+ * Grades one lesson on one machine, and again each time a file is saved. When the lesson passes, continues with the
+ * next one.
  * @returns the exit status, after an interrupt (Ctrl-C)
  */
 export async function watch(given: string, options: CommonOptions): Promise<number> {
@@ -93,7 +97,8 @@ async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: st
       if (folder !== undefined && changed.length > 0)
         return { folder, lessons: changed.map(({ number }) => String(number).padStart(2, "0")) }
       const looksAgain = new AbortController()
-      const event = once(watcher, "change", { signal: looksAgain.signal }).catch(() => undefined) // It is aborted below.
+      // It is aborted below.
+      const event = once(watcher, "change", { signal: looksAgain.signal }).catch(() => undefined)
       await Promise.race([event, sleep(LOOK_AGAIN)])
       looksAgain.abort()
       await sleep(SETTLE)

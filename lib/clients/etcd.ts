@@ -36,7 +36,10 @@ export interface ClientTls {
   readonly host: string
 }
 
-/** A client of the etcd API. Each call has a timeout of ten seconds, so that a lesson does not hang if etcd does not answer. */
+/**
+ * A client of the etcd API. Each call has a timeout of ten seconds, so that a lesson does not hang if etcd does not
+ * answer.
+ */
 export class EtcdClient implements Disposable {
   readonly #client: Etcd3
 
@@ -84,7 +87,10 @@ export class EtcdClient implements Disposable {
     return Number((await answered(this.#client.get("any").exec())).header.revision)
   }
 
-  /** Resolves when the watch is active. From then on `onPut` is called for each new value of the key, until the client is closed. */
+  /**
+   * Resolves when the watch is active. From then on `onPut` is called for each new value of the key, until the client
+   * is closed.
+   */
   async watch(key: string, onPut: (state: Revision) => void): Promise<void> {
     const watcher = await answered(this.#client.watch().key(key).create())
     watcher.on("put", (state) => onPut(revisionOf(state)))

@@ -8,13 +8,19 @@ export interface GetOptions {
   readonly port: number
   readonly host?: string
   readonly path: string
-  /** Use TLS. Without `ca` and `pin` every certificate is accepted: then the caller must check in another way which process answers. */
+  /**
+   * Use TLS. Without `ca` and `pin` every certificate is accepted: then the caller must check in another way which
+   * process answers.
+   */
   readonly isTls?: boolean
   /** Use TLS. The certificate of the server must be signed by this CA and contain the host. */
   readonly ca?: Buffer | undefined
   /** The name that the certificate of the server must contain; by default the host. */
   readonly serverName?: string | undefined
-  /** Use TLS. The server must present one of these certificates, or a certificate that one of them has signed. Names are not compared. */
+  /**
+   * Use TLS. The server must present one of these certificates, or a certificate that one of them has signed. Names are
+   * not compared.
+   */
   readonly pin?: Buffer | undefined
   /** The client certificate, for a server that requests one. */
   readonly certificate?: Buffer | undefined

@@ -8,13 +8,14 @@ export interface Kubernetes {
 }
 
 /**
- * Clients of a kube-apiserver that this process reaches through a forwarded port. The certificate of kube-apiserver must
- * still be valid for the server that the kubeconfig names.
+ * Clients of a kube-apiserver that this process reaches through a forwarded port. The certificate of kube-apiserver
+ * must still be valid for the server that the kubeconfig names.
  * @param address host and port of the forwarded port
  * @param limit the timeout of a request (milliseconds)
  */
 export async function kubernetes({ portable }: Access, address: string, limit: number): Promise<Kubernetes> {
-  const k8s = await import("@kubernetes/client-node") // The import takes half a second, and the first lessons do not need it.
+  // The import takes half a second, and the first lessons do not need it.
+  const k8s = await import("@kubernetes/client-node")
   const config = new k8s.KubeConfig()
   config.loadFromString(portable)
   config.clusters = config.clusters.map((cluster) => {

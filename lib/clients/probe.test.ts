@@ -18,7 +18,10 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** The part of a machine that a probe uses: the ports of this host, and a command that ends with the status in its first argument. */
+/**
+ * The part of a machine that a probe uses: the ports of this host, and a command that ends with the status in its first
+ * argument.
+ */
 const machine = {
   connect: (to: number, host: string) =>
     new Promise((resolve, reject) => {

@@ -47,7 +47,8 @@ export async function ask(
     })
     return { isWell: status === 200, question, answer: `${status}: ${body.slice(0, 2_000)}` }
   } catch (error) {
-    return { isWell: false, question, answer: messageOf(error) } // No process listens yet, or the certificate of the process that listens is not trusted.
+    // No process listens yet, or the certificate of the process that listens is not trusted.
+    return { isWell: false, question, answer: messageOf(error) }
   }
 }
 

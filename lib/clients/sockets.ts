@@ -32,7 +32,8 @@ export async function sockets(machine: Machine, filter: readonly string[]): Prom
       program,
       pid: Number(pid),
     }))
-    // A process that starts a program forks first: for a moment two processes hold the socket, and ss lists the child first.
+    // A process that starts a program forks first: for a moment two processes hold the socket, and ss lists the child
+    // first.
     const holder = holders.filter(({ program }) => program === holders[0]?.program).toSorted((a, b) => a.pid - b.pid)[0]
     const fields = line.trim().split(/\s+/)
     const [local, peer] = fields.slice(3, 5)

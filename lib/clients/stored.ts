@@ -7,7 +7,10 @@ import type { Undecodable } from "../failures/failure.ts"
 /** The value of a key in etcd is not a Kubernetes object. */
 class NotStoredError extends FailureError<Undecodable> {}
 
-/** The prefix of an object that is encoded as protobuf. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding */
+/**
+ * The prefix of an object that is encoded as protobuf.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+ */
 const MAGIC = "k8s\0"
 
 let known: Promise<protobuf.Root> | undefined

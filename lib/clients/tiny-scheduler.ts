@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Kubernetes } from "./kubernetes.ts"
 
-/** A minimal scheduler. It binds each Pod that names this scheduler and has no Node yet to the first Node of the cluster. */
+/**
+ * A minimal scheduler. It binds each Pod that names this scheduler and has no Node yet to the first Node of the
+ * cluster.
+ */
 export function tinyScheduler({ core }: Kubernetes, schedulerName: string): AsyncDisposable {
   let stopped = false
   const scheduling = (async () => {

@@ -20,8 +20,8 @@ class ArtifactsError extends RemediedError {}
 const INSIDE = { project: "/byhand/project", cache: "/byhand/cache", binDir: "/byhand/programs" } as const
 
 /**
- * Runs `prepareArtifacts` in a container, for a host that is not Linux. To find, verify or build the programs, Linux programs
- * must run. The cache stays on this host.
+ * Runs `prepareArtifacts` in a container, for a host that is not Linux. To find, verify or build the programs, Linux
+ * programs must run. The cache stays on this host.
  * @throws ArtifactsError, EngineError, MachineImageError
  */
 export async function prepareArtifactsInContainer(
@@ -49,7 +49,8 @@ export async function prepareArtifactsInContainer(
     .replace(projectRoot(), INSIDE.project)
     .replaceAll("\\", "/")
   const container = await engine.docker.createContainer({
-    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() }, // So that a later run removes this container if it is never started.
+    // So that a later run removes this container if it is never started.
+    Labels: { [LABELS.keeper]: identify(process.pid).trim(), [LABELS.host]: thisHost() },
     Image: image,
     Entrypoint: ["node", program, ...names],
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
@@ -86,7 +87,10 @@ export async function prepareArtifactsInContainer(
   }
 }
 
-/** The folder that contains this package and its dependencies. If the package is installed, that is the parent of node_modules. */
+/**
+ * The folder that contains this package and its dependencies. If the package is installed, that is the parent of
+ * node_modules.
+ */
 function projectRoot(): string {
   const installed = /^(.*)[\\/]node_modules[\\/]/.exec(packageRoot)?.[1]
   return installed !== undefined && existsSync(join(installed, "node_modules")) ? installed : packageRoot

@@ -1,4 +1,5 @@
-// Prepares the artifacts of the given components, and prints them as JSON. It runs in a container, for a host that is not Linux.
+// Prepares the artifacts of the given components, and prints them as JSON. It runs in a container, for a host that is
+// not Linux.
 // usage: node artifacts-main.js COMPONENT...
 import { messageOf } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
@@ -6,7 +7,8 @@ import { readSettings } from "../base/settings.ts"
 import { componentNames } from "../components/registry.ts"
 import { prepareArtifacts } from "./artifacts.ts"
 
-process.stdin.resume().on("end", () => process.exit(1)) // The process that waits for the result has ended, so this process exits too.
+// The process that waits for the result has ended, so this process exits too.
+process.stdin.resume().on("end", () => process.exit(1))
 try {
   const names = componentNames.filter((name) => process.argv.slice(2).includes(name))
   const artifacts = await prepareArtifacts(names, readSettings(), terminalProgress())

@@ -6,7 +6,9 @@ import { resolveImages, type Images } from "../images/resolve.ts"
 import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 
-/** The programs and images that a machine is given. They are plain data, so that another process can send them as JSON. */
+/**
+ * The programs and images that a machine is given. They are plain data, so that another process can send them as JSON.
+ */
 export interface Artifacts {
   readonly binds: readonly { readonly source: string; readonly target: string }[]
   readonly images: Images | undefined

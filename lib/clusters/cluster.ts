@@ -95,7 +95,8 @@ export class Cluster {
   part<Name extends ComponentName>(name: Name): ManagedComponent<Name> {
     const found = this.parts.find((part) => part.name === name)
     if (found === undefined) throw new TypeError(`${name} is not in the list of components`)
-    return found as unknown as ManagedComponent<Name> // The compiler cannot infer that the part with this name has this type.
+    // The compiler cannot infer that the part with this name has this type.
+    return found as unknown as ManagedComponent<Name>
   }
 
   /** The facts that a diagnosis cannot observe on the machine. */
@@ -134,8 +135,8 @@ export class Cluster {
   }
 
   /**
-   * Starts the components that may start before they are needed, and waits for nothing. A start that fails is forgotten: it is
-   * tried again when the component is needed, and is explained then.
+   * Starts the components that may start before they are needed, and waits for nothing. A start that fails is
+   * forgotten: it is tried again when the component is needed, and is explained then.
    */
   startAhead(): void {
     for (const { name } of dependenciesOf(this.ahead)) this.up([name]).catch(() => this.part(name).forgetFailure())

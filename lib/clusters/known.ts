@@ -1,6 +1,9 @@
 import type { ComponentName } from "../components/component.ts"
 
-/** What the cluster knows about a component because it started or manages it. Everything else is observed on the machine. */
+/**
+ * What the cluster knows about a component because it started or manages it. Everything else is observed on the
+ * machine.
+ */
 export interface Known {
   readonly name: ComponentName
   readonly argv: readonly string[]

@@ -107,7 +107,8 @@ test("another process that answers the probe is not accepted as the component", 
   )
   await expect.poll(async () => (await machine.run(["ss", "-tlnH", "sport = :2379"])).stdout).not.toBe("")
   // This process has etcd's flags and listens nowhere.
-  const silent = managed({ ...etcd, binary: "sh" as "etcd", subcommand: ["-c", "sleep 60"] }) // A shell is no tool of ours.
+  // A shell is no tool of ours.
+  const silent = managed({ ...etcd, binary: "sh" as "etcd", subcommand: ["-c", "sleep 60"] })
   const error = await failureOf(silent.start())
   expect(error).toMatchObject({ failure: { kind: "foreign-listener" } })
   expect(String(error)).toMatch(

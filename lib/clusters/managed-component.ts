@@ -25,7 +25,10 @@ import { ComponentError, CompletionError, LOG_LINES, LONGEST_ANSWER, type Withou
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
-/** Time between two probes (milliseconds): short enough to cause no noticeable delay, long enough to use little CPU time. */
+/**
+ * Time between two probes (milliseconds): short enough to cause no noticeable delay, long enough to use little CPU
+ * time.
+ */
 const POLL_INTERVAL = 20
 
 /** What a cluster provides to a component. */
@@ -94,8 +97,8 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   }
 
   /**
-   * Changes how it is started from now on; undefined removes the change. Restarts it if it runs with another command line
-   * or with other files.
+   * Changes how it is started from now on; undefined removes the change. Restarts it if it runs with another command
+   * line or with other files.
    */
   async change(lasting: ((component: Component) => Component) | undefined): Promise<void> {
     const before = JSON.stringify(this.component)
@@ -168,7 +171,8 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   async #startAndWait(component: Component): Promise<void> {
     const { machine, patience } = this.#surroundings
-    // The probe uses the unaltered description: a component that was altered on purpose must still be at its usual address.
+    // The probe uses the unaltered description: a component that was altered on purpose must still be at its usual
+    // address.
     const planned = withFlags(this.#planned, this.#changes)
     const probe = this.#surroundings.probe?.(planned) ?? probeOfComponent(planned)
     const { address } = settingsOfComponent(planned)
@@ -199,7 +203,11 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     reportComponent({ type: "component ready", component: this.name, pid: spawned.pid, milliseconds })
   }
 
-  /** Whether the started process listens on the port. @returns false if no process listens yet @throws ComponentError if another process listens */
+  /**
+   * Whether the started process listens on the port.
+   * @returns false if no process listens yet
+   * @throws ComponentError if another process listens
+   */
   async #holds(port: number, pid: number): Promise<boolean> {
     const found = await listeners(this.#surroundings.machine, port)
     if (found.some((socket) => socket.pid === pid)) return true

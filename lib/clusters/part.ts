@@ -6,10 +6,16 @@ import type { Started } from "../components/settings/flags.ts"
 /** The grace period: the time between SIGTERM and SIGKILL (milliseconds). */
 export const GRACE = 20_000
 
-/** One component of a cluster, of our own cluster or of a learner's. It can be inspected, started, stopped, killed and restarted. */
+/**
+ * One component of a cluster, of our own cluster or of a learner's. It can be inspected, started, stopped, killed and
+ * restarted.
+ */
 export interface Part<Name extends ComponentName = ComponentName> extends Started {
   readonly name: Name
-  /** Its settings, as they were read at its last start. If it never started, the settings that follow from its command line. */
+  /**
+   * Its settings, as they were read at its last start. If it never started, the settings that follow from its command
+   * line.
+   */
   readonly settings: SettingsOf<Name>
   /** The PID of its process on the machine. @throws ComponentError if it does not run */
   readonly pid: number

@@ -30,7 +30,10 @@ export interface ApiserverSettings extends Settings {
   readonly storage: "json" | "protobuf"
 }
 
-/** kube-apiserver as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ */
+/**
+ * kube-apiserver as the workshop starts it.
+ * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+ */
 export const apiserver: ComponentSpec<"kube-apiserver", ApiserverSettings> = {
   name: "kube-apiserver",
   program: "kube-apiserver",

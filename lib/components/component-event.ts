@@ -12,7 +12,8 @@ export type ComponentEvent = { readonly component: ComponentName; readonly pid: 
     }
 )
 
-// A channel of node:diagnostics_channel: a cluster does not need to know the listeners, and without a listener a report costs nothing.
+// A channel of node:diagnostics_channel: a cluster does not need to know the listeners, and without a listener a report
+// costs nothing.
 const events = channel("byhand:component")
 
 /** Reports a change in the life of a component's process. */

@@ -3,7 +3,10 @@ import type { ComponentName } from "./registry.ts"
 
 export type { ComponentName } from "./registry.ts"
 
-/** One flag of a command line. `why` is set for each flag that the original workshop does not use, but that current versions or this course need. */
+/**
+ * One flag of a command line. `why` is set for each flag that the original workshop does not use, but that current
+ * versions or this course need.
+ */
 export interface Flag {
   readonly flag: string
   readonly value?: string

@@ -17,13 +17,18 @@ export interface ContainerdSettings extends Settings {
   /** The folder of the CNI network configurations. */
   readonly cniFolder: string
   readonly cniPluginFolders: readonly string[]
-  /** The full name of the pause image, whose container holds the namespaces of a Pod; undefined if the default is used. */
+  /**
+   * The full name of the pause image, whose container holds the namespaces of a Pod; undefined if the default is used.
+   */
   readonly pauseImage: string | undefined
   /** The folder that configures registry mirrors (hosts.toml files). */
   readonly mirrorsFolder: string | undefined
 }
 
-/** containerd with its CRI plugin and a CNI network for Pods. https://github.com/containerd/containerd/blob/main/docs/cri/config.md */
+/**
+ * containerd with its CRI plugin and a CNI network for Pods.
+ * https://github.com/containerd/containerd/blob/main/docs/cri/config.md
+ */
 export const containerd: ComponentSpec<"containerd", ContainerdSettings> = {
   name: "containerd",
   program: "containerd",
@@ -72,7 +77,10 @@ state = "/run/containerd"
 `
 }
 
-/** Makes containerd pull the images of a public registry from the registry on loopback. https://github.com/containerd/containerd/blob/main/docs/hosts.md */
+/**
+ * Makes containerd pull the images of a public registry from the registry on loopback.
+ * https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ */
 function mirror(host: string, port: number): ComponentFile {
   return {
     path: `${CERTS}/${host}/hosts.toml`,
@@ -80,7 +88,9 @@ function mirror(host: string, port: number): ComponentFile {
   }
 }
 
-/** A bridge on this Node. The host-local plugin assigns the addresses. https://www.cni.dev/plugins/current/main/bridge/ */
+/**
+ * A bridge on this Node. The host-local plugin assigns the addresses. https://www.cni.dev/plugins/current/main/bridge/
+ */
 const network = `{
   "cniVersion": "1.0.0",
   "name": "byhand",
@@ -117,7 +127,10 @@ function settings(started: Started, files: Files): ContainerdSettings {
   }
 }
 
-/** A configuration file merged with the files that it imports, directly or not, in the order of containerd. An imported file has priority. */
+/**
+ * A configuration file merged with the files that it imports, directly or not, in the order of containerd. An imported
+ * file has priority.
+ */
 function withImports(path: string, files: Files): Document {
   const pending = [path]
   const done = new Set<string>()

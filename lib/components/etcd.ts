@@ -79,7 +79,10 @@ export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
   }),
 }
 
-/** With a configuration file, etcd ignores all flags and its environment. Without one, a flag has priority over the environment. */
+/**
+ * With a configuration file, etcd ignores all flags and its environment. Without one, a flag has priority over the
+ * environment.
+ */
 function settings(started: Started, files: Files): EtcdSettings {
   const configFile = flagOf(started, "--config-file") ?? started.env?.["ETCD_CONFIG_FILE"] ?? ""
   const file = configFile === "" ? undefined : Document.yaml(files.text(absolute(started, configFile)))
@@ -105,7 +108,10 @@ function flagOrEnvironment(started: Started, name: string): string | undefined {
   return flagOf(started, `--${name}`) ?? started.env?.[`ETCD_${name.replaceAll("-", "_").toUpperCase()}`]
 }
 
-/** The files for clients of etcd: those of kube-apiserver, or else those of etcd itself. undefined if etcd does not use TLS. */
+/**
+ * The files for clients of etcd: those of kube-apiserver, or else those of etcd itself. undefined if etcd does not use
+ * TLS.
+ */
 export function etcdTls(own: EtcdSettings, { apiserver }: Peers): EtcdTls | undefined {
   if (!own.isTls) return undefined
   return {

@@ -14,7 +14,9 @@ export interface RegistrySettings extends Settings {
   readonly address: Address
 }
 
-/** A registry on loopback that serves the images of the lessons, so that no image is pulled from outside the machine. */
+/**
+ * A registry on loopback that serves the images of the lessons, so that no image is pulled from outside the machine.
+ */
 export const imageRegistry: ComponentSpec<"registry", RegistrySettings> = {
   name: "registry",
   program: "crane",

@@ -21,7 +21,9 @@ export interface KubeletSettings extends Settings {
   readonly clientCa: string | undefined
   /** The name of its Node; undefined if that is the machine's host name. */
   readonly nodeName: string | undefined
-  /** The endpoint of the container runtime, such as unix:///run/containerd/containerd.sock; undefined for the default. */
+  /**
+   * The endpoint of the container runtime, such as unix:///run/containerd/containerd.sock; undefined for the default.
+   */
   readonly runtime: string | undefined
   readonly staticPodFolder: string | undefined
 }
@@ -72,7 +74,10 @@ evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesF
 imageGCHighThresholdPercent: 100
 `
 
-/** A flag has priority over the files in --config-dir. These have priority over the file in --config; among them, the last path has priority. */
+/**
+ * A flag has priority over the files in --config-dir. These have priority over the file in --config; among them, the
+ * last path has priority.
+ */
 function settings(started: Started, files: Files): KubeletSettings {
   const path = absolute(started, flagOf(started, "--config"))
   const folder = absolute(started, flagOf(started, "--config-dir"))

@@ -10,8 +10,8 @@ export interface Ordered {
 export class StartOrderError extends RemediedError {}
 
 /**
- * The order in which components start: each component comes after all components that it depends on. Components that do not
- * depend on each other keep the order of the list.
+ * The order in which components start: each component comes after all components that it depends on. Components that do
+ * not depend on each other keep the order of the list.
  * @throws StartOrderError for a dependency that is not in the list, and for a cycle
  */
 export function startOrder<One extends Ordered>(list: readonly One[]): One[] {

@@ -1,8 +1,8 @@
 /** How a probe uses TLS with a component. Paths are on its machine. */
 export interface ProbeTls {
   /**
-   * The server must present one of the certificates in these files, or a certificate that one of them has signed. If the
-   * list is empty, every certificate is accepted: then the caller checks which process holds the port.
+   * The server must present one of the certificates in these files, or a certificate that one of them has signed. If
+   * the list is empty, every certificate is accepted: then the caller checks which process holds the port.
    */
   readonly trust: readonly string[]
   /** The client certificate, for a server that requests one. */
@@ -28,5 +28,8 @@ export interface CommandProbe {
   readonly argv: readonly string[]
 }
 
-/** The question that shows whether a component is ready, and later whether it is well, as data. lib/clients/probe.ts asks it. */
+/**
+ * The question that shows whether a component is ready, and later whether it is well, as data. lib/clients/probe.ts
+ * asks it.
+ */
 export type Probe = HttpProbe | CommandProbe

@@ -31,9 +31,12 @@ type AllSettings = { [One in (typeof list)[number] as One["name"]]: ReturnType<O
 /** The type of one component's settings. */
 export type SettingsOf<Name extends ComponentName> = AllSettings[Name]
 
-/** Reads the settings of a component from the same sources as the component: flags, environment and configuration files. */
+/**
+ * Reads the settings of a component from the same sources as the component: flags, environment and configuration files.
+ */
 export function settingsOf<Name extends ComponentName>(name: Name, started: Started, files: Files): SettingsOf<Name> {
-  return specOf(name).settings(started, files) as SettingsOf<Name> // The spec with this name reads settings of this type.
+  // The spec with this name reads settings of this type.
+  return specOf(name).settings(started, files) as SettingsOf<Name>
 }
 
 /** The files of a described component, for the reader of its settings. */

@@ -15,7 +15,10 @@ export interface SchedulerSettings extends Settings {
   readonly electsLeader: boolean
 }
 
-/** kube-scheduler as the workshop starts it. https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/ */
+/**
+ * kube-scheduler as the workshop starts it.
+ * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/
+ */
 export const scheduler: ComponentSpec<"kube-scheduler", SchedulerSettings> = {
   name: "kube-scheduler",
   program: "kube-scheduler",
@@ -55,7 +58,9 @@ export const scheduler: ComponentSpec<"kube-scheduler", SchedulerSettings> = {
   }),
 }
 
-/** With a configuration file, kube-scheduler ignores --kubeconfig, but --leader-elect still has priority over the file. */
+/**
+ * With a configuration file, kube-scheduler ignores --kubeconfig, but --leader-elect still has priority over the file.
+ */
 function settings(started: Started, files: Files): SchedulerSettings {
   const path = absolute(started, flagOf(started, "--config"))
   const config = path === undefined ? undefined : Document.yaml(files.text(path))

@@ -6,7 +6,10 @@ import type { Address } from "./settings/address.ts"
 import type { Files } from "./settings/files.ts"
 import type { Started } from "./settings/flags.ts"
 
-/** A feature that a component can require of its machine. containers: cgroups, mounts and namespaces. images: the images of the lessons. */
+/**
+ * A feature that a component can require of its machine. containers: cgroups, mounts and namespaces. images: the images
+ * of the lessons.
+ */
 export type MachineFeature = "containers" | "images"
 
 /** The facts from which our own cluster describes its components. */
@@ -23,7 +26,10 @@ export interface ClusterFacts {
   readonly mayAdjustOomScore: boolean
 }
 
-/** How many minor versions a program may be behind or ahead of kube-apiserver. https://kubernetes.io/releases/version-skew-policy/ */
+/**
+ * How many minor versions a program may be behind or ahead of kube-apiserver.
+ * https://kubernetes.io/releases/version-skew-policy/
+ */
 export interface Skew {
   readonly behind: number
   readonly ahead: number

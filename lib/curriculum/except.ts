@@ -3,8 +3,8 @@ import { nearest } from "../base/nearest.ts"
 import { lessonId, lessons, titlesOf } from "./lessons.ts"
 
 /**
- * Whether --strict does not count an outcome. The list `except` names the outcome by its lesson or by its title. The user
- * separates the items with commas, so a title that contains commas arrives as several items.
+ * Whether --strict does not count an outcome. The list `except` names the outcome by its lesson or by its title. The
+ * user separates the items with commas, so a title that contains commas arrives as several items.
  */
 export function isExcepted(
   { lesson, title }: { readonly lesson: string; readonly title: string },

@@ -2,8 +2,8 @@ import type { Component } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
 
 /**
- * Breaks one thing on purpose while lessons run. lib/proof implements it. Production code only calls an interference that
- * was registered or passed to it.
+ * Breaks one thing on purpose while lessons run. lib/proof implements it. Production code only calls an interference
+ * that was registered or passed to it.
  */
 export interface Interference {
   /** Returns the component that is started instead of the given one. */

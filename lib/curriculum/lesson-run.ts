@@ -49,7 +49,8 @@ export class LessonRun implements AsyncDisposable {
 
   /**
    * Checks one outcome: brings up what it needs, and then runs its body.
-   * @throws NotChecked if the outcome is blocked, or this host or subject cannot provide what it needs; otherwise what the body throws
+   * @throws NotChecked if the outcome is blocked, or this host or subject cannot provide what it needs; otherwise what
+   * the body throws
    */
   async check(outcome: OutcomeRun): Promise<void> {
     const classroom = await this.#enter(outcome.lesson)

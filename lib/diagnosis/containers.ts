@@ -81,7 +81,10 @@ export function waits<Names extends string = never>(pattern: RegExp, ...names: r
     })
 }
 
-/** The newest event about a Pod whose containers do not run, as "REASON: MESSAGE"; an event of a Pod that runs by now is history. */
+/**
+ * The newest event about a Pod whose containers do not run, as "REASON: MESSAGE"; an event of a Pod that runs by now is
+ * history.
+ */
 export function stuck<Names extends string = never>(pattern: RegExp, ...names: readonly Names[]): Sign<OfPod<Names>> {
   return (seen) =>
     first(
@@ -106,7 +109,8 @@ export function eventOf<Names extends string = never>(
 
 /** The same facts, and the Pod's name. */
 export function ofPod<Names extends string>(pod: string, shown: Named<Names> | undefined): OfPod<Names> | undefined {
-  return shown === undefined ? undefined : ({ ...shown, pod } as OfPod<Names>) // Spreading loses the names of a generic type.
+  // Spreading loses the names of a generic type.
+  return shown === undefined ? undefined : ({ ...shown, pod } as OfPod<Names>)
 }
 
 const event = z.object({
@@ -133,7 +137,9 @@ export function eventsOf({ api }: Observation, name: string): { text: string; ui
 /** The look at the last lines of every container's log. */
 export const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
 
-/** The last lines that a container wrote, as the kubelet keeps them; of its newest start, where it has written at all. */
+/**
+ * The last lines that a container wrote, as the kubelet keeps them; of its newest start, where it has written at all.
+ */
 export function lastWords({ looks }: Observation, { pod, namespace, name }: Container): string {
   const text = looks[LOGS] ?? ""
   // "==> /var/log/pods/NAMESPACE_POD_UID/CONTAINER/START.log <==", then lines of "TIME STREAM F TEXT".

@@ -16,8 +16,8 @@ import { scheduler } from "./symptoms/scheduler.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
 
 /**
- * Every known problem. The first row that fits explains most: the machine before the components, a component before those
- * that depend on it, and a bare absence last.
+ * Every known problem. The first row that fits explains most: the machine before the components, a component before
+ * those that depend on it, and a bare absence last.
  */
 export const catalogue: readonly Symptom[] = [
   impostors,

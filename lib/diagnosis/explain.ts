@@ -24,13 +24,17 @@ export interface Circumstances {
   readonly recordings?: string | undefined
 }
 
-/** Observes a machine and finds the known cause of a failure. It must be called while the broken processes are still there. */
+/**
+ * Observes a machine and finds the known cause of a failure. It must be called while the broken processes are still
+ * there.
+ */
 export async function explain(
   machine: Machine,
   failure: Failure,
   { known, kubeconfigPath = KUBECONFIG_FILE, recordings }: Circumstances,
 ): Promise<Explanation> {
-  const seen = await observe(machine, { known, failure, kubeconfigPath }).catch(() => nothing(machine.name, failure)) // The machine may be gone.
+  // The machine may be gone.
+  const seen = await observe(machine, { known, failure, kubeconfigPath }).catch(() => nothing(machine.name, failure))
   if (recordings !== undefined) record(recordings, seen)
   return { finding: diagnose(seen)[0], unwell: unwell(seen) }
 }

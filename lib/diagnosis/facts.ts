@@ -27,7 +27,9 @@ export function logPathOf(seen: Observation, name: ComponentName): string {
   return componentOf(seen, name)?.logPath ?? usualLogOf(name)
 }
 
-/** The machine's clock when it was observed; undefined where it could not be asked. Recordings are judged by it, too. */
+/**
+ * The machine's clock when it was observed; undefined where it could not be asked. Recordings are judged by it, too.
+ */
 export function nowOf({ looks }: Observation): Date | undefined {
   const now = new Date(looks["date -u"] ?? "")
   return Number.isNaN(now.getTime()) ? undefined : now
@@ -103,7 +105,9 @@ export interface ReadKubeconfig {
 /** The kubeconfig that kubectl reads; undefined where it is not there. */
 export const kubeconfigOf = remembered((seen) => kubeconfigAt(seen, seen.kubeconfigPath))
 
-/** A kubeconfig on the machine; undefined where it is not there, everything in it undefined where it cannot be parsed. */
+/**
+ * A kubeconfig on the machine; undefined where it is not there, everything in it undefined where it cannot be parsed.
+ */
 export function kubeconfigAt(seen: Observation, path: string): ReadKubeconfig | undefined {
   const text = seen.files[path]
   if (text === undefined) return undefined

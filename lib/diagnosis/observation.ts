@@ -5,7 +5,10 @@ import type { Failure } from "../failures/failure.ts"
 /** What can be seen of a component, whichever program started it. */
 export interface ObservedComponent {
   readonly name: ComponentName
-  /** absent: it has no process. stopped: SIGSTOP has frozen its process. running: it has a process; `answer` says whether that answers. */
+  /**
+   * absent: it has no process. stopped: SIGSTOP has frozen its process. running: it has a process; `answer` says
+   * whether that answers.
+   */
   readonly state: "absent" | "running" | "stopped"
   /** Whether it should run now; the absence of one that should not explains nothing. */
   readonly isMeantToBe: boolean
@@ -70,7 +73,10 @@ export interface Observation {
   readonly api?: ObservedApi | undefined
   /** The kubeconfig that kubectl reads. */
   readonly kubeconfigPath: string
-  /** Texts of files by path: those that command lines name, CNI configurations, containerd's configuration, the kubeconfig. No private keys. */
+  /**
+   * Texts of files by path: those that command lines name, CNI configurations, containerd's configuration, the
+   * kubeconfig. No private keys.
+   */
   readonly files: Readonly<Record<string, string>>
   /** What commands print, by the command: df, ip route, … */
   readonly looks: Readonly<Record<string, string>>

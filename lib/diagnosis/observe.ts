@@ -64,7 +64,8 @@ export async function observe(
     looksAt(machine, [...LOOKS, `wc -c <${earlierLog(etcdLog)}`]),
     machine.run(["sh", "-c", "echo $PPID"]),
   ])
-  const found = all.filter(({ pid }) => pid !== Number(agent.stdout)) // The machine's own agent holds its sockets for the lessons.
+  // The machine's own agent holds its sockets for the lessons.
+  const found = all.filter(({ pid }) => pid !== Number(agent.stdout))
   const listeners = found.filter(({ peer }) => peer.endsWith(":*"))
   const bare = await Promise.all(
     specs.map(async ({ name }): Promise<ObservedComponent> => {
@@ -157,7 +158,10 @@ async function flagsOf(machine: Machine, commands: readonly string[]): Promise<R
   )
 }
 
-/** Every file that a command line names, those that such a file names, and those in the folders where components look by themselves. No private keys. */
+/**
+ * Every file that a command line names, those that such a file names, and those in the folders where components look by
+ * themselves. No private keys.
+ */
 async function filesOf(
   machine: Machine,
   components: readonly ObservedComponent[],
@@ -211,7 +215,10 @@ function accessOf(seen: Observation): { token: string | undefined; pin: Buffer }
   return { token: token === "" ? undefined : token, pin: pinOf(apiserver, seen) }
 }
 
-/** The certificate that a component was told to show, and the CA's: a server that shows one of them and has its key is the component. */
+/**
+ * The certificate that a component was told to show, and the CA's: a server that shows one of them and has its key is
+ * the component.
+ */
 function pinOf(component: ObservedComponent | undefined, { files }: Observation): Buffer {
   const own =
     flagOf(component, "--tls-cert-file") ?? `${flagOf(component, "--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`
@@ -245,10 +252,12 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   const { token, ...rest } = options
   const request = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
   const items = async (path: string): Promise<readonly ApiObject[]> => {
-    const { status, body } = await request(path).catch(() => ({ status: 0, body: "" })) // What cannot be listed is not seen.
+    // What cannot be listed is not seen.
+    const { status, body } = await request(path).catch(() => ({ status: 0, body: "" }))
     return status === 200 ? list.parse(JSON.parse(body)).items : []
   }
-  const version = await request("/version").catch(() => ({ status: 0, body: "" })) // Without an answer there is nothing to observe.
+  // Without an answer there is nothing to observe.
+  const version = await request("/version").catch(() => ({ status: 0, body: "" }))
   if (version.status !== 200) return undefined
   const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
     items("/api/v1/namespaces"),

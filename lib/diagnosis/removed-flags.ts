@@ -22,8 +22,8 @@ const feature = (gate: string): Removed => ({
 })
 
 /**
- * Flags that old instructions still name, by component. From the changelogs of the projects; the current binaries refuse each of
- * them.
+ * Flags that old instructions still name, by component. From the changelogs of the projects; the current binaries
+ * refuse each of them.
  */
 const flags: Partial<Readonly<Record<ComponentName, Readonly<Record<string, Removed>>>>> = {
   etcd: {

@@ -3,7 +3,10 @@ import { remembered } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 
-/** Fields of YAML and JSON files whose values are secret: of kubeconfigs, and of kube-apiserver's encryption configuration. */
+/**
+ * Fields of YAML and JSON files whose values are secret: of kubeconfigs, and of kube-apiserver's encryption
+ * configuration.
+ */
 const SECRET_FIELDS = new Set(["token", "password", "client-key-data", "secret"])
 /** Characters; a shorter value would also be found inside ordinary words. */
 const SHORTEST = 8

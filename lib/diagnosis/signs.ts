@@ -136,7 +136,9 @@ export function earlierLog(logPath: string): string {
   return logPath.replace(/\.log$/, ".before.log")
 }
 
-/** An object or key is missing, and etcd's last start began with an empty folder although etcd had been started before. */
+/**
+ * An object or key is missing, and etcd's last start began with an empty folder although etcd had been started before.
+ */
 export const freshAfterLoss: Sign<Named<"dataDir">> = (seen) => {
   const one = componentOf(seen, "etcd")
   const began = one?.log.find((line) => /"msg":"starting local member"/.test(line))
@@ -157,7 +159,10 @@ export function etcdAddressOf(seen: Observation): string {
   return addressOf(etcdUrlOf(seen))
 }
 
-/** A component that should run and has no process, where its own start is not what failed. @returns the last line of its log */
+/**
+ * A component that should run and has no process, where its own start is not what failed.
+ * @returns the last line of its log
+ */
 export function vanished(seen: Observation, name: ComponentName): string | undefined {
   const one = componentOf(seen, name)
   const { failure } = seen

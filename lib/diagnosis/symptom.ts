@@ -94,7 +94,8 @@ export function flagOf(component: ObservedComponent | undefined, flag: string): 
 
 /**
  * The first line that matches.
- * @param names what its groups caught, in order; of several groups with the same name the one that caught something counts
+ * @param names what its groups caught, in order; of several groups with the same name the one that caught something
+ * counts
  * @returns undefined where no line matches, or a group that is named caught nothing
  */
 export function matched<Names extends string = never>(
@@ -110,7 +111,8 @@ export function matched<Names extends string = never>(
       const group = found[at + 1]
       if (group !== undefined && !facts.has(name)) facts.set(name, group)
     }
-    if (names.every((name) => facts.has(name))) return Object.fromEntries(facts) as Named<Names> // Each name has a fact.
+    // Each name has a fact.
+    if (names.every((name) => facts.has(name))) return Object.fromEntries(facts) as Named<Names>
   }
   return undefined
 }

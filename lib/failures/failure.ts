@@ -36,7 +36,9 @@ interface OfComponent {
 /** A component's process ended before the component was ready. */
 export interface ComponentExited extends OfComponent {
   readonly kind: "component-exited"
-  /** How the process ended; undefined if this program did not start the process and so does not know its exit status. */
+  /**
+   * How the process ended; undefined if this program did not start the process and so does not know its exit status.
+   */
   readonly exit: Exit | undefined
   /** Time from the start of the process to its end (milliseconds). */
   readonly after: number
@@ -47,7 +49,9 @@ export interface NotReady extends OfComponent {
   readonly kind: "not-ready"
   /** Milliseconds. */
   readonly waited: number
-  /** The last answer to the readiness probe, such as "503: …" or "connect ECONNREFUSED …"; undefined if it is not known. */
+  /**
+   * The last answer to the readiness probe, such as "503: …" or "connect ECONNREFUSED …"; undefined if it is not known.
+   */
   readonly answer: string | undefined
 }
 

@@ -13,7 +13,8 @@ const LONGEST = 20_000
  * @param outcome the key of the outcome that was checked
  */
 export function failureOf(thrown: unknown, outcome = ""): Failure {
-  if (thrown instanceof FailureError) return thrown.failure as Failure // A FailureError carries a Failure and no other type.
+  // A FailureError carries a Failure and no other type.
+  if (thrown instanceof FailureError) return thrown.failure as Failure
   if (thrown instanceof MachineEndedError)
     return { kind: "machine-ended", machine: thrown.machine, reason: thrown.reason }
   if (thrown instanceof NoAccessError) return { kind: "no-access", tried: thrown.tried }
@@ -23,7 +24,8 @@ export function failureOf(thrown: unknown, outcome = ""): Failure {
     return { kind: "machine-refused", code: thrown.code, answer: messageOf(thrown).split("\n")[0] ?? "" }
   if (!(thrown instanceof Error))
     return { kind: "thrown", name: typeof thrown, message: String(thrown), code: undefined }
-  const { expected, actual, code } = thrown as { expected?: unknown; actual?: unknown; code?: unknown } // Assertion errors have the first two fields, errors of the operating system have the third.
+  // Assertion errors have the first two fields, errors of the operating system have the third.
+  const { expected, actual, code } = thrown as { expected?: unknown; actual?: unknown; code?: unknown }
   if (thrown.name === "AssertionError" && (expected !== undefined || actual !== undefined))
     return {
       kind: "mismatch",
@@ -40,7 +42,9 @@ export function failureOf(thrown: unknown, outcome = ""): Failure {
   }
 }
 
-/** A value as JSON; undefined stays undefined. An error, a regular expression or a matcher is replaced by its content. */
+/**
+ * A value as JSON; undefined stays undefined. An error, a regular expression or a matcher is replaced by its content.
+ */
 function plain(value: unknown, depth = 0): Plain | undefined {
   if (value === undefined) return undefined
   if (value === null || typeof value === "number" || typeof value === "boolean") return value

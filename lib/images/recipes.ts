@@ -58,7 +58,9 @@ export function nginx(settings: Settings): Recipe {
   }
 }
 
-/** Copies a program and the libraries that it needs. All libraries go into /lib, which the loader searches on any host. */
+/**
+ * Copies a program and the libraries that it needs. All libraries go into /lib, which the loader searches on any host.
+ */
 async function addProgram(program: string, root: string, target: string): Promise<void> {
   await add(program, root, target)
   // For a program that needs no library, ldd prints "not a dynamic executable" and exits with status 1.

@@ -1,7 +1,10 @@
 /** The kubeconfig that every client and component of the lessons uses. kubectl reads this path by default. */
 export const KUBECONFIG_FILE = "/root/.kube/config"
 
-/** The address of a cluster and the credentials for it. https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ */
+/**
+ * The address of a cluster and the credentials for it.
+ * https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+ */
 export interface KubeconfigOptions {
   /** https://host:port */
   readonly server: string

@@ -24,7 +24,8 @@ export function isKubeconfig(text: string): boolean {
 /**
  * Reads the current context of a kubeconfig.
  * @param path the path of the kubeconfig; relative paths in it start from its folder
- * @returns undefined if the text is not a kubeconfig, has no current context, or refers to an entry that it does not contain
+ * @returns undefined if the text is not a kubeconfig, has no current context, or refers to an entry that it does not
+ * contain
  */
 export function parseKubeconfig(text: string, path: string): KubeconfigContext | undefined {
   const config = Document.yaml(text)

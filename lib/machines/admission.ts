@@ -68,7 +68,9 @@ async function checkPrivilege({ machine, privilege, image }: Settings): Promise<
       "BYHAND_PRIVILEGE=sudo works with a sandbox only: the engine starts containers with its own privileges.",
       "Unset BYHAND_PRIVILEGE.",
     )
-  if (machine === "container" || privilege === "auto") return // With auto, the available privilege is used. An engine shows the privileges that it grants only when it starts a container.
+  // With auto, the available privilege is used. An engine shows the privileges that it grants only when it starts a
+  // container.
+  if (machine === "container" || privilege === "auto") return
   if (privilege === "privileged" && machine === "auto") return
   await choosePrivilege(privilege).catch((error: unknown) => {
     throw error instanceof PrivilegeError ? new UsageError(problemOf(error), error.remedy) : error

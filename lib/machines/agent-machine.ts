@@ -221,7 +221,8 @@ export class AgentMachine implements Machine {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
     server.unref()
     const forward: Forward = {
-      address: `127.0.0.1:${(server.address() as AddressInfo).port}`, // A listening TCP server's address is an AddressInfo.
+      // A listening TCP server's address is an AddressInfo.
+      address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
       [Symbol.asyncDispose]: async () => {
         this.#forwards.delete(forward)
         for (const socket of open) socket.destroy()
@@ -242,8 +243,8 @@ export class AgentMachine implements Machine {
   }
 
   /**
-   * Opens a connection, sends a request, and passes the answers to the callbacks. Calls `onLost` if the connection ends before
-   * an answer.
+   * Opens a connection, sends a request, and passes the answers to the callbacks. Calls `onLost` if the connection ends
+   * before an answer.
    * @param onReply its second argument gives the connection to the caller
    */
   #ask(
@@ -254,7 +255,8 @@ export class AgentMachine implements Machine {
   ): Socket {
     const socket = this.#dial()
     const read = frameReader((channel, payload) => {
-      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release) // The project's own agent wrote it.
+      // The project's own agent wrote it.
+      if (channel === Channel.control) onReply(JSON.parse(payload.toString()) as Reply, release)
       else onData(channel, payload)
       return request.op === "connect" // The bytes after the answer belong to the requested connection.
     })

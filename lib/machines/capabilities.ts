@@ -1,8 +1,8 @@
 /**
- * The capabilities of root on a machine (man 7 capabilities). The components and their containers need all of them. Each
- * capability that is not in this list would give access to the host: to load modules (sys_module), to open the host's files by their
- * handles (dac_read_search), to leave files that cannot be removed (linux_immutable), to set the clock, to reboot, to
- * reach ports and memory.
+ * The capabilities of root on a machine (man 7 capabilities). The components and their containers need all of them.
+ * Each capability that is not in this list would give access to the host: to load modules (sys_module), to open the
+ * host's files by their handles (dac_read_search), to leave files that cannot be removed (linux_immutable), to set the
+ * clock, to reboot, to reach ports and memory.
  */
 export const CAPABILITIES = [
   "CHOWN",

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto"
 import { basename, dirname } from "node:path"
 
 /**
- * The name of a run's cgroup. It also contains a digest of the parent folder's path, because another user's runs, in another
- * folder, can have the same ids.
+ * The name of a run's cgroup. It also contains a digest of the parent folder's path, because another user's runs, in
+ * another folder, can have the same ids.
  * @param folder the run's folder
  */
 export function cgroupOf(folder: string): string {

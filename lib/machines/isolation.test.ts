@@ -42,7 +42,8 @@ beforeAll(async () => {
     await once(typeof where === "number" ? server.listen(where, "0.0.0.0") : server.listen(where), "listening")
     return server
   }
-  const port = ((await listen(0)).address() as AddressInfo).port // The server listens on a port, so its address is an AddressInfo.
+  // The server listens on a port, so its address is an AddressInfo.
+  const port = ((await listen(0)).address() as AddressInfo).port
   await listen(`\0${place.name}`)
   const address =
     Object.values(networkInterfaces())
@@ -153,8 +154,10 @@ describe.skipIf(!isRoot).each(kinds)("a machine made by root, a %s,", (kind) => 
       "setfcap",
     ]
     expect(bounds.filter((power) => !kept.includes(power))).toEqual([])
-    expect(bounds).toContain("sys_admin") // Containers need it. It is also the reason why a machine does not stop malicious code.
-    expect(await output(started.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n") // All processes have the same bounding set, so no process can get more capabilities from another process.
+    // Containers need it. It is also the reason why a machine does not stop malicious code.
+    expect(bounds).toContain("sys_admin")
+    // All processes have the same bounding set, so no process can get more capabilities from another process.
+    expect(await output(started.machine, "grep -h CapBnd /proc/[0-9]*/status | sort -u | wc -l")).toBe("1\n")
   })
 
   test("has no more processes than its limit, and its root cannot raise the limit", async () => {
@@ -223,7 +226,8 @@ test("a machine that ends before its time limit leaves no timer process", async 
 test.skipIf(!isRoot)(
   "the root of a machine made by an ordinary user cannot reach the host (the test needs root to become that user)",
   async () => {
-    // Other users may not be able to read the checkout. So the machine gets a copy, and the process that starts it can read everything.
+    // Other users may not be able to read the checkout. So the machine gets a copy, and the process that starts it can
+    // read everything.
     const copy = join(place.folder, "copy")
     for (const part of ["dist", "package.json", "lib/machines"])
       await cp(join(packageRoot, part), join(copy, part), { recursive: true, preserveTimestamps: true })

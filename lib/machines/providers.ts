@@ -16,13 +16,14 @@ export function providerOf(kind: Kind, settings: Settings): MachineProvider {
 }
 
 /**
- * Chooses the provider that the settings name. If the settings name none, chooses the first one that is available on this
- * host.
+ * Chooses the provider that the settings name. If the settings name none, chooses the first one that is available on
+ * this host.
  * @throws MachineStartError if none is available, with the reason for each
  */
 export async function chooseProvider(settings: Settings): Promise<MachineProvider> {
   if (settings.machine !== "auto") return providerOf(settings.machine, settings)
-  if (settings.privilege === "privileged" || settings.image !== undefined) return containerProvider(settings) // Only containers have these settings.
+  // Only containers have these settings.
+  if (settings.privilege === "privileged" || settings.image !== undefined) return containerProvider(settings)
   const reasons: string[] = []
   for (const provider of all(settings)) {
     const availability = await provider.available()

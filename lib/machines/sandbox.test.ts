@@ -65,7 +65,8 @@ describe("a machine", () => {
     expect(await sh("ps -e -o comm= | sort -u")).not.toContain("vitest")
     expect(await sh("ss -tlnH | wc -l")).toBe("0")
     expect(await sh("grep -c . /proc/mounts")).not.toBe("0")
-    expect(await sh(`grep -F ${place.folder} /proc/mounts | wc -l`)).toBe("1") // The line for /usr contains the upper folder of the overlay. No other line contains a path of the host.
+    // The line for /usr contains the upper folder of the overlay. No other line contains a path of the host.
+    expect(await sh(`grep -F ${place.folder} /proc/mounts | wc -l`)).toBe("1")
     await machine.close()
   })
 
@@ -234,7 +235,8 @@ describe("nothing is left on the host", () => {
     const rest = await place.censusLike({ ...before, cgroups: during.cgroups, files: during.files }, during.namespaces)
     expect([rest.namespaces, rest.files, rest.cgroups]).toEqual([[], during.files, during.cgroups])
 
-    // While the owner of the run is alive, it can still read the folder. So the test replaces the owner by a dead process.
+    // While the owner of the run is alive, it can still read the folder. So the test replaces the owner by a dead
+    // process.
     await writeFile(join(folder, "owner"), `${process.pid} 1 gone\n`)
     const next = await start()
     expect(existsSync(folder)).toBe(false)
@@ -284,7 +286,8 @@ describe("nothing is left on the host", () => {
       await cluster.up()
       console.log("up")
       setInterval(() => {}, 1000)`
-    const moments = [50, 150, 400, 1_200, 2_500] // Milliseconds after the start. The components that run at that moment differ from run to run.
+    // Milliseconds after the start. The components that run at that moment differ from run to run.
+    const moments = [50, 150, 400, 1_200, 2_500]
     const known = new Set<string>()
     for (const moment of moments) {
       const child = another(program)
@@ -340,7 +343,8 @@ describe("a sweep", () => {
     const abandoned = join(place.settings.runsDir, "abandoned")
     await mkdir(abandoned, { recursive: true })
     await writeFile(join(abandoned, "owner"), `${process.pid} 1 of-an-earlier-boot\n`)
-    await writeFile(join(abandoned, "init"), `${process.pid} 1 of-an-earlier-boot\n`) // A sweep that kills this PID would end this test.
+    // A sweep that kills this PID would end this test.
+    await writeFile(join(abandoned, "init"), `${process.pid} 1 of-an-earlier-boot\n`)
     await (await start()).machine.close()
     expect(await readdir(place.settings.runsDir)).toEqual([])
   })

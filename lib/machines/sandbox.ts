@@ -25,8 +25,8 @@ export const scriptsFolder = join(packageRoot, "lib", "machines")
 export const NEEDS_ROOT = "needs root"
 
 /**
- * Starts a machine made of Linux namespaces (man 7 namespaces). It changes nothing on the host. When it ends, all its processes
- * end. A supervisor process beside it detects when this process ends, and cleans up.
+ * Starts a machine made of Linux namespaces (man 7 namespaces). It changes nothing on the host. When it ends, all its
+ * processes end. A supervisor process beside it detects when this process ends, and cleans up.
  * @throws MachineStartError with the error message of the kernel or of sudo
  */
 export async function startSandbox({
@@ -86,7 +86,8 @@ export async function startSandbox({
 }
 
 /**
- * Checks that a compiled file is not older than its source. A machine runs compiled code, while vitest reads the source.
+ * Checks that a compiled file is not older than its source. A machine runs compiled code, while vitest reads the
+ * source.
  * @throws MachineStartError if the compiled file is older or missing
  */
 export function checkIsBuilt(built: string, source: string): void {

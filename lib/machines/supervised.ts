@@ -11,8 +11,8 @@ export interface Supervised {
 }
 
 /**
- * Starts the supervisor of a machine. It writes to stdout when the machine is ready. The end of its stdin tells it that this
- * process has ended.
+ * Starts the supervisor of a machine. It writes to stdout when the machine is ready. The end of its stdin tells it that
+ * this process has ended.
  * @param fail makes the error from the supervisor's stderr
  * @throws the error from `fail` if the supervisor ends before the machine is ready
  */

@@ -46,8 +46,8 @@ function issue(files: { certificate: string; key: string }, subject: string, usa
 }
 
 /**
- * The commands that make a CA, the certificates that it signs, and the key pair for ServiceAccount tokens. A person can type
- * the same commands.
+ * The commands that make a CA, the certificates that it signs, and the key pair for ServiceAccount tokens. A person can
+ * type the same commands.
  * https://kubernetes.io/docs/setup/best-practices/certificates/
  * @param nodeName the name under which kube-apiserver reaches the kubelet
  */

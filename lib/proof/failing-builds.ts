@@ -5,8 +5,9 @@ export type Prediction = readonly (readonly [outcome: string, finding: string])[
 export const forkBomb = "forks-for-ever"
 
 /**
- * Builds in fixtures/subjects/fail: folders of start scripts that look correct but are not. For each build: the outcomes that
- * must fail, and the finding that each of them must get. No other outcome may fail before the first of them.
+ * Builds in fixtures/subjects/fail: folders of start scripts that look correct but are not. For each build: the
+ * outcomes that must fail, and the finding that each of them must get. No other outcome may fail before the first of
+ * them.
  */
 export const failingBuilds = {
   "says-that-it-passed": [["01 etcd starts", "script-ended"]],

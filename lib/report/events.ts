@@ -13,7 +13,8 @@ export type OutcomeEvent = ComponentEvent | { readonly type: "evidence"; readonl
 
 /**
  * What happens in a run, in order. Each `run started` is followed by one `run ended`, which carries the whole result.
- * Component events reach the readers with the outcome during which they happened; they can precede its `outcome started`.
+ * Component events reach the readers with the outcome during which they happened; they can precede its `outcome
+ * started`.
  */
 export type RunEvent =
   | {

@@ -3,8 +3,8 @@ import { messageOf, UsageError } from "../base/errors.ts"
 import type { Reader } from "./events.ts"
 
 /**
- * Empties the file to which the result will be written. If this run is killed, the file must not contain the result of an
- * earlier run.
+ * Empties the file to which the result will be written. If this run is killed, the file must not contain the result of
+ * an earlier run.
  * @param given what the user wrote, such as --json FILE
  * @throws UsageError if it cannot be written
  */

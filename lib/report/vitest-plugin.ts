@@ -21,8 +21,8 @@ export type ByhandOptions = {
 } // A type, not an interface, because vitest requires the options to be a Record.
 
 /**
- * Does what every run of the lessons needs, whichever reporters the user chooses: refuses files, tags and titles that do
- * not exist, prepares the machine, sets the exit status, and replaces the reporter named "byhand" by our readers.
+ * Does what every run of the lessons needs, whichever reporters the user chooses: refuses files, tags and titles that
+ * do not exist, prepares the machine, sets the exit status, and replaces the reporter named "byhand" by our readers.
  */
 export function byhandPlugin(settings: Settings): Vite.Plugin {
   return {

@@ -92,8 +92,8 @@ async function filesIn(root: string, folder: string): Promise<{ name: string; mo
 }
 
 /**
- * The target of a symbolic link. The target must be in the folder, because a link must not give access to other files of the
- * host. undefined if the target does not exist: editors create such links as lock files.
+ * The target of a symbolic link. The target must be in the folder, because a link must not give access to other files
+ * of the host. undefined if the target does not exist: editors create such links as lock files.
  */
 async function throughLink(root: string, name: string): Promise<Stats | undefined> {
   const target = await realpath(join(root, name)).catch(() => undefined)

@@ -6,7 +6,10 @@ import type { Artifacts } from "../clusters/artifacts.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
 
-/** Checks whether a process runs the program that the machine was given. The path and the name of the program do not matter. */
+/**
+ * Checks whether a process runs the program that the machine was given. The path and the name of the program do not
+ * matter.
+ */
 export class Genuine {
   readonly #machine: Machine
   readonly #artifacts: Artifacts

@@ -30,7 +30,10 @@ export interface ScriptClusterOptions {
   readonly patience: number
   /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
-  /** Returns the number of the script that must start a component, such as 2 for 02-apiserver.sh. Scripts with a lower number run before it. */
+  /**
+   * Returns the number of the script that must start a component, such as 2 for 02-apiserver.sh. Scripts with a lower
+   * number run before it.
+   */
   readonly scriptNumberOf: (name: ComponentName) => number
 }
 
@@ -95,7 +98,8 @@ export class ScriptCluster implements Subject {
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
-    if (this.#answers) await this.#tidy() // This must happen before components end, because requests to a component that has ended hang for a while.
+    // This must happen before components end, because requests to a component that has ended hang for a while.
+    if (this.#answers) await this.#tidy()
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
@@ -141,7 +145,8 @@ export class ScriptCluster implements Subject {
 
   part<Name extends ComponentName>(name: Name): Part<Name> {
     const own = this.parts.find((part) => part.name === name)
-    return (own as unknown as Part<Name> | undefined) ?? this.#reference.part(name) // The compiler cannot infer that the part with this name has this type.
+    // The compiler cannot infer that the part with this name has this type.
+    return (own as unknown as Part<Name> | undefined) ?? this.#reference.part(name)
   }
 
   known(): Known[] {
@@ -167,7 +172,10 @@ export class ScriptCluster implements Subject {
     return Promise.resolve()
   }
 
-  /** One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be scheduled to it before that lesson. */
+  /**
+   * One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be
+   * scheduled to it before that lesson.
+   */
   async #cordon(isEarly: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return
     const access = await this.access().catch(() => undefined)
@@ -187,7 +195,10 @@ export class ScriptCluster implements Subject {
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
-  /** Runs the scripts for a component, one after another. Concurrent calls wait for each other, so that no script runs twice. */
+  /**
+   * Runs the scripts for a component, one after another. Concurrent calls wait for each other, so that no script runs
+   * twice.
+   */
   #runScripts(name: ComponentName): Promise<void> {
     const last = this.#scriptNumberOf(name)
     this.#running = this.#running
@@ -224,7 +235,10 @@ export class ScriptCluster implements Subject {
     await this.#settles(script, run)
   }
 
-  /** Waits until the component that a script starts is ready, until the script ends, or until the timeout passes. The next script may depend on that component. */
+  /**
+   * Waits until the component that a script starts is ready, until the script ends, or until the timeout passes. The
+   * next script may depend on that component.
+   */
   async #settles(script: Script, run: Run): Promise<void> {
     const deadline = performance.now() + this.#patience
     const own = this.#componentsOf(script).map(({ name }) => name)
@@ -239,7 +253,10 @@ export class ScriptCluster implements Subject {
     }
   }
 
-  /** The components that a script starts: those that its name contains, or else those with its number that no other script's name contains. */
+  /**
+   * The components that a script starts: those that its name contains, or else those with its number that no other
+   * script's name contains.
+   */
   #componentsOf(script: Script): ScriptComponent[] {
     const named = this.parts.filter(({ name }) => names(script, name))
     if (named.length > 0) return named
@@ -249,7 +266,10 @@ export class ScriptCluster implements Subject {
     )
   }
 
-  /** The run of the script that starts a component: the script whose name contains the component, or else the last one that ran and may start it. */
+  /**
+   * The run of the script that starts a component: the script whose name contains the component, or else the last one
+   * that ran and may start it.
+   */
   #runOf(name: ComponentName): Run | undefined {
     const last = this.#scriptNumberOf(name)
     const runs = [...this.#runs.values()].filter(({ script }) => script.number <= last)

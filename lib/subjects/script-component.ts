@@ -16,7 +16,10 @@ import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
 
 const POLL_INTERVAL = 100
-/** How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is longer, because the kubelet increases the delay after each restart. */
+/**
+ * How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is
+ * longer, because the kubelet increases the delay after each restart.
+ */
 const COMEBACK = 5_000
 /** How long a component may take to appear after its script has ended (milliseconds). */
 const SETTLE = 5_000
@@ -44,12 +47,18 @@ export interface Around {
   readonly runOf: (name: ComponentName) => Run | undefined
 }
 
-/** A component that a learner's script starts. It is found by its process, and restarted with the command line and environment of that process. */
+/**
+ * A component that a learner's script starts. It is found by its process, and restarted with the command line and
+ * environment of that process.
+ */
 export class ScriptComponent<Name extends ComponentName = ComponentName> implements Part<Name> {
   readonly name: Name
   readonly #around: Around
   #process: FoundProcess | undefined
-  /** The first process of the component that was seen. A restart uses its command line, environment and working directory. */
+  /**
+   * The first process of the component that was seen. A restart uses its command line, environment and working
+   * directory.
+   */
   #original: FoundProcess | undefined
   #settings: SettingsOf<Name> | undefined
   #failure: Error | undefined
@@ -110,7 +119,10 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     }
   }
 
-  /** Updates the known process. Of several processes of the component, the one that was known before is kept; otherwise the oldest is used. */
+  /**
+   * Updates the known process. Of several processes of the component, the one that was known before is kept; otherwise
+   * the oldest is used.
+   */
   see(processes: readonly FoundProcess[]): void {
     const own = processes.filter(({ name }) => name === this.name)
     const before = this.#process
@@ -167,7 +179,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     while (performance.now() < deadline) {
       this.see(await findProcesses(machine))
       if (this.isRunning) return true
-      if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false // The ancestors have ended, so none of them can start it again.
+      // The ancestors have ended, so none of them can start it again.
+      if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false
       await sleep(POLL_INTERVAL)
     }
     return false
@@ -323,7 +336,9 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     reportComponent({ type: "component exited", component: this.name, pid: process.pid, exit })
   }
 
-  /** Suspends the ancestors of a process, so that a supervisor does not start the component again while it must be down. */
+  /**
+   * Suspends the ancestors of a process, so that a supervisor does not start the component again while it must be down.
+   */
   async #freezeAbove(pid: number): Promise<void> {
     const { machine } = this.#around
     const { stdout } = await machine.run(["ps", "-e", "-o", "pid=,ppid=,args="])
@@ -336,7 +351,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     )
     const above: number[] = []
     for (let at = rows.get(pid)?.parent ?? 0; at > 1; at = rows.get(at)?.parent ?? 0) {
-      if (rows.get(at)?.args.includes("/run/byhand/") === true) break // This is the agent of the machine, which must keep running.
+      // This is the agent of the machine, which must keep running.
+      if (rows.get(at)?.args.includes("/run/byhand/") === true) break
       above.push(at)
     }
     this.#isStaticPod = above.some((id) => rows.get(id)?.args.includes("containerd-shim") === true)

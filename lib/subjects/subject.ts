@@ -21,8 +21,8 @@ export interface Subject {
    */
   ensure(names: readonly ComponentName[]): Promise<void>
   /**
-   * Changes how components are started from now on. The new changes replace earlier ones. A component that runs with other
-   * settings is restarted. Does nothing if the learner's scripts decide how components are started.
+   * Changes how components are started from now on. The new changes replace earlier ones. A component that runs with
+   * other settings is restarted. Does nothing if the learner's scripts decide how components are started.
    */
   configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void>
   /** How an administrator reaches kube-apiserver. @throws NoAccessError if no kubeconfig gives full access */

@@ -25,7 +25,10 @@ const PROGRAMS = [
   "tr",
 ]
 
-/** The identities of the programs with which the lessons inspect the machine, from before any script ran. Their answers count only if the programs are unchanged. */
+/**
+ * The identities of the programs with which the lessons inspect the machine, from before any script ran. Their answers
+ * count only if the programs are unchanged.
+ */
 export class Witnesses {
   readonly #machine: Machine
   readonly #before: ReadonlyMap<string, string>
@@ -54,8 +57,8 @@ export class Witnesses {
 }
 
 /**
- * "PATH DEVICE:INODE SIZE CHANGED" of each program, by name. It changes if another program comes first on PATH, is mounted
- * over the program, or is written over it.
+ * "PATH DEVICE:INODE SIZE CHANGED" of each program, by name. It changes if another program comes first on PATH, is
+ * mounted over the program, or is written over it.
  */
 async function identities(machine: Machine): Promise<Map<string, string>> {
   const { stdout } = await machine.run([

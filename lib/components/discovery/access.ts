@@ -23,7 +23,10 @@ export class NoAccessError extends RemediedError {
   }
 }
 
-/** The credentials that a client sends to kube-apiserver, and the CA with which the client verifies the server, in PEM format. */
+/**
+ * The credentials that a client sends to kube-apiserver, and the CA with which the client verifies the server, in PEM
+ * format.
+ */
 export interface Credentials {
   /** The CA that must have signed the server's certificate; empty if the kubeconfig has none. */
   readonly ca: Buffer

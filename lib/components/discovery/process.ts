@@ -14,13 +14,16 @@ export interface FoundProcess {
 }
 
 /**
- * The timeout of a command that inspects processes (milliseconds), so that a hanging machine does not hang the caller. All
- * processes are inspected at the same time, and each command in a container needs a handshake: on a slow host that takes
- * seconds.
+ * The timeout of a command that inspects processes (milliseconds), so that a hanging machine does not hang the caller.
+ * All processes are inspected at the same time, and each command in a container needs a handshake: on a slow host that
+ * takes seconds.
  */
 const LOOK_WITHIN = 30_000
 
-/** All processes of components, the oldest first. A component can have several processes, for example if a second kube-scheduler runs. */
+/**
+ * All processes of components, the oldest first. A component can have several processes, for example if a second
+ * kube-scheduler runs.
+ */
 export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
   const { stdout } = await machine.run(["ps", "-e", "--sort=start_time,pid", "-o", "pid=,stat=,comm="], {
     timeout: LOOK_WITHIN,
@@ -76,7 +79,8 @@ export function argvWith(argv: readonly string[], changes: FlagChanges): string[
     const word = rest[at] ?? ""
     const name = word.startsWith("-") ? word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-") : ""
     if (!(name in changes)) kept.push(word)
-    else if (!word.includes("=") && rest[at + 1]?.startsWith("-") === false) at++ // The next word is the value of the flag.
+    // The next word is the value of the flag.
+    else if (!word.includes("=") && rest[at + 1]?.startsWith("-") === false) at++
   }
   return [
     program,

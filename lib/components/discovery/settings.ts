@@ -9,7 +9,10 @@ import type { FoundProcess } from "./process.ts"
 /** A component's process, as far as its settings are read from it. */
 type Process = Started & Pick<FoundProcess, "name">
 
-/** The probe that shows whether a process is ready, and the address on which it listens. @param others the processes that its probe may need */
+/**
+ * The probe that shows whether a process is ready, and the address on which it listens.
+ * @param others the processes that its probe may need
+ */
 export async function probeOf(
   machine: Machine,
   process: Process,

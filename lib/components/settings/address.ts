@@ -10,7 +10,9 @@ export function addressIn(url: string, fallback: number): Address {
   return { host: reachable(host), port: Number(port ?? fallback) }
 }
 
-/** The host at which clients reach a component. If the component listens on all addresses, that is the loopback address. */
+/**
+ * The host at which clients reach a component. If the component listens on all addresses, that is the loopback address.
+ */
 export function reachable(host: string | undefined): string {
   return host === undefined || ["", "localhost", "0.0.0.0", "::", "[::]"].includes(host) ? "127.0.0.1" : host
 }

@@ -4,7 +4,10 @@ import type { Machine } from "../../machines/machine.ts"
 export interface Files {
   /** The text of a file; undefined if the file does not exist or cannot be read. */
   text(path: string): string | undefined
-  /** The paths that match a pattern, sorted. In a pattern, * matches any characters except a slash, and ** matches any characters. */
+  /**
+   * The paths that match a pattern, sorted. In a pattern, * matches any characters except a slash, and ** matches any
+   * characters.
+   */
   matching(pattern: string): readonly string[]
 }
 
@@ -26,8 +29,8 @@ export const noFiles: Files = knownFiles({})
 const LOOK_WITHIN = 30_000
 
 /**
- * Calls a function that reads settings, with the files of a machine. The function is called again as long as it requests
- * files that were not read yet. So one file can contain the name of another.
+ * Calls a function that reads settings, with the files of a machine. The function is called again as long as it
+ * requests files that were not read yet. So one file can contain the name of another.
  */
 export async function withFilesOf<T>(machine: Machine, read: (files: Files) => T): Promise<T> {
   const texts = new Map<string, string | undefined>()

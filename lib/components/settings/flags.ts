@@ -7,8 +7,8 @@ export interface Started {
 }
 
 /**
- * The value of a flag, written as --flag=value or --flag value, with one dash or two. If the flag occurs several times, the
- * last value counts, as in the components.
+ * The value of a flag, written as --flag=value or --flag value, with one dash or two. If the flag occurs several times,
+ * the last value counts, as in the components.
  * @returns undefined if the flag is not set, "" if it has no value
  */
 export function flagOf({ argv }: Pick<Started, "argv">, flag: string): string | undefined {

@@ -36,7 +36,8 @@ test("a new folder has a script for each step and a workflow, and contains no an
   ])
   for (const file of files) expect(statSync(join(folder, file)).mode & 0o777).toBe(file.endsWith(".sh") ? 0o755 : 0o644)
   for (const script of SCRIPTS)
-    expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--(?!help|image)[a-z]/) // A flag would give the answer away.
+    // A flag would give the answer away.
+    expect(readFileSync(join(folder, `${script}.sh`), "utf8")).not.toMatch(/(^|\s)--(?!help|image)[a-z]/)
 })
 
 test("its package.json names the suite: a checkout by its path, or the value of --suite", async () => {
@@ -95,7 +96,8 @@ test("the table of scripts in the folder's README.md names each script and the l
   for (const { number, parts } of lessons) {
     const id = lessonId({ number })
     const scripts = parts.flatMap(({ script }) => script ?? [])
-    if (scripts.length === 0) expected.at(-1)?.ids.push(id) // A lesson without a script checks what the last script started.
+    // A lesson without a script checks what the last script started.
+    if (scripts.length === 0) expected.at(-1)?.ids.push(id)
     expected.push(...scripts.map((script) => ({ script, ids: [id] })))
   }
   expect(table).toEqual(expected)

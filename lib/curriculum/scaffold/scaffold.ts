@@ -42,7 +42,8 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .toSorted()
-  for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644) // Installed packages can have other modes.
+  // Installed packages can have other modes.
+  for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644)
   const named = suite ?? (await ownName(folder))
   const manifest = join(folder, "package.json")
   await writeFile(

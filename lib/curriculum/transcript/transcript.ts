@@ -8,8 +8,8 @@ import type { Hand } from "./hand.ts"
 import { reference } from "./reference.ts"
 
 /**
- * The whole workshop as a script for bash: the same components that the lessons start, typed by hand. It must run as root
- * on a machine that has the tools and the image archives, and on which no component runs yet.
+ * The whole workshop as a script for bash: the same components that the lessons start, typed by hand. It must run as
+ * root on a machine that has the tools and the image archives, and on which no component runs yet.
  * @param kubernetes the version of Kubernetes that the machine has
  */
 export function transcript(kubernetes: string): string {

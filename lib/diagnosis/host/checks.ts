@@ -28,7 +28,10 @@ export interface Host {
 export interface Check {
   readonly id: string
   readonly title: string
-  /** What cannot run in full without it: every lesson, the lessons that require a feature of the machine, or none, if it only helps. */
+  /**
+   * What cannot run in full without it: every lesson, the lessons that require a feature of the machine, or none, if it
+   * only helps.
+   */
   readonly neededFor: "every lesson" | MachineFeature | "no lesson"
   /** The kind of machine that needs it; every kind by default. */
   readonly only?: Kind
@@ -320,7 +323,8 @@ async function within({ privilege }: Host, script: string, works: string): Promi
 }
 
 async function onPath(tools: readonly string[]): Promise<{ ok: boolean; found: string }> {
-  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"] // A machine has these on its PATH too.
+  // A machine has these on its PATH too.
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"]
   const missing = tools.filter((tool) => !folders.some((folder) => existsSync(`${folder}/${tool}`)))
   return Promise.resolve(
     missing.length === 0
@@ -337,7 +341,8 @@ async function limitsOnUserNamespaces(): Promise<string> {
   ]
   const values = await Promise.all(
     names.map(async (name) => {
-      const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined) // A kernel may lack some of them.
+      // A kernel may lack some of them.
+      const value = await readFile(`/proc/sys/${name}`, "utf8").catch(() => undefined)
       return value === undefined ? "" : `; ${name.replace("/", ".")} = ${value.trim()}`
     }),
   )

@@ -38,11 +38,13 @@ export interface Examination {
 }
 
 /**
- * Examines this host. Changes nothing and asks for no password. Tries what can be tried instead of trusting what is configured.
+ * Examines this host. Changes nothing and asks for no password. Tries what can be tried instead of trusting what is
+ * configured.
  * @param lessons all lessons, in order
  */
 export async function examine(settings: Settings, lessons: readonly LessonNeeds[]): Promise<Examination> {
-  const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user") // The requested privilege is not available.
+  // The requested privilege is not available.
+  const privilege = await choosePrivilege(settings.privilege, false).catch((): Privilege => "user")
   const engine = findEngine()
   engine.catch(() => undefined) // Each check that uses the engine reports this error.
   const kind = await chooseProvider(settings).then(

@@ -8,7 +8,10 @@ import { componentOf, symptom, type Symptom } from "../symptom.ts"
 /** The components that a learner's scripts start. */
 const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
-/** Components that should run and do not, where no other row explains it. A component whose start has just failed is explained by its log. */
+/**
+ * Components that should run and do not, where no other row explains it. A component whose start has just failed is
+ * explained by its log.
+ */
 export const absent: readonly Symptom[] = [
   ...(
     [

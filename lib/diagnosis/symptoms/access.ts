@@ -23,7 +23,9 @@ const DEFAULT_ADDRESS =
 const UNAUTHENTICATED =
   /asked for the client to provide credentials(?! \( ?pods\/)|Unauthorized|Please enter Username|error: EOF/
 
-/** Problems between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. The most specific first. */
+/**
+ * Problems between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. The most specific first.
+ */
 export const access: readonly Symptom[] = [
   symptom({
     id: "certificate-expired",

@@ -187,7 +187,8 @@ export const etcd: readonly Symptom[] = [
       const one = componentOf(seen, "etcd")
       const told = flagOf(one, "--advertise-client-urls")
       if (one?.state !== "running" || told === undefined) return undefined
-      // A host name or an address may be right from elsewhere. A port on which no process listens is wrong from everywhere.
+      // A host name or an address may be right from elsewhere. A port on which no process listens is wrong from
+      // everywhere.
       const isServed = seen.listeners.some(({ local }) => portOf(local) === portOf(addressOf(told)))
       return isServed
         ? undefined

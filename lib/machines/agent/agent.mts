@@ -80,7 +80,8 @@ function forward(socket: Socket, request: Request & { op: "connect" }): void {
 }
 
 async function read(socket: Socket, path: string): Promise<void> {
-  for await (const chunk of createReadStream(path)) writeFrame(socket, Channel.stdout, chunk as Buffer) // Without an encoding, chunks are Buffers.
+  // Without an encoding, chunks are Buffers.
+  for await (const chunk of createReadStream(path)) writeFrame(socket, Channel.stdout, chunk as Buffer)
   reply(socket, { is: "done" })
   socket.end()
 }
@@ -148,6 +149,7 @@ const server = createServer((socket) => {
 server.listen(socketPath, () => {
   chmodSync(socketPath, 0o600)
   if (owner !== "") chownSync(socketPath, Number(owner), -1)
-  execFileSync("umount", ["-l", dirname(socketPath)]) // The socket stays in the host's folder. The machine must not keep a folder of the host.
+  // The socket stays in the host's folder. The machine must not keep a folder of the host.
+  execFileSync("umount", ["-l", dirname(socketPath)])
   process.stdout.write("ready\n")
 })

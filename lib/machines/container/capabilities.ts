@@ -2,8 +2,9 @@ import { CAPABILITIES } from "../capabilities.ts"
 import type { Engine } from "./engine.ts"
 
 /**
- * The capabilities of root in a container that contains a machine: those of root on a machine, without CAP_SYS_RESOURCE. A
- * machine works without CAP_SYS_RESOURCE, and an engine that runs inside another machine often does not have it.
+ * The capabilities of root in a container that contains a machine: those of root on a machine, without
+ * CAP_SYS_RESOURCE. A machine works without CAP_SYS_RESOURCE, and an engine that runs inside another machine often does
+ * not have it.
  */
 export const CAPABILITIES_OF_ROOT = CAPABILITIES.filter((capability) => capability !== "SYS_RESOURCE")
 
@@ -14,8 +15,8 @@ export const CAPABILITIES_OF_ROOT = CAPABILITIES.filter((capability) => capabili
 export const CAPABILITIES_OF_USER = ["SETFCAP"] as const
 
 /**
- * Finds out which of root's capabilities an engine refuses, such as CAP_SYS_ADMIN. An engine says only that it refuses some of
- * them, so each one is tried alone.
+ * Finds out which of root's capabilities an engine refuses, such as CAP_SYS_ADMIN. An engine says only that it refuses
+ * some of them, so each one is tried alone.
  * @param image an image that the engine has
  */
 export async function refusedBy(

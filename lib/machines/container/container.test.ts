@@ -361,7 +361,8 @@ describe.skipIf(process.getuid?.() !== 0)("an engine that refuses capabilities",
   let server: Server
   afterAll(() => server.close())
 
-  // With an authorization plugin, an operator of Docker can forbid requests. Docker asks the plugin before it makes anything.
+  // With an authorization plugin, an operator of Docker can forbid requests. Docker asks the plugin before it makes
+  // anything.
   test("still runs lessons 01 to 04, and names the refused capabilities", async () => {
     await using place = await workplace()
     await mkdir(place.folder, { recursive: true })

@@ -24,8 +24,8 @@ const built = join(packageRoot, "dist", "machines", "container")
 const source = join(packageRoot, "lib", "machines", "container")
 
 /**
- * Starts a machine in a container, with testcontainers. The machine is a sandbox whose host is the container. A keeper process
- * beside the container detects when this process ends, and cleans up.
+ * Starts a machine in a container, with testcontainers. The machine is a sandbox whose host is the container. A keeper
+ * process beside the container detects when this process ends, and cleans up.
  * @throws MachineStartError with the error message of the engine
  */
 export async function startContainer({

@@ -64,7 +64,8 @@ function usualSockets(): string[] {
 }
 
 /**
- * Finds the engine that DOCKER_HOST names. If DOCKER_HOST is not set, finds the first usual address at which an engine answers.
+ * Finds the engine that DOCKER_HOST names. If DOCKER_HOST is not set, finds the first usual address at which an engine
+ * answers.
  * @throws EngineError with the reason why no engine can be used
  */
 export async function findEngine(): Promise<Engine> {

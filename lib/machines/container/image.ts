@@ -30,9 +30,9 @@ const RECIPE_LABEL = "byhand.recipe"
 const REGISTRY_LABEL = "byhand.registry"
 
 /**
- * Makes sure that the engine has the image of a machine: the image that the settings name, or the project's own image. The
- * project's own image is made again when its recipe changes: from the Dockerfile if a registry can be reached, otherwise from
- * Debian packages.
+ * Makes sure that the engine has the image of a machine: the image that the settings name, or the project's own image.
+ * The project's own image is made again when its recipe changes: from the Dockerfile if a registry can be reached,
+ * otherwise from Debian packages.
  * @returns the name of the image
  * @throws MachineImageError with the reason why each way failed
  */
@@ -137,7 +137,8 @@ async function imported(
     await progress.task("Importing the image of the machine", async () => {
       const output = await docker.importImage(createReadStream(archive), { changes: `LABEL ${RECIPE_LABEL}=${digest}` })
       const [repo = "", tag = ""] = name.split(":")
-      await docker.getImage(await finished(docker, output)).tag({ repo, tag }) // The tag is set in a second step, because Podman's import accepts no tag.
+      // The tag is set in a second step, because Podman's import accepts no tag.
+      await docker.getImage(await finished(docker, output)).tag({ repo, tag })
     })
   } catch (error) {
     throw new Error(`from Debian packages: ${oneLine(error)}`, { cause: error })

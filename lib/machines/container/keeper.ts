@@ -50,12 +50,15 @@ const order = JSON.parse(readFileSync(join(folder, ORDER_FILE), "utf8")) as Orde
 const { settings, name } = order
 const identity = identify(process.pid)
 const labels = { [LABELS.run]: folder, [LABELS.keeper]: identity.trim(), [LABELS.host]: thisHost() }
-for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined) // Ctrl-C is meant for the test process. This process waits until the test process ends.
-for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined) // The process that reads the output can end first.
+// Ctrl-C is meant for the test process. This process waits until the test process ends.
+for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => undefined)
+// The process that reads the output can end first.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined)
 
 /** Resolves when the test process ends. This can happen while the container starts. */
 const owner = text(process.stdin).then(async (said) => {
-  if (said.includes("detach")) await new Promise<never>(() => undefined) // From now on only the end of the machine counts.
+  // From now on only the end of the machine counts.
+  if (said.includes("detach")) await new Promise<never>(() => undefined)
 })
 
 await writeFile(join(folder, "supervisor"), identity)
@@ -259,7 +262,8 @@ async function followed(output: PassThrough, onReady: () => void): Promise<void>
   const [word] = (await Promise.race([once(output, "data"), once(output, "end")])) as [Buffer | undefined]
   if (word === undefined) return
   onReady()
-  await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined) // A container that was killed sends no logs.
+  // A container that was killed sends no logs.
+  await keepLogs(output, join(settings.cacheDir, "logs", order.id)).catch(() => undefined)
 }
 
 /**

@@ -8,8 +8,8 @@ import { extract } from "tar-stream"
 import { scriptsFolder } from "../sandbox.ts"
 
 /**
- * Keeps a machine's logs. Does nothing if there are none. Only regular files are unpacked, each under the last part of its
- * path, because the machine can put anything into the tar.
+ * Keeps a machine's logs. Does nothing if there are none. Only regular files are unpacked, each under the last part of
+ * its path, because the machine can put anything into the tar.
  * @param tar the logs
  * @param folder the target folder; the logs of an earlier run with the same name are removed
  */

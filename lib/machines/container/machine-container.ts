@@ -113,7 +113,8 @@ export class MachineContainer extends GenericContainer {
     const streams = await client.container
       .getById(id)
       .attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })
-    this.#onStreams(streams as unknown as Duplex, id) // With hijack the stream goes both ways; its type is for reading only.
+    // With hijack the stream goes both ways; its type is for reading only.
+    this.#onStreams(streams as unknown as Duplex, id)
   }
 }
 

@@ -31,7 +31,8 @@ export async function sweep({ docker }: Engine, { runsDir }: Settings): Promise<
 
   for (const id of await readdir(runsDir).catch(() => [])) {
     const folder = join(runsDir, id)
-    if (!existsSync(join(folder, ORDER_FILE))) continue // The folder belongs to a sandbox. The supervisors of sandboxes remove these.
+    // The folder belongs to a sandbox. The supervisors of sandboxes remove these.
+    if (!existsSync(join(folder, ORDER_FILE))) continue
     const [owner, keeper] = await Promise.all(
       ["owner", "supervisor"].map((file) => readFile(join(folder, file), "utf8").catch(() => "")),
     )

@@ -23,8 +23,8 @@ export interface Choice {
 }
 
 /**
- * Chooses the sabotages that a change affects, the nearest first, and a share of all sabotages. The share always runs, even
- * if there are more affected sabotages than the limit allows. So each sabotage runs from time to time.
+ * Chooses the sabotages that a change affects, the nearest first, and a share of all sabotages. The share always runs,
+ * even if there are more affected sabotages than the limit allows. So each sabotage runs from time to time.
  */
 export function choose(
   all: readonly Sabotage[],

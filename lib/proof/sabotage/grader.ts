@@ -80,8 +80,8 @@ async function gradeLessons({ sabotage, lessons }: Extract<Task, { kind: "lesson
 }
 
 /**
- * Examines clusters with one sabotage each. The next sabotage uses the same cluster if the sabotage before it can be undone
- * and the doctor then finds nothing. So each finding comes from the current sabotage.
+ * Examines clusters with one sabotage each. The next sabotage uses the same cluster if the sabotage before it can be
+ * undone and the doctor then finds nothing. So each finding comes from the current sabotage.
  */
 async function examineAll(ids: readonly string[]): Promise<Answer> {
   delete process.env["BYHAND_SABOTAGE"]
@@ -156,8 +156,8 @@ async function runScript(machine: Machine, script: string): Promise<void> {
 }
 
 /**
- * The result of `byhand doctor` for a cluster: the ids of the findings, and the unhealthy components for which there is no
- * finding.
+ * The result of `byhand doctor` for a cluster: the ids of the findings, and the unhealthy components for which there is
+ * no finding.
  * @param sabotage the sabotage whose observation is recorded, if recordings are made
  */
 async function findingsOf(machine: Machine, sabotage?: Sabotage): Promise<string[]> {

@@ -56,7 +56,8 @@ export class Grader implements Disposable {
     try {
       grader.send(task)
       const [answer] = await Promise.race([
-        once(grader, "message", { signal: over.signal }) as Promise<[Answer]>, // The process runs grader.ts, which sends nothing else.
+        // The process runs grader.ts, which sends nothing else.
+        once(grader, "message", { signal: over.signal }) as Promise<[Answer]>,
         once(grader, "exit", { signal: over.signal }).then(() => "ended" as const),
         sleep(this.#limit, `did not finish in ${this.#limit / 1000} s`, { signal: over.signal }),
       ]).then((first) => {

@@ -158,7 +158,8 @@ interface Scope {
 }
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
-  await prepareArtifacts(componentNames, readSettings(), terminalProgress()) // Prepare them once here, so that the graders do not prepare them at the same time.
+  // Prepare them once here, so that the graders do not prepare them at the same time.
+  await prepareArtifacts(componentNames, readSettings(), terminalProgress())
   const recordings = scope.isRecording ? await mkdtemp(join(tmpdir(), "byhand-recordings-")) : undefined
   const environment = recordings === undefined ? {} : { BYHAND_RECORD: recordings }
   const graders = Array.from(

@@ -1,6 +1,7 @@
 /**
- * A script that starts a program in the background. The program keeps a connection to etcd open and writes one key again
- * and again until etcd ends. It does not change the value of an existing key, and it does not create a deleted key again.
+ * A script that starts a program in the background. The program keeps a connection to etcd open and writes one key
+ * again and again until etcd ends. It does not change the value of an existing key, and it does not create a deleted
+ * key again.
  */
 export function writer(key: string): string {
   const program = `

@@ -54,7 +54,8 @@ export function unknownTests(sabotage: Sabotage, tests: readonly string[]): stri
 /**
  * Runs the lessons on a cluster with a sabotage and compares the results with the prediction.
  * @param tests the names of all tests
- * @param isWhole whether every lesson runs. Otherwise only the lessons run that the sabotage can affect. A sabotage that
+ * @param isWhole whether every lesson runs. Otherwise only the lessons run that the sabotage can affect. A sabotage
+ * that
  *   changes a component, or that acts just before a test, cannot affect an earlier lesson. After the last lesson that fails,
  *   at most one lesson runs, and only if it must be blocked.
  */

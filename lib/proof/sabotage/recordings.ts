@@ -14,8 +14,8 @@ export function workFolder(base: string, { id }: Pick<Sabotage, "id">): string {
 }
 
 /**
- * The ids of the findings that a diagnosis gives. For the doctor these are all findings, for the lessons only the first one.
- * "none": the lessons get no finding.
+ * The ids of the findings that a diagnosis gives. For the doctor these are all findings, for the lessons only the first
+ * one. "none": the lessons get no finding.
  */
 export function foundIn(seen: Observation, { fails }: Sabotage): readonly string[] {
   const ids = diagnose(seen).map(({ id }) => id)
@@ -58,7 +58,8 @@ export function keepRecording(base: string, sabotage: Sabotage): string | undefi
     return "no diagnosis recorded its observation"
   }
   const texts = names.map((name) => readFileSync(join(folder, name), "utf8"))
-  const kept = texts.find((text) => foundIn(JSON.parse(text) as Observation, sabotage).includes(sabotage.finding)) // Written by record.ts.
+  // Written by record.ts.
+  const kept = texts.find((text) => foundIn(JSON.parse(text) as Observation, sabotage).includes(sabotage.finding))
   rmSync(folder, { recursive: true })
   if (kept === undefined) return `none of ${texts.length} recordings leads to ${sabotage.finding}`
   mkdirSync(RECORDINGS, { recursive: true })

@@ -15,15 +15,15 @@ export interface Sabotage {
    */
   readonly script?: string
   /**
-   * The script runs just before the body of this test, when the test's components are up: "03 a ConfigMap that". By default
-   * the script runs as soon as the machine has started.
+   * The script runs just before the body of this test, when the test's components are up: "03 a ConfigMap that". By
+   * default the script runs as soon as the machine has started.
    */
   readonly before?: string
   /** The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. */
   readonly fails: readonly string[]
   /**
-   * A lesson's number. From this lesson on, every test after the first failed test must be "blocked", or "failed" with the
-   * same finding. By default no test is blocked.
+   * A lesson's number. From this lesson on, every test after the first failed test must be "blocked", or "failed" with
+   * the same finding. By default no test is blocked.
    */
   readonly blocks?: number
   /** The last lesson that runs; all lessons by default. Later lessons would only fail slowly for the same reason. */
@@ -34,8 +34,8 @@ export interface Sabotage {
    */
   readonly undo?: string
   /**
-   * Id of the finding. Each failed test's card must show it. If no test must fail, `byhand doctor` must show it. "none": the
-   * output must say that no known cause matches.
+   * Id of the finding. Each failed test's card must show it. If no test must fail, `byhand doctor` must show it.
+   * "none": the output must say that no known cause matches.
    */
   readonly finding: string
 }

@@ -66,7 +66,8 @@ async function soak({ rounds, seed, incidents }: Options): Promise<number> {
     // A round's own seed determines all of it, so that the round can be repeated alone.
     const own = seed + round - 1
     const draw = drawFrom(own)
-    const incident = draw.of("kind", incidents) // Do not change this word: with another word, a seed gives another incident.
+    // Do not change this word: with another word, a seed gives another incident.
+    const incident = draw.of("kind", incidents)
     const target = draw.of(
       "target",
       TARGETS.filter(({ what }) => incident.on?.includes(what) !== false),

@@ -159,7 +159,8 @@ export class Round {
     if (hasEnded(child) || (await Promise.race([once(child, "exit"), sleep(TIME_TO_END, false, { ref: false })])))
       return
     this.#problems.push(`The run did not end within ${TIME_TO_END / 1000} s. ${tail(await output())}`)
-    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL") // Do not kill the process group, because it contains the supervisor.
+    // Do not kill the process group, because it contains the supervisor.
+    for (const runner of find("runner", await this.#scene(child))) signal(runner, "SIGKILL")
     await once(child, "exit")
   }
 

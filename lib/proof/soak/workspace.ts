@@ -72,7 +72,8 @@ export class Workspace implements AsyncDisposable {
 
   /**
    * Starts a command in its own process group, as a terminal does. The output goes to a file.
-   * @returns the process, its output so far, and the result of the lessons. The result is undefined if the process ended
+   * @returns the process, its output so far, and the result of the lessons. The result is undefined if the process
+   * ended
    *   before it wrote one.
    */
   type(
@@ -135,7 +136,8 @@ export class Workspace implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { pid, exitCode, signalCode } of this.#spawned)
-      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM") // The supervisor is in the same process group and then cleans up.
+      // The supervisor is in the same process group and then cleans up.
+      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM")
     for (const name of [KEPT, STRUCK]) await this.byhand(["down", "--name", name])
     await this.disk[Symbol.asyncDispose]()
     await rm(this.folder, { recursive: true, force: true })

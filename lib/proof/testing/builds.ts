@@ -25,7 +25,10 @@ export interface GradedBuild {
   readonly said: string
 }
 
-/** Grades a copy of a build. In the copy, links are replaced by their targets, because a learner's folder must contain its files itself. */
+/**
+ * Grades a copy of a build. In the copy, links are replaced by their targets, because a learner's folder must contain
+ * its files itself.
+ */
 export async function gradeBuild(
   kind: "pass" | "fail",
   build: string,
@@ -52,7 +55,10 @@ export async function gradeBuild(
   }
 }
 
-/** What a build that must fail comes to. found: the predicted outcomes, as they were. before: the outcomes before the first of them that did not pass. */
+/**
+ * What a build that must fail comes to. found: the predicted outcomes, as they were. before: the outcomes before the
+ * first of them that did not pass.
+ */
 export async function gradeFailingBuild(
   build: string,
   predicted: Prediction,

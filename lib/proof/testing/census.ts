@@ -120,7 +120,8 @@ async function networkLinks(): Promise<string> {
 async function listeningSockets(isOurs: (pid: number) => boolean): Promise<string[]> {
   const { stdout } = await execa("ss", ["-tulnpH"])
   return stdout.split("\n").flatMap((line) => {
-    const [protocol, , , , address, , ...users] = line.trim().split(/\s+/) // The width of a column depends on other lines.
+    // The width of a column depends on other lines.
+    const [protocol, , , , address, , ...users] = line.trim().split(/\s+/)
     const holders = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid))
     return holders.some(isOurs) ? [`${protocol} ${address} ${users.join(" ")}`] : []
   })

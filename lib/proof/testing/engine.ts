@@ -43,8 +43,9 @@ export interface OwnEngineOptions {
 }
 
 /**
- * Starts Debian's Docker engine in its own mount and PID namespaces. The packages are unpacked into the cache. The engine and
- * all its containers end when this process ends. Its data and its socket are in a run's folder. The function needs root.
+ * Starts Debian's Docker engine in its own mount and PID namespaces. The packages are unpacked into the cache. The
+ * engine and all its containers end when this process ends. Its data and its socket are in a run's folder. The function
+ * needs root.
  * @throws OwnEngineError with the last lines of the engine's log
  */
 export async function startEngine(

@@ -24,8 +24,8 @@ export interface WayOut {
   /** Matches the output (stdout and stderr) if the attempt fails, as it must. */
   readonly meets: RegExp
   /**
-   * The machines in which the attempt must fail. "root": a machine that root started. "root, cgroup v1": such a machine on a
-   * host with cgroup v1. "user": a machine that an ordinary user started.
+   * The machines in which the attempt must fail. "root": a machine that root started. "root, cgroup v1": such a machine
+   * on a host with cgroup v1. "user": a machine that an ordinary user started.
    */
   readonly closed: readonly ("root" | "root, cgroup v1" | "user")[]
 }

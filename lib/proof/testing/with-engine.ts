@@ -14,7 +14,8 @@ if (file === undefined) {
   )
   process.exit(2)
 }
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined) // The command gets the signal too. This process waits until the command ends.
+// The command gets the signal too. This process waits until the command ends.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
 try {
   await using engine = await startEngine(readSettings(), terminalProgress())
   const { exitCode, signal, code } = await execa(file, args, {
