@@ -17,8 +17,7 @@ export class ChecksumError extends Error {}
  * Downloads a file. Resumes an interrupted download to the same path, from this run or an earlier one.
  * @param digest SHA-256 or SHA-512 in hexadecimal; the length decides which
  * @throws ChecksumError if the file has another digest; then the file is removed. Error with the reason; if the server
- * refuses,
- *   without a retry
+ *   refuses, without a retry
  */
 export async function download(url: string, path: string, digest: string, report: Report): Promise<void> {
   const resumed = (await sizeOf(path)) > 0
