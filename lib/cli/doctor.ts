@@ -6,6 +6,7 @@ import { lookAt } from "./look.ts"
 import { record as recordObservation } from "../diagnosis/record.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
+import { standardOutput } from "../report/terminal.ts"
 import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
@@ -80,12 +81,13 @@ function describe(diagnosis: Diagnosis): string {
   if (isWell(diagnosis) && diagnosis.runsNothing)
     return `${cluster} is well: it was started empty, and no component runs in it.${EOL}`
   if (isWell(diagnosis)) return `${cluster} is well: no known problem was found.${EOL}`
-  const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding), ""])
+  const { width } = standardOutput()
+  const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding, width), ""])
   return [
     `${cluster} is not well. To look closer: ${typed("shell", cluster)}`,
     "",
     ...cards,
-    ...(components.length === 0 ? [] : [...unwellLines(components), ""]),
+    ...(components.length === 0 ? [] : [...unwellLines(components, width), ""]),
   ].join(EOL)
 }
 

@@ -1,6 +1,9 @@
+import wrapAnsi from "wrap-ansi"
+import { folded } from "../clients/log-line.ts"
 import { describe, shown } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
+import { fit, fitMiddle } from "./fit.ts"
 
 /** What is printed for a failed test. The test process sends it to the reporters. */
 export interface Card {
@@ -12,7 +15,13 @@ export interface Card {
   readonly unwell: readonly Unwell[]
 }
 
+/** Columns of a label, such as "observed", and of the space in front of it. */
 const LABEL = 11
+const INDENT = 3
+/** The largest number of lines of a value, of evidence and of a log. A card must fit on a screen of 24 lines. */
+const LONGEST_VALUE = 3
+const LONGEST_EVIDENCE = 2
+const LONGEST_LOG = 5
 
 /** The card of a failure and its explanation. */
 export function cardOf(failure: Failure, { finding, unwell }: Pick<Card, "finding" | "unwell">): Card {
@@ -33,39 +42,82 @@ function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
  * The card as lines for a terminal.
  * @param lesson its number, two digits
  * @param see what to type to see the same
+ * @param width the number of columns; lines are wrapped or cut there, except commands, which must stay whole
  */
 export function cardLines(
-  { expected, observed, finding, unwell }: Card,
+  { failure, expected, observed, finding, unwell }: Card,
   lesson: string,
   see: string | undefined,
+  width: number,
 ): string[] {
   return [
-    ...row("expected", expected),
-    ...row("observed", observed),
-    ...(finding === undefined ? unwellLines(unwell) : findingLines(finding)),
-    ...row(finding === undefined ? "look" : "", see === finding?.look ? undefined : see),
-    ...row("hint", `npx byhand hint ${lesson}`),
+    ...prose("expected", expected, width, LONGEST_VALUE),
+    ...prose("observed", observed, width, LONGEST_VALUE),
+    ...(finding === undefined ? causeUnknown(unwell, width) : findingLines(finding, width)),
+    ...commands(finding === undefined ? "look" : "", see === finding?.look ? undefined : see),
+    ...commands("hint", `npx byhand hint ${lesson}`),
+    ...(finding === undefined ? logLines(unwell, width) : logLines(logOf(failure), width)),
   ]
 }
 
 /** A finding as lines for a terminal. */
-export function findingLines({ id, cause, evidence, remedy, look }: Finding): string[] {
-  return [...row("why", `${cause} (${id})`), ...row("evidence", evidence), ...row("do", remedy), ...row("look", look)]
+export function findingLines({ id, cause, evidence, remedy, look }: Finding, width: number): string[] {
+  return [
+    ...prose("why", `${cause} (${id})`, width),
+    ...prose("evidence", folded(evidence.split("\n")).join("\n"), width, LONGEST_EVIDENCE),
+    ...prose("do", remedy, width),
+    ...commands("look", look),
+  ]
 }
 
 /**
  * The components that are not well, with the last lines of their logs, as lines for a terminal. Printed if no known
- * cause fits.
+ * cause matches.
  */
-export function unwellLines(unwell: readonly Unwell[]): string[] {
-  if (unwell.length === 0) return row("why", "no known cause matches, and every component that should run is well")
-  return [
-    ...row("why", `no known cause matches; ${unwell.map(({ name, state }) => `${name} ${state}`).join("; ")}`),
-    ...unwell.flatMap(({ logPath, lastLines }) => row("log", [`${logPath} ends:`, ...lastLines].join("\n"))),
-  ]
+export function unwellLines(unwell: readonly Unwell[], width: number): string[] {
+  return [...causeUnknown(unwell, width), ...logLines(unwell, width)]
 }
 
-function row(label: string, text: string | undefined): string[] {
+function causeUnknown(unwell: readonly Unwell[], width: number): string[] {
+  const states = unwell.map(({ name, state }) => `${name} ${state}`)
+  return prose(
+    "why",
+    states.length === 0
+      ? "no known cause matches, and every component that should run is well"
+      : `no known cause matches; ${states.join("; ")}`,
+    width,
+  )
+}
+
+/** The log of the component that a failure is about. */
+function logOf(failure: Failure): readonly Pick<Unwell, "logPath" | "lastLines">[] {
+  if (failure.kind === "mismatch") return failure.cause === undefined ? [] : logOf(failure.cause)
+  return "log" in failure ? [{ logPath: failure.logPath, lastLines: failure.log }] : []
+}
+
+/** The last lines of logs, folded and cut. */
+function logLines(logs: readonly Pick<Unwell, "logPath" | "lastLines">[], width: number): string[] {
+  return logs.flatMap(({ logPath, lastLines }) => {
+    const lines = folded(lastLines.filter((line) => line.trim() !== "")).slice(-LONGEST_LOG)
+    if (lines.length === 0) return row("log", [`${logPath} is empty`])
+    return row("log", [`${logPath} ends:`, ...lines.map((line) => fitMiddle(line, width - INDENT - LABEL))])
+  })
+}
+
+/** A row whose text is wrapped. If it has too many lines, an ellipsis ends it. */
+function prose(label: string, text: string | undefined, width: number, most = Infinity): string[] {
   if (text === undefined || text === "") return []
-  return text.split("\n").map((line, index) => `   ${(index === 0 ? label : "").padEnd(LABEL)}${line}`)
+  const columns = width - INDENT - LABEL
+  const lines = Number.isFinite(width) ? wrapAnsi(text, columns, { hard: true }).split("\n") : text.split("\n")
+  const last = lines[most - 1]
+  return row(label, lines.length <= most ? lines : [...lines.slice(0, most - 1), fit(`${last}…`, columns)])
+}
+
+/** A row with a command. It is neither wrapped nor cut, so that it can be copied. */
+function commands(label: string, text: string | undefined): string[] {
+  return text === undefined || text === "" ? [] : row(label, text.split("\n"))
+}
+
+function row(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, at) => `${" ".repeat(INDENT)}${(at === 0 ? label : "").padEnd(LABEL)}${line}`.trimEnd())
 }

@@ -182,7 +182,7 @@ test("the summary has a table of lessons and a card for each failure, and escape
   const { summary } = gitHubReport(graded, scripts, "")
   expect(summary).toContain("## 1 of 3 points\n")
   expect(summary).toContain(
-    "| ✓ 01 | etcd: the brain | passed | 1/1 | a &#124; b &#60;img src=x&#62; |\n| ✗ 02 | the door | failed | 0/1 | it ended |\n| · 03 | keys | blocked | 0/1 | blocked by lesson 02 |",
+    "| ✓ 01 | etcd: the brain | passed | 1/1 | a &#124; b &#60;img src=x&#62; |\n| ✗ 02 | the door | failed | 0/1 | 1 failed, 1 not chosen |\n| · 03 | keys | blocked | 0/1 | blocked by lesson 02 |",
   )
   expect(summary).toContain(
     `Look at \`02-apiserver.sh\`, line ${lineOf("02-apiserver.sh", "--etcd-servers")}.\n\n\`\`\`\`text\nobserved`,

@@ -126,9 +126,8 @@ function linesBelowCard(test: FailedTest): string[] {
 /** The card for the job's page. */
 function cardText(test: FailedTest): string {
   if (test.card === null) return annotationText(test)
-  return cardLines(test.card, test.lesson, test.see ?? undefined)
+  return cardLines(test.card, test.lesson, test.see ?? undefined, Infinity)
     .map((line) => line.slice(3)) // The terminal's indentation.
-    .concat(linesBelowCard(test))
     .join("\n")
 }
 

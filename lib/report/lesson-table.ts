@@ -1,6 +1,6 @@
 import { paint } from "../base/colour.ts"
 import { fit } from "./fit.ts"
-import { summaryOf, type RunResult } from "./result.ts"
+import { summaryOf, type LessonResult, type RunResult } from "./result.ts"
 import type { Verdict } from "./verdict.ts"
 
 const COLOUR = {
@@ -11,8 +11,18 @@ const COLOUR = {
   "not chosen": "gray",
 } as const satisfies Record<Verdict, string>
 
+/** Lessons that share a row: consecutive lessons that the same lesson blocks. */
+interface Row {
+  readonly ids: string
+  readonly title: string
+  readonly verdict: Verdict
+  readonly seconds: string
+  readonly summary: string
+}
+
 /**
- * A row for each lesson: number, title, verdict, duration and one line of evidence, or the reason why it did not pass.
+ * A row for each lesson: number, title, verdict, duration, and one line of evidence, or what was counted if it did not
+ * pass. Consecutive lessons that are blocked by the same lesson share a row.
  * @param screen where it is printed: its columns, and whether it shows colours
  * @returns the rows; each fits into the columns, unless the titles alone are wider
  */
@@ -20,15 +30,32 @@ export function lessonTable(
   { lessons }: RunResult,
   screen: { readonly width: number; readonly isTTY: boolean },
 ): string[] {
-  const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(({ length }) => length))
-  const rows = lessons.map((lesson) => ({ lesson, seconds: `${(lesson.milliseconds / 1000).toFixed(1)} s` }))
-  const titles = widest(lessons.map(({ title }) => title))
-  const verdicts = widest(lessons.map(({ verdict }) => verdict))
-  const seconds = widest(rows.map((row) => row.seconds))
-  return rows.map(({ lesson, ...row }) => {
-    const before = `${lesson.id}  ${lesson.title.padEnd(titles)}  `
+  const rows = rowsOf(lessons)
+  const widest = (field: "ids" | "title" | "verdict" | "seconds") =>
+    Math.max(0, ...rows.map((row) => row[field].length))
+  const [ids, titles, verdicts, seconds] = [widest("ids"), widest("title"), widest("verdict"), widest("seconds")]
+  return rows.map((row) => {
+    const before = `${row.ids.padEnd(ids)}  ${row.title.padEnd(titles)}  `
     const after = `  ${row.seconds.padStart(seconds)}  `
-    const shown = fit(summaryOf(lesson), screen.width - before.length - verdicts - after.length)
-    return `${before}${paint(COLOUR[lesson.verdict], lesson.verdict.padEnd(verdicts), screen)}${after}${shown}`.trimEnd()
+    const shown = fit(row.summary, screen.width - before.length - verdicts - after.length)
+    return `${before}${paint(COLOUR[row.verdict], row.verdict.padEnd(verdicts), screen)}${after}${shown}`.trimEnd()
   })
+}
+
+function rowsOf(lessons: readonly LessonResult[]): Row[] {
+  const rows: { first: LessonResult; last: LessonResult; summary: string }[] = []
+  for (const lesson of lessons) {
+    const summary = summaryOf(lesson)
+    const before = rows.at(-1)
+    if (lesson.verdict === "blocked" && before?.first.verdict === "blocked" && before.summary === summary)
+      before.last = lesson
+    else rows.push({ first: lesson, last: lesson, summary })
+  }
+  return rows.map(({ first, last, summary }) => ({
+    ids: first === last ? first.id : `${first.id}–${last.id}`,
+    title: first === last ? first.title : "",
+    verdict: first.verdict,
+    seconds: first.verdict === "blocked" ? "" : `${(first.milliseconds / 1000).toFixed(1)} s`,
+    summary,
+  }))
 }

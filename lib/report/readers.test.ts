@@ -15,6 +15,7 @@ import {
   type OutcomeResult,
   type RunResult,
 } from "./result.ts"
+import { lessonTable } from "./lesson-table.ts"
 import { terminal } from "./terminal.ts"
 
 const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
@@ -93,21 +94,22 @@ function printed(result: RunResult, given: { width?: number; isTTY?: boolean; se
   return text
 }
 
-test("each outcome that passes has a line, and a blocked one has none; --see adds the command", () => {
+test("each outcome that was checked has a line, and the others have none; --see adds the command", () => {
   const lines = printed(resultWith()).split("\n")
   expect(lines.slice(0, 4)).toEqual(["", " RUN  v4.1.12 /suite", "", " ✓ 01 etcd starts 131ms"])
   expect(lines[4]).toBe(" ✓ 01 a watch sees a put 669ms")
   expect(lines).toContain(" × 02 kube-apiserver starts 131ms")
-  expect(lines).toContain("   → kube-apiserver was not ready after 15.0 s")
-  expect(lines).toContain(" ↓ 05 a lease")
-  expect(lines.join("\n")).not.toContain("a ConfigMap is a key")
+  expect(lines).toContain("   observed   kube-apiserver was not ready after 15.0 s")
+  for (const title of ["a ConfigMap is a key", "a Node", "a lease"]) expect(lines.join("\n")).not.toContain(title)
   expect(printed(resultWith(), { see: true })).toContain(" ✓ 01 etcd starts 131ms\n     $ etcdctl get /hello\n")
 })
 
 test("a failure has a card, or its whole message if there is no card, and the last line has only the counts", () => {
   const text = printed(resultWith({ file: "tests/06-pod.test.ts", message: "no such module", stack: null }))
-  expect(text).toContain("\n ✗ 02 kube-apiserver starts\n   observed   kube-apiserver was not ready after 15.0 s\n")
-  expect(text).toContain("\n FAIL  02 holds its port\nno card\nsecond line\n")
+  expect(text).toContain(
+    "\n × 02 kube-apiserver starts 131ms\n   observed   kube-apiserver was not ready after 15.0 s\n",
+  )
+  expect(text).toContain("\n × 02 holds its port 131ms\nno card\nsecond line\n")
   expect(text).toContain("\n FAIL  tests/06-pod.test.ts\nno such module\n")
   expect(text).toMatch(/\n\n2 passed, 3 failed, 3 skipped\n$/)
 })
@@ -118,8 +120,22 @@ test.each([80, 100, 200])("the table fits into %i columns", (width) => {
     .filter((line) => /^\d\d {2}/.test(line))
   expect(rows.map((row) => row.slice(0, 2))).toEqual(["01", "02", "03", "05"])
   expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(width)
-  expect(rows[2]).toMatch(/^03 {2}every object is a key {20}blocked {12}0\.1 s {2}b/)
+  expect(rows[2]).toMatch(/^03 {2}every object is a key {20}blocked {19}b/)
   expect(rows[0]?.endsWith(width === 200 ? LONG : "…")).toBe(true)
+})
+
+test("consecutive lessons that the same lesson blocks share a row", () => {
+  const blocked = (id: string, by: string) =>
+    lessonResultOf({ id, title: `lesson ${id}` }, [outcome({ verdict: "blocked", reason: `blocked by lesson ${by}` })])
+  const result = runResultOf(
+    { kubernetes: "1.37.2", subject: null, milliseconds: 1 },
+    [blocked("03", "02"), blocked("04", "02"), blocked("05", "04")],
+    [],
+  )
+  expect(lessonTable(result, { width: 80, isTTY: false })).toEqual([
+    "03–04             blocked    blocked by lesson 02",
+    "05     lesson 05  blocked    blocked by lesson 04",
+  ])
 })
 
 test("on a terminal the outcome that is being checked has a line, which its result replaces", () => {
@@ -183,8 +199,13 @@ test("a recorded run prints a card for the lesson that failed, blocks what depen
   ])
   expect(exitStatusOf(result)).toBe(1)
   expect(text).toContain(`\n   hint       npx byhand hint 02\n`)
-  expect(text.match(/^ ✗ /gm)).toHaveLength(1)
-  expect(text.split("\n").filter((line) => /^\d\d {2}/.test(line) && line.length > 100)).toEqual([])
+  expect(text.match(/^ × /gm)).toHaveLength(1)
+  // From the failed outcome to the end, the run fits on a screen of 24 lines of 100 columns.
+  const screen = text.slice(text.indexOf(" × ")).trimEnd().split("\n")
+  expect(screen.filter((line) => line.length > 100)).toEqual([])
+  expect(screen.length).toBeLessThanOrEqual(24)
+  // The same failure is not told twice.
+  expect(text.match(/exited with 1 before/g)).toHaveLength(1)
   // The events of an outcome come between its start and its end.
   const types = events.flatMap((event) =>
     "title" in event && event.title === "the key outlives a restart of etcd" ? [event.type] : [],

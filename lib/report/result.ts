@@ -116,10 +116,15 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
 }
 
 /**
- * One line about a lesson: the last evidence if it passed, otherwise the reason of the first outcome with the worst
- * verdict.
+ * One line about a lesson: the last evidence if it passed, the number of outcomes with each verdict if it failed,
+ * otherwise the reason of the first outcome with the worst verdict.
  */
 export function summaryOf({ verdict: worst, tests }: LessonResult): string {
+  if (worst === "failed")
+    return VERDICTS.map((verdict) => ({ verdict, count: tests.filter((test) => test.verdict === verdict).length }))
+      .filter(({ count }) => count > 0)
+      .map(({ verdict, count }) => `${count} ${verdict}`)
+      .join(", ")
   const line =
     worst === "passed"
       ? tests.findLast(({ evidence }) => evidence !== null)?.evidence

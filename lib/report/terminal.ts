@@ -4,7 +4,7 @@ import { cardLines } from "./card.ts"
 import type { OutcomeName, Reader } from "./events.ts"
 import { fit } from "./fit.ts"
 import { lessonTable } from "./lesson-table.ts"
-import { closingLine, type LessonResult, type OutcomeResult, type RunResult } from "./result.ts"
+import { closingLine, type OutcomeResult, type RunResult } from "./result.ts"
 
 /** What the terminal reader writes to. */
 export interface Screen {
@@ -37,7 +37,7 @@ export function standardOutput(): Screen {
 const SLOW = 300
 
 /**
- * For people: a line for each outcome when it ends, then a card for each failure and a table of the lessons. The
+ * For people: a line for each outcome when it ends, with a card if it failed, and a table of the lessons at the end. The
  * last line has only the counts, which grading pipelines read.
  * @param see whether the command that shows an outcome is printed below each outcome that passes
  */
@@ -48,14 +48,17 @@ export function terminal(screen: Screen, see: boolean): Reader {
     isTransient = false
     screen.write(text)
   }
+  let isBlank = false
   const print = (lines: readonly string[]) => {
-    write(lines.map((line) => `${line}\n`).join(""))
+    // Two empty lines in a row would waste a line of the screen.
+    const [first] = lines
+    const shown = isBlank && first === "" ? lines.slice(1) : lines
+    write(shown.map((line) => `${line}\n`).join(""))
+    isBlank = shown.at(-1) === "" || (shown.length === 0 && isBlank)
   }
-  let startedAt = 0
   return (event) => {
     switch (event.type) {
       case "run started":
-        startedAt = event.at
         print(["", ` ${paint("cyan", "RUN", screen)}  v${event.runner} ${event.folder}`, ""])
         return
       case "outcome started":
@@ -70,8 +73,8 @@ export function terminal(screen: Screen, see: boolean): Reader {
         write(event.text)
         return
       case "run ended":
-        print([...failureLines(event.result, screen), ...durationLines(event.result, startedAt)])
-        print(["", ...lessonTable(event.result, screen), "", closingLine(event.result)])
+        print([...faultLines(event.result, screen), "", ...lessonTable(event.result, screen), ""])
+        print([`Duration ${(event.result.milliseconds / 1000).toFixed(1)} s`, "", closingLine(event.result)])
         return
       case "waiting for changes":
         print(["", " Waiting for changes of files: press h for help, q to quit."])
@@ -90,7 +93,7 @@ export function terminal(screen: Screen, see: boolean): Reader {
 
 function outcomeLines(
   { lesson, title }: OutcomeName,
-  { verdict, reason, milliseconds, see }: OutcomeResult,
+  { verdict, milliseconds, see, card, message }: OutcomeResult,
   screen: Screen,
   withSee: boolean,
 ): string[] {
@@ -105,44 +108,23 @@ function outcomeLines(
     case "failed":
       return [
         ` ${paint("red", "×", screen)} ${name}${duration}`,
-        paint("red", fit(`   → ${reason ?? ""}`, screen.width), screen),
-      ]
-    case "cannot check here":
-    case "not chosen":
-      return [
-        ` ${paint("gray", "↓", screen)} ${name}`,
-        ...(reason === null ? [] : [paint("gray", fit(`   → ${reason}`, screen.width), screen)]),
+        ...(card === null ? (message ?? "").split("\n") : cardLines(card, lesson, see ?? undefined, screen.width)),
+        "",
       ]
     case "blocked":
+    case "cannot check here":
+    case "not chosen":
       return [] // The table shows it once for the lesson.
     default:
       return assertNever(verdict)
   }
 }
 
-/** A card for each failure. A failure without one, and an error outside of the tests, is printed as it was thrown. */
-function failureLines({ lessons, faults }: RunResult, screen: Screen): string[] {
-  return [
-    ...lessons.flatMap((lesson) => lesson.tests.flatMap((test) => failureOf(lesson, test, screen))),
-    ...faults.flatMap(({ file, message, stack }) => [
-      "",
-      ` ${paint("red", "FAIL", screen)}  ${file ?? "outside of the tests"}`,
-      ...(stack === null ? message : stack.includes(message) ? stack : `${message}\n${stack}`).split("\n"),
-    ]),
-  ]
-}
-
-function failureOf(
-  { id }: LessonResult,
-  { title, card, see, verdict, message }: OutcomeResult,
-  screen: Screen,
-): string[] {
-  if (card !== null) return ["", ` ✗ ${id} ${title}`, ...cardLines(card, id, see ?? undefined)]
-  if (verdict !== "failed") return []
-  return ["", ` ${paint("red", "FAIL", screen)}  ${id} ${title}`, ...(message ?? "").split("\n")]
-}
-
-function durationLines({ milliseconds }: RunResult, startedAt: number): string[] {
-  const time = new Date(startedAt).toTimeString().slice(0, 8)
-  return ["", `   Start at  ${time}`, `   Duration  ${(milliseconds / 1000).toFixed(1)} s`]
+/** Errors outside of the tests, as they were thrown. */
+function faultLines({ faults }: RunResult, screen: Screen): string[] {
+  return faults.flatMap(({ file, message, stack }) => [
+    "",
+    ` ${paint("red", "FAIL", screen)}  ${file ?? "outside of the tests"}`,
+    ...(stack === null ? message : stack.includes(message) ? stack : `${message}\n${stack}`).split("\n"),
+  ])
 }
