@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { UsageError } from "../base/errors.ts"
+import { didYouMean } from "../base/nearest.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { lessonId, lessons } from "../curriculum/lessons.ts"
@@ -11,13 +12,17 @@ import type { Outcome } from "./options.ts"
 const STEPS = ["a nudge", "the direction", "the answer"] as const
 const WIDTH = 100
 
-const hints = z.record(z.string(), z.object({ nudge: z.string(), direction: z.string() }))
+/** For each script or lesson: the comment that its script contains already, and the first two steps. */
+const hints = z.record(
+  z.string(),
+  z.object({ comment: z.string().optional(), nudge: z.string(), direction: z.string() }),
+)
 
 /**
  * Help with a lesson or with one of its start scripts, in three steps. Each call shows one step only. The third step is
  * the answer: the commands of the workshop, which run as they are printed.
- * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or the component that
- * a script starts
+ * @param given a lesson's number, such as 2 or 02, a start script's name, such as 05-kubelet.sh, or what a script
+ * starts, such as kubelet or apiserver
  * @throws UsageError for a lesson, script or step that does not exist
  */
 export async function hint(given: string, step = "1"): Promise<Outcome> {
@@ -46,12 +51,15 @@ export async function hint(given: string, step = "1"): Promise<Outcome> {
 
 /** Finds the lesson and the parts of it that a word names. @throws UsageError if there are none */
 function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[] } {
-  const started = lessons.find((lesson) => lesson.parts.some(({ starts }) => starts === given))
-  const script = started?.parts.find(({ starts }) => starts === given)?.script ?? given
-  const [, number, name] = /^0*(\d+)(-.+?)?(?:\.sh)?$/.exec(script.trim()) ?? []
+  const word = given.trim().toLowerCase()
+  const script = NAMES.get(word) ?? word
+  const [, number, name] = /^0*(\d+)(-.+?)?(?:\.sh)?$/.exec(script) ?? []
   const lesson = lessons.find((candidate) => candidate.number === Number(number))
   if (lesson === undefined)
-    throw new UsageError(`There is no lesson ${given}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
+    throw new UsageError(
+      `There is no lesson ${given}.`,
+      `${didYouMean(word, [...NAMES.keys()])}There are ${lessons.map(lessonId).join(", ")}, and ${[...COMPONENTS.keys()].join(", ")}.`,
+    )
   const id = lessonId(lesson)
   const parts = typedParts(lesson)
   const chosen = name === undefined ? parts : parts.filter((part) => part.script === `${id}${name}`)
@@ -64,6 +72,27 @@ function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[]
       : `Lesson ${id} has ${scripts.join(" and ")}.`,
   )
 }
+
+/** The components that scripts start, and the script of each. */
+const COMPONENTS: ReadonlyMap<string, string> = new Map(
+  lessons.flatMap(({ parts }) =>
+    parts.flatMap(({ script, starts }): [string, string][] =>
+      script === undefined || starts === undefined ? [] : [[starts, script]],
+    ),
+  ),
+)
+
+/** All names that can be given instead of a lesson or script: components with and without "kube-", and slugs. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ...lessons.flatMap((lesson): [string, string][] => [
+    [lesson.slug, lessonId(lesson)],
+    [lesson.slug.replace(/^.*-/, ""), lessonId(lesson)],
+  ]),
+  ...[...COMPONENTS].flatMap(([name, script]): [string, string][] => [
+    [name, script],
+    [name.replace(/^kube-/, ""), script],
+  ]),
+])
 
 /** A paragraph in lines of at most WIDTH characters. */
 function folded(text: string): string {

@@ -1,6 +1,6 @@
 import type { Command, CommanderError } from "commander"
 import { UsageError } from "../base/errors.ts"
-import { nearest } from "../base/nearest.ts"
+import { didYouMean } from "../base/nearest.ts"
 
 /**
  * Explains a wrong command line in one line, and suggests the nearest correct word.
@@ -13,7 +13,7 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     case "commander.unknownCommand":
       return new UsageError(
         `There is no command ${given}.`,
-        `Did you mean ${nearest(given, names)}? There are ${names.join(", ")}.`,
+        `${didYouMean(given, names)}There are ${names.join(", ")}.`,
       )
     case "commander.help":
       return new UsageError(
@@ -46,7 +46,7 @@ function usageOf(command: Command): string {
 function flagsOf(command: Command, given?: string): string {
   const flags = [...command.options.map(({ long }) => long ?? ""), "--help"]
   if (command.parent === null) return "Flags come after the command, as in: npx byhand up --name one"
-  return `${given === undefined ? "" : `Did you mean ${nearest(given.split("=")[0] ?? "", flags)}? `}There are ${flags.join(", ")}.`
+  return `${given === undefined ? "" : didYouMean(given.split("=")[0] ?? "", flags)}There are ${flags.join(", ")}.`
 }
 
 /** Parses the value of a flag that must be given at most once and must not be empty. @throws UsageError */

@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts"
-import { nearest } from "../base/nearest.ts"
+import { didYouMean } from "../base/nearest.ts"
 import { lessonId, lessons, titlesOf } from "./lessons.ts"
 
 /**
@@ -21,7 +21,7 @@ export function checkExcept(except: readonly string[]): void {
   if (unknown === undefined) return
   throw new UsageError(
     `BYHAND_EXCEPT names ${unknown}, which is neither a lesson nor the title of a test.`,
-    `Did you mean ${nearest(unknown, known)}?`,
+    didYouMean(unknown, known).trim() || "npx vitest list prints all titles.",
   )
 }
 

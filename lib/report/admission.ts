@@ -1,6 +1,6 @@
 import { relative } from "node:path"
 import { UsageError } from "../base/errors.ts"
-import { nearest } from "../base/nearest.ts"
+import { didYouMean } from "../base/nearest.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
@@ -62,8 +62,5 @@ function checkTags(expressions: readonly string[], tags: readonly string[]): voi
     .filter((word) => !["", "and", "or", "not"].includes(word) && !word.includes("*"))
   const unknown = words.find((word) => !tags.includes(word))
   if (unknown !== undefined)
-    throw new UsageError(
-      `There is no tag ${unknown}.`,
-      `Did you mean ${nearest(unknown, tags)}? There are ${tags.join(", ")}.`,
-    )
+    throw new UsageError(`There is no tag ${unknown}.`, `${didYouMean(unknown, tags)}There are ${tags.join(", ")}.`)
 }

@@ -78,13 +78,23 @@ describe("existing files are not changed, and for a bad name nothing is written"
   })
 })
 
-test.each(SCRIPTS)("%s.sh contains the hint's nudge, and ends by printing what to write", async (script) => {
-  const text = readFileSync(join(packageRoot, "fixtures", "scaffold", `${script}.sh`), "utf8")
-  const { data } = await hint(script)
-  const { hint: nudge } = data as { hint: string } // hint's JSON output.
-  expect(oneLine(text.replaceAll(/^# */gm, ""))).toContain(oneLine(nudge))
-  expect(text).toMatch(new RegExp(`\\necho "${script}\\.sh starts nothing yet: .*" >&2\\nexit 1\\n$`))
-})
+test.each(SCRIPTS)(
+  "%s.sh contains a comment that the first step of its hint does not repeat, and ends by printing what to write",
+  async (script) => {
+    const text = readFileSync(join(packageRoot, "fixtures", "scaffold", `${script}.sh`), "utf8")
+    const { data } = await hint(script)
+    const { hint: nudge } = data as { hint: string } // hint's JSON output.
+    const hints = JSON.parse(readFileSync(join(packageRoot, "fixtures", "hints", "hints.json"), "utf8")) as Record<
+      string,
+      { comment: string }
+    > // hint.ts checks it.
+    const { comment = "" } = hints[script] ?? {}
+    expect(comment).not.toBe("")
+    expect(oneLine(text.replaceAll(/^# */gm, ""))).toContain(oneLine(comment))
+    for (const sentence of oneLine(nudge).split(/(?<=[.?]) /)) expect(comment).not.toContain(sentence)
+    expect(text).toMatch(new RegExp(`\\necho "${script}\\.sh starts nothing yet: .*" >&2\\nexit 1\\n$`))
+  },
+)
 
 test("the table of scripts in the folder's README.md names each script and the lessons that it serves", () => {
   const table = [

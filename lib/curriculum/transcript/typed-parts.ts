@@ -8,13 +8,19 @@ import type { Hand } from "./hand.ts"
 export interface TypedPart {
   /** The start script that it belongs to, without ".sh"; undefined if it starts nothing that keeps running. */
   readonly script: string | undefined
-  /** Lines for bash that run as they are printed, at a prompt or in the script. Components run in the background. */
+  /**
+   * Lines for bash that run as they are printed: in the script, or at a prompt if there is none. Components run in the
+   * background. The lines of a script end it when its component has exited, because then it never becomes ready.
+   */
   readonly text: string
 }
 
 /** What the workshop itself types in a lesson, in order. */
 export function typedParts({ parts }: LessonSpec): TypedPart[] {
-  return parts.map(({ script, lines }) => ({ script, text: withVariables(lines(byHand)) }))
+  return parts.map(({ script, lines }) => ({
+    script,
+    text: withVariables(lines(script === undefined ? atPrompt : inScript)),
+  }))
 }
 
 /** The lines. Before them come definitions of the variables that they use. */
@@ -26,24 +32,23 @@ function withVariables(lines: readonly string[]): string {
   )
 }
 
-const byHand: Hand = {
-  start: (component) => [...component.files.map(writes), ...reasonsOf(component), again(component)].join("\n"),
-  again,
-  kill: (components) => `kill -9 $(pidof ${components.map(({ binary }) => binary).join(" ")})`,
-  registry: (component, pushes) =>
-    [
-      `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,
-      ...[`${commandOf(component).replaceAll(/\s*\\\n\s*/g, " ")} &`, ...pushes].map((line) => `#   ${line}`),
-    ].join("\n"),
-  waitFor,
-}
+const atPrompt = hand((command) => `until ${command} >/dev/null 2>&1; do sleep 0.2; done`)
+const inScript = hand((command) => `until ${command} >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.2; done`)
 
-function again(component: Component): string {
-  return `${commandOf(component)} &\n${waitFor(isReady(component))}`
-}
-
-function waitFor(command: string): string {
-  return `until ${command} >/dev/null 2>&1; do sleep 0.2; done`
+/** @param waitFor writes a loop that ends when a command succeeds */
+function hand(waitFor: Hand["waitFor"]): Hand {
+  const again = (component: Component) => `${commandOf(component)} &\n${waitFor(isReady(component))}`
+  return {
+    start: (component) => [...component.files.map(writes), ...reasonsOf(component), again(component)].join("\n"),
+    again,
+    kill: (components) => `kill -9 $(pidof ${components.map(({ binary }) => binary).join(" ")})`,
+    registry: (component, pushes) =>
+      [
+        `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,
+        ...[`${commandOf(component).replaceAll(/\s*\\\n\s*/g, " ")} &`, ...pushes].map((line) => `#   ${line}`),
+      ].join("\n"),
+    waitFor,
+  }
 }
 
 /** kubectl reads the CA and the token from its kubeconfig. */

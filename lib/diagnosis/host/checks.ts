@@ -35,6 +35,8 @@ export interface Check {
   readonly neededFor: "every lesson" | MachineFeature | "no lesson"
   /** The kind of machine that needs it; every kind by default. */
   readonly only?: Kind
+  /** Whether nothing is limited without it here, because something else does the same. */
+  readonly isOptional?: boolean
   /** What to do if the check fails. */
   readonly remedy: string
   /** Whether the check passes (undefined: it has no result), and what was found, as text. */
@@ -193,11 +195,12 @@ export const checks: readonly Check[] = [
     only: "sandbox",
     title: "container engine",
     neededFor: "no lesson",
+    isOptional: true,
     remedy: "Only needed if no sandbox can be made, or for --machine container.",
     look: async ({ engine }) =>
       engine.then(
         ({ description }) => ({ ok: true, found: description }),
-        (error: unknown) => ({ ok: true, found: `none: ${problemOf(error)}` }),
+        (error: unknown) => ({ ok: false, found: `none: ${problemOf(error)}` }),
       ),
   },
   {

@@ -7,8 +7,11 @@ import type { Settings } from "../../base/settings.ts"
 import type { MachineFeature } from "../../components/spec.ts"
 import { checks, type Check } from "./checks.ts"
 
-/** ok; limited: some lessons cannot run; missing: no lesson can run; unknown: the check had no result. */
-export type CheckStatus = "ok" | "limited" | "missing" | "unknown"
+/**
+ * ok; limited: some lessons cannot run; missing: no lesson can run; optional: it is missing, and nothing needs it;
+ * unknown: the check had no result.
+ */
+export type CheckStatus = "ok" | "limited" | "missing" | "optional" | "unknown"
 
 /** The result of a check. */
 export interface Examined {
@@ -91,9 +94,10 @@ function isAffectedBy({ neededFor }: Check): (lesson: LessonNeeds) => boolean {
   return ({ requires }) => neededFor === "every lesson" || (neededFor !== "no lesson" && requires.includes(neededFor))
 }
 
-function verdictOf({ neededFor }: Check, ok: boolean | undefined): CheckStatus {
+function verdictOf({ neededFor, isOptional }: Check, ok: boolean | undefined): CheckStatus {
   if (ok === undefined) return "unknown"
   if (ok) return "ok"
+  if (isOptional === true) return "optional"
   return neededFor === "every lesson" ? "missing" : "limited"
 }
 
