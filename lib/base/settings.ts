@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { z } from "zod"
 import { messageOf, UsageError } from "./errors.ts"
-import { nearest } from "./nearest.ts"
+import { near } from "./nearest.ts"
 
 // Paths are written into lists that are separated by newlines and tabs, and vite reads a backslash as a slash.
 const path = z
@@ -25,6 +25,9 @@ const list = z.string().transform((given) =>
     .map((item) => item.trim())
     .filter((item) => item !== ""),
 )
+
+/** The beginning of the name of each setting. */
+const PREFIX = "BYHAND_"
 
 const TOO_LONG = "must be at most 86400, a day"
 
@@ -103,6 +106,11 @@ const schema = z.strictObject({
     .string()
     .regex(/^[\w-]+$/, "must be the name of a folder in BYHAND_RUNS")
     .optional(),
+  /** The name of a run's folder. Its machine keeps running after the lessons. `byhand grade --keep` sets this. */
+  BYHAND_KEEP: z
+    .string()
+    .regex(/^[\w-]+$/, "must be the name of a new folder in BYHAND_RUNS")
+    .optional(),
 })
 
 /** The names of all settings, as environment variables. */
@@ -134,6 +142,7 @@ export interface Settings {
   readonly see: boolean
   /** The name of the run's folder whose machine is used. Undefined for a new machine. */
   readonly run: string | undefined
+  readonly keep: string | undefined
 }
 
 /** The folder with package.json. It is the same for code in lib/ and in dist/. */
@@ -148,7 +157,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
   const aliases = environment["SUBJECT"] === undefined ? {} : { BYHAND_SUBJECT: environment["SUBJECT"] }
   const given = {
     ...aliases,
-    ...Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith("BYHAND_"))),
+    ...Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith(PREFIX))),
   }
   const parsed = schema.safeParse(given)
   if (!parsed.success) throw usageError(parsed.error.issues[0], given)
@@ -171,13 +180,21 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     result: values.BYHAND_RESULT,
     see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,
+    keep: values.BYHAND_KEEP,
   }
 }
 
 function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, string | undefined>): UsageError {
   if (issue?.code === "unrecognized_keys") {
     const name = issue.keys[0] ?? ""
-    return new UsageError(`There is no setting ${name}.`, `Did you mean ${nearest(name, settingNames)}?`)
+    const meant = near(
+      name.slice(PREFIX.length),
+      settingNames.map((each) => each.slice(PREFIX.length)),
+    )
+    return new UsageError(
+      `There is no setting ${name}.`,
+      meant === undefined ? `There are ${settingNames.join(", ")}.` : `Did you mean ${PREFIX}${meant}?`,
+    )
   }
   const name = String(issue?.path[0])
   return new UsageError(

@@ -9,14 +9,17 @@ import { findingLines, unwellLines } from "../report/card.ts"
 import { standardOutput } from "../report/terminal.ts"
 import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
-import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
+import { settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, theRun, type Run } from "./runs.ts"
 import { table } from "./table.ts"
 
-const COLOUR = { ok: "green", limited: "yellow", missing: "red", unknown: "gray" } as const satisfies Record<
-  Examined["verdict"],
-  string
->
+const COLOUR = {
+  ok: "green",
+  limited: "yellow",
+  missing: "red",
+  optional: "gray",
+  unknown: "gray",
+} as const satisfies Record<Examined["verdict"], string>
 
 /** What is wrong with a running cluster. */
 export interface Diagnosis {
@@ -34,7 +37,7 @@ export interface Diagnosis {
 export async function doctor(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
-  const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]
+  const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, options)]
   const diagnoses = await Promise.all(
     runs.map(async (run) => examineCluster(run, !(await hasKubeconfig(run.folder)), settings.record)),
   )

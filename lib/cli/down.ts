@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
-import { RemediedError } from "../base/errors.ts"
+import { RemediedError, UsageError } from "../base/errors.ts"
 import { isAlive } from "../machines/identity.ts"
-import { nameOf, settingsOf, type CommonOptions, type Outcome } from "./options.ts"
+import { settingsOf, type ClusterOptions, type Outcome } from "./options.ts"
 import { relayOf, theRun } from "./runs.ts"
 
 /** How long the relay may take to end after its machine, and the time between two checks (milliseconds). */
@@ -14,11 +14,15 @@ class RelayStillRunsError extends RemediedError {}
 
 /**
  * Ends a cluster. Returns when nothing of it is left.
- * @throws UsageError if no cluster of this name is up, RelayStillRunsError if its relay does not end
+ * @throws UsageError if no cluster of this name is up or its command still runs, RelayStillRunsError if its relay does not end
  */
-export async function down(options: CommonOptions): Promise<Outcome> {
-  const name = nameOf(options)
-  const { machine, folder } = await theRun(settingsOf(options), name)
+export async function down(options: ClusterOptions): Promise<Outcome> {
+  const { name, machine, folder, owner } = await theRun(settingsOf(options), options)
+  if (owner !== undefined)
+    throw new UsageError(
+      `Process ${owner} has started the machine ${name} and still uses it.`,
+      `Wait for it, or end it with: kill ${owner}`,
+    )
   const relay = await readFile(relayOf(folder), "utf8").catch(() => "") // An empty machine has no relay.
   await machine.close()
   await relayEnded(relay)

@@ -7,13 +7,20 @@ import { lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import type { ByhandOptions } from "../report/vitest-plugin.ts"
 import { readFolder } from "../subjects/folder.ts"
+import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
+import { addressed, findRun, idOf, vacate } from "./runs.ts"
+
+/** The name of a machine that is kept, if --name does not give one. */
+const KEPT = "graded"
 
 /** The options of grade, besides those that every command has. */
 export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly strict?: boolean
   readonly except?: string
   readonly see?: boolean
+  /** Whether the machine keeps running after the run. */
+  readonly keep?: boolean
   /** true: print the result as JSON instead of lines for people. A file's name: also write the result to that file. */
   readonly json?: boolean | string
 }
@@ -39,17 +46,19 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
       `There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`,
       `There are ${all.map(lessonId).join(", ")}.`,
     )
-  nameOf({ ...options, json: false })
+  const name = nameOf({ ...options, name: options.name ?? KEPT, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
   if (options.machine !== undefined) process.env["BYHAND_MACHINE"] = options.machine
   if (options.strict === true) process.env["BYHAND_STRICT"] = "1"
   if (options.see === true) process.env["BYHAND_SEE"] = "1"
+  if (options.keep === true) process.env["BYHAND_KEEP"] = idOf(name)
   if (typeof json === "string") process.env["BYHAND_RESULT"] = resolve(json)
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except
   const settings = settingsOf({ ...options, json: false }) // Wrong settings are refused here, before anything runs.
   if (settings.subject !== undefined) await readFolder(settings.subject)
   if (typeof json === "string") emptyResultFile(json, `--json ${json}`)
+  if (options.keep === true) await endKept(settings, name)
 
   const { startVitest } = await import("vitest/node")
   const { BYHAND } = await import("../report/vitest-plugin.ts")
@@ -65,6 +74,32 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
     configLoader: "runner",
     ...(json === true ? { reporters: [[BYHAND, { json: true } satisfies ByhandOptions]] } : {}),
   })
+  if (options.keep === true) process.stderr.write(await howToEnter(settings, name))
+}
+
+/**
+ * Ends the machine of this name that an earlier run has kept, because only the last one is of use.
+ * @throws UsageError if `byhand up` has started it, or if another process uses it
+ */
+async function endKept(settings: Settings, name: string): Promise<void> {
+  const run = await findRun(settings, name)
+  if (run?.purpose?.command === "grade" && run.owner === undefined) {
+    process.stderr.write(`The machine that the run of ${run.since.toLocaleString("sv")} kept is ended.\n`)
+    await run.machine.close()
+  } else if (run !== undefined) {
+    throw new UsageError(
+      `A machine named ${name} is up, and it is not one that a run has kept.`,
+      "Choose another name for the machine with --name.",
+    )
+  }
+  await vacate(settings, name)
+}
+
+/** The text after a run whose machine is kept. */
+async function howToEnter(settings: Settings, name: string): Promise<string> {
+  const run = await findRun(settings, name)
+  if (run === undefined) return "No machine is kept: none was started, or it has ended during the run.\n"
+  return `The machine is kept. To look inside: ${addressed("shell", run)}   To end it: ${addressed("down", run)}\n`
 }
 
 /** Whether a word of the command line names a lesson. The zero before its number is optional. */

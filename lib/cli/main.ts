@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { packageRoot } from "../base/settings.ts"
 import { messageOf, UsageError } from "../base/errors.ts"
 import type { GradeOptions } from "./grade.ts"
-import type { CommonOptions, Outcome } from "./options.ts"
+import type { ClusterOptions, CommonOptions, Outcome } from "./options.ts"
 import { once, wrongUse } from "./wrong-use.ts"
 
 const WRONG_USE = 2
 
 const program = strict(new Command("byhand"))
   .description("A Kubernetes control plane, bootstrapped by hand, as a course that grades itself.")
+  .version(`byhand ${version()}`, "-V, --version", "print the version")
   .addHelpText(
     "after",
     "\nExit status: 0 success, 1 something failed, 2 wrong use. Settings are also read from BYHAND_* variables. Flags take precedence.",
@@ -21,6 +25,8 @@ const MACHINE = [
   once("--machine"),
 ] as const
 
+const LAST = ["--last", "the machine of the last byhand watch or byhand grade --keep"] as const
+
 // Each command imports its modules when it is called, so that no command waits for the modules of another.
 command("up", "start a cluster to play with: everything that the lessons start, all at once")
   .option(...MACHINE)
@@ -32,17 +38,18 @@ command(
   "shell [command...]",
   "open a shell in the machine of the cluster, or run one command there and return its exit status",
 )
+  .option(...LAST)
   .passThroughOptions()
-  .action(async (words: string[], options: CommonOptions) => {
+  .action(async (words: string[], options: ClusterOptions) => {
     process.exitCode = await (await import("./shell.ts")).shell(words, options)
   })
 command(
   "status",
   "list the running clusters and their components; exit status 1 if a component of a running cluster is not ready",
 ).action(async (options: CommonOptions) => show(options, await (await import("./status.ts")).status(options)))
-command("down", "end a cluster and remove everything in it").action(async (options: CommonOptions) =>
-  show(options, await (await import("./down.ts")).down(options)),
-)
+command("down", "end a cluster and remove everything in it")
+  .option(...LAST)
+  .action(async (options: ClusterOptions) => show(options, await (await import("./down.ts")).down(options)))
 command(
   "doctor",
   "report what this host can run, and what is wrong with each running cluster (--name: with that cluster only), and why;\nexit status 1 if the lessons without containers cannot run, or if a cluster is not well",
@@ -84,6 +91,10 @@ command(
 )
   .option(...MACHINE)
   .option("--strict", "count what cannot be checked here as failed")
+  .option(
+    "--keep",
+    "keep the machine after the run, to look inside: byhand shell --last enters it, byhand down --last ends it",
+  )
   .option("--see", "print below each test that passes the command that shows the same")
   .option(
     "--except <list>",
@@ -96,7 +107,11 @@ function command(nameAndArguments: string, description: string, json = "--json",
   return strict(program.command(nameAndArguments))
     .description(description)
     .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2", once("--kubernetes"))
-    .option("--name <name>", "name of the cluster, if there are several (default: byhand)", once("--name"))
+    .option(
+      "--name <name>",
+      "name of the cluster, if there are several (default: byhand, or the only one that is up)",
+      once("--name"),
+    )
     .option(json, forPrograms)
 }
 
@@ -105,6 +120,11 @@ function strict(command: Command): Command {
   return command.configureOutput({ writeErr: () => undefined }).exitOverride((error) => {
     throw error.exitCode === 0 ? error : wrongUse(error, command)
   })
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm requires it.
+  return manifest.version
 }
 
 function show({ json }: CommonOptions, { text, data, exitCode }: Outcome): void {

@@ -11,6 +11,12 @@ export interface CommonOptions {
   readonly machine?: string
 }
 
+/** The options of commands for a running cluster. */
+export interface ClusterOptions extends CommonOptions {
+  /** The machine of the last `byhand watch` or `byhand grade --keep`. */
+  readonly last?: boolean
+}
+
 /** What a command prints, and its exit status: 0 success, 1 something failed. */
 export interface Outcome {
   /** For people. */

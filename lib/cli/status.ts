@@ -1,8 +1,9 @@
 import { canRun } from "../clusters/cluster.ts"
 import type { ComponentName } from "../components/component.ts"
 import { isReady, lookAt } from "./look.ts"
-import { nameOf, settingsOf, type CommonOptions, type Outcome } from "./options.ts"
+import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, kubeconfigOf, theRun, type Run } from "./runs.ts"
+import type { Purpose } from "../machines/purpose.ts"
 import { table } from "./table.ts"
 
 interface ComponentStatus {
@@ -17,6 +18,10 @@ interface RunStatus {
   readonly since: Date
   readonly kubernetes: string | null
   readonly kubeconfig: string | null
+  /** The command whose lessons use the machine; null for a cluster of `byhand up`. */
+  readonly lessonsOf: Purpose["command"] | null
+  /** The learner's folder; null for the project's own cluster. */
+  readonly subject: string | null
   /** Whether every component is ready, except those that are not expected to run and do not run. */
   readonly isWell: boolean
   readonly components: readonly ComponentStatus[]
@@ -28,7 +33,7 @@ interface RunStatus {
  */
 export async function status(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
-  const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, nameOf(options))]
+  const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, options)]
   const found = await Promise.all(runs.map((run) => statusOf(run)))
   return {
     text: found.length === 0 ? "No cluster is up. Start one with: npx byhand up\n" : found.map(describe).join("\n"),
@@ -37,7 +42,7 @@ export async function status(options: CommonOptions): Promise<Outcome> {
   }
 }
 
-async function statusOf({ name, machine, folder, since }: Run): Promise<RunStatus> {
+async function statusOf({ name, machine, folder, since, purpose }: Run): Promise<RunStatus> {
   const isEmpty = !(await hasKubeconfig(folder))
   const seen = await lookAt(machine, isEmpty)
   const components = seen.components
@@ -53,15 +58,18 @@ async function statusOf({ name, machine, folder, since }: Run): Promise<RunStatu
     since,
     kubernetes: seen.api?.version.replace(/^v/, "") ?? null,
     kubeconfig: isEmpty ? null : kubeconfigOf(folder),
+    lessonsOf: purpose?.command ?? null,
+    subject: purpose?.subject ?? null,
     isWell: components.every(({ running, ready }) => ready || (isEmpty && !running)),
     components,
   }
 }
 
-function describe({ name, since, kubernetes, kubeconfig, components }: RunStatus): string {
+function describe({ name, since, kubernetes, kubeconfig, lessonsOf, subject, components }: RunStatus): string {
   return (
     `${name}, since ${since.toLocaleString("sv")}${kubernetes === null ? "" : `, Kubernetes ${kubernetes}`}\n` +
     (kubeconfig === null ? "" : `  KUBECONFIG=${kubeconfig}\n`) +
+    (lessonsOf === null ? "" : `  the machine of byhand ${lessonsOf}${subject === null ? "" : ` ${subject}`}\n`) +
     table(
       components.map((component) => [
         `  ${component.name}`,

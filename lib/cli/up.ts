@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process"
-import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
-import { readFile, rename, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
@@ -15,13 +13,25 @@ import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { RemediedError, UsageError } from "../base/errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
-import { identify, isAlive } from "../machines/identity.ts"
+import { identify } from "../machines/identity.ts"
+import type { Machine } from "../machines/machine.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { quote } from "../base/shell.ts"
+import { imagesOn } from "./inside.ts"
 import { nameOf, settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
-import { accessOf, findRun, hasKubeconfig, idOf, kubeconfigOf, kubernetesOf, relayOf, type Run } from "./runs.ts"
+import {
+  accessOf,
+  findRun,
+  hasKubeconfig,
+  idOf,
+  kubeconfigOf,
+  kubernetesOf,
+  relayOf,
+  vacate,
+  type Run,
+} from "./runs.ts"
 
 const POLL_INTERVAL = 25
 
@@ -43,20 +53,12 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
       "Unset it, or use it with: npx byhand grade",
     )
   const name = nameOf(options)
-  const folder = join(settings.runsDir, idOf(name))
-  const owner = await readFile(join(folder, "owner"), "utf8").catch(() => "") // There may be no such folder.
-  if (isAlive(owner))
-    throw new UsageError(
-      `Process ${owner.split(" ")[0]} is starting ${name} already.`,
-      "Wait for it, or give the new cluster another --name.",
-    )
   const running = await findRun(settings, name)
-  if (running !== undefined) return alreadyUp(running, options)
+  if (running !== undefined && running.owner === undefined) return alreadyUp(running, options)
   checkExcept(settings.except)
   await admit(settings, idOf(name))
   makeRunsDir(settings)
-  // A run that ended without its supervisor has left its folder: rename it. The next machine that starts removes it.
-  if (existsSync(folder)) await rename(folder, join(settings.runsDir, `left-${randomBytes(3).toString("hex")}`))
+  await vacate(settings, name)
 
   const milliseconds: Milestones = {}
   const reached = (milestone: string) => {
@@ -93,7 +95,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
       (started.machine.privileged || options.empty === true
         ? ""
         : `It has no Node: ${started.machine.lacks ?? ""}.\n`) +
-      (await howToUse(name, started.folder)),
+      (await howToUse(name, started.folder, started.machine)),
     data: {
       name,
       folder: started.folder,
@@ -113,7 +115,7 @@ async function alreadyUp({ name, machine, folder, since }: Run, options: CommonO
     )
   }
   return {
-    text: `${name} is up already, since ${since.toLocaleString("sv")}.\n${await howToUse(name, folder)}`,
+    text: `${name} is up already, since ${since.toLocaleString("sv")}.\n${await howToUse(name, folder, machine)}`,
     data: {
       name,
       folder,
@@ -124,12 +126,13 @@ async function alreadyUp({ name, machine, folder, since }: Run, options: CommonO
   }
 }
 
-async function howToUse(name: string, folder: string): Promise<string> {
+async function howToUse(name: string, folder: string, machine: Machine): Promise<string> {
   return [
     ...((await hasKubeconfig(folder)) ? [`export KUBECONFIG=${quote([kubeconfigOf(folder)])}`] : []),
     `A shell inside, with kubectl, etcdctl and ctr: ${typed("shell", name)}`,
     `What runs:                                     ${typed("status", name)}`,
     `To end it:                                     ${typed("down", name)}`,
+    ...imagesOn(machine),
   ]
     .map((line) => `${line}\n`)
     .join("")

@@ -10,7 +10,8 @@ import type { Access } from "../components/discovery/access.ts"
 import type { Address } from "../components/settings/address.ts"
 import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
-import { LIMITS_OF_SCRIPTS, type Limits } from "../machines/limits.ts"
+import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
+import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
 import { explain, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
@@ -30,8 +31,8 @@ export interface ClassroomParts {
   readonly machine: Machine
   readonly subject: Subject
   readonly interference?: Interference | undefined
-  /** Whether the machine keeps running after the classroom is closed; false by default. */
-  readonly isKept?: boolean
+  /** What becomes of the machine when the classroom is closed; by default it is removed. */
+  readonly leave?: () => Promise<void>
   /** Milliseconds a command may take; a minute by default. */
   readonly limit?: number
   /** The folder in which each diagnosis records what it saw; undefined if nothing is recorded. */
@@ -56,16 +57,16 @@ export class Classroom implements AsyncDisposable {
   readonly interference: Interference | undefined
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce = randomBytes(4).toString("hex")
-  readonly #isKept: boolean
+  readonly #leave: () => Promise<void>
   readonly #limit: number
   readonly #recordings: string | undefined
   #access: Access | undefined
   #forward: Forward | undefined
 
-  constructor({ machine, subject, interference, isKept = false, limit = LONGEST_COMMAND, recordings }: ClassroomParts) {
+  constructor({ machine, subject, interference, leave, limit = LONGEST_COMMAND, recordings }: ClassroomParts) {
     this.#recordings = recordings
     this.machine = machine
-    this.#isKept = isKept
+    this.#leave = leave ?? (() => machine.close())
     this.#limit = limit
     this.subject = subject
     this.interference = interference
@@ -85,7 +86,7 @@ export class Classroom implements AsyncDisposable {
   static async open(artifacts: Artifacts, settings: Settings): Promise<Classroom> {
     const { subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine, isKept } = await machineFor(artifacts, settings)
+    const { machine, leave } = await machineFor(artifacts, settings)
     const interference = registeredInterference()
     await interference?.atStart(machine)
     const limit = Math.min(LONGEST_COMMAND, patience)
@@ -93,7 +94,7 @@ export class Classroom implements AsyncDisposable {
       (subject: () => Subject) =>
       async (failure: Failure): Promise<Finding | undefined> =>
         (await explain(machine, failure, { known: subject().known(), recordings: settings.record })).finding
-    const common = { machine, interference, isKept, limit, recordings: settings.record }
+    const common = { machine, interference, leave, limit, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
@@ -189,22 +190,39 @@ export class Classroom implements AsyncDisposable {
 
   /** Removes the machine and everything in it, unless it is kept. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isKept) await this.machine.close()
+    await this.#leave()
   }
 }
 
-/** Starts a machine, or attaches to the machine that BYHAND_RUN names. @throws UsageError if no such machine runs */
-async function machineFor({ binds }: Artifacts, settings: Settings): Promise<{ machine: Machine; isKept: boolean }> {
-  // With the default patience of two minutes, a learner's scripts may run for half an hour.
-  const limits: Limits =
-    settings.subject === undefined ? {} : { ...LIMITS_OF_SCRIPTS, seconds: Math.ceil((15 * settings.patience) / 1000) }
-  if (settings.run === undefined)
-    return {
-      machine: (await (await chooseProvider(settings)).start({ name: "byhand", binds, limits })).machine,
-      isKept: false,
-    }
-  const found = await attachMachine(settings, settings.run)
-  if (found === undefined)
-    throw new UsageError(`BYHAND_RUN=${settings.run} names no running machine.`, "Unset it to start a new machine.")
-  return { machine: found.machine, isKept: true }
+/**
+ * Starts a machine, or attaches to the machine that BYHAND_RUN names. A machine that this process starts ends with it,
+ * unless the classroom was closed before and BYHAND_KEEP names the machine.
+ * @throws UsageError if no such machine runs
+ */
+async function machineFor(
+  { binds }: Artifacts,
+  settings: Settings,
+): Promise<Required<Pick<ClassroomParts, "machine" | "leave">>> {
+  const { run, keep, subject, patience } = settings
+  if (run !== undefined) {
+    const found = await attachMachine(settings, run)
+    if (found === undefined)
+      throw new UsageError(`BYHAND_RUN=${run} names no running machine.`, "Unset it to start a new machine.")
+    return { machine: found.machine, leave: () => Promise.resolve() }
+  }
+  const { machine, folder, detach } = await (
+    await chooseProvider(settings)
+  ).start({
+    name: "byhand",
+    binds,
+    limits: {
+      ...(subject === undefined ? {} : LIMITS_OF_SCRIPTS),
+      // With the default patience of two minutes, a learner's scripts may run for half an hour. A machine that is kept
+      // has no time limit.
+      ...(subject === undefined || keep !== undefined ? {} : { seconds: Math.ceil((15 * patience) / 1000) }),
+    },
+    ...(keep === undefined ? {} : { id: keep }),
+  })
+  if (keep !== undefined) await writePurpose(folder, { command: "grade", subject: subject ?? null })
+  return { machine, leave: keep === undefined ? () => machine.close() : detach }
 }
