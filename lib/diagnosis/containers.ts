@@ -29,6 +29,8 @@ const pod = z.object({
 /** A container of a Pod, as the API tells of it. */
 export interface Container {
   readonly pod: string
+  /** The UID of the Pod: another Pod may have had the same name. */
+  readonly podUid: string
   readonly namespace: string
   readonly name: string
   readonly image: string
@@ -55,6 +57,7 @@ export const containers = remembered((seen): Container[] => {
       const status = data.status.containerStatuses.find((one) => one.name === name)
       return {
         pod: object.metadata.name,
+        podUid: object.metadata.uid ?? "",
         namespace: object.metadata.namespace ?? "default",
         name,
         image,
@@ -140,12 +143,14 @@ export const LOGS = "tail -v -n 3 /var/log/pods/*/*/*.log"
 /**
  * The last lines that a container wrote, as the kubelet keeps them; of its newest start, where it has written at all.
  */
-export function lastWords({ looks }: Observation, { pod, namespace, name }: Container): string {
+export function lastWords({ looks }: Observation, { pod, podUid, namespace, name }: Container): string {
   const text = looks[LOGS] ?? ""
   // "==> /var/log/pods/NAMESPACE_POD_UID/CONTAINER/START.log <==", then lines of "TIME STREAM F TEXT".
   const sections = text
     .split(/^==> /m)
-    .filter((section) => section.startsWith(`/var/log/pods/${namespace}_${pod}_`) && section.includes(`/${name}/`))
+    .filter(
+      (section) => section.startsWith(`/var/log/pods/${namespace}_${pod}_${podUid}`) && section.includes(`/${name}/`),
+    )
   return (
     sections
       .map((section) =>

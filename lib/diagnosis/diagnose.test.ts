@@ -6,6 +6,7 @@ import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import { foundIn, RECORDINGS } from "../proof/sabotage/recordings.ts"
+import { LOGS } from "./containers.ts"
 import { catalogue, diagnose } from "./diagnose.ts"
 import type { Observation, ObservedComponent } from "./observation.ts"
 import { recordingOf } from "./record.ts"
@@ -71,6 +72,15 @@ describe("recordings of broken clusters", () => {
     for (const secret of secretsOf(observation)) expect(secret).toMatch(/^(?:secret-number-\d+|some-other-token)$/)
     expect(JSON.stringify(observation)).not.toContain("PRIVATE KEY")
   })
+})
+
+test("the last words of a container are not those of an earlier Pod with the same name", () => {
+  const recorded = JSON.parse(readFileSync(join(RECORDINGS, "container-crashes.json"), "utf8")) as Observation
+  const earlier =
+    "\n==> /var/log/pods/default_web_00000000-0000-0000-0000-000000000000/web/0.log <==\n2026-11-26T05:00:00Z stderr F of another Pod\n"
+  const found = first({ ...recorded, looks: { ...recorded.looks, [LOGS]: `${recorded.looks[LOGS]}${earlier}` } })
+  expect(found?.id).toBe("container-crashes")
+  expect(found).toEqual(first(recorded))
 })
 
 describe("what a finding says is true of the cluster that is looked at", () => {

@@ -39,6 +39,7 @@ export interface ApiObject {
   readonly metadata: {
     readonly name: string
     readonly namespace?: string | undefined
+    readonly uid?: string | undefined
     readonly creationTimestamp?: string | undefined
     readonly deletionTimestamp?: string | undefined
     readonly labels?: Readonly<Record<string, string>> | undefined
