@@ -1,6 +1,7 @@
 #!/bin/bash
-# Makes the system disk of the virtual machine: Debian with systemd, and a unit that runs the script on a second disk. Run as root.
-# usage: disk.sh WORK INTO          leaves INTO/{disk.img,vmlinuz,initrd}; WORK is scratch space
+# Makes the system disk of the virtual machine: Debian with systemd, and a unit that runs the script on a second disk.
+# It must run as root.
+# usage: disk.sh WORK INTO          WORK: a folder for temporary files. The results are INTO/{disk.img,vmlinuz,initrd}.
 set -eu
 work=$1 into=$2 root=$1/root
 packages=linux-image-cloud-amd64,systemd,systemd-sysv,udev,kmod,iproute2,nftables,iptables,procps,sudo,curl,bc,openssl,libstdc++6,libatomic1,libseccomp2
@@ -17,7 +18,7 @@ echo "sudoer ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/sudoer"
 
 cat >"$root/etc/systemd/system/payload.service" <<'UNIT'
 [Unit]
-Description=What the second disk brings
+Description=The script on the second disk
 RequiresMountsFor=/payload
 SuccessAction=poweroff
 FailureAction=poweroff
@@ -32,7 +33,7 @@ UNIT
 ln -s ../payload.service "$root/etc/systemd/system/multi-user.target.wants/payload.service"
 ln -sf /dev/null "$root/etc/systemd/system/apt-daily.timer"
 
-# A small initrd: an emulated processor is slow to unpack a large one.
+# The initrd is small, because an emulated processor unpacks a large one slowly.
 sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
 printf 'virtio_pci\nvirtio_blk\n' >>"$root/etc/initramfs-tools/modules"
 chroot "$root" update-initramfs -u >/dev/null 2>&1

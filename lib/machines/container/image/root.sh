@@ -1,6 +1,8 @@
 #!/bin/sh
-# Makes, where no registry of images can be reached, what the Dockerfile beside it makes: of Debian's packages alone.
-# usage: root.sh TOOLS WORK      TOOLS: debootstrap and Debian's keys, unpacked; leaves WORK/root.tar. As root, in mount and pid namespaces of its own.
+# Makes the same file system as the Dockerfile in this folder, from Debian packages only. It is used if no image registry
+# can be reached.
+# usage: root.sh TOOLS WORK      TOOLS: a folder with debootstrap and Debian's keys. The result is WORK/root.tar.
+# It must run as root, in its own mount and PID namespaces.
 set -eu
 tools=$1 root=$2/root
 export PATH="$PATH:/usr/sbin:/sbin" DEBOOTSTRAP_DIR="$tools/usr/share/debootstrap"
