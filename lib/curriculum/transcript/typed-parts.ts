@@ -15,11 +15,14 @@ export interface TypedPart {
   readonly text: string
 }
 
-/** What the workshop itself types in a lesson, in order. */
-export function typedParts({ parts }: LessonSpec): TypedPart[] {
-  return parts.map(({ script, lines }) => ({
-    script,
-    text: withVariables(lines(script === undefined ? atPrompt : inScript)),
+/**
+ * What a person types in a lesson, in order.
+ * @param script writes the lines of start scripts; by default as the workshop does
+ */
+export function typedParts({ parts }: LessonSpec, script: Hand = inScript): TypedPart[] {
+  return parts.map((part) => ({
+    script: part.script,
+    text: withVariables(part.lines(part.script === undefined ? atPrompt : script)),
   }))
 }
 
@@ -33,13 +36,14 @@ function withVariables(lines: readonly string[]): string {
 }
 
 const atPrompt = hand((command) => `until ${command} >/dev/null 2>&1; do sleep 0.2; done`)
-const inScript = hand((command) => `until ${command} >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.2; done`)
+/** The lines of the workshop in a start script. */
+export const inScript = hand((command) => `until ${command} >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.2; done`)
 
 /** @param waitFor writes a loop that ends when a command succeeds */
 function hand(waitFor: Hand["waitFor"]): Hand {
   const again = (component: Component) => `${commandOf(component)} &\n${waitFor(isReady(component))}`
   return {
-    start: (component) => [...component.files.map(writes), ...reasonsOf(component), again(component)].join("\n"),
+    start: (component) => `${preparation(component)}\n${again(component)}`,
     again,
     kill: (components) => `kill -9 $(pidof ${components.map(({ binary }) => binary).join(" ")})`,
     registry: (component, pushes) =>
@@ -49,6 +53,11 @@ function hand(waitFor: Hand["waitFor"]): Hand {
       ].join("\n"),
     waitFor,
   }
+}
+
+/** The files of a component, and the reasons for its flags. */
+export function preparation(component: Component): string {
+  return [...component.files.map(writes), ...reasonsOf(component)].join("\n")
 }
 
 /** kubectl reads the CA and the token from its kubeconfig. */

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander"
+import { Command, CommanderError, Option } from "commander"
 import { execa } from "execa"
 import { writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -16,7 +16,7 @@ import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
 import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
-import { keepRecording } from "./recordings.ts"
+import { compareRecording, keepRecording } from "./recordings.ts"
 import {
   allTests,
   isForDoctor,
@@ -27,6 +27,7 @@ import {
   type Proof,
 } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
+import { notByScripts, styles, type Style } from "./styles.ts"
 
 /**
  * The number of graders for each core. There can be more than one, because a grader spends most of its time waiting.
@@ -45,6 +46,9 @@ const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "15"
 /** Milliseconds after which a task counts as hanging. Such a task proves nothing. */
 const HANGING = 600_000
 
+/** The style in which our own cluster makes the mistake. */
+const OWN = "own"
+
 interface Options {
   readonly list?: boolean
   readonly whole?: boolean
@@ -54,6 +58,7 @@ interface Options {
   readonly seed: string
   readonly atMost: number
   readonly shard?: readonly [number, number]
+  readonly style: readonly (Style | typeof OWN)[]
   readonly result?: string
 }
 
@@ -85,6 +90,11 @@ const program = new Command("sabotage")
   .option("--seed <text>", "the seed for the share of --affected: the same text selects the same sabotages", "0")
   .option("--at-most <n>", "the largest number of sabotages for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
   .option("--shard <n/m>", "run part n of m of the sabotages", shard)
+  .addOption(
+    new Option("--style <style...>", "who makes the mistake: our own cluster, or scripts of a learner in one style")
+      .choices([OWN, ...styles])
+      .default([OWN]),
+  )
   .option("--result <file>", "write the counts to this file as JSON")
   .exitOverride()
   .action(async (ids: string[], options: Options) => {
@@ -101,6 +111,7 @@ const program = new Command("sabotage")
       isWhole: options.whole === true,
       isRecording: options.record === true,
       triesUnbroken: !isNamed,
+      styles: options.style.map((style) => (style === OWN ? undefined : style)),
     })
     process.stdout.write(`\n${closingLine(counts)}\n`)
     if (options.result !== undefined) writeFileSync(options.result, `${JSON.stringify(counts)}\n`)
@@ -155,49 +166,50 @@ interface Scope {
   readonly isRecording: boolean
   /** Whether a cluster without sabotage must also pass all lessons. */
   readonly triesUnbroken: boolean
+  /** Who makes the mistake: a learner's folder in this style; undefined stands for our own cluster. */
+  readonly styles: readonly (Style | undefined)[]
 }
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
   // Prepare them once here, so that the graders do not prepare them at the same time.
   await prepareArtifacts(componentNames, readSettings(), terminalProgress())
-  const recordings = scope.isRecording ? await mkdtemp(join(tmpdir(), "byhand-recordings-")) : undefined
-  const environment = recordings === undefined ? {} : { BYHAND_RECORD: recordings }
+  const recordings = await mkdtemp(join(tmpdir(), "byhand-recordings-"))
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },
-    () => new Grader({ BYHAND_PATIENCE: PATIENCE, ...environment }, HANGING),
+    () => new Grader({ BYHAND_PATIENCE: PATIENCE, BYHAND_RECORD: recordings }, HANGING),
   )
   try {
     return await tryWith(graders, chosen, scope, recordings)
   } finally {
     for (const grader of graders) grader[Symbol.dispose]()
-    if (recordings !== undefined) await rm(recordings, { recursive: true, force: true })
+    await rm(recordings, { recursive: true, force: true })
   }
 }
 
 async function tryWith(
   graders: readonly Grader[],
   chosen: readonly Sabotage[],
-  { left, isWhole, triesUnbroken }: Scope,
-  recordings: string | undefined,
+  { left, isWhole, isRecording, triesUnbroken, styles: tried }: Scope,
+  recordings: string,
 ): Promise<Counts> {
   const [first] = graders
   if (first === undefined) throw new RangeError("There is no grader.")
   const tests = allTests()
-  const proofs = new Map<Sabotage, Proof>()
+  const proofs = new Map<string, Proof>()
   const tell = (proven: Proof) => {
-    const proof = recordings === undefined ? proven : recorded(proven, recordings)
-    proofs.set(proof.sabotage, proof)
+    const proof = withRecording(proven, isRecording ? keepRecording : compareRecording, recordings)
+    proofs.set(keyOf(proof), proof)
     const { sabotage, mistakes, seconds } = proof
     process.stdout.write(
-      `${mistakes.length === 0 ? "✓" : "✗"} ${sabotage.id.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`,
+      `${mistakes.length === 0 ? "✓" : "✗"} ${keyOf(proof).padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`,
     )
     for (const mistake of mistakes) process.stdout.write(`    ${mistake}\n`)
   }
-  const tryTogether = async (grader: Grader, group: readonly Sabotage[]): Promise<void> => {
+  const tryTogether = async (grader: Grader, group: readonly Sabotage[], style?: Style): Promise<void> => {
     const [sabotage] = group
     if (sabotage === undefined) return
     if (isForDoctor(sabotage)) (await proveByDoctor(grader, group)).forEach(tell)
-    else tell(await proveByLessons(grader, sabotage, tests, isWhole))
+    else tell(await proveByLessons(grader, sabotage, tests, isWhole, style))
   }
   const mistyped = chosen.filter((sabotage) => unknownTests(sabotage, tests).length > 0)
   for (const sabotage of mistyped)
@@ -213,10 +225,14 @@ async function tryWith(
     process.stdout.write(`${unbroken.length === 0 ? "✓" : "✗"} nothing is broken\n`)
     for (const mistake of unbroken) process.stdout.write(`unbroken: ${mistake}\n`)
   }
-  const groups = groupsOf(chosen.filter((sabotage) => !mistyped.includes(sabotage)))
+  const known = chosen.filter((sabotage) => !mistyped.includes(sabotage))
   const queue = [
-    ...(triesUnbroken ? [tryUnbroken] : []),
-    ...groups.map((group) => (grader: Grader) => tryTogether(grader, group)),
+    ...(triesUnbroken && tried.includes(undefined) ? [tryUnbroken] : []),
+    ...tried.flatMap((style) =>
+      groupsOf(style === undefined ? known : known.filter((sabotage) => notByScripts(sabotage) === undefined)).map(
+        (group) => (grader: Grader) => tryTogether(grader, group, style),
+      ),
+    ),
   ]
   await Promise.all(
     graders.map(async (grader) => {
@@ -225,13 +241,13 @@ async function tryWith(
   )
   // Proofs that run at the same time can disturb each other. So each proof with a mistake runs again alone, and must
   // succeed.
-  const again = [...proofs.values()].filter(({ mistakes }) => mistakes.length > 0).map(({ sabotage }) => sabotage)
+  const again = [...proofs.values()].filter(({ mistakes }) => mistakes.length > 0)
   if (again.length > 0) process.stdout.write(`\n${again.length} once more, alone:\n`)
-  for (const sabotage of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage])
+  for (const { sabotage, style } of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage], style)
 
-  const all = chosen.flatMap((sabotage) => proofs.get(sabotage) ?? [])
-  process.stdout.write(`\n${matrix(tests, all)}`)
-  const isAll = chosen.length === sabotages.length
+  const all = [...proofs.values()]
+  process.stdout.write(`\n${matrix(tests, chosen, all, tried)}`)
+  const isAll = chosen.length === sabotages.length && tried.includes(undefined)
   // If only a part of the sabotages runs, the predictions count. The other parts prove the other predictions.
   const unfailed = tests.filter((test) =>
     isAll
@@ -241,17 +257,28 @@ async function tryWith(
   for (const test of unfailed) process.stdout.write(`No sabotage can fail this test: ${test}\n`)
   const failed =
     all.filter(({ mistakes }) => mistakes.length > 0).length + (unbroken.length > 0 ? 1 : 0) + unfailed.length
-  const count = all.length + (triesUnbroken ? 1 : 0) + (isAll ? tests.length : unfailed.length)
+  const count =
+    all.length + (triesUnbroken && tried.includes(undefined) ? 1 : 0) + (isAll ? tests.length : unfailed.length)
   return { passed: count - failed, failed, skipped: left }
 }
 
+/** The name of a proof: the sabotage, and the style of a learner's folder. */
+function keyOf({ sabotage: { id }, style }: Proof): string {
+  return style === undefined ? id : `${id} ${style}`
+}
+
 /**
- * Stores the recording of a proof. A missing recording becomes a mistake of the proof. Nothing is stored for a proof
- * with mistakes.
+ * Stores or compares the recording of a proof. What is wrong with it becomes a mistake of the proof. A proof with
+ * mistakes has no valid recording.
  */
-function recorded(proof: Proof, recordings: string): Proof {
-  if (proof.mistakes.length > 0) return proof
-  const mistake = keepRecording(recordings, proof.sabotage)
+function withRecording(
+  proof: Proof,
+  check: (base: string, sabotage: Sabotage) => string | undefined,
+  recordings: string,
+): Proof {
+  // Only the observations of our own cluster are stored.
+  if (proof.mistakes.length > 0 || proof.style !== undefined) return proof
+  const mistake = check(recordings, proof.sabotage)
   return mistake === undefined ? proof : { ...proof, mistakes: [mistake] }
 }
 

@@ -2,12 +2,16 @@ import { componentNames } from "../../components/registry.ts"
 import { lessonId, lessons as curriculum, lessonThatStarts, titlesOf } from "../../curriculum/lessons.ts"
 import type { Grader } from "./graders.ts"
 import type { Verdict } from "../../report/verdict.ts"
+import { logOf } from "../../components/component.ts"
 import type { Sabotage } from "./sabotage.ts"
+import type { Style } from "./styles.ts"
 import type { Examination, TestResult } from "./tasks.ts"
 
 /** The result of one sabotage. */
 export interface Proof {
   readonly sabotage: Sabotage
+  /** The style of the learner's folder that made the mistake; undefined for our own cluster. */
+  readonly style?: Style | undefined
   /** The verdict of each test. A key is the lesson's number and the test's title: "03 a ConfigMap that …". */
   readonly verdicts: ReadonlyMap<string, Verdict>
   /** The differences from the prediction; empty if there is none. */
@@ -54,6 +58,7 @@ export function unknownTests(sabotage: Sabotage, tests: readonly string[]): stri
 /**
  * Runs the lessons on a cluster with a sabotage and compares the results with the prediction.
  * @param tests the names of all tests
+ * @param style how a learner's folder makes the mistake; undefined if our own cluster makes it
  * @param isWhole whether every lesson runs. Otherwise only the lessons run that the sabotage can affect. A sabotage
  * that
  *   changes a component, or that acts just before a test, cannot affect an earlier lesson. After the last lesson that fails,
@@ -64,14 +69,20 @@ export async function proveByLessons(
   sabotage: Sabotage,
   tests: readonly string[],
   isWhole: boolean,
+  style?: Style,
 ): Promise<Proof> {
   const began = performance.now()
   const chosen = telling(sabotage, lessonsOf(tests), isWhole)
-  const { tests: results, errors } = await lessons(grader, sabotage.id, chosen)
+  const { tests: results, errors } = await lessons(grader, sabotage.id, chosen, style)
   return {
     sabotage,
+    style,
     verdicts: new Map(results.map(({ test, verdict }) => [test, verdict])),
-    mistakes: [...errors, ...mistakesIn(sabotage, results)],
+    mistakes: [
+      ...errors,
+      ...mistakesIn(sabotage, results),
+      ...(style === undefined ? [] : results.flatMap(foreignPaths)),
+    ],
     seconds: (performance.now() - began) / 1000,
   }
 }
@@ -116,6 +127,14 @@ function mistakesIn(sabotage: Sabotage, results: readonly TestResult[]): string[
   })
 }
 
+/** Paths in the advice for a learner that exist only on our own cluster: the logs of its components. */
+function foreignPaths({ test, advice }: TestResult): string[] {
+  return componentNames
+    .map(logOf)
+    .filter((path) => advice.includes(path))
+    .map((path) => `${test}: its card names ${path}, which a learner's cluster does not have`)
+}
+
 function lessonsOf(tests: readonly string[]): string[] {
   return [...new Set(tests.map((test) => test.slice(0, 2)))]
 }
@@ -149,9 +168,10 @@ async function lessons(
   grader: Grader,
   sabotage: string | undefined,
   chosen: readonly string[],
+  style?: Style,
 ): Promise<{ tests: readonly TestResult[]; errors: readonly string[] }> {
   try {
-    const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen })
+    const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen, style })
     if (answer.kind === "lessons")
       return {
         tests: answer.tests.filter(({ test }) => chosen.length === 0 || chosen.includes(test.slice(0, 2))),

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { packageRoot } from "../../base/settings.ts"
 import { diagnose } from "../../diagnosis/diagnose.ts"
@@ -31,7 +31,7 @@ const LENGTHS = [
 
 /** A recording with the shortest logs that give the same findings in the same words. */
 function shortest(text: string): string {
-  const seen = JSON.parse(text) as Observation // Written by record.ts.
+  const seen = parsed(text)
   const findings = JSON.stringify(diagnose(seen))
   for (const [head, tail] of LENGTHS) {
     const components = seen.components.map((component) => ({
@@ -44,25 +44,60 @@ function shortest(text: string): string {
   return text
 }
 
+/** The file with the recording of a sabotage. */
+export function recordingFile({ id }: Pick<Sabotage, "id">): string {
+  return join(RECORDINGS, `${id}.json`)
+}
+
 /**
- * Stores the first recording of a sabotage that leads to the predicted finding, and removes the others.
- * @param base the folder that contains the recordings
+ * Stores the first recording of a sabotage that leads to the predicted finding.
+ * @param base the folder that contains the recordings of the running proofs
  * @returns what is wrong; undefined if a recording was stored
  */
 export function keepRecording(base: string, sabotage: Sabotage): string | undefined {
-  const folder = workFolder(base, sabotage)
-  let names: string[]
-  try {
-    names = readdirSync(folder).toSorted()
-  } catch {
-    return "no diagnosis recorded its observation"
-  }
-  const texts = names.map((name) => readFileSync(join(folder, name), "utf8"))
-  // Written by record.ts.
-  const kept = texts.find((text) => foundIn(JSON.parse(text) as Observation, sabotage).includes(sabotage.finding))
-  rmSync(folder, { recursive: true })
-  if (kept === undefined) return `none of ${texts.length} recordings leads to ${sabotage.finding}`
+  const made = madeRecording(base, sabotage)
+  if ("mistake" in made) return made.mistake
   mkdirSync(RECORDINGS, { recursive: true })
-  writeFileSync(join(RECORDINGS, `${sabotage.id}.json`), shortest(kept))
+  writeFileSync(recordingFile(sabotage), shortest(made.text))
   return undefined
+}
+
+/**
+ * Compares what was observed in a proof with the recording in fixtures/observations: both must lead to the predicted
+ * finding in the same words. So a recording cannot become obsolete without notice.
+ * @param base the folder that contains the recordings of the running proofs
+ * @returns what is wrong; undefined if they agree
+ */
+export function compareRecording(base: string, sabotage: Sabotage): string | undefined {
+  const command = `Run "npm run sabotage -- --record ${sabotage.id}".`
+  if (!existsSync(recordingFile(sabotage))) return undefined // lib/curriculum/parity.test.ts demands it.
+  const made = madeRecording(base, sabotage)
+  if ("mistake" in made) return made.mistake
+  const [live, stored] = [made.text, readFileSync(recordingFile(sabotage), "utf8")].map((text) =>
+    causeIn(parsed(text), sabotage),
+  )
+  return live === stored ? undefined : `the recording says "${stored}", but now it is "${live}". ${command}`
+}
+
+/** The cause that the predicted finding names. Numbers differ from run to run, so that they are left out. */
+function causeIn(seen: Observation, { finding }: Sabotage): string | undefined {
+  return diagnose(seen)
+    .find(({ id }) => id === finding)
+    ?.cause.replaceAll(/\d+/g, "#")
+}
+
+/** The first recording of a proof that leads to the predicted finding. All recordings of the proof are removed. */
+function madeRecording(base: string, sabotage: Sabotage): { readonly text: string } | { readonly mistake: string } {
+  const folder = workFolder(base, sabotage)
+  if (!existsSync(folder)) return { mistake: "no diagnosis recorded its observation" }
+  const names = readdirSync(folder).toSorted()
+  const texts = names.map((name) => readFileSync(join(folder, name), "utf8"))
+  rmSync(folder, { recursive: true })
+  const text = texts.find((one) => foundIn(parsed(one), sabotage).includes(sabotage.finding))
+  return text === undefined ? { mistake: `none of ${texts.length} recordings leads to ${sabotage.finding}` } : { text }
+}
+
+/** A recording, as record.ts writes it. */
+function parsed(text: string): Observation {
+  return JSON.parse(text) as Observation
 }

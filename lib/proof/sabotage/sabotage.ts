@@ -33,6 +33,8 @@ export interface Sabotage {
    * sabotage can use the same cluster. If the doctor still finds something, the next sabotage gets a new cluster.
    */
   readonly undo?: string
+  /** Why scripts of a learner's folder cannot make this mistake, if that does not follow from the other fields. */
+  readonly ownClusterOnly?: string
   /**
    * Id of the finding. Each failed test's card must show it. If no test must fail, `byhand doctor` must show it.
    * "none": the output must say that no known cause matches.

@@ -1,12 +1,18 @@
 import type { Verdict } from "../../report/verdict.ts"
+import type { Style } from "./styles.ts"
 
 /** A task for a grader process. */
 export type Task =
   /**
    * Grade lessons on a cluster with this sabotage, or without sabotage if it is undefined. An empty list means all
-   * lessons.
+   * lessons. With a style, the scripts of a learner's folder make the mistake; otherwise our own cluster does.
    */
-  | { readonly kind: "lessons"; readonly sabotage: string | undefined; readonly lessons: readonly string[] }
+  | {
+      readonly kind: "lessons"
+      readonly sabotage: string | undefined
+      readonly lessons: readonly string[]
+      readonly style?: Style | undefined
+    }
   /** Examine a cluster once for each sabotage. If the list is empty, examine one cluster without sabotage. */
   | { readonly kind: "doctor"; readonly sabotages: readonly string[] }
 
@@ -18,6 +24,8 @@ export interface TestResult {
   readonly reason: string
   /** The id of the finding on the test's card; "none" if the card says that no known cause matches. */
   readonly finding: string
+  /** The sentences and commands of that finding. */
+  readonly advice: string
 }
 
 /** The answer of a grader process. `errors` says why something could not be tried. */

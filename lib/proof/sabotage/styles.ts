@@ -1,0 +1,55 @@
+import { specOf, type ComponentName } from "../../components/registry.ts"
+import { lessons } from "../../curriculum/lessons.ts"
+import { commandOf } from "../../curriculum/transcript/bash.ts"
+import { inScript, preparation, typedParts } from "../../curriculum/transcript/typed-parts.ts"
+import type { Sabotage } from "./sabotage.ts"
+
+/** How the scripts of a learner's folder start their components: from a component's command to lines for bash. */
+const ways = {
+  exec: (command) => `exec ${command}`,
+  background: (command) => `${command} &`,
+  logged: (command, name) => `${command} >${learnersLog(name)} 2>&1 &`,
+  supervised: (command) => `while true; do\n  ${command.replaceAll("\n", "\n  ")} || true\n  sleep 1\ndone`,
+} as const satisfies Readonly<Record<string, (command: string, name: ComponentName) => string>>
+
+/** A style in which a learner writes start scripts. */
+export type Style = keyof typeof ways
+
+/** All styles, in the order of the matrix columns. */
+export const styles = Object.keys(ways) as Style[] // The keys of `ways`.
+
+/** The log file of a component in the style "logged". */
+function learnersLog(name: ComponentName): string {
+  return `/root/${name}.txt`
+}
+
+/** Why scripts of a learner's folder cannot make this mistake; undefined if they can. */
+export function notByScripts({ fails, component = {}, ownClusterOnly }: Sabotage): string | undefined {
+  if (fails.length === 0) return "byhand doctor must find it, and the doctor examines our own cluster"
+  const provided = (Object.keys(component) as ComponentName[]).find((name) => specOf(name).isProvided === true)
+  if (provided !== undefined) return `the course provides the ${provided}`
+  return ownClusterOnly
+}
+
+/**
+ * A learner's folder that makes the mistake of a sabotage: the lines of the workshop with the changed components, in
+ * one style.
+ * @param sabotage undefined for a folder without a mistake
+ * @returns the text of each script by its file name
+ */
+export function folderOf(sabotage: Sabotage | undefined, style: Style): ReadonlyMap<string, string> {
+  const scripts = lessons.flatMap((lesson) =>
+    typedParts(lesson, {
+      ...inScript,
+      start: (component) => {
+        const changed = sabotage?.component?.[component.name]?.(component) ?? component
+        return `${preparation(changed)}\n${ways[style](commandOf(changed), changed.name)}`
+      },
+    }),
+  )
+  return new Map(
+    scripts.flatMap(({ script, text }) =>
+      script === undefined ? [] : [[`${script}.sh`, `#!/bin/bash\nset -euo pipefail\n${text}\n`]],
+    ),
+  )
+}
