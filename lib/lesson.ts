@@ -1,24 +1,26 @@
 // What a test file in tests/ imports: the lessons as data, and everything that a test uses.
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, describe, expect, inject, test as vitestTest, type TestContext } from "vitest"
-import { serves as servesWithin } from "./clients/serves.ts"
+import { afterAll, describe, inject, test as vitestTest, type TestContext } from "vitest"
 import { Classroom } from "./curriculum/classroom.ts"
 import { Cleanups } from "./curriculum/cleanups.ts"
-import { NotChecked, type Kit } from "./curriculum/kit.ts"
+import type { Kit } from "./curriculum/kit.ts"
+import { NotChecked } from "./curriculum/not-checked.ts"
 import { LessonRun } from "./curriculum/lesson-run.ts"
 import type { LessonSpec } from "./curriculum/lesson-spec.ts"
 import { lessonId } from "./curriculum/lessons.ts"
 import { onComponentEvent } from "./components/component-event.ts"
+import { onWait } from "./failures/wait.ts"
 import { cardOf } from "./report/card.ts"
 import { eventsSent, sendEvent } from "./report/test-process.ts"
 import type { Permission } from "./clusters/permission.ts"
-import type { Machine } from "./machines/machine.ts"
 import { packageRoot, readSettings } from "./base/settings.ts"
 
 export { expect } from "vitest"
 export * from "./curriculum/lessons.ts"
 export { keepNewData, putDataBack, replaceData } from "./curriculum/etcd-data.ts"
+export { serves } from "./curriculum/serves.ts"
+export { eventually } from "./curriculum/until.ts"
 export { hello } from "./curriculum/pod-hello.ts"
 export type { Kit } from "./curriculum/kit.ts"
 export { connectionsOf, connectionsTo, listeners } from "./clients/sockets.ts"
@@ -60,8 +62,11 @@ const TAGS: Readonly<Record<Permission, string[]>> = {
   destroy: ["disturbing", "destroying"],
 }
 
-/** The test that runs now. Events of components belong to it. */
+/** The test that runs now. Events of components and waits belong to it. */
 let running: TestContext["task"] | undefined
+onWait((event) => {
+  if (running !== undefined) sendEvent(running, { type: "waiting", ...event })
+})
 onComponentEvent((event) => {
   if (running !== undefined) sendEvent(running, event)
 })
@@ -105,17 +110,4 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
 /** The text of a manifest in fixtures/manifests. */
 export function manifest(name: string): Promise<string> {
   return readFile(join(packageRoot, "fixtures", "manifests", name), "utf8")
-}
-
-/** Waits until a web server on the machine answers with status 200. Gives up after the patience. */
-export function serves(machine: Machine, host: string, port: number): Promise<void> {
-  return servesWithin(machine, host, port, settings.patience)
-}
-
-/**
- * Expects a value that becomes right a moment later: reads it again and again until it is right or the patience has
- * run out.
- */
-export function eventually<T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(ask, { timeout: settings.patience, interval: 40 })
 }

@@ -7,7 +7,7 @@ import { z } from "zod"
 import { Cluster, runnableOn } from "../clusters/cluster.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
-import { explain } from "../diagnosis/explain.ts"
+import { explain, foresee } from "../diagnosis/explain.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
@@ -81,6 +81,7 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
         images: artifacts.images,
         patience: settings.patience,
         explain: async (failure) => (await explain(started.machine, failure, { known: cluster.known() })).finding,
+        foresee: (failure) => foresee(started.machine, failure, { known: cluster.known() }, "components"),
       })
       await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
     }

@@ -4,6 +4,7 @@ import { componentNames, dependenciesOf, specOf, specs, type Spec } from "../com
 import type { ClusterFacts, MachineFeature } from "../components/spec.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
 import type { Explain } from "../failures/failure.ts"
+import type { Foresee } from "../failures/wait.ts"
 import type { Known } from "./known.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
@@ -28,6 +29,8 @@ export interface ClusterOptions {
   readonly patience: number
   /** Finds the known cause of a failure. Without it, no error names a cause. */
   readonly explain?: Explain
+  /** Looks for causes that no time heals while a component is awaited. By default there are none. */
+  readonly foresee?: Foresee | undefined
   /** Changes the description of a component, to break it on purpose. By default it changes nothing. */
   readonly alter?: ((component: Component) => Component) | undefined
   /** What lessons may do to the cluster; by default everything. */
@@ -68,6 +71,7 @@ export class Cluster {
     images,
     patience,
     explain = () => Promise.resolve(undefined),
+    foresee,
     alter = (component) => component,
     permits = "destroy",
   }: ClusterOptions) {
@@ -86,6 +90,7 @@ export class Cluster {
       administrator: async () => ({ ca: await this.ca(), token: this.token }),
       prepare: (component) => this.#prepare(component),
       explain,
+      foresee,
       alter,
     }
     const managed = ({ name, describe }: Spec) => new ManagedComponent(name, () => describe(this.#facts), surroundings)

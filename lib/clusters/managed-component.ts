@@ -20,7 +20,9 @@ import {
   settingsOfComponent,
   type SettingsOf,
 } from "../components/registry.ts"
-import type { Explain } from "../failures/failure.ts"
+import type { ComponentFailure, Explain } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
+import { Wait, type Foresee } from "../failures/wait.ts"
 import { ComponentError, CompletionError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
@@ -44,6 +46,8 @@ export interface Surroundings {
   readonly prepare: (component: Component) => Promise<void>
   /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
+  /** Looks for causes that no time heals while a component is awaited. By default there are none. */
+  readonly foresee?: Foresee | undefined
   /** Changes the description of a component before it starts, to break it on purpose. By default it changes nothing. */
   readonly alter?: (component: Component) => Component
 }
@@ -190,13 +194,19 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
       if (this.#process === spawned) this.#process = undefined
       reportComponent({ type: "component exited", component: this.name, pid: spawned.pid, exit })
     })
+    const failure = () => ({ kind: "not-ready" as const, waited: waited(), answer })
+    using wait = new Wait(`${this.name} becomes ready`, () => this.#whole(failure(), []), this.#surroundings.foresee)
     for (;;) {
       if (ended.exit !== undefined)
         throw await this.#error({ kind: "component-exited", exit: ended.exit, after: waited() })
-      const answered = await ask(machine, probe, this.#surroundings.administrator, Math.max(1, patience - waited()))
+      const answered = await Promise.race([
+        ask(machine, probe, this.#surroundings.administrator, Math.max(1, patience - waited())),
+        wait.certainty,
+      ])
+      if ("cause" in answered) throw await this.#error({ ...failure(), isCertain: true }, answered)
       answer = answered.answer.slice(0, LONGEST_ANSWER)
       if (answered.isWell && (address === undefined || (await this.#holds(address.port, spawned.pid)))) break
-      if (waited() > patience) throw await this.#error({ kind: "not-ready", waited: waited(), answer })
+      if (waited() > patience) throw await this.#error(failure())
       await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
     }
     const milliseconds = Math.round(performance.now() - before)
@@ -217,10 +227,15 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     throw await this.#error({ kind: "foreign-listener", pid, port, holder: other })
   }
 
-  async #error(failure: WithoutLog): Promise<ComponentError> {
-    const log = (await this.log()).slice(-LOG_LINES)
-    const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
-    return new ComponentError(whole, await this.#surroundings.explain(whole))
+  /** @param certain the cause, if it is known already */
+  async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
+    const whole = this.#whole(failure, (await this.log()).slice(-LOG_LINES))
+    const explained = await this.#surroundings.explain(whole)
+    return new ComponentError(whole, certain ?? explained)
+  }
+
+  #whole(failure: WithoutLog, log: readonly string[]): ComponentFailure {
+    return { ...failure, name: this.name, log, logPath: this.#logPath }
   }
 
   /** The lines of its log since its last start. */

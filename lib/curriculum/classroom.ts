@@ -13,13 +13,15 @@ import type { Forward, Machine } from "../machines/machine.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
-import { explain, type Explanation } from "../diagnosis/explain.ts"
+import { explain, foresee, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
+import type { Foreseen, Foresee } from "../failures/wait.ts"
 import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
+import { accompanied } from "./until.ts"
 import { lessonThatStarts } from "./lessons.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
@@ -71,11 +73,11 @@ export class Classroom implements AsyncDisposable {
     this.subject = subject
     this.interference = interference
     const environment = () => this.environment()
-    this.kubectl = command(machine, "kubectl", limit, environment)
-    this.etcdctl = command(machine, "etcdctl", limit, environment)
-    this.etcdutl = command(machine, "etcdutl", limit, environment)
-    this.ctr = command(machine, "ctr", limit, environment)
-    const shell = command(machine, "sh", limit, environment)
+    this.kubectl = accompanied(command(machine, "kubectl", limit, environment))
+    this.etcdctl = accompanied(command(machine, "etcdctl", limit, environment))
+    this.etcdutl = accompanied(command(machine, "etcdutl", limit, environment))
+    this.ctr = accompanied(command(machine, "ctr", limit, environment))
+    const shell = accompanied(command(machine, "sh", limit, environment))
     this.sh = (line, options) => shell(`-ec '${line.replaceAll("'", `'"'"'`)}'`, options)
   }
 
@@ -94,6 +96,10 @@ export class Classroom implements AsyncDisposable {
       (subject: () => Subject) =>
       async (failure: Failure): Promise<Finding | undefined> =>
         (await explain(machine, failure, { known: subject().known(), recordings: settings.record })).finding
+    const foreseeFor =
+      (subject: () => Subject): Foresee =>
+      (failure) =>
+        foresee(machine, failure, { known: subject().known() }, "components")
     const common = { machine, interference, leave, limit, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
@@ -102,6 +108,7 @@ export class Classroom implements AsyncDisposable {
         artifacts,
         patience,
         explain: explainFor(() => scripts),
+        foresee: foreseeFor(() => scripts),
         scriptNumberOf: (name) => lessonThatStarts(name)?.number ?? Number.MAX_SAFE_INTEGER,
       })
       return new Classroom({ ...common, subject: scripts })
@@ -111,6 +118,7 @@ export class Classroom implements AsyncDisposable {
       images: artifacts.images,
       patience,
       explain: explainFor(() => cluster),
+      foresee: foreseeFor(() => cluster),
       alter: interference?.alter.bind(interference),
     })
     if (artifacts.images !== undefined) cluster.startAhead()
@@ -179,6 +187,16 @@ export class Classroom implements AsyncDisposable {
       kubeconfigPath: this.#access?.kubeconfig,
       recordings: this.#recordings,
     })
+  }
+
+  /** Looks once for causes that no time heals, while an outcome is still awaited. */
+  foresee(failure: Failure, depth: "components" | "objects" = "objects"): Promise<readonly Foreseen[]> {
+    return foresee(
+      this.machine,
+      failure,
+      { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig },
+      depth,
+    )
   }
 
   /** The Kubernetes API through a forwarded port. */

@@ -12,6 +12,7 @@ import type { Machine } from "../machines/machine.ts"
 import { allows, type Permission } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
+import { NotChecked } from "./not-checked.ts"
 
 /** The addresses of a kubelet, and how to verify it. */
 export interface KubeletAddress extends Address {
@@ -72,9 +73,6 @@ export interface Kit {
   /** Ends the outcome as "cannot check here" if the subject does not permit this. */
   readonly needs: (permit: Permission) => void
 }
-
-/** An outcome was not checked; the message is the reason, as the report shows it. */
-export class NotChecked extends Error {}
 
 /** Checks that the subject permits something. @throws NotChecked if it does not */
 export function mustAllow({ subject }: Pick<Classroom, "subject">, permit: Permission): void {

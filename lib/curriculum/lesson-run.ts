@@ -4,12 +4,16 @@ import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import { CommandTimeoutError, MachineError } from "../machines/agent-machine.ts"
 import type { Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
 import { failureOf } from "../failures/thrown.ts"
+import { keyOf as causeKeyOf } from "../failures/wait.ts"
 import { allows } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
-import { kitOf, mustAllow, NotChecked, type Kit } from "./kit.ts"
+import { kitOf, mustAllow, type Kit } from "./kit.ts"
+import { NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
+import { waitingAs, WaitError } from "./until.ts"
 import { featuresOfLesson, lessonId, lessonThatStarts, settingsIn } from "./lessons.ts"
 
 /** One outcome to check. */
@@ -29,6 +33,9 @@ export interface OutcomeRun {
 /** Builds the card of a failure and its explanation. The floor above (lib/report) implements it. */
 export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable<TaskMeta["card"]>
 
+/** How many later waits that end without an answer block the rest, after one that used up the whole patience. */
+const VAIN_WAITS = 2
+
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
   readonly #open: () => Promise<Classroom>
@@ -38,6 +45,11 @@ export class LessonRun implements AsyncDisposable {
   #closedSince: LessonSpec | undefined
   /** How many outcomes had a command that timed out. */
   #hung = 0
+  /** The causes that ended a wait, each with the lesson that reported it. A later wait with the same cause is blocked. */
+  readonly #causes = new Map<string, LessonSpec>()
+  /** The lesson in which a wait used up the whole patience for an unknown reason. Later waits are short, and blocked. */
+  #spentIn: LessonSpec | undefined
+  #vain = 0
   /** Numbers of the lessons whose components did not start. Each is reported only once. */
   readonly #reported = new Set<number>()
 
@@ -110,23 +122,62 @@ export class LessonRun implements AsyncDisposable {
     }
     try {
       await classroom.interference?.before(keyOf({ lesson, title }))
-      await body(kitOf({ classroom, store, evidence, cleanups, lessonEnd }))
-    } catch (error) {
-      if (error instanceof NotChecked) throw error
+      await waitingAs(
+        {
+          outcome: keyOf({ lesson, title }),
+          isShort: this.#spentIn !== undefined,
+          foresee: (failure) => classroom.foresee(failure),
+          foreseeCommand: (failure) => classroom.foresee(failure, "components"),
+          isKnown: (finding) => this.#causes.has(causeKeyOf(finding)),
+        },
+        () => body(kitOf({ classroom, store, evidence, cleanups, lessonEnd })),
+      )
+    } catch (thrown) {
+      if (thrown instanceof NotChecked) throw thrown
+      const [error, certain] = thrown instanceof WaitError ? [thrown.cause, thrown.finding] : [thrown, undefined]
+      if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown)
       if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && ++this.#hung > 1) this.#closedSince = lesson
       if (error instanceof ComponentError)
         this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
-      meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error)
+      meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
       throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
     }
   }
 
-  /** The card of an error. A component that did not start was already diagnosed when it failed. */
-  async #cardOf(classroom: Classroom, outcome: string, error: unknown): Promise<NonNullable<TaskMeta["card"]>> {
+  /**
+   * An outcome that waits for what cannot happen, for a cause that a card names already, is blocked by that card's
+   * lesson. So is one that waits for seconds after another wait has used up the whole patience.
+   * @throws NotChecked
+   */
+  #mayBlock(lesson: LessonSpec, { finding, isKnown, hasTimedOut }: WaitError): void {
+    const culprit = finding === undefined ? undefined : this.#causes.get(causeKeyOf(finding))
+    if (isKnown && culprit !== undefined) throw blockedBy(culprit)
+    if (finding !== undefined) this.#causes.set(causeKeyOf(finding), lesson)
+    if (!hasTimedOut) return
+    const spentIn = this.#spentIn
+    this.#spentIn ??= lesson
+    if (spentIn === undefined) return
+    if (++this.#vain >= VAIN_WAITS) this.#closedSince ??= spentIn
+    throw blockedBy(spentIn)
+  }
+
+  /**
+   * The card of an error. A component that did not start was already diagnosed when it failed.
+   * @param certain the cause, if a wait has found it
+   */
+  async #cardOf(
+    classroom: Classroom,
+    outcome: string,
+    error: unknown,
+    certain?: Finding,
+  ): Promise<NonNullable<TaskMeta["card"]>> {
     const failure = failureOf(error, outcome)
-    if (!(error instanceof ComponentError)) return this.#toCard(failure, await classroom.explain(failure))
+    if (!(error instanceof ComponentError)) {
+      const explained = await classroom.explain(failure)
+      return this.#toCard(failure, { ...explained, finding: certain ?? explained.finding })
+    }
     const { finding, unwell } = error
     return this.#toCard(failure, { finding, unwell: finding === undefined ? [unwell] : [] })
   }

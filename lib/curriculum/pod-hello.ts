@@ -1,6 +1,5 @@
-import { expect } from "vitest"
-import { readSettings } from "../base/settings.ts"
 import type { Kit } from "./kit.ts"
+import { eventually } from "./until.ts"
 
 /** Waits until the Pod hello runs. Creates it if it does not exist and the subject permits that. */
 export async function hello({ kubectl, needs }: Kit): Promise<void> {
@@ -8,10 +7,5 @@ export async function hello({ kubectl, needs }: Kit): Promise<void> {
     needs("restart")
     return kubectl("run hello --image=nginx")
   })
-  await expect
-    .poll(() => kubectl("get pod hello -o jsonpath={.status.phase}"), {
-      timeout: readSettings().patience,
-      interval: 40,
-    })
-    .toBe("Running")
+  await eventually(() => kubectl("get pod hello -o jsonpath={.status.phase}")).toBe("Running")
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto"
 import type { ComponentName } from "../components/registry.ts"
 import { kubeconfigOf, nowOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
-import { componentOf, concerns, flagOf, isUnwell, said, type Named, type Sign } from "./symptom.ts"
+import { componentOf, concerns, flagOf, isUnwell, said, AT_ONCE, type Named, type Sign } from "./symptom.ts"
 
 /** The certificate that a component shows, and the CA that its clients trust. */
 interface Judged {
@@ -95,4 +95,9 @@ export const otherName = ({ certificate: shown, host }: Judged): Named<"host" | 
 
 function oneLine(name: string): string {
   return name.replaceAll("\n", ", ")
+}
+
+/** Lasting: certain if the readiness probe of a component refuses the certificate. */
+export function isUnverified({ failure }: Observation): number | undefined {
+  return failure?.kind === "not-ready" && /certificate/i.test(failure.answer ?? "") ? AT_ONCE : undefined
 }

@@ -1,4 +1,5 @@
 import type { Finding, Unwell } from "../failures/finding.ts"
+import type { Foreseen } from "../failures/wait.ts"
 import type { Observation } from "./observation.ts"
 import { hider } from "./secrets.ts"
 import { isUnwell, type Symptom } from "./symptom.ts"
@@ -42,22 +43,41 @@ const LAST_LINES = 8
 
 /** What is found in an observation, the most telling first; one finding for each id and component. */
 export function diagnose(seen: Observation): Finding[] {
+  return matches(seen, catalogue).map(({ finding }) => finding)
+}
+
+/** The rows that can end a wait. */
+const lasting = catalogue.filter((row) => row.lasting !== undefined)
+
+/** The findings that no time heals, the most telling first. */
+export function foreseen(seen: Observation): Foreseen[] {
+  return matches(seen, lasting).flatMap(({ row, finding }) => {
+    const milliseconds = typeof row.lasting === "function" ? row.lasting(seen) : row.lasting
+    return milliseconds === undefined ? [] : [{ finding, lasting: milliseconds }]
+  })
+}
+
+/** The rows that match, with their findings; the first of each id and component. */
+function matches(seen: Observation, rows: readonly Symptom[]): { row: Symptom; finding: Finding }[] {
   const hide = hider(seen)
-  const findings = new Map<string, Finding>()
-  for (const { id, component, find } of catalogue) {
-    const key = `${component} ${id}`
-    const found = findings.has(key) ? undefined : find(seen)
-    if (found === undefined) continue
-    const evidence = hide(found.evidence)
-    findings.set(key, {
-      ...found,
-      cause: hide(found.cause),
-      remedy: hide(found.remedy),
-      look: hide(found.look),
-      evidence: evidence.length > LONGEST_EVIDENCE ? `${evidence.slice(0, LONGEST_EVIDENCE - 1)}…` : evidence,
+  const found = new Map<string, { row: Symptom; finding: Finding }>()
+  for (const row of rows) {
+    const key = `${row.component} ${row.id}`
+    const finding = found.has(key) ? undefined : row.find(seen)
+    if (finding === undefined) continue
+    const evidence = hide(finding.evidence)
+    found.set(key, {
+      row,
+      finding: {
+        ...finding,
+        cause: hide(finding.cause),
+        remedy: hide(finding.remedy),
+        look: hide(finding.look),
+        evidence: evidence.length > LONGEST_EVIDENCE ? `${evidence.slice(0, LONGEST_EVIDENCE - 1)}…` : evidence,
+      },
     })
   }
-  return [...findings.values()]
+  return [...found.values()]
 }
 
 /** Every component that is not well. */

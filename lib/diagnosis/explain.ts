@@ -1,10 +1,12 @@
 import type { Known } from "../clusters/known.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
+import type { Foreseen } from "../failures/wait.ts"
+import { dependenciesOf } from "../components/registry.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
-import { diagnose, unwell } from "./diagnose.ts"
-import { nothing, observe } from "./observe.ts"
+import { diagnose, foreseen, unwell } from "./diagnose.ts"
+import { nothing, observe, type Depth } from "./observe.ts"
 import { record } from "./record.ts"
 
 /** Why something went wrong, as far as that is known. */
@@ -37,4 +39,23 @@ export async function explain(
   const seen = await observe(machine, { known, failure, kubeconfigPath }).catch(() => nothing(machine.name, failure))
   if (recordings !== undefined) record(recordings, seen)
   return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+}
+
+/**
+ * Looks once for causes that no time heals, while something is still awaited. It looks at less than `explain`, because
+ * it must not slow what is awaited.
+ * @param depth "components" if a component is awaited, "objects" if the objects of the API matter too
+ * @throws if the machine has ended
+ */
+export async function foresee(
+  machine: Machine,
+  failure: Failure,
+  { known, kubeconfigPath = KUBECONFIG_FILE }: Circumstances,
+  depth: Exclude<Depth, "all">,
+): Promise<readonly Foreseen[]> {
+  const found = foreseen(await observe(machine, { known, failure, kubeconfigPath, depth }))
+  if (depth === "objects" || !("log" in failure)) return found
+  // A problem of a component that the awaited one does not depend on explains nothing.
+  const concerned = dependenciesOf([failure.name]).map(({ name }) => name)
+  return found.filter(({ finding: { component } }) => component === undefined || concerned.includes(component))
 }

@@ -43,6 +43,19 @@ const LOOKS = [
   "pidof kube-proxy",
 ]
 
+/**
+ * How much is observed. components: what shows whether a component can become ready. objects: the objects of the API
+ * too. all: everything, which costs half a second of CPU time.
+ */
+export type Depth = "components" | "objects" | "all"
+
+/** The commands of each depth. */
+const LOOKS_OF: Readonly<Record<Depth, readonly string[]>> = {
+  components: [DISKS, "date -u"],
+  objects: [DISKS, "date -u", "grep CapEff /proc/self/status", LOGS, "ip route", "pidof kube-controller-manager"],
+  all: LOOKS,
+}
+
 /** What is observed besides what the machine shows. */
 interface ObserveOptions {
   /** What the program that started the components knows of them; none: all of them should run. */
@@ -50,18 +63,20 @@ interface ObserveOptions {
   readonly failure?: Failure
   /** The kubeconfig that kubectl reads. */
   readonly kubeconfigPath?: string
+  /** By default, all. */
+  readonly depth?: Depth
 }
 
 /** Looks at everything on a machine at once. Nothing that was remembered is taken for true, and nothing is changed. */
 export async function observe(
   machine: Machine,
-  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE }: ObserveOptions = {},
+  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE, depth = "all" }: ObserveOptions = {},
 ): Promise<Observation> {
   const etcdLog = known.find(({ name }) => name === "etcd")?.logPath ?? logOf("etcd")
   const [processes, all, looks, agent] = await Promise.all([
     findProcesses(machine),
     sockets(machine, ["--all"]),
-    looksAt(machine, [...LOOKS, `wc -c <${earlierLog(etcdLog)}`]),
+    looksAt(machine, [...LOOKS_OF[depth], `wc -c <${earlierLog(etcdLog)}`]),
     machine.run(["sh", "-c", "echo $PPID"]),
   ])
   // The machine's own agent holds its sockets for the lessons.
@@ -116,7 +131,7 @@ export async function observe(
         component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component,
       ),
     ),
-    apiOf(machine, seen),
+    depth === "components" ? undefined : apiOf(machine, seen),
   ])
   return { ...seen, components, api }
 }

@@ -3,13 +3,24 @@ import type { ComponentName } from "../components/registry.ts"
 import { addressOf, dataDirOf, etcdUrlOf, portOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { removed } from "./removed-flags.ts"
-import { componentOf, logged, mismatchOf, said, symptom, type Named, type Sign, type Symptom } from "./symptom.ts"
+import {
+  componentOf,
+  logged,
+  mismatchOf,
+  said,
+  symptom,
+  AT_ONCE,
+  type Named,
+  type Sign,
+  type Symptom,
+} from "./symptom.ts"
 
 /** A component that SIGSTOP has frozen. */
 export function frozen(name: ComponentName): Symptom {
   return symptom({
     id: "frozen",
     component: name,
+    lasting: AT_ONCE,
     sign: (seen) => {
       const one = componentOf(seen, name)
       return one?.state === "stopped"
@@ -71,15 +82,20 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
 
 /** A component could not listen on an address. @param line its words; the group is the address */
 export function portTaken(name: ComponentName, line: RegExp, instead: string): Symptom {
+  const holderIn = (seen: Observation, address: string) => {
+    const own = componentOf(seen, name)?.pid
+    return seen.listeners.find(({ local, pid }) => portOf(local) === portOf(address) && pid !== own)
+  }
+  const shownIn = logged(name, line, "address")
   return symptom({
     id: "port-taken",
     component: name,
+    lasting: (seen) => (holderIn(seen, shownIn(seen)?.address ?? "") === undefined ? undefined : AT_ONCE),
     sign: (seen) => {
-      const shown = logged(name, line, "address")(seen)
+      const shown = shownIn(seen)
       if (shown === undefined) return undefined
       const { address } = shown
-      const own = componentOf(seen, name)?.pid
-      const holder = seen.listeners.find(({ local, pid }) => portOf(local) === portOf(address) && pid !== own)
+      const holder = holderIn(seen, address)
       return {
         evidence:
           holder === undefined

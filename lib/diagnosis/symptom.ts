@@ -13,7 +13,23 @@ export interface Symptom {
   readonly component: ComponentName | undefined
   /** The finding, filled with the facts of the observed cluster; undefined where the problem is not there. */
   readonly find: (seen: Observation) => Finding | undefined
+  /** See Lasting. */
+  readonly lasting: Lasting | undefined
 }
+
+/**
+ * How long the problem must be seen before it ends a wait (milliseconds), because no time heals it: a person must act.
+ * undefined where the cluster may still recover by itself, which is what a row without this field says. A wait needs
+ * two looks that agree in any case.
+ */
+type Lasting = number | ((seen: Observation) => number | undefined)
+
+/** Lasting: two looks that agree are enough. */
+export const AT_ONCE = 1_000
+/** Lasting: a script of the learner may still be about to write a file or to start another process. */
+export const SOON = 3_000
+/** Lasting: a supervisor of the learner may start the process again. */
+export const UNLESS_RESTARTED = 6_000
 
 /** What a sign shows. */
 type FactsOf<S extends (seen: Observation) => unknown> = NonNullable<ReturnType<S>>
@@ -40,16 +56,19 @@ interface Row<S extends (seen: Observation) => unknown, Facts = FactsOf<S>> {
   readonly remedy: Text<Facts>
   /** A command that shows it on the machine. */
   readonly look: Text<Facts>
+  /** See Lasting. */
+  readonly lasting?: Lasting
 }
 
 /** A row of the catalogue. A text that names a fact which its sign does not tell is a type error. */
 export function symptom<S extends (seen: Observation) => object | undefined>(
   row: Row<S> & { readonly sign: Sign<Shown<FactsOf<S>>> },
 ): Symptom {
-  const { id, component, sign, cause, remedy, look } = row
+  const { id, component, sign, cause, remedy, look, lasting } = row
   return {
     id,
     component,
+    lasting,
     find: (seen) => {
       const shown = sign(seen)
       if (shown === undefined) return undefined

@@ -22,7 +22,7 @@ export function describe(failure: Failure): string {
     case "component-exited":
       return `${failure.name} ${howEnded(failure.exit)} after ${seconds(failure.after)}`
     case "not-ready":
-      return `${failure.name} was not ready after ${seconds(failure.waited)}`
+      return `${failure.name} was not ready after ${seconds(failure.waited)}${failure.isCertain === true ? ", and cannot become ready by itself" : ""}`
     case "not-started":
       return `No ${failure.name} runs after ${seconds(failure.waited)}`
     case "script-ended":

@@ -53,6 +53,8 @@ export interface NotReady extends OfComponent {
    * The last answer to the readiness probe, such as "503: …" or "connect ECONNREFUSED …"; undefined if it is not known.
    */
   readonly answer: string | undefined
+  /** Whether the wait ended early, because the component cannot become ready by itself. */
+  readonly isCertain?: boolean
 }
 
 /** A learner's script still runs, but no process of the component that it must start has appeared in time. */

@@ -1,4 +1,5 @@
 import type { ComponentEvent } from "../components/component-event.ts"
+import type { WaitEvent } from "../failures/wait.ts"
 import type { OutcomeResult, RunResult } from "./result.ts"
 
 /** The outcome that an event belongs to. */
@@ -9,7 +10,11 @@ export interface OutcomeName {
 }
 
 /** What the test process reports while an outcome is checked. */
-export type OutcomeEvent = ComponentEvent | { readonly type: "evidence"; readonly line: string }
+export type OutcomeEvent =
+  | ComponentEvent
+  | { readonly type: "evidence"; readonly line: string }
+  /** Sent every second while something is awaited for longer than two seconds. */
+  | ({ readonly type: "waiting" } & WaitEvent)
 
 /**
  * What happens in a run, in order. Each `run started` is followed by one `run ended`, which carries the whole result.

@@ -181,6 +181,29 @@ test("the JSON output is the result, and a file keeps nothing of an earlier run"
   }
 })
 
+test("a long wait is shown: on a terminal in the line of the outcome, elsewhere every 30 seconds", () => {
+  const name = { lesson: "02", title: "one" }
+  const wait = (seconds: number): RunEvent => ({
+    type: "waiting",
+    ...name,
+    awaited: "kube-apiserver becomes ready",
+    milliseconds: seconds * 1000,
+    answer: "connect ECONNREFUSED 127.0.0.1:6443",
+  })
+  const of = (isTTY: boolean) => {
+    let text = ""
+    const reader = terminal({ write: (part) => void (text += part), width: 80, isTTY }, false)
+    reader({ type: "outcome started", ...name })
+    for (let seconds = 2; seconds < 70; seconds++) reader(wait(seconds))
+    return text
+  }
+  const line = (seconds: number) =>
+    `   ${seconds} s … kube-apiserver becomes ready: connect ECONNREFUSED 127.0.0.1:6443`
+  expect(of(false)).toBe(`${line(30)}\n${line(60)}\n`)
+  const parts = of(true).split("\r\u001b[K")
+  expect([parts.length, parts[1], parts.at(-1)]).toEqual([69, line(2), line(69)])
+})
+
 test("a recorded run prints a card for the lesson that failed, blocks what depends on it, and cannot check lesson 05 without root", () => {
   const events = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
     .trimEnd()

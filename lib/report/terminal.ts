@@ -1,6 +1,7 @@
 import { assertNever } from "../base/assert-never.ts"
 import { paint } from "../base/colour.ts"
 import { cardLines } from "./card.ts"
+import type { WaitEvent } from "../failures/wait.ts"
 import type { OutcomeName, Reader } from "./events.ts"
 import { fit } from "./fit.ts"
 import { lessonTable } from "./lesson-table.ts"
@@ -33,6 +34,9 @@ export function standardOutput(): Screen {
   }
 }
 
+/** Milliseconds between two lines about the same wait, where the output is not a terminal. */
+const WAITING_EVERY = 30_000
+
 /** Milliseconds after which a passed test's duration is yellow. */
 const SLOW = 300
 
@@ -56,15 +60,26 @@ export function terminal(screen: Screen, see: boolean): Reader {
     write(shown.map((line) => `${line}\n`).join(""))
     isBlank = shown.at(-1) === "" || (shown.length === 0 && isBlank)
   }
+  const transient = (line: string) => {
+    write(fit(line, screen.width - 1))
+    isTransient = true
+  }
+  const reported = new Map<string, number>()
   return (event) => {
     switch (event.type) {
       case "run started":
         print(["", ` ${paint("cyan", "RUN", screen)}  v${event.runner} ${event.folder}`, ""])
         return
       case "outcome started":
-        if (!screen.isTTY) return
-        write(fit(`   ${event.lesson} ${event.title} …`, screen.width - 1))
-        isTransient = true
+        reported.clear()
+        if (screen.isTTY) transient(`   ${event.lesson} ${event.title} …`)
+        return
+      case "waiting":
+        if (screen.isTTY) transient(waitingLine(event, screen))
+        else if (event.milliseconds - (reported.get(event.awaited) ?? 0) >= WAITING_EVERY) {
+          reported.set(event.awaited, event.milliseconds)
+          print([waitingLine(event, screen)])
+        }
         return
       case "outcome ended":
         print(outcomeLines(event, event.result, screen, see))
@@ -89,6 +104,12 @@ export function terminal(screen: Screen, see: boolean): Reader {
         return assertNever(event)
     }
   }
+}
+
+/** What is awaited, how long already, and the last answer. */
+function waitingLine({ awaited, milliseconds, answer }: WaitEvent, { width }: Screen): string {
+  const line = `   ${(milliseconds / 1000).toFixed(0)} s … ${fit(awaited, Math.floor(width / 2))}`
+  return fit(answer === "" ? line : `${line}: ${answer}`, width)
 }
 
 function outcomeLines(

@@ -8,6 +8,7 @@ import type { Subject } from "./subject.ts"
 import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Explain } from "../failures/failure.ts"
+import { Wait, type Foresee } from "../failures/wait.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
 import { ask } from "../clients/probe.ts"
@@ -30,6 +31,8 @@ export interface ScriptClusterOptions {
   readonly patience: number
   /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
+  /** Looks for causes that no time heals while a component is awaited. By default there are none. */
+  readonly foresee?: Foresee | undefined
   /**
    * Returns the number of the script that must start a component, such as 2 for 02-apiserver.sh. Scripts with a lower
    * number run before it.
@@ -45,6 +48,7 @@ export class ScriptCluster implements Subject {
   readonly #scriptNumberOf: (name: ComponentName) => number
   readonly #folder: Folder
   readonly #patience: number
+  readonly #foresee: Foresee | undefined
   readonly #runs = new Map<string, { run: Run; script: Script }>()
   /** Runs the components that the course provides, such as the image registry. */
   readonly #reference: Cluster
@@ -55,21 +59,23 @@ export class ScriptCluster implements Subject {
   #isCordoned: boolean | undefined = false
 
   private constructor(
-    { machine, folder, artifacts, patience, explain, scriptNumberOf }: ScriptClusterOptions,
+    { machine, folder, artifacts, patience, explain, foresee, scriptNumberOf }: ScriptClusterOptions,
     witnesses: Witnesses,
   ) {
     this.machine = machine
     this.#folder = folder
     this.#patience = patience
+    this.#foresee = foresee
     this.#scriptNumberOf = scriptNumberOf
     this.#witnesses = witnesses
     this.#hasImages = artifacts.images !== undefined
-    this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain })
+    this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain, foresee })
     const around = {
       machine,
       patience,
       genuine: new Genuine(machine, artifacts),
       explain,
+      foresee,
       administrator: () => this.access(),
       runScripts: (name: ComponentName) => this.#runScripts(name),
       runOf: (name: ComponentName) => this.#runOf(name),
@@ -240,14 +246,37 @@ export class ScriptCluster implements Subject {
    * next script may depend on that component.
    */
   async #settles(script: Script, run: Run): Promise<void> {
-    const deadline = performance.now() + this.#patience
+    const began = performance.now()
     const own = this.#componentsOf(script).map(({ name }) => name)
-    while (run.exit === undefined && performance.now() < deadline) {
+    const isCertain = { now: false }
+    let answer: string | undefined
+    using wait = new Wait(
+      `${own.join(" and ") || "the cluster"} becomes ready, or ${script.name} ends`,
+      () =>
+        own[0] === undefined
+          ? undefined
+          : {
+              kind: "not-ready",
+              name: own[0],
+              waited: performance.now() - began,
+              answer,
+              log: [],
+              logPath: logFor(script),
+            },
+      this.#foresee,
+    )
+    void wait.certainty.then(() => {
+      isCertain.now = true
+    })
+    // The component's own wait reports what is certain.
+    while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
       const processes = await findProcesses(this.machine)
       const started = processes.find(({ name }) => own.includes(name))
       if (started !== undefined) {
         const { probe } = await probeOf(this.machine, started, processes)
-        if ((await ask(this.machine, probe, () => this.access())).isWell) return
+        const answered = await ask(this.machine, probe, () => this.access())
+        if (answered.isWell) return
+        answer = answered.answer
       }
       await sleep(POLL_INTERVAL)
     }

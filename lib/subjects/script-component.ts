@@ -5,7 +5,9 @@ import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
-import type { Explain } from "../failures/failure.ts"
+import type { ComponentFailure, Explain } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
+import { Wait, type Foresee } from "../failures/wait.ts"
 import { argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
 import { ask, type Administrator } from "../clients/probe.ts"
@@ -41,6 +43,8 @@ export interface Around {
   readonly administrator: Administrator
   /** Finds the known cause of a failure while the broken process still exists. */
   readonly explain: Explain
+  /** Looks for causes that no time heals while a component is awaited. By default there are none. */
+  readonly foresee?: Foresee | undefined
   /** Runs the scripts that a component may need and that have not run yet. */
   readonly runScripts: (name: ComponentName) => Promise<void>
   /** Returns the run of the script that must start a component; undefined if the script has not run yet. */
@@ -197,6 +201,11 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     let seen: FoundProcess | undefined
     let scriptEnded: number | undefined
     let answer: string | undefined
+    const failure = () =>
+      seen === undefined
+        ? { kind: "not-started" as const, script: this.#around.runOf(this.name)?.name, waited: elapsed() }
+        : { kind: "not-ready" as const, waited: elapsed(), answer }
+    using wait = new Wait(`${this.name} becomes ready`, () => this.#whole(failure(), []), this.#around.foresee)
     for (;;) {
       const processes = await findProcesses(machine)
       const run = this.#around.runOf(this.name)
@@ -209,7 +218,10 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
         if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
         seen = this.#process
         await this.#followLog(seen.pid)
-        answer = await this.#unreadiness(seen, processes)
+        const unready = await Promise.race([this.#unreadiness(seen, processes), wait.certainty])
+        if (typeof unready === "object")
+          throw await this.#error({ kind: "not-ready", waited: elapsed(), answer, isCertain: true }, unready)
+        answer = unready
         if (answer === undefined) {
           const milliseconds = Math.round(elapsed())
           reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
@@ -228,11 +240,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       }
       if (elapsed() > patience) {
         if (seen === undefined && run !== undefined) this.#logPath = run.log
-        throw await this.#error(
-          seen === undefined
-            ? { kind: "not-started", script: run?.name, waited: elapsed() }
-            : { kind: "not-ready", waited: elapsed(), answer },
-        )
+        throw await this.#error(failure())
       }
       await sleep(POLL_INTERVAL)
     }
@@ -274,11 +282,16 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     if (stdout.startsWith("/") && !stdout.startsWith("/dev/")) this.#logPath = stdout.trim()
   }
 
-  async #error(failure: WithoutLog): Promise<ComponentError> {
+  /** @param certain the cause, if it is known already */
+  async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
     const { machine, explain } = this.#around
-    const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
-    const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
-    return new ComponentError(whole, await explain(whole))
+    const whole = this.#whole(failure, (await logLines(machine, this.#logPath)).slice(-LOG_LINES))
+    const explained = await explain(whole)
+    return new ComponentError(whole, certain ?? explained)
+  }
+
+  #whole(failure: WithoutLog, log: readonly string[]): ComponentFailure {
+    return { ...failure, name: this.name, log, logPath: this.#logPath }
   }
 
   async stop(): Promise<void> {

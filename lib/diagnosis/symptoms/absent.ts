@@ -3,7 +3,7 @@ import { howEnded } from "../../failures/describe.ts"
 import { apiserverAddressOf, logPathOf, portOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
-import { componentOf, symptom, type Symptom } from "../symptom.ts"
+import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
 
 /** The components that a learner's scripts start. */
 const learners = specs.filter(({ isProvided }) => isProvided !== true)
@@ -65,6 +65,7 @@ export const absent: readonly Symptom[] = [
     symptom({
       id: "not-running",
       component: name,
+      lasting: UNLESS_RESTARTED,
       sign: (seen) => {
         const evidence = vanished(seen, name)
         return evidence === undefined ? undefined : { evidence }

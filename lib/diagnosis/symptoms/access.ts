@@ -1,4 +1,4 @@
-import { certificate, expired, notYetValid, otherCa, otherName } from "../certificates.ts"
+import { certificate, expired, notYetValid, otherCa, otherName, isUnverified } from "../certificates.ts"
 import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, listens } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { apart } from "../skew.ts"
@@ -10,6 +10,7 @@ import {
   mismatchOf,
   said,
   symptom,
+  AT_ONCE,
   type Named,
   type Symptom,
 } from "../symptom.ts"
@@ -30,6 +31,7 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "certificate-expired",
     component: "kube-apiserver",
+    lasting: isUnverified,
     sign: (seen) => certificate("kube-apiserver", expired)(seen),
     cause: ({ path, date, now }) =>
       `the certificate of kube-apiserver (${path}) was valid until ${date}, and the machine's clock says ${now}`,
@@ -39,6 +41,7 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "certificate-not-yet-valid",
     component: "kube-apiserver",
+    lasting: isUnverified,
     sign: (seen) => certificate("kube-apiserver", notYetValid)(seen),
     cause: ({ path, date, now }) =>
       `the certificate of kube-apiserver (${path}) is valid only from ${date}, and the machine's clock says ${now}: the clock of this machine, or of the host that made the certificate, is wrong`,
@@ -48,6 +51,7 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "certificate-of-another-ca",
     component: "kube-apiserver",
+    lasting: isUnverified,
     sign: (seen) => certificate("kube-apiserver", otherCa)(seen),
     cause: ({ path, caPath }) =>
       `the certificate of kube-apiserver (${path}) was not signed by the CA that clients trust (${caPath})`,
@@ -58,6 +62,7 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "certificate-for-other-names",
     component: "kube-apiserver",
+    lasting: isUnverified,
     sign: (seen) => certificate("kube-apiserver", otherName)(seen),
     cause: ({ path, host, names }) =>
       `clients call kube-apiserver by the name ${host}, and its certificate (${path}) is valid for ${names}`,
@@ -125,6 +130,8 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "wrong-token",
     component: "kube-apiserver",
+    lasting: ({ failure }) =>
+      failure?.kind === "not-ready" && failure.answer?.startsWith("401") === true ? AT_ONCE : undefined,
     sign: (seen) => {
       const path = tokenFileOf(seen)
       const token = kubeconfigOf(seen)?.token
@@ -189,6 +196,9 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "node-is-somebody-else",
     component: "kubelet",
+    // A kubelet whose Node has another name than its host can be refused for a moment, until the Node is known.
+    lasting: (seen) =>
+      flagOf(componentOf(seen, "kubelet"), "--hostname-override") === undefined ? AT_ONCE : undefined,
     sign: (seen) => {
       const shown = complainedOf(
         "kubelet",

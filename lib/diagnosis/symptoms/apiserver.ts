@@ -1,4 +1,5 @@
-import { addressOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
+import { addressOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
+import type { Observation } from "../observation.ts"
 import { overlap, podNetwork } from "../networks.ts"
 import { etcdAddressOf, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {
@@ -11,6 +12,8 @@ import {
   mismatchOf,
   said,
   symptom,
+  AT_ONCE,
+  UNLESS_RESTARTED,
   type Symptom,
 } from "../symptom.ts"
 
@@ -125,6 +128,7 @@ export const apiserver: readonly Symptom[] = [
   symptom({
     id: "etcd-peer-port",
     component: "kube-apiserver",
+    lasting: (seen) => (etcdServersOf(seen).length === 1 ? AT_ONCE : undefined),
     sign: (seen) =>
       logged("kube-apiserver", /Addr: "([^"]+)".*frame header looked like an HTTP\/1\.1 header/, "address")(seen),
     cause: ({ address }) =>
@@ -135,6 +139,7 @@ export const apiserver: readonly Symptom[] = [
   symptom({
     id: "etcd-wrong-scheme",
     component: "kube-apiserver",
+    lasting: (seen) => (etcdServersOf(seen).length === 1 ? AT_ONCE : undefined),
     sign: (seen) => {
       const servers = flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? ""
       const listening = flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""
@@ -154,6 +159,7 @@ export const apiserver: readonly Symptom[] = [
   symptom({
     id: "etcd-elsewhere",
     component: "kube-apiserver",
+    lasting: (seen) => (etcdServersOf(seen).every((server) => isDeserted(seen, server)) ? AT_ONCE : undefined),
     sign: (seen) => {
       const one = componentOf(seen, "kube-apiserver")
       const servers = flagOf(one, "--etcd-servers") ?? ""
@@ -211,6 +217,7 @@ export const apiserver: readonly Symptom[] = [
   symptom({
     id: "etcd-unreachable",
     component: "kube-apiserver",
+    lasting: (seen) => (etcdServersOf(seen).every((server) => isDeserted(seen, server)) ? UNLESS_RESTARTED : undefined),
     sign: (seen) => {
       const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
       const refused = logged("kube-apiserver", /dial tcp \S+: connect: connection refused/)(seen)
@@ -324,6 +331,7 @@ export const apiserver: readonly Symptom[] = [
   symptom({
     id: "kube-apiserver-not-running",
     component: "kube-apiserver",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) => {
       const evidence = vanished(seen, "kube-apiserver")
       return evidence === undefined
@@ -335,3 +343,14 @@ export const apiserver: readonly Symptom[] = [
     look: (_, seen) => `tail ${logPathOf(seen, "kube-apiserver")}; ss -tlnp`,
   }),
 ]
+
+/** host:port of each etcd that kube-apiserver may use. */
+function etcdServersOf(seen: Observation): string[] {
+  return (flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "").split(",").map(addressOf)
+}
+
+/** Whether no process listens at an address. Without a look at DNS, a host name can be any address of this machine. */
+function isDeserted(seen: Observation, address: string): boolean {
+  const isNumeric = /^(?:[\d.]+|localhost):/.test(address)
+  return isNumeric ? !listens(seen, address) : !seen.listeners.some(({ local }) => portOf(local) === portOf(address))
+}

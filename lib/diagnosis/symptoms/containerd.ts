@@ -1,7 +1,7 @@
 import { CONTAINERD_SOCKET } from "../../components/containerd.ts"
 import { containerdOf } from "../facts.ts"
 import { frozen } from "../signs.ts"
-import { componentOf, logged, symptom, type Symptom } from "../symptom.ts"
+import { componentOf, logged, symptom, AT_ONCE, concerns, type Symptom } from "../symptom.ts"
 
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
@@ -47,6 +47,9 @@ export const containerd: readonly Symptom[] = [
   symptom({
     id: "containerd-socket-elsewhere",
     component: "containerd",
+    // At its own socket containerd is well, so only the socket is wrong.
+    lasting: (seen) =>
+      concerns(seen, "containerd") && componentOf(seen, "containerd")?.answer?.isWell === true ? AT_ONCE : undefined,
     sign: (seen) => {
       const { path, socket } = containerdOf(seen)
       const one = componentOf(seen, "containerd")

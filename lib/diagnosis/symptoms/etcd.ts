@@ -1,6 +1,20 @@
+import type { Observation } from "../observation.ts"
 import { addressOf, dataDirOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
 import { etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
-import { componentOf, flagOf, isUnwell, logged, matched, mismatchOf, said, symptom, type Symptom } from "../symptom.ts"
+import {
+  componentOf,
+  flagOf,
+  isUnwell,
+  logged,
+  matched,
+  mismatchOf,
+  said,
+  symptom,
+  AT_ONCE,
+  SOON,
+  UNLESS_RESTARTED,
+  type Symptom,
+} from "../symptom.ts"
 
 const ARGS = "ps -o args= -C etcd"
 
@@ -35,6 +49,7 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "disk-full",
     component: "etcd",
+    lasting: AT_ONCE,
     sign: (seen) => {
       const shown = logged("etcd", /no space left on device/)(seen)
       return shown === undefined ? undefined : { ...shown, path: dataDirOf(seen) }
@@ -122,6 +137,7 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "peer-of-another-cluster",
     component: "etcd",
+    lasting: AT_ONCE,
     sign: (seen) =>
       logged(
         "etcd",
@@ -138,6 +154,7 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "out-of-quorum",
     component: "etcd",
+    lasting: (seen) => (isWithoutPeers(seen) ? SOON : undefined),
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       if (one === undefined || !isUnwell(one) || one.state !== "running") return undefined
@@ -152,6 +169,7 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "no-space",
     component: "etcd",
+    lasting: AT_ONCE,
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       const alarm = matched([one?.answer?.text ?? ""], /NOSPACE/) ?? said(/database space exceeded/)(seen)
@@ -166,6 +184,8 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "etcd-listens-elsewhere",
     component: "etcd",
+    // At its own address etcd is well, so only the address is wrong.
+    lasting: (seen) => (componentOf(seen, "etcd")?.answer?.isWell === true ? AT_ONCE : undefined),
     sign: (seen) => {
       const { failure } = seen
       const wanted = etcdUrlOf(seen)
@@ -225,6 +245,7 @@ export const etcd: readonly Symptom[] = [
   symptom({
     id: "etcd-not-running",
     component: "etcd",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) => {
       const evidence = vanished(seen, "etcd")
       return evidence === undefined ? undefined : { evidence, address: etcdAddressOf(seen) }
@@ -234,3 +255,11 @@ export const etcd: readonly Symptom[] = [
     look: (_, seen) => `tail ${logPathOf(seen, "etcd")}; ss -tlnp`,
   }),
 ]
+
+/** Whether etcd cannot reach a member because no process listens at that member's address on this machine. */
+function isWithoutPeers(seen: Observation): boolean {
+  const refused = (componentOf(seen, "etcd")?.log ?? []).flatMap(
+    (line) => /dial tcp (\S+?:\d+): connect: connection refused/.exec(line)?.[1] ?? [],
+  )
+  return refused.some((address) => !seen.listeners.some(({ local }) => portOf(local) === portOf(address)))
+}

@@ -1,12 +1,13 @@
 import { stuck, waits } from "../containers.ts"
 import { containerdOf } from "../facts.ts"
-import { symptom, type Symptom } from "../symptom.ts"
+import { symptom, AT_ONCE, SOON, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
 
 /** Problems between a Pod and its image, the most specific first. */
 export const images: readonly Symptom[] = [
   symptom({
     id: "sandbox-image",
     component: "containerd",
+    lasting: SOON,
     sign: (seen) =>
       stuck(
         /^FailedCreatePodSandBox: .*failed to (?:get sandbox|pull) image "([^"]+)": (?:failed to pull and unpack image "[^"]+": )?(.*)/,
@@ -22,6 +23,7 @@ export const images: readonly Symptom[] = [
   symptom({
     id: "image-never-pulled",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) => waits(/Container image "([^"]+)" is not present with pull policy of Never/, "image")(seen),
     cause: ({ pod, image }) =>
       `Pod ${pod} forbids pulling its image ${image} (imagePullPolicy: Never), and this Node does not have the image`,
@@ -31,6 +33,7 @@ export const images: readonly Symptom[] = [
   symptom({
     id: "image-name-invalid",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) => waits(/^InvalidImageName: (.*)/, "reason")(seen),
     cause: ({ pod, reason }) => `the image of Pod ${pod} has an invalid name: ${reason}`,
     remedy: "Write it as NAME:TAG, with NAME in lower case.",
@@ -39,6 +42,7 @@ export const images: readonly Symptom[] = [
   symptom({
     id: "registry-without-route",
     component: "containerd",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) =>
       waits(
         /image "?([^":]+[^"]*?)"?: .*failed to do request: \w+ "https?:\/\/([^/"]+).*?(no such host|network is unreachable|no route to host|i\/o timeout|server misbehaving|no servers)/,
@@ -55,6 +59,7 @@ export const images: readonly Symptom[] = [
   symptom({
     id: "registry-refuses",
     component: "containerd",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) =>
       waits(/failed to do request: .*dial tcp ([\d.]+:\d+): connect: connection refused/, "address")(seen),
     cause: ({ pod, address }) =>
@@ -65,6 +70,7 @@ export const images: readonly Symptom[] = [
   symptom({
     id: "image-not-found",
     component: "containerd",
+    lasting: SOON,
     sign: (seen) => waits(/failed to resolve image: (\S+): not found/, "image")(seen),
     cause: ({ pod, image }) => `the registry of Pod ${pod}'s image does not have ${image}`,
     remedy:

@@ -1,4 +1,5 @@
-import { containerdOf, kubeletOf, logPathOf } from "../facts.ts"
+import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, logPathOf, portOf } from "../facts.ts"
+import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
   complainedOf,
@@ -10,6 +11,7 @@ import {
   mismatchOf,
   said,
   symptom,
+  AT_ONCE,
   type Symptom,
 } from "../symptom.ts"
 
@@ -135,6 +137,7 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "kubelet-standalone",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) => {
       const one = componentOf(seen, "kubelet")
       if (one?.state !== "running" || flagOf(one, "--kubeconfig") !== undefined) return undefined
@@ -145,6 +148,24 @@ export const kubelet: readonly Symptom[] = [
     cause: "the kubelet has no --kubeconfig, so it runs standalone: it calls no kube-apiserver and registers no Node",
     remedy: (_, seen) => `Give it a kubeconfig: --kubeconfig=${seen.kubeconfigPath}`,
     look: ARGS,
+  }),
+  symptom({
+    id: "node-not-registered",
+    component: "kubelet",
+    // Its health endpoint answers 200 all the same.
+    lasting: (seen) => (isRefused(seen, unregistered(seen)?.reason ?? "") ? SOON : undefined),
+    sign: (seen) => unregistered(seen),
+    cause: ({ node, reason }) => `the kubelet runs, but it cannot register its Node ${node}: ${reason}`,
+    remedy: ({ path, reason }, seen) => {
+      if (/Unauthorized/.test(reason))
+        return `Put a token or a client certificate that kube-apiserver accepts into ${path}.`
+      if (/x509|certificate/.test(reason))
+        return `Name the CA that signed kube-apiserver's certificate as certificate-authority in ${path}.`
+      if (/connection refused|dial tcp/.test(reason))
+        return `Write kube-apiserver's address into ${path}: server: ${apiserverUrlOf(seen)}`
+      return `Correct what kube-apiserver complains of. The kubelet's credentials are in ${path}.`
+    },
+    look: (_, seen) => `grep 'register node' ${logPathOf(seen, "kubelet")} | tail -n 2`,
   }),
   symptom({
     id: "node-name-taken",
@@ -190,6 +211,11 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "lease-renewed-seldom",
     component: "kubelet",
+    // Another time than this one is awaited.
+    lasting: (seen) => {
+      const actual = mismatchOf(seen)?.actual
+      return typeof actual === "string" && /^\d{4}-\d\d-\d\dT/.test(actual) ? AT_ONCE : undefined
+    },
     sign: (seen) => {
       const { path, leaseSeconds: seconds = LEASE_SECONDS } = kubeletOf(seen)
       return seconds <= LEASE_SECONDS
@@ -259,6 +285,7 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "node-without-kubelet",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) =>
       componentOf(seen, "kubelet")?.state !== "running"
         ? undefined
@@ -276,3 +303,29 @@ export const kubelet: readonly Symptom[] = [
     look: "kubectl get nodes; kubectl get leases -n kube-node-lease",
   }),
 ]
+
+/** The kubelet has tried to register its Node again and again, and there is no such Node. */
+function unregistered(seen: Observation): Named<"reason" | "node" | "path"> | undefined {
+  const one = componentOf(seen, "kubelet")
+  const path = flagOf(one, "--kubeconfig")
+  const node = flagOf(one, "--hostname-override") ?? seen.hostname
+  if (one?.state !== "running" || path === undefined) return undefined
+  if (seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true) return undefined
+  const tries = one.log.flatMap((line) => {
+    const reason = /"Unable to register node with API server[^"]*" err="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
+    return reason === undefined ? [] : [{ evidence: line.trim(), reason: reason.replaceAll('\\"', '"'), node, path }]
+  })
+  return tries.length < 2 ? undefined : tries.at(-1)
+}
+
+/** Whether the same request will be refused again, for what stands in the kubelet's kubeconfig or its settings. */
+function isRefused(seen: Observation, reason: string): boolean {
+  if (/Unauthorized|forbidden|x509|is invalid/.test(reason)) return true
+  const port = /dial tcp [^ ]*:(\d+): connect: connection refused/.exec(reason)?.[1]
+  // Where kube-apiserver listens elsewhere, it will not come to this port.
+  return (
+    port !== undefined &&
+    port !== portOf(apiserverAddressOf(seen)) &&
+    !seen.listeners.some(({ local }) => portOf(local) === port)
+  )
+}

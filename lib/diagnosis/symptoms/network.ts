@@ -1,13 +1,17 @@
 import { nodeOf, stuck } from "../containers.ts"
 import { containerdOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { symptom, type Named, type Symptom } from "../symptom.ts"
+import { symptom, AT_ONCE, SOON, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
+
+/** Milliseconds: the kubelet asks the container runtime every five seconds whether it has a network. */
+const STATUS_IS_OLD = 8_000
 
 /** Problems between a Pod and its network (CNI), the most specific first. */
 export const network: readonly Symptom[] = [
   symptom({
     id: "cni-unparsable",
     component: "containerd",
+    lasting: SOON,
     sign: (seen) => (isWithoutNetwork(seen) === undefined ? undefined : unparsable(seen)),
     cause: ({ path, reason }) => `the CNI configuration ${path} is not valid JSON: ${reason}`,
     remedy: ({ path }) => `Correct ${path}.`,
@@ -16,6 +20,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-no-config",
     component: "containerd",
+    lasting: SOON,
     sign: (seen) => {
       const folder = containerdOf(seen).cniFolder
       const isThere = Object.keys(seen.files).some((path) => path.startsWith(`${folder}/`))
@@ -30,6 +35,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-plugin-missing",
     component: "containerd",
+    lasting: AT_ONCE,
     sign: (seen) => stuck(/failed to find plugin "([^"]+)" in path \[([^\]]*)\]/, "plugin", "folder")(seen),
     cause: ({ pod, plugin, folder }) =>
       `the CNI configuration names the plugin "${plugin}", and ${folder} has no such program: Pod ${pod} gets no network`,
@@ -39,6 +45,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-subnet-used-up",
     component: "containerd",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) =>
       stuck(/failed to allocate for range \d+: no IP addresses available in range set: ([\d.]+-[\d.]+)/, "range")(seen),
     cause: ({ pod, range }) => `no address is left for Pod ${pod}: every address of ${range} is in use`,
@@ -49,6 +56,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-bridge-of-another-subnet",
     component: "containerd",
+    lasting: AT_ONCE,
     sign: (seen) =>
       stuck(
         /failed to set bridge addr: "?\\?"?(\w+)\\?"? already has an IP address different from ([\d./]+)/,
@@ -64,6 +72,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-not-ready",
     component: "containerd",
+    lasting: STATUS_IS_OLD,
     sign: isWithoutNetwork,
     cause: ({ reason }) => `containerd has no network for Pods: ${reason}`,
     remedy: (_, seen) =>
@@ -73,6 +82,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "route-to-nowhere",
     component: undefined,
+    lasting: isOnTheWay,
     sign: (seen) => {
       const route = /^(unreachable|blackhole|prohibit) ([\d.]+).*$/m.exec(seen.looks["ip route"] ?? "")
       return seen.failure === undefined || route === null
@@ -112,4 +122,12 @@ function unparsable(seen: Observation): Named<"path" | "reason"> | undefined {
     }
   }
   return undefined
+}
+
+/** Lasting: certain if what does not answer has the address of such a route. */
+function isOnTheWay({ failure, looks }: Observation): number | undefined {
+  const address = /^(?:unreachable|blackhole|prohibit) ([\d.]+)/m.exec(looks["ip route"] ?? "")?.[1]
+  return failure?.kind === "no-answer" && address !== undefined && failure.url.includes(`/${address}:`)
+    ? AT_ONCE
+    : undefined
 }

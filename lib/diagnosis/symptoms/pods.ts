@@ -14,6 +14,8 @@ import {
   object,
   said,
   symptom,
+  AT_ONCE,
+  SOON,
   type Named,
   type Sign,
   type Symptom,
@@ -43,6 +45,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "not-ready-taint",
     component: "kubelet",
+    lasting: SOON,
     sign: (seen) =>
       first(seen.api?.nodes ?? [], (node) => {
         const { taints, ready } = nodeOf(node)
@@ -64,6 +67,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "sandbox-oom-score",
     component: "containerd",
+    lasting: AT_ONCE,
     sign: (seen) =>
       mayLowerOomScore(seen.looks["grep CapEff /proc/self/status"] ?? "") !== false ||
       containerdOf(seen).restrictsOomScore
@@ -78,6 +82,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "sandbox-not-permitted",
     component: "containerd",
+    lasting: AT_ONCE,
     sign: (seen) =>
       stuck(
         /^FailedCreatePodSandBox: .*runc create failed: (.*(?:can't get final child's PID from pipe: EOF|operation not permitted).*)/,
@@ -92,6 +97,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "runtime-missing",
     component: "containerd",
+    lasting: AT_ONCE,
     sign: (seen) =>
       stuck(
         /(?:runtime "([^"]+)" binary not installed|exec: \\?"([\w./-]*runc[\w./-]*)\\?": executable file not found|fork\/exec (\S+): no such file)/,
@@ -107,6 +113,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "seccomp-profile-missing",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) => waits(/cannot load seccomp profile "([^"]+)"/, "profile")(seen),
     cause: ({ pod, profile }) => `Pod ${pod} needs the seccomp profile ${profile}, and this Node does not have it`,
     remedy: "Put the profile there, or use the runtime's own: seccompProfile: { type: RuntimeDefault }",
@@ -115,6 +122,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "program-not-found",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) =>
       first(containers(seen), ({ pod, waiting, ended, isRunning }) =>
         isRunning
@@ -136,6 +144,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "object-missing",
     component: "kubelet",
+    lasting: SOON,
     sign: (seen) => waits(/^CreateContainerConfigError: (configmap|secret) "([^"]+)" not found/, "kind", "name")(seen),
     cause: ({ pod, kind, name }) => `Pod ${pod} needs the ${kind} "${name}", which does not exist`,
     remedy: ({ kind, name }) =>
@@ -145,6 +154,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "runs-as-root",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) => waits(/container has runAsNonRoot and image will run as root/)(seen),
     cause: ({ pod }) => `Pod ${pod} must not run as root (runAsNonRoot), and its image runs as root`,
     remedy: "Name another user (runAsUser), or use an image that names one.",
@@ -337,6 +347,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "events-gone",
     component: "kube-apiserver",
+    lasting: SOON,
     sign: (seen) => {
       const actual = mismatchOf(seen)?.actual
       return !Array.isArray(actual) || actual.length > 0
@@ -393,6 +404,7 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "pod-never-restarts",
     component: "kubelet",
+    lasting: AT_ONCE,
     sign: (seen) =>
       object("pods", (pod) => {
         const { data } = finished.safeParse(pod)

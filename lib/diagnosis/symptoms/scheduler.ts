@@ -1,9 +1,21 @@
 import { z } from "zod"
-import { certificate, otherCa } from "../certificates.ts"
-import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, portOf } from "../facts.ts"
+import { certificate, otherCa, isUnverified } from "../certificates.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, nowOf, portOf } from "../facts.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
-import { componentOf, event, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
+import {
+  componentOf,
+  event,
+  flagOf,
+  isUnwell,
+  logged,
+  symptom,
+  AT_ONCE,
+  SOON,
+  UNLESS_RESTARTED,
+  mismatchOf,
+  type Symptom,
+} from "../symptom.ts"
 
 /** Problems of kube-scheduler, the most specific first. */
 export const scheduler: readonly Symptom[] = [
@@ -38,6 +50,7 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "certificate-of-another-ca",
     component: "kube-scheduler",
+    lasting: isUnverified,
     sign: (seen) => certificate("kube-scheduler", otherCa)(seen),
     cause: ({ path, caPath }) =>
       `the certificate of kube-scheduler (${path}) was not signed by the CA that clients trust (${caPath})`,
@@ -47,11 +60,11 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "scheduler-elsewhere",
     component: "kube-scheduler",
+    lasting: leadsNowhere,
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
       const path = flagOf(one, "--kubeconfig") ?? ""
-      const named = kubeconfigAt(seen, path)?.server
-      const server = named !== undefined && URL.canParse(named) ? /^\w+:\/\/([^/]+)/.exec(named)?.[1] : undefined
+      const server = hostOf(kubeconfigAt(seen, path)?.server)
       if (
         server === undefined ||
         one === undefined ||
@@ -71,13 +84,10 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "scheduler-without-leadership",
     component: "kube-scheduler",
+    lasting: (seen) => (expiresLate(seen) ? AT_ONCE : undefined),
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
-      const holder = fieldsOf(
-        seen.api?.leases.find(
-          ({ metadata }) => metadata.name === "kube-scheduler" && metadata.namespace === "kube-system",
-        ),
-      ).holderIdentity
+      const holder = fieldsOf(leaseOf(seen)).holderIdentity
       if (
         seen.failure === undefined ||
         one?.state !== "running" ||
@@ -97,6 +107,7 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "scheduler-not-running",
     component: "kube-scheduler",
+    lasting: UNLESS_RESTARTED,
     sign: (seen) => {
       const waiting = unbound(seen)
       return waiting === undefined || vanished(seen, "kube-scheduler") === undefined
@@ -113,6 +124,7 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "nodes-cordoned",
     component: "kube-scheduler",
+    lasting: AT_ONCE,
     sign: (seen) => {
       const all = seen.api?.nodes ?? []
       const cordoned = all.filter((node) => fieldsOf(node).unschedulable)
@@ -128,6 +140,11 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "no-node",
     component: "kube-scheduler",
+    // The scheduler may be about to say that there is no Node, and a kubelet may be about to register one.
+    lasting: (seen) =>
+      mismatchOf(seen)?.expected === "Unschedulable" || componentOf(seen, "kubelet")?.isMeantToBe === true
+        ? undefined
+        : SOON,
     sign: (seen) => {
       const waiting = unbound(seen)
       return seen.failure === undefined ||
@@ -157,6 +174,8 @@ const fields = z.object({
   spec: z.object({
     nodeName: z.string().default(""),
     holderIdentity: z.string().nullish(),
+    renewTime: z.string().nullish(),
+    leaseDurationSeconds: z.number().nullish(),
     unschedulable: z.boolean().default(false),
   }),
 })
@@ -167,6 +186,8 @@ function fieldsOf(object: ApiObject | undefined) {
   return {
     nodeName: data?.spec.nodeName ?? "",
     holderIdentity: data?.spec.holderIdentity ?? "",
+    renewTime: data?.spec.renewTime ?? "",
+    leaseDurationSeconds: data?.spec.leaseDurationSeconds ?? 0,
     unschedulable: data?.spec.unschedulable ?? false,
   }
 }
@@ -174,4 +195,35 @@ function fieldsOf(object: ApiObject | undefined) {
 /** The first Pod that has no Node. */
 function unbound(seen: Observation): string | undefined {
   return seen.api?.pods.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
+}
+
+/** The lease by which schedulers elect a leader. */
+function leaseOf(seen: Observation): ApiObject | undefined {
+  return seen.api?.leases.find(
+    ({ metadata }) => metadata.name === "kube-scheduler" && metadata.namespace === "kube-system",
+  )
+}
+
+/** Milliseconds: a lease that runs out within this time is awaited. */
+const LATE = 30_000
+
+/** Whether the lease of another leader runs out only much later. */
+function expiresLate(seen: Observation): boolean {
+  const { renewTime, leaseDurationSeconds } = fieldsOf(leaseOf(seen))
+  const now = nowOf(seen)?.getTime() ?? Number.NaN
+  return Date.parse(renewTime) + leaseDurationSeconds * 1000 - now > LATE
+}
+
+/** Lasting: certain if no process listens where the scheduler looks for kube-apiserver, or another kube-apiserver does. */
+function leadsNowhere(seen: Observation): number | undefined {
+  const path = flagOf(componentOf(seen, "kube-scheduler"), "--kubeconfig") ?? ""
+  const port = portOf(hostOf(kubeconfigAt(seen, path)?.server) ?? "")
+  // Any other program can be a proxy.
+  const isProxy = seen.listeners.some(({ local, program }) => portOf(local) === port && program !== "kube-apiserver")
+  return port === "" || isProxy ? undefined : AT_ONCE
+}
+
+/** host:port of a URL. */
+function hostOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? /^\w+:\/\/([^/]+)/.exec(url)?.[1] : undefined
 }

@@ -1,6 +1,8 @@
+import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
 import { file, flags, listen, type Sabotage } from "./sabotage.ts"
 
 const CONFIG = "/etc/kubernetes/kubelet.yaml"
+const KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 const config = (change: (text: string) => string) => ({ component: { kubelet: file(CONFIG, change) } })
 const kubeletFlags = (changes: Readonly<Record<string, string | null>>) => ({ component: { kubelet: flags(changes) } })
 const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
@@ -136,6 +138,32 @@ export const kubelet: readonly Sabotage[] = [
       "05 by its sockets",
     ],
     finding: "kubelet-standalone",
+  },
+  {
+    id: "kubelet-with-another-token",
+    breaks: "the kubelet's kubeconfig contains a token that kube-apiserver does not know",
+    ...kubeletFlags({ "--kubeconfig": KUBECONFIG }),
+    before: "05 the kubelet registers",
+    script: `sed 's/token: .*/token: some-other-token/' ${KUBECONFIG_FILE} >${KUBECONFIG}`,
+    fails: ["05 the kubelet registers", "05 a Node is a key", "05 it becomes Ready", "05 it renews", "06 "],
+    until: 6,
+    finding: "node-not-registered",
+  },
+  {
+    id: "kubelet-sent-elsewhere",
+    breaks: "the kubelet's kubeconfig names a port on which no process listens",
+    ...kubeletFlags({ "--kubeconfig": KUBECONFIG }),
+    before: "05 the kubelet registers",
+    script: `sed s/6443/7443/ ${KUBECONFIG_FILE} >${KUBECONFIG}`,
+    fails: [
+      "05 the kubelet registers",
+      "05 a Node is a key",
+      "05 it becomes Ready",
+      "05 it renews",
+      "05 by its sockets",
+    ],
+    until: 5,
+    finding: "node-not-registered",
   },
   {
     id: "kubelet-node-name-taken",

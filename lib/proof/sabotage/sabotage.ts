@@ -19,7 +19,10 @@ export interface Sabotage {
    * default the script runs as soon as the machine has started.
    */
   readonly before?: string
-  /** The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. */
+  /**
+   * The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. A later
+   * one may be blocked instead, if it waits and meets the cause that the card of an earlier one names.
+   */
   readonly fails: readonly string[]
   /**
    * A lesson's number. From this lesson on, every test after the first failed test must be "blocked", or "failed" with

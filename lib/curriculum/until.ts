@@ -1,0 +1,160 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import { setTimeout as sleep } from "node:timers/promises"
+import { expect } from "vitest"
+import { readSettings } from "../base/settings.ts"
+import type { Command } from "../clients/command.ts"
+import type { Finding } from "../failures/finding.ts"
+import { failureOf } from "../failures/thrown.ts"
+import { Wait, type Foresee } from "../failures/wait.ts"
+import { CommandTimeoutError } from "../machines/agent-machine.ts"
+import { NotChecked } from "./not-checked.ts"
+
+/** Milliseconds between two attempts. */
+const INTERVAL = 40
+/** The patience of a wait after another wait of the run has used up all of it (milliseconds). */
+const SHORT = 10_000
+
+/** The outcome that waits, and what the run knows. */
+export interface Waiting {
+  /** The lesson's number and the outcome's title. */
+  readonly outcome: string
+  /** Whether another wait of the run has used up the whole patience already. */
+  readonly isShort: boolean
+  /** Looks for causes that no time heals while an outcome is awaited. */
+  readonly foresee: Foresee
+  /** The same while a command runs, which waits for components only. */
+  readonly foreseeCommand: Foresee
+  /** Whether a card of this run names this cause already. */
+  readonly isKnown: (finding: Finding) => boolean
+}
+
+/** A wait of an outcome has ended without what it waited for. The cause is the error of the last attempt. */
+export class WaitError extends Error {
+  /** The cause that no time heals; undefined if the patience ran out. */
+  readonly finding: Finding | undefined
+  /** Whether a card of this run names this cause already. */
+  readonly isKnown: boolean
+
+  constructor(last: unknown, finding: Finding | undefined, isKnown: boolean) {
+    super("What an outcome waited for did not happen.", { cause: last })
+    this.name = "WaitError"
+    this.finding = finding
+    this.isKnown = isKnown
+  }
+
+  get hasTimedOut(): boolean {
+    return this.finding === undefined
+  }
+}
+
+const waiting = new AsyncLocalStorage<Waiting>()
+
+/** Runs the body of an outcome. Its waits end as soon as what they wait for cannot happen any more. */
+export function waitingAs<T>(outcome: Waiting, body: () => Promise<T>): Promise<T> {
+  return waiting.run(outcome, body)
+}
+
+/**
+ * Attempts something again and again until it succeeds, until it cannot succeed any more, or until the patience runs
+ * out.
+ * @param patience milliseconds
+ * @throws WaitError in the body of an outcome; elsewhere the error of the last attempt
+ */
+export async function until<T>(attempt: () => T | Promise<T>, patience = readSettings().patience): Promise<T> {
+  const outcome = waiting.getStore()
+  const limit = outcome?.isShort === true ? Math.min(patience, SHORT) : patience
+  const began = performance.now()
+  const elapsed = () => performance.now() - began
+  let last: { readonly error: unknown } | undefined
+  const failure = () =>
+    last === undefined
+      ? { kind: "hung" as const, command: "the first attempt", waited: elapsed(), printed: "" }
+      : failureOf(last.error, outcome?.outcome)
+  using wait = new Wait(
+    outcome?.outcome ?? "the expected result",
+    failure,
+    outcome && foreseeFor(outcome, outcome.foresee),
+  )
+  const certainty = wait.certainty.then((finding) => ({ finding }))
+  for (;;) {
+    const result = await Promise.race([resultOf(attempt), certainty])
+    if ("value" in result) return result.value
+    if ("finding" in result) throw certainOf(last?.error ?? new Error("There was no answer."), result.finding, outcome)
+    if (result.error instanceof WaitError || result.error instanceof NotChecked) throw result.error
+    last = result
+    if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined, false)
+    await sleep(INTERVAL)
+  }
+}
+
+/** A command that ends early if what it waits for cannot happen any more, such as an answer of a suspended etcd. */
+export function accompanied(command: Command): Command {
+  return async (line, options) => {
+    const outcome = waiting.getStore()
+    if (outcome === undefined) return command(line, options)
+    const began = performance.now()
+    const waited = () => Math.round(performance.now() - began)
+    const failure = () => ({ kind: "hung" as const, command: line, waited: waited(), printed: "" })
+    using wait = new Wait(`${line} ends`, failure, foreseeFor(outcome, outcome.foreseeCommand))
+    const certainty = wait.certainty.then((finding) => ({ finding }))
+    const result = await Promise.race([resultOf(() => command(line, options)), certainty])
+    if ("finding" in result) throw certainOf(new CommandTimeoutError(line, waited(), ""), result.finding, outcome)
+    if ("error" in result) throw result.error
+    return result.value
+  }
+}
+
+/** A cause that a card of this run names already needs no second look. */
+function foreseeFor({ isKnown }: Waiting, foresee: Foresee): Foresee {
+  return async (failure) => (await foresee(failure)).map((one) => (isKnown(one.finding) ? { ...one, lasting: 0 } : one))
+}
+
+function certainOf(last: unknown, finding: Finding, outcome: Waiting | undefined): WaitError {
+  return new WaitError(last, finding, outcome?.isKnown(finding) === true)
+}
+
+/** The result of one attempt. It never rejects, because a wait can end while an attempt is still under way. */
+async function resultOf<T>(attempt: () => T | Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await attempt() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+/**
+ * Expects a value that becomes right a moment later: reads it again and again until it is right, until it cannot
+ * become right any more, or until the patience runs out.
+ * @param patience milliseconds
+ */
+export function eventually<T>(ask: () => T | Promise<T>, patience?: number): ReturnType<typeof expect.poll<T>> {
+  // The matchers are those of expect, but each returns a promise.
+  return matcher(ask, patience, []) as ReturnType<typeof expect.poll<T>>
+}
+
+/** @param words the names after the value, such as not, toBe */
+function matcher<T>(ask: () => T | Promise<T>, patience: number | undefined, words: readonly string[]): unknown {
+  const apply = async (args: readonly unknown[]) => {
+    const expected = async () => {
+      let assertion: unknown = expect(await ask())
+      for (const word of words.slice(0, -1)) assertion = Reflect.get(Object(assertion), word)
+      // The words are those of a matcher, as the type of `eventually` demands.
+      const check = Reflect.get(Object(assertion), words.at(-1) ?? "") as (...given: readonly unknown[]) => unknown
+      await check.apply(assertion, [...args])
+    }
+    // The stack of an error inside of the loop does not contain the line of the test.
+    const place: { stack?: string } = {}
+    Error.captureStackTrace(place, apply)
+    await until(expected, patience).catch((error: unknown) => {
+      const last = error instanceof WaitError ? error.cause : error
+      if (last instanceof Error)
+        last.stack = `${last.name}: ${last.message}${place.stack?.replace(/^[^\n]*/, "") ?? ""}`
+      throw error
+    })
+  }
+  return new Proxy(() => undefined, {
+    // Something that is awaited without a matcher is not a promise.
+    get: (_, word) => (word === "then" ? undefined : matcher(ask, patience, [...words, String(word)])),
+    apply: (_, __, args: readonly unknown[]) => apply(args),
+  })
+}
