@@ -10,8 +10,10 @@ import {
   logged,
   mismatchOf,
   said,
-  symptom,
   AT_ONCE,
+  SOON,
+  symptom,
+  type Named,
   type Symptom,
 } from "../symptom.ts"
 

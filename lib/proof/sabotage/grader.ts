@@ -22,6 +22,7 @@ import { BYHAND, type ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
 import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
+import { Stopwatch } from "./stopwatch.ts"
 import { folderOf, type Style } from "./styles.ts"
 import type { Answer, Examination, Task } from "./tasks.ts"
 
@@ -46,8 +47,10 @@ async function gradeLessons({ sabotage, lessons, style }: Extract<Task, { kind: 
   if (folder === undefined) delete process.env["BYHAND_SUBJECT"]
   else process.env["BYHAND_SUBJECT"] = folder
   let result: RunResult | undefined
+  const stopwatch = new Stopwatch()
   const options: ByhandOptions = {
     reader: (event) => {
+      stopwatch.read(event)
       if (event.type === "run ended") result = event.result
     },
   }
@@ -68,6 +71,7 @@ async function gradeLessons({ sabotage, lessons, style }: Extract<Task, { kind: 
     const { lessons: graded, errors } = result ?? { lessons: [], errors: [] }
     return {
       kind: "lessons",
+      toCard: stopwatch.toCard,
       errors: [...errors, ...(graded.length === 0 ? ["No lesson was run."] : [])],
       tests: graded.flatMap(({ id, tests }) =>
         tests.map(({ title, verdict, reason, finding, card }) => ({
@@ -80,7 +84,7 @@ async function gradeLessons({ sabotage, lessons, style }: Extract<Task, { kind: 
       ),
     }
   } catch (error) {
-    return { kind: "lessons", tests: [], errors: [messageOf(error)] }
+    return { kind: "lessons", tests: [], errors: [messageOf(error)], toCard: undefined }
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
     process.exitCode = 0 // vitest sets the exit code when a test fails. Here a failed test is the predicted result.

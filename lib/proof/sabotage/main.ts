@@ -27,6 +27,7 @@ import {
   type Proof,
 } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
+import { summary } from "./stopwatch.ts"
 import { notByScripts, styles, type Style } from "./styles.ts"
 
 /**
@@ -199,9 +200,10 @@ async function tryWith(
   const tell = (proven: Proof) => {
     const proof = withRecording(proven, isRecording ? keepRecording : compareRecording, recordings)
     proofs.set(keyOf(proof), proof)
-    const { sabotage, mistakes, seconds } = proof
+    const { sabotage, mistakes, seconds, toCard } = proof
+    const card = toCard === undefined ? "" : `card after ${toCard.toFixed(1)} s`
     process.stdout.write(
-      `${mistakes.length === 0 ? "✓" : "✗"} ${keyOf(proof).padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${sabotage.breaks}\n`,
+      `${mistakes.length === 0 ? "✓" : "✗"} ${keyOf(proof).padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${card.padEnd(19)}  ${sabotage.breaks}\n`,
     )
     for (const mistake of mistakes) process.stdout.write(`    ${mistake}\n`)
   }
@@ -247,6 +249,16 @@ async function tryWith(
 
   const all = [...proofs.values()]
   process.stdout.write(`\n${matrix(tests, chosen, all, tried)}`)
+  const byLessons = all.filter(({ sabotage }) => !isForDoctor(sabotage))
+  const times = (secondsOf: (proof: Proof) => number | undefined) =>
+    summary(
+      byLessons.flatMap((proof) => {
+        const seconds = secondsOf(proof)
+        return seconds === undefined ? [] : [{ id: keyOf(proof), seconds }]
+      }),
+    )
+  process.stdout.write(`From the start of what fails to the card: ${times(({ toCard }) => toCard)}\n`)
+  process.stdout.write(`Whole runs: ${times(({ seconds }) => seconds)}\n`)
   const isAll = chosen.length === sabotages.length && tried.includes(undefined)
   // If only a part of the sabotages runs, the predictions count. The other parts prove the other predictions.
   const unfailed = tests.filter((test) =>

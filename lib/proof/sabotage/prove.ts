@@ -17,6 +17,8 @@ export interface Proof {
   /** The differences from the prediction; empty if there is none. */
   readonly mistakes: readonly string[]
   readonly seconds: number
+  /** Seconds from the start of what failed to the first card; undefined if the doctor proves the sabotage. */
+  readonly toCard?: number | undefined
 }
 
 /** Whether the doctor must find this sabotage. Otherwise the lessons must find it. */
@@ -73,10 +75,11 @@ export async function proveByLessons(
 ): Promise<Proof> {
   const began = performance.now()
   const chosen = telling(sabotage, lessonsOf(tests), isWhole)
-  const { tests: results, errors } = await lessons(grader, sabotage.id, chosen, style)
+  const { tests: results, errors, toCard } = await lessons(grader, sabotage.id, chosen, style)
   return {
     sabotage,
     style,
+    toCard,
     verdicts: new Map(results.map(({ test, verdict }) => [test, verdict])),
     mistakes: [
       ...errors,
@@ -172,13 +175,14 @@ async function lessons(
   sabotage: string | undefined,
   chosen: readonly string[],
   style?: Style,
-): Promise<{ tests: readonly TestResult[]; errors: readonly string[] }> {
+): Promise<{ tests: readonly TestResult[]; errors: readonly string[]; toCard?: number | undefined }> {
   try {
     const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen, style })
     if (answer.kind === "lessons")
       return {
         tests: answer.tests.filter(({ test }) => chosen.length === 0 || chosen.includes(test.slice(0, 2))),
         errors: answer.errors,
+        toCard: answer.toCard,
       }
     return { tests: [], errors: ["The grader sent an answer to another kind of task."] }
   } catch (error) {

@@ -30,7 +30,13 @@ export interface TestResult {
 
 /** The answer of a grader process. `errors` says why something could not be tried. */
 export type Answer =
-  | { readonly kind: "lessons"; readonly tests: readonly TestResult[]; readonly errors: readonly string[] }
+  | {
+      readonly kind: "lessons"
+      readonly tests: readonly TestResult[]
+      readonly errors: readonly string[]
+      /** Seconds from the start of what failed to the first card; undefined if there was none. */
+      readonly toCard: number | undefined
+    }
   | { readonly kind: "doctor"; readonly examined: readonly Examination[] }
 
 /** The result of one examination by the doctor. */
