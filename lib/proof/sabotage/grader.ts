@@ -2,8 +2,6 @@
 // main.ts starts it and sends it tasks (see tasks.ts). Each task has its own machine, cluster and vitest worker. Only
 // loaded
 // code is shared between tasks.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { startVitest } from "vitest/node"
@@ -23,7 +21,6 @@ import { sabotageOf } from "./all.ts"
 import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
 import { Stopwatch } from "./stopwatch.ts"
-import { folderOf, type Style } from "./styles.ts"
 import type { Answer, Examination, Task } from "./tasks.ts"
 
 /** The folder for recordings, with one folder for each sabotage. Undefined if no observation is recorded. */
@@ -37,15 +34,14 @@ process.on("message", (task: Task) => {
 })
 process.once("disconnect", () => process.exit())
 
-async function gradeLessons({ sabotage, lessons, style }: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
+async function gradeLessons({ sabotage, lessons, subject }: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
   // The environment passes the settings to the lessons, as for `byhand grade`.
   if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
   else process.env["BYHAND_SABOTAGE"] = sabotage
   if (sabotage === undefined || recordings === undefined) delete process.env["BYHAND_RECORD"]
   else process.env["BYHAND_RECORD"] = workFolder(recordings, { id: sabotage })
-  const folder = style === undefined ? undefined : writeFolder(sabotage, style)
-  if (folder === undefined) delete process.env["BYHAND_SUBJECT"]
-  else process.env["BYHAND_SUBJECT"] = folder
+  if (subject === undefined) delete process.env["BYHAND_SUBJECT"]
+  else process.env["BYHAND_SUBJECT"] = subject
   let result: RunResult | undefined
   const stopwatch = new Stopwatch()
   const options: ByhandOptions = {
@@ -86,17 +82,8 @@ async function gradeLessons({ sabotage, lessons, style }: Extract<Task, { kind: 
   } catch (error) {
     return { kind: "lessons", tests: [], errors: [messageOf(error)], toCard: undefined }
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
     process.exitCode = 0 // vitest sets the exit code when a test fails. Here a failed test is the predicted result.
   }
-}
-
-/** Writes a learner's folder with the mistake of a sabotage. @returns its path */
-function writeFolder(sabotage: string | undefined, style: Style): string {
-  const folder = mkdtempSync(join(tmpdir(), "byhand-style-"))
-  const scripts = folderOf(sabotage === undefined ? undefined : sabotageOf(sabotage), style)
-  for (const [name, text] of scripts) writeFileSync(join(folder, name), text)
-  return folder
 }
 
 /**

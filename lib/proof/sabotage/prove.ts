@@ -1,10 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { componentNames } from "../../components/registry.ts"
 import { lessonId, lessons as curriculum, lessonThatStarts, titlesOf } from "../../curriculum/lessons.ts"
 import type { Grader } from "./graders.ts"
 import type { Verdict } from "../../report/verdict.ts"
 import { logOf } from "../../components/component.ts"
 import type { Sabotage } from "./sabotage.ts"
-import type { Style } from "./styles.ts"
+import { folderOf, type Style } from "./styles.ts"
 import type { Examination, TestResult } from "./tasks.ts"
 
 /** The result of one sabotage. */
@@ -75,7 +78,9 @@ export async function proveByLessons(
 ): Promise<Proof> {
   const began = performance.now()
   const chosen = telling(sabotage, lessonsOf(tests), isWhole)
-  const { tests: results, errors, toCard } = await lessons(grader, sabotage.id, chosen, style)
+  const subject = style === undefined ? undefined : writeFolder(sabotage, style)
+  const { tests: results, errors, toCard } = await lessons(grader, sabotage.id, chosen, subject)
+  if (subject !== undefined) rmSync(subject, { recursive: true, force: true })
   return {
     sabotage,
     style,
@@ -88,6 +93,13 @@ export async function proveByLessons(
     ],
     seconds: (performance.now() - began) / 1000,
   }
+}
+
+/** Writes a learner's folder that makes the mistake of a sabotage. @returns its path */
+function writeFolder(sabotage: Sabotage, style: Style): string {
+  const folder = mkdtempSync(join(tmpdir(), "byhand-style-"))
+  for (const [name, text] of folderOf(sabotage, style)) writeFileSync(join(folder, name), text)
+  return folder
 }
 
 /** Uses the doctor to examine clusters with these sabotages, one after another. */
@@ -174,10 +186,10 @@ async function lessons(
   grader: Grader,
   sabotage: string | undefined,
   chosen: readonly string[],
-  style?: Style,
+  subject?: string,
 ): Promise<{ tests: readonly TestResult[]; errors: readonly string[]; toCard?: number | undefined }> {
   try {
-    const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen, style })
+    const answer = await grader.ask({ kind: "lessons", sabotage, lessons: chosen, subject })
     if (answer.kind === "lessons")
       return {
         tests: answer.tests.filter(({ test }) => chosen.length === 0 || chosen.includes(test.slice(0, 2))),

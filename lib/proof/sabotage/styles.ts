@@ -34,15 +34,14 @@ export function notByScripts({ fails, component = {}, ownClusterOnly }: Sabotage
 /**
  * A learner's folder that makes the mistake of a sabotage: the lines of the workshop with the changed components, in
  * one style.
- * @param sabotage undefined for a folder without a mistake
  * @returns the text of each script by its file name
  */
-export function folderOf(sabotage: Sabotage | undefined, style: Style): ReadonlyMap<string, string> {
+export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, string> {
   const scripts = lessons.flatMap((lesson) =>
     typedParts(lesson, {
       ...inScript,
       start: (component) => {
-        const changed = sabotage?.component?.[component.name]?.(component) ?? component
+        const changed = sabotage.component?.[component.name]?.(component) ?? component
         return `${preparation(changed)}\n${ways[style](commandOf(changed), changed.name)}`
       },
     }),

@@ -1,17 +1,16 @@
 import type { Verdict } from "../../report/verdict.ts"
-import type { Style } from "./styles.ts"
 
 /** A task for a grader process. */
 export type Task =
   /**
    * Grade lessons on a cluster with this sabotage, or without sabotage if it is undefined. An empty list means all
-   * lessons. With a style, the scripts of a learner's folder make the mistake; otherwise our own cluster does.
+   * lessons. With a subject, the learner's folder at this path is graded; otherwise our own cluster is.
    */
   | {
       readonly kind: "lessons"
       readonly sabotage: string | undefined
       readonly lessons: readonly string[]
-      readonly style?: Style | undefined
+      readonly subject?: string | undefined
     }
   /** Examine a cluster once for each sabotage. If the list is empty, examine one cluster without sabotage. */
   | { readonly kind: "doctor"; readonly sabotages: readonly string[] }
@@ -24,7 +23,7 @@ export interface TestResult {
   readonly reason: string
   /** The id of the finding on the test's card; "none" if the card says that no known cause matches. */
   readonly finding: string
-  /** The sentences and commands of that finding. */
+  /** The sentences, evidence and commands of that finding. */
   readonly advice: string
 }
 

@@ -1,0 +1,43 @@
+import { basename } from "node:path"
+import { componentNames } from "../../components/registry.ts"
+import type { TestResult } from "../sabotage/tasks.ts"
+import type { Edit } from "./edits.ts"
+
+/** What became of a slip. */
+export const JUDGEMENTS = ["harmless", "named", "vague", "wrong", "no end"] as const
+export type Judgement = (typeof JUDGEMENTS)[number]
+
+/** Findings that only repeat what was seen. They are vague unless they name the edited file or line. */
+const LAST_RESORTS = ["none", "script-ended", "script-without-effect", "last-words"]
+/** Characters of a word that is long enough to name a line. */
+const TELLING = 4
+
+/**
+ * Judges the card of the first outcome that failed. A slip is named if the card contains the edited file, a flag or a
+ * word of the edited line. It is wrong if a known cause was found that has none of them. Somebody must look at these:
+ * the direct consequence of a slip can have other words.
+ * @param results undefined if the run did not end in time
+ */
+export function judge(edit: Edit, results: readonly TestResult[] | undefined): Judgement {
+  if (results === undefined) return "no end"
+  const failed = results.find(({ verdict }) => verdict === "failed")
+  if (failed === undefined) return results.some(({ verdict }) => verdict === "blocked") ? "vague" : "harmless"
+  const card = `${failed.advice}\n${failed.reason}`
+  if (namesOf(edit).some((name) => card.includes(name))) return "named"
+  return LAST_RESORTS.includes(failed.finding) ? "vague" : "wrong"
+}
+
+/** The words that show that a card is about this slip. */
+export function namesOf({ file, before, after }: Edit): string[] {
+  // Every card contains the name of a component.
+  const words = (line: string) =>
+    line
+      .split(/[\s"'`=,()[\]{}<>|;\\]+/)
+      .filter((word) => word.length >= TELLING && componentNames.every((name) => name !== word))
+  const isScript = file.endsWith(".sh")
+  return [
+    // A card that names the script without the line says no more than which component failed.
+    ...(isScript ? [] : [basename(file)]),
+    ...new Set([before, ...after].flatMap(words)),
+  ]
+}

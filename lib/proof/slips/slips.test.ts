@@ -1,0 +1,50 @@
+import { expect, test } from "vitest"
+import { drawFrom } from "../draw.ts"
+import type { TestResult } from "../sabotage/tasks.ts"
+import { edited, kinds, slip, type Edit } from "./edits.ts"
+import { judge } from "./judge.ts"
+
+const files = new Map([
+  ["01-etcd.sh", '#!/bin/bash\n# a comment\nexec etcd \\\n  --data-dir="/var/lib/etcd" \\\n  --name=one\n'],
+  ["etc/kubernetes/kubelet.yaml", "kind: KubeletConfiguration\n# a comment\nfailCgroupV1: false\n"],
+])
+
+test("the same seed makes the same slip; each is one edit of one file, never of a comment; every kind occurs", () => {
+  const made = Array.from({ length: 400 }, (_, seed) => slip(files, drawFrom(seed)))
+  expect(slip(files, drawFrom(7))).toEqual(made[7])
+  for (const edit of made) {
+    const text = files.get(edit.file) ?? ""
+    expect(edit.before).not.toMatch(/^#/)
+    expect(text.split("\n")[edit.line - 1]).toBe(edit.before)
+    expect(edited(text, edit), edit.kind).not.toBe(text)
+    expect(edited(text, edit)).toContain("# a comment")
+  }
+  expect(new Set(made.map(({ kind }) => kind))).toEqual(new Set(kinds))
+})
+
+const edit: Edit = {
+  kind: "a letter is changed",
+  file: "01-etcd.sh",
+  line: 4,
+  before: "  --data-dir=/var/lib/etcd",
+  after: ["  --daba-dir=/var/lib/etcd"],
+}
+const result = (given: Partial<TestResult>): TestResult => ({
+  test: "01 etcd starts",
+  verdict: "failed",
+  reason: "",
+  finding: "unknown-flag",
+  advice: "etcd has no flag --daba-dir",
+  ...given,
+})
+
+test.each([
+  ["harmless", [result({ verdict: "passed" })]],
+  ["named", [result({ verdict: "passed" }), result({})]],
+  ["named", [result({ finding: "script-ended", advice: "line 4: --daba-dir" })]],
+  ["vague", [result({ finding: "script-ended", advice: "01-etcd.sh exited with 1" })]],
+  ["wrong", [result({ finding: "port-taken", advice: "port 2379 is taken" })]],
+  ["no end", undefined],
+] as const)("%s", (expected, results) => {
+  expect(judge(edit, results)).toBe(expected)
+})
