@@ -4,6 +4,7 @@
 #   SCRIPT: a script to run instead of vm/lessons.sh. It finds the checkout in /payload/project and the cache in /payload/cache.
 #   VM_ACCEL=kvm: for hosts with KVM. The default is emulation, which works on any host and is about nine times slower.
 #   VM_LIMIT=60m: the timeout.
+#   VM_LESSONS="05 06": the lessons that root runs. The default is all lessons.
 #   VM_RESULT=FILE: the counts of passed, failed and skipped tests are written to this file as JSON.
 # The exit status is that of the lessons, or 2 for wrong use. Only the system disk stays in the cache.
 set -eu
@@ -20,7 +21,7 @@ done
 for folder in bin images; do [ -d "$cache/$folder" ] || stop "$cache/$folder does not exist. Run the lessons on this host first: npx vitest run"; done
 
 # Only root can make a file system whose files belong to root.
-[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
+[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_LESSONS=${VM_LESSONS:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
 
 # Everything below runs in its own namespaces. When this process ends, even by SIGKILL, its children, mounts and files end too.
 if [ -z "${VM_INSIDE:-}" ]; then
@@ -56,6 +57,7 @@ for folder in bin images; do mount --bind "$cache/$folder" "$payload/cache/$fold
 mkdir "$payload/bin"
 cp "$(command -v node)" "$payload/bin/node"
 cp "$script" "$payload/run"
+echo "${VM_LESSONS:-}" >"$payload/lessons"
 chmod 755 "$payload/run"
 mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
 
