@@ -12,7 +12,7 @@ test("defaults", () => {
     kubernetes: "1.37.2",
     binDir: undefined,
     mirror: undefined,
-    patience: 120_000,
+    patience: 60_000,
     strict: false,
     see: false,
     except: [],

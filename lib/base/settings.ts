@@ -65,7 +65,7 @@ const schema = z.strictObject({
     .regex(/^-?\d+(\.\d+)?$/, "must be a number of seconds")
     .transform(Number)
     .pipe(z.number(TOO_LONG).positive("must be more than 0").max(86_400, TOO_LONG))
-    .default(120),
+    .default(60),
   /** Whether "cannot check here" counts as failed. */
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that BYHAND_STRICT does not count. */

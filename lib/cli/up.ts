@@ -83,7 +83,9 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
         explain: async (failure) => (await explain(started.machine, failure, { known: cluster.known() })).finding,
         foresee: (failure) => foresee(started.machine, failure, { known: cluster.known() }, "components"),
       })
-      await Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)])
+      await progress.task(`Starting the components of ${name}`, () =>
+        Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)]),
+      )
     }
     await started.detach()
   } catch (error) {

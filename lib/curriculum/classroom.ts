@@ -235,7 +235,7 @@ async function machineFor(
     binds,
     limits: {
       ...(subject === undefined ? {} : LIMITS_OF_SCRIPTS),
-      // With the default patience of two minutes, a learner's scripts may run for half an hour. A machine that is kept
+      // With the default patience of a minute, a learner's scripts may run for a quarter of an hour. A machine that is kept
       // has no time limit.
       ...(subject === undefined || keep !== undefined ? {} : { seconds: Math.ceil((15 * patience) / 1000) }),
     },

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { setTimeout as sleep } from "node:timers/promises"
 import { expect } from "vitest"
 import { readSettings } from "../base/settings.ts"
 import type { Command } from "../clients/command.ts"
@@ -12,7 +11,7 @@ import { NotChecked } from "./not-checked.ts"
 /** Milliseconds between two attempts. */
 const INTERVAL = 40
 /** The patience of a wait after another wait of the run has used up all of it (milliseconds). */
-const SHORT = 10_000
+const SHORT = 5_000
 
 /** The outcome that waits, and what the run knows. */
 export interface Waiting {
@@ -83,7 +82,7 @@ export async function until<T>(attempt: () => T | Promise<T>, patience = readSet
     if (result.error instanceof WaitError || result.error instanceof NotChecked) throw result.error
     last = result
     if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined, false)
-    await sleep(INTERVAL)
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL))
   }
 }
 

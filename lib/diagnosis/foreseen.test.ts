@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { describe, expect, test } from "vitest"
+import type { ComponentName } from "../components/registry.ts"
+import type { Failure, NotReady } from "../failures/failure.ts"
+import { sabotages } from "../proof/sabotage/all.ts"
+import { RECORDINGS } from "../proof/sabotage/recordings.ts"
+import { foreseen } from "./diagnose.ts"
+import type { Observation, ObservedComponent } from "./observation.ts"
+
+const component = (name: ComponentName, given: Partial<ObservedComponent> = {}): ObservedComponent => ({
+  name,
+  state: "running",
+  isMeantToBe: true,
+  answer: { isWell: false, text: "connect ECONNREFUSED" },
+  pid: 7,
+  argv: [name],
+  log: [],
+  logPath: `/somewhere/${name}.txt`,
+  ...given,
+})
+const notReady = (name: ComponentName, answer = "connect ECONNREFUSED"): NotReady => ({
+  kind: "not-ready",
+  name,
+  waited: 1_000,
+  answer,
+  log: [],
+  logPath: `/somewhere/${name}.txt`,
+})
+const seen = (given: Partial<Observation>): Observation => ({
+  hostname: "host",
+  components: [],
+  listeners: [],
+  connections: [],
+  kubeconfigPath: "/root/.kube/config",
+  files: {},
+  looks: { "date -u": "Thu Nov 26 03:00:00 UTC 2026" },
+  ...given,
+})
+const listener = (local: string, program = "etcd") => ({ local, peer: "0.0.0.0:*", pid: 9, program })
+const idsOf = (observation: Observation) => foreseen(observation).map(({ finding }) => finding.id)
+
+describe("while a component or an outcome waits, the cause of its recording is certain", () => {
+  /** These came out after the whole patience before a wait could end early. */
+  const waited = [
+    "cni-no-config",
+    "cni-of-no-kind",
+    "cni-unparsable",
+    "containerd-socket-elsewhere",
+    "etcd-listens-elsewhere",
+    "kubelet-frozen",
+    "kubelet-frozen-at-start",
+    "kubelet-healthz-port-taken",
+    "kubelet-standalone",
+    "lease-of-a-dead-leader",
+    "not-ready-taint-late",
+    "registry-gone",
+    "route-to-nowhere",
+    "scheduler-certificate-of-another-ca",
+  ]
+  const names = existsSync(RECORDINGS) ? readdirSync(RECORDINGS).map((name) => basename(name, ".json")) : []
+  test.each(waited.filter((id) => names.includes(id)))("%s", (id) => {
+    const observation = JSON.parse(readFileSync(join(RECORDINGS, `${id}.json`), "utf8")) as Observation // Written by record.ts.
+    expect(idsOf(observation)).toContain(sabotages.find((one) => one.id === id)?.finding)
+  })
+})
+
+describe("what can still succeed is awaited", () => {
+  const apiserver = (servers: string) =>
+    seen({
+      components: [
+        component("etcd", {
+          argv: ["etcd", "--listen-client-urls=http://127.0.0.1:2379"],
+          answer: { isWell: true, text: "200" },
+        }),
+        component("kube-apiserver", { argv: ["kube-apiserver", `--etcd-servers=${servers}`] }),
+      ],
+      listeners: [listener("127.0.0.1:2379")],
+      failure: notReady("kube-apiserver"),
+    })
+
+  test("kube-apiserver has another etcd, or may reach it by a name", () => {
+    expect(idsOf(apiserver("http://127.0.0.1:2399"))).toEqual(["etcd-elsewhere"])
+    expect(idsOf(apiserver("http://:2399"))).toEqual(["etcd-elsewhere"])
+    expect(idsOf(apiserver("http://127.0.0.1:2399,http://127.0.0.1:2379"))).toEqual([])
+    expect(idsOf(apiserver("http://etcd.local:2379"))).toEqual([])
+  })
+
+  test("etcd starts at its own address, and has no leader yet", () => {
+    const starting = (isWell: boolean) =>
+      seen({
+        components: [
+          component("etcd", {
+            argv: ["etcd", "--listen-client-urls=http://10.77.0.2:2379"],
+            answer: { isWell, text: "503" },
+          }),
+        ],
+        listeners: [listener("10.77.0.2:2379")],
+        failure: notReady("etcd", "503"),
+      })
+    expect(idsOf(starting(false))).toEqual([])
+    expect(idsOf(starting(true))).toEqual(["etcd-listens-elsewhere"])
+  })
+
+  test("etcd asks other members for votes: they may start, unless no process listens there", () => {
+    const asking = (listeners: Observation["listeners"]) =>
+      seen({
+        components: [
+          component("etcd", {
+            log: [
+              'x sent MsgPreVote request to 91bc3c398fb3c146 at term 1"}',
+              '{"msg":"prober detected unhealthy status","error":"dial tcp 127.0.0.1:2390: connect: connection refused"}',
+            ],
+          }),
+        ],
+        listeners,
+        failure: notReady("etcd"),
+      })
+    expect(idsOf(asking([]))).toEqual(["out-of-quorum"])
+    expect(idsOf(asking([listener("127.0.0.1:2390")]))).toEqual([])
+  })
+
+  test("the scheduler may be about to say that there is no Node, and a kubelet may be about to register one", () => {
+    const pending = (expected: string, isKubeletMeantToBe: boolean) => {
+      const failure: Failure = { kind: "mismatch", outcome: "04 …", expected, actual: "" }
+      return seen({
+        failure,
+        components: [
+          component("kube-scheduler", { answer: { isWell: true, text: "ok" } }),
+          component("kubelet", {
+            state: "absent",
+            isMeantToBe: isKubeletMeantToBe,
+            argv: ["kubelet", "--kubeconfig=/k"],
+          }),
+        ],
+        api: {
+          version: "v1.37.2",
+          namespaces: [],
+          nodes: [],
+          pods: [{ metadata: { name: "waiting" }, spec: {} }],
+          events: [],
+          services: [],
+          leases: [],
+          deployments: [],
+          replicaSets: [],
+        },
+      })
+    }
+    expect(idsOf(pending("Unschedulable", false))).toEqual([])
+    expect(idsOf(pending("host", true))).not.toContain("no-node")
+    expect(idsOf(pending("paper", false))).toEqual(["no-node"])
+  })
+
+  test("the kubelet registers its Node at the second attempt, or is refused again and again", () => {
+    const line = (reason: string) => `E1126 "Unable to register node with API server" err="${reason}" node="host"`
+    const kubelet = (log: readonly string[]) =>
+      seen({
+        components: [
+          component("kubelet", { argv: ["kubelet", "--kubeconfig=/k"], log, answer: { isWell: true, text: "ok" } }),
+        ],
+      })
+    expect(idsOf(kubelet([line("Unauthorized")]))).toEqual([])
+    expect(idsOf(kubelet([line("Unauthorized"), line("Unauthorized")]))).toEqual(["node-not-registered"])
+    // kube-apiserver is being restarted.
+    const refused = line(
+      'Post \\"https://127.0.0.1:6443/api/v1/nodes\\": dial tcp 127.0.0.1:6443: connect: connection refused',
+    )
+    expect(idsOf(kubelet([refused, refused]))).toEqual([])
+    const elsewhere = refused.replaceAll("6443", "7443")
+    expect(idsOf(kubelet([elsewhere, elsewhere]))).toEqual(["node-not-registered"])
+  })
+})
