@@ -16,6 +16,7 @@ import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify } from "../machines/identity.ts"
 import type { Machine } from "../machines/machine.ts"
 import { chooseProvider } from "../machines/providers.ts"
+import { silentProgress } from "../base/progress-silent.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { quote } from "../base/shell.ts"
@@ -83,7 +84,8 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
         explain: async (failure) => (await explain(started.machine, failure, { known: cluster.known() })).finding,
         foresee: (failure) => foresee(started.machine, failure, { known: cluster.known() }, "components"),
       })
-      await progress.task(`Starting the components of ${name}`, () =>
+      // A few seconds are normal: only a person who watches is told.
+      await (process.stderr.isTTY ? progress : silentProgress).task(`Starting the components of ${name}`, () =>
         Promise.all([bringUp(cluster, settings, reached), openToHost(cluster, started.folder)]),
       )
     }
