@@ -44,6 +44,11 @@ describe("a Failure is built from any thrown value", () => {
       { kind: "machine-refused", code: "EAGAIN" },
     ],
     [
+      "a full disk",
+      new MachineError("write /x: ENOSPC: no space left on device, open '/etc/hosts'.", "Free space.", "ENOSPC"),
+      { kind: "disk-full", path: "/etc/hosts" },
+    ],
+    [
       "no kubeconfig with full access",
       new NoAccessError([{ kubeconfig: "/k", answer: "no" }]),
       { kind: "no-access", tried: [{ kubeconfig: "/k", answer: "no" }] },

@@ -20,6 +20,9 @@ export function failureOf(thrown: unknown, outcome = ""): Failure {
   if (thrown instanceof NoAccessError) return { kind: "no-access", tried: thrown.tried }
   if (thrown instanceof CommandTimeoutError)
     return { kind: "hung", command: thrown.command, waited: thrown.waited, printed: thrown.printed }
+  // The operating system names the file of a refused write in quotes.
+  if (thrown instanceof MachineError && thrown.code === "ENOSPC")
+    return { kind: "disk-full", path: /'([^']+)'/.exec(thrown.message)?.[1] ?? "a file of the machine" }
   if (thrown instanceof MachineError)
     return { kind: "machine-refused", code: thrown.code, answer: messageOf(thrown).split("\n")[0] ?? "" }
   if (!(thrown instanceof Error))
