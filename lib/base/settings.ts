@@ -42,6 +42,8 @@ const schema = z.strictObject({
   BYHAND_BIN_DIR: path.refine(existsSync, "does not exist").optional(),
   /** The folder that keeps downloads, builds and images. */
   BYHAND_CACHE: path.default(defaultCache),
+  /** Whether Go's module and build caches are kept after a build. */
+  BYHAND_KEEP_BUILD: flag.default(false),
   /** The folder that contains the folders of all runs. Its path must be short, because it contains sockets. */
   BYHAND_RUNS: path.default(() => resolve(tmpdir(), `byhand-${process.getuid?.() ?? 0}`)),
   /**
@@ -121,6 +123,8 @@ export interface Settings {
   readonly kubernetes: string
   readonly binDir: string | undefined
   readonly cacheDir: string
+  /** Whether Go's module and build caches are kept after a build. */
+  readonly keepBuild: boolean
   readonly runsDir: string
   readonly mirror: string | undefined
   /** Milliseconds. */
@@ -166,6 +170,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     kubernetes: values.BYHAND_KUBERNETES,
     binDir: values.BYHAND_BIN_DIR,
     cacheDir: values.BYHAND_CACHE,
+    keepBuild: values.BYHAND_KEEP_BUILD,
     runsDir: values.BYHAND_RUNS,
     mirror: values.BYHAND_MIRROR?.replace(/\/+$/, ""),
     patience: values.BYHAND_PATIENCE * 1000,

@@ -5,6 +5,7 @@ import { homedir } from "node:os"
 import { basename, join } from "node:path"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
+import { goFolder, removeGoCaches, withGoCaches } from "./go-caches.ts"
 import { inspect } from "./inspect.ts"
 import { dependentCommand } from "../base/dependent-command.ts"
 import type { Answer, Order, Source } from "./source.ts"
@@ -86,7 +87,7 @@ export const goModules: Source = {
     const work = await mkdtemp(join(into, "go-"))
     const env = await environment(order.settings, work)
     if ((await execa("go", ["version"], { env, reject: false })).failed) return miss("there is no go on PATH")
-    const failure = await oneAtATime(() => build(order, module, { cwd: pins, env }, work))
+    const failure = await inTurn(order, () => build(order, module, { cwd: pins, env }, work))
     if (failure !== undefined) return miss(failure)
     return inspect(
       order,
@@ -98,12 +99,21 @@ export const goModules: Source = {
 }
 
 let last: Promise<unknown> = Promise.resolve()
+let waiting = 0
 
 /**
  * Runs one build at a time. One build uses all cores. Two builds would not be faster, but would need twice the memory.
+ * The last build removes Go's caches.
  */
-function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-  const mine = last.then(work)
+function inTurn<T>({ settings, progress }: Order, work: () => Promise<T>): Promise<T> {
+  waiting++
+  const mine = last
+    .then(() => withGoCaches(settings, work))
+    .finally(async () => {
+      waiting--
+      // If they cannot be removed, the next build or `byhand cache prune` removes them.
+      if (waiting === 0 && !settings.keepBuild) await removeGoCaches(settings, progress).catch(() => undefined)
+    })
   last = mine.catch(() => undefined)
   return mine
 }
@@ -160,7 +170,7 @@ async function build(
 
 /** The environment for Go. Go writes only into the cache, and still reads the user's own settings. */
 async function environment({ cacheDir }: Settings, work: string): Promise<NodeJS.ProcessEnv> {
-  const go = join(cacheDir, "go")
+  const go = goFolder({ cacheDir })
   const temporary = join(work, "tmp")
   await mkdir(temporary)
   const config = process.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config")

@@ -87,7 +87,7 @@ describe("the official release, from a mirror", () => {
     ...(tool === "kubectl" ? { group: "kubernetes", version: "1.37.2" } : { group: "cni-plugins", version: "1.9.1" }),
     tools: [tool],
     progress,
-    settings: readSettings({ BYHAND_CACHE: folder, BYHAND_MIRROR: `${mirror}/` }),
+    settings: readSettings({ BYHAND_CACHE: folder, BYHAND_MIRROR: `${mirror}/`, BYHAND_KEEP_BUILD: "1" }),
   })
   const find = async (tool: "kubectl" | "loopback") => {
     const answer = await officialRelease.find(order(tool), folder)

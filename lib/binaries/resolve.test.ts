@@ -34,7 +34,7 @@ let progress: Progress
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "byhand-binaries-"))
   const cache = join(folder, "cache")
-  settings = readSettings({ BYHAND_CACHE: cache, BYHAND_MIRROR: unreachable })
+  settings = readSettings({ BYHAND_CACHE: cache, BYHAND_MIRROR: unreachable, BYHAND_KEEP_BUILD: "1" })
   // The test uses the Go modules and builds of the project's own cache.
   const go = join(readSettings().cacheDir, "go")
   await mkdir(go, { recursive: true })
@@ -86,7 +86,10 @@ function another(variables: Record<string, string> = {}) {
     console.log((await resolveBinaries(["loopback"], readSettings(), terminalProgress())).get("loopback").path)
   `,
     ],
-    { env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: unreachable, ...variables }, reject: false },
+    {
+      env: { BYHAND_CACHE: settings.cacheDir, BYHAND_MIRROR: unreachable, BYHAND_KEEP_BUILD: "1", ...variables },
+      reject: false,
+    },
   )
 }
 

@@ -55,6 +55,15 @@ export function releaseFor(kubernetes: string): Release {
   return { kubernetes, ...others }
 }
 
+/** Whether a folder of the cache, such as etcd-v3.7.3-amd64, has a version that goes with a supported Kubernetes. */
+export function isSupported(folder: string): boolean {
+  const [, group, version = ""] = /^(.+)-v([^-]+)-[^-]+$/.exec(folder) ?? []
+  if (group === "kubernetes") return releases[minor(version)] !== undefined
+  return Object.values(releases).some((release) =>
+    Object.entries(release).some(([name, wanted]) => name === group && wanted === version),
+  )
+}
+
 /** The group of a tool. */
 export function groupOf(tool: ToolName): GroupName {
   // Object.keys returns strings, without the type of the keys.

@@ -74,6 +74,14 @@ command(
   "transcript",
   "print the whole workshop as a bash script, to run as root in an empty machine:\nbyhand up --empty && byhand transcript | byhand shell bash",
 ).action(async (options: CommonOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
+command(
+  "cache [action]",
+  "show what the cache contains and how large it is; byhand cache prune removes what no later run needs",
+)
+  .option("--all", "prune: also remove the binaries and images that no machine uses; the next run fetches them again")
+  .action(async (action: string | undefined, options: CommonOptions & { all?: boolean }) =>
+    show(options, await (await import("./cache.ts")).cache(action, options)),
+  )
 command("new <folder>", "create a folder for your own start scripts: goals, hints, a README and a workflow for CI")
   .option(
     "--suite <spec>",
