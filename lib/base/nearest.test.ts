@@ -11,6 +11,7 @@ test("the candidate with the fewest edits wins; among equals, the first one", ()
 test.each([
   ["gradee", "grade"],
   ["upp", "up"],
+  ["pu", "up"],
   ["sattus", "status"],
   ["wach", "watch"],
 ])("%s is near %s", (given, meant) => {

@@ -15,7 +15,14 @@ export function nearest(given: string, candidates: readonly string[]): string {
 export function near(given: string, candidates: readonly string[]): string | undefined {
   if (candidates.length === 0) return undefined
   const best = nearest(given, candidates)
-  return distance(given, best) <= Math.max(1, Math.floor(best.length * LARGEST_PART)) ? best : undefined
+  const isNear = distance(given, best) <= Math.max(1, Math.floor(best.length * LARGEST_PART))
+  return isNear || isSwapped(given, best) ? best : undefined
+}
+
+/** Whether two neighbouring characters are swapped: one slip, but two edits. */
+function isSwapped(given: string, meant: string): boolean {
+  const at = [...given].findIndex((character, index) => character !== meant[index])
+  return given.slice(0, at) + (given[at + 1] ?? "") + (given[at] ?? "") + given.slice(at + 2) === meant
 }
 
 /** The beginning of a remedy, "Did you mean …? "; empty if no candidate is near. */

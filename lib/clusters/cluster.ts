@@ -14,6 +14,7 @@ import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
 import { pki, pkiScript } from "../pki/pki.ts"
+import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
@@ -92,6 +93,7 @@ export class Cluster {
       explain,
       foresee,
       alter,
+      disturbances: new Disturbances(),
     }
     const managed = ({ name, describe }: Spec) => new ManagedComponent(name, () => describe(this.#facts), surroundings)
     this.parts = specs.map(managed)
@@ -112,9 +114,17 @@ export class Cluster {
   async ensure(names: readonly ComponentName[]): Promise<void> {
     for (const { name } of dependenciesOf(names)) {
       const part = this.part(name)
+      const exit = await part.unexpectedExit()
+      if (exit !== undefined) throw exit
       if (!part.isRunning && part.failure !== undefined) throw new BlockedError(name, part.failure)
       await part.start()
     }
+  }
+
+  /** See Subject. */
+  forgetExits(): Promise<void> {
+    for (const part of this.parts) part.forgetExit()
+    return Promise.resolve()
   }
 
   /**

@@ -14,7 +14,7 @@ export const LONGEST_ANSWER = 500
 /** A failure of a component, without the fields that are added when its log is read. */
 export type WithoutLog = ComponentFailure extends infer Kind
   ? Kind extends ComponentFailure
-    ? Omit<Kind, "name" | "log" | "logPath">
+    ? Omit<Kind, "name" | "log" | "logPath" | "bash">
     : never
   : never
 

@@ -11,4 +11,6 @@ export interface Known {
   readonly isMeantToBe: boolean
   /** The path of its log file, if it differs from the default. */
   readonly logPath?: string
+  /** The path of the learner's script that starts it, if that is known. */
+  readonly scriptPath?: string
 }

@@ -24,6 +24,7 @@ import type { ComponentFailure, Explain } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
 import { ComponentError, CompletionError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
+import type { Disturbances } from "./disturbances.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
 
@@ -48,6 +49,8 @@ export interface Surroundings {
   readonly explain: Explain
   /** Looks for causes that no time heals while a component is awaited. By default there are none. */
   readonly foresee?: Foresee | undefined
+  /** Which components are down. */
+  readonly disturbances?: Disturbances
   /** Changes the description of a component before it starts, to break it on purpose. By default it changes nothing. */
   readonly alter?: (component: Component) => Component
 }
@@ -61,6 +64,9 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   #failure: Error | undefined
   #starting: Promise<void> | undefined
   #isMeantToBe = false
+  #isReady = false
+  /** How it ended by itself, although it was ready and no lesson ended it, until that is reported. */
+  #unexpected: WithoutLog | undefined
   /** The flags that differ from the description until the next start. */
   #changes: FlagChanges = {}
   readonly #logPath: string
@@ -156,6 +162,8 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
       await this.#surroundings.prepare(this.component)
       await this.#startAndWait(this.component)
       await this.#complete(this.component)
+      this.#isReady = true
+      this.#surroundings.disturbances?.isReady(this.name)
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       await this.#end("KILL")
@@ -188,10 +196,14 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     const spawned = await machine.spawn(this.argv, { log: this.#logPath })
     this.#process = spawned
     const ended: { exit?: Exit } = {}
+    this.#isReady = false
     reportComponent({ type: "component started", component: this.name, pid: spawned.pid })
     void spawned.exit.then((exit) => {
       ended.exit = exit
-      if (this.#process === spawned) this.#process = undefined
+      if (this.#process === spawned) {
+        this.#process = undefined
+        this.#noteEnd(exit, waited())
+      }
       reportComponent({ type: "component exited", component: this.name, pid: spawned.pid, exit })
     })
     const failure = () => ({ kind: "not-ready" as const, waited: waited(), answer })
@@ -225,6 +237,26 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     if (other === undefined) return false // The kubelet reports that it is well before it listens on its port.
     // The other process can answer before the component itself detects, and logs, that its port is taken.
     throw await this.#error({ kind: "foreign-listener", pid, port, holder: other })
+  }
+
+  #noteEnd(exit: Exit, after: number): void {
+    const { disturbances } = this.#surroundings
+    const isExpected = !this.#isReady || !this.#isMeantToBe || disturbances?.excuses(this.name) === true
+    this.#isReady = false
+    disturbances?.ends(this.name)
+    if (!isExpected) this.#unexpected = { kind: "component-exited", exit, after, wasReady: true }
+  }
+
+  /** The error of an end that no lesson caused. It is returned once; undefined if there was none. */
+  async unexpectedExit(): Promise<ComponentError | undefined> {
+    const failure = this.#unexpected
+    this.#unexpected = undefined
+    return failure === undefined ? undefined : this.#error(failure)
+  }
+
+  /** Forgets an end that was not caused by a lesson, because it is reported already. */
+  forgetExit(): void {
+    this.#unexpected = undefined
   }
 
   /** @param certain the cause, if it is known already */
@@ -290,6 +322,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
       () => undefined,
     )
     await spawned.exit
+    this.#surroundings.disturbances?.ends(this.name)
     deadline.abort()
     await timer
     if (this.#process === spawned) this.#process = undefined

@@ -97,6 +97,11 @@ export class LessonRun implements AsyncDisposable {
       await classroom.subject.configure(settingsIn(lesson))
       await classroom.subject.ensure(after)
     } catch (error) {
+      // The component was started and is started again for the next outcome, so nothing is blocked.
+      if (hasEnded(error)) {
+        meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error)
+        throw withoutStack(error)
+      }
       const failure = error instanceof BlockedError ? error.cause : error
       const culprit = (isOfComponent(error) ? lessonThatStarts(error.component) : undefined) ?? lesson
       if (!(failure instanceof ComponentError)) this.#closedSince = culprit
@@ -142,6 +147,7 @@ export class LessonRun implements AsyncDisposable {
       if (error instanceof ComponentError)
         this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
       meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
+      await classroom.subject.forgetExits().catch(() => undefined) // The machine may have ended.
       throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
     }
   }
@@ -202,6 +208,11 @@ function specOf({ lesson, title }: Pick<OutcomeRun, "lesson" | "title">) {
 
 function isOfComponent(error: unknown): error is ComponentError | BlockedError {
   return error instanceof ComponentError || error instanceof BlockedError
+}
+
+/** Whether a component was ready and has ended, and no lesson has caused that. */
+function hasEnded(error: unknown): error is ComponentError {
+  return error instanceof ComponentError && error.failure.kind === "component-exited" && error.failure.wasReady === true
 }
 
 function blockedBy(lesson: LessonSpec): NotChecked {

@@ -13,7 +13,9 @@ import { kubelet } from "./symptoms/kubelet.ts"
 import { machine } from "./symptoms/machine.ts"
 import { network } from "./symptoms/network.ts"
 import { pods } from "./symptoms/pods.ts"
+import { lastWords } from "./symptoms/last-words.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
+import { scripts } from "./symptoms/scripts.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
 
 /**
@@ -23,6 +25,7 @@ import { impostors, strangers } from "./symptoms/strangers.ts"
 export const catalogue: readonly Symptom[] = [
   impostors,
   machine,
+  scripts,
   etcd,
   apiserver,
   access,
@@ -33,6 +36,7 @@ export const catalogue: readonly Symptom[] = [
   images,
   pods,
   strangers,
+  lastWords,
   absent,
 ].flat()
 

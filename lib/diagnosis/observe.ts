@@ -108,7 +108,12 @@ export async function observe(
     log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)),
   )
   const [files, helps] = await Promise.all([
-    filesOf(machine, bare, kubeconfigPath),
+    filesOf(
+      machine,
+      bare,
+      kubeconfigPath,
+      known.flatMap(({ scriptPath }) => scriptPath ?? []),
+    ),
     flagsOf(
       machine,
       puzzled.map(({ name }) => `${specOf(name).program} --help`),
@@ -181,6 +186,7 @@ async function filesOf(
   machine: Machine,
   components: readonly ObservedComponent[],
   kubeconfigPath: string,
+  scriptPaths: readonly string[],
 ): Promise<Record<string, string>> {
   const files = new Map<string, string>()
   const { stdout } = await machine.run(
@@ -207,6 +213,7 @@ async function filesOf(
   }
   await add(named)
   await add([...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text))))
+  await add(scriptPaths) // Last, because a script names files that no component reads.
   return Object.fromEntries([...files].toSorted(([one], [other]) => one.localeCompare(other)))
 }
 

@@ -1,10 +1,12 @@
 import { assertNever } from "../base/assert-never.ts"
 import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
-import type { Failure, Plain } from "./failure.ts"
+import type { ComponentExited, Failure, Plain, ScriptPlace } from "./failure.ts"
 
 /** The largest number of characters of a value that a message contains. */
 const LONGEST = 600
+/** The largest number of characters of a script's command that a message contains. */
+const LONGEST_COMMAND = 100
 
 /** How a process ended, as a clause without a subject: "exited with 1". */
 export function howEnded(exit: Exit | undefined): string {
@@ -20,13 +22,13 @@ export function describe(failure: Failure): string {
     case "mismatch":
       return shown(failure.actual)
     case "component-exited":
-      return `${failure.name} ${howEnded(failure.exit)} after ${seconds(failure.after)}`
+      return `${failure.name} ${howEnded(failure.exit)}${exitTime(failure)}`
     case "not-ready":
       return `${failure.name} was not ready after ${seconds(failure.waited)}${failure.isCertain === true ? ", and cannot become ready by itself" : ""}`
     case "not-started":
-      return `No ${failure.name} runs after ${seconds(failure.waited)}`
+      return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
-      return `${failure.script} ${howEnded(failure.exit)}, and no ${failure.name} runs`
+      return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and no ${failure.name} runs`
     case "foreign-listener":
       return `${failure.name} (pid ${failure.pid}) does not hold port ${failure.port}, ${
         failure.holder === undefined
@@ -67,6 +69,23 @@ export function shown(value: Plain | undefined): string {
   if (value === "" || value === undefined) return "nothing"
   const text = typeof value === "string" ? value : JSON.stringify(value)
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+}
+
+/** Where a script is, as the end of a clause; empty if it is not known. @param subject what is there; may be empty */
+function at(place: ScriptPlace | undefined, subject: string): string {
+  if (place === undefined) return ""
+  return `${subject === "" ? "" : `: ${subject}`} at line ${place.line}: ${place.command.slice(0, LONGEST_COMMAND)}`
+}
+
+/** When a component ended: after its start or later, and how often. */
+function exitTime({ after, wasReady, isBack, times }: ComponentExited): string {
+  const time = after === undefined ? (wasReady === true ? "" : " at once") : ` after ${seconds(after)}`
+  const again = isBack === true ? ", and was started again" : ""
+  return `${wasReady === true ? " by itself" : ""}${time}${times === undefined ? "" : `, for the ${ordinal(times)} time`}${again}`
+}
+
+function ordinal(number: number): string {
+  return ["first", "second", "third"][number - 1] ?? `${number}th`
 }
 
 function seconds(milliseconds: number): string {

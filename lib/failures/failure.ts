@@ -25,23 +25,44 @@ export interface Mismatch {
   readonly cause?: Failure | undefined
 }
 
+/** A command of a learner's bash script. */
+export interface ScriptPlace {
+  /** The absolute path of the script on the machine. */
+  readonly file: string
+  readonly line: number
+  /** The command as the script writes it, with its variables; long commands are cut. */
+  readonly command: string
+}
+
 /** The fields that every failure of a component has. */
 interface OfComponent {
   readonly name: ComponentName
   /** The last lines of its log. */
   readonly log: readonly string[]
   readonly logPath: string
+  /** The errors that bash has printed about the script of a learner, such as "./01-etcd.sh: line 3: …". */
+  readonly bash?: readonly string[] | undefined
 }
 
-/** A component's process ended before the component was ready. */
+/** A component's process ended before the component was ready, or later by itself. */
 export interface ComponentExited extends OfComponent {
   readonly kind: "component-exited"
+  /** Whether it was ready before it ended. The lesson did not end it. */
+  readonly wasReady?: boolean
+  /** Whether a supervisor of the learner has started it again. */
+  readonly isBack?: boolean
+  /** How often it ended and was started again by a supervisor of the learner; undefined if it was not. */
+  readonly times?: number | undefined
+  /** The command line of the process; undefined if it is that of our own cluster. */
+  readonly argv?: readonly string[] | undefined
+  /** The command of the learner's script that started it; undefined if it is not known. */
+  readonly place?: ScriptPlace | undefined
   /**
    * How the process ended; undefined if this program did not start the process and so does not know its exit status.
    */
   readonly exit: Exit | undefined
-  /** Time from the start of the process to its end (milliseconds). */
-  readonly after: number
+  /** Time from the start of the process to its end (milliseconds); undefined if it lived too short to be measured. */
+  readonly after: number | undefined
 }
 
 /** A component's process runs, but the component did not become ready in time. */
@@ -55,6 +76,10 @@ export interface NotReady extends OfComponent {
   readonly answer: string | undefined
   /** Whether the wait ended early, because the component cannot become ready by itself. */
   readonly isCertain?: boolean
+  /** Whether it waits for a kubeconfig of the administrator that no command will write any more. */
+  readonly lacksKubeconfig?: boolean
+  /** The command that the learner's script runs now; undefined if it has ended or is not known. */
+  readonly place?: ScriptPlace | undefined
 }
 
 /** A learner's script still runs, but no process of the component that it must start has appeared in time. */
@@ -64,6 +89,8 @@ export interface NotStarted extends OfComponent {
   readonly script: string | undefined
   /** Milliseconds. */
   readonly waited: number
+  /** The command that the script runs now; undefined if it is not known. */
+  readonly place?: ScriptPlace | undefined
 }
 
 /** A learner's script ended, but the component that it must start does not run. */
@@ -73,6 +100,8 @@ export interface ScriptEnded extends OfComponent {
   readonly exit: Exit
   /** Whether a process of the component was seen before the script ended. */
   readonly wasRunning: boolean
+  /** The last command of the script; undefined if it is not known. */
+  readonly place?: ScriptPlace | undefined
 }
 
 /** A process that listens on a port. */

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { deferred } from "../base/deferred.ts"
 import { RemediedError } from "../base/errors.ts"
 import { quote } from "../base/shell.ts"
-import { Channel, frameReader, writeFrame, type Reply, type Request } from "./agent/frames.mts"
+import { Channel, frameReader, writeFrame, type Reply, type Request, type Sight } from "./agent/frames.mts"
 import { ENVIRONMENT } from "./environment.ts"
 import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
 
@@ -154,6 +154,25 @@ export class AgentMachine implements Machine {
       },
     )
     socket.on("close", machineEnded)
+    return promise
+  }
+
+  watch(programs: readonly string[], onSight: (sight: Sight) => void): Promise<AsyncDisposable> {
+    const { promise, resolve, reject } = deferred<AsyncDisposable>()
+    const end = () => {
+      socket.destroy()
+      return Promise.resolve()
+    }
+    const socket = this.#ask(
+      { op: "watch", programs: [...programs] },
+      (_, payload) => onSight(JSON.parse(payload.toString()) as Sight), // The project's own agent wrote it.
+      (reply) => {
+        if (reply.is === "failed") reject(failure(`Processes cannot be watched: ${reply.message}.`, reply))
+        else resolve({ [Symbol.asyncDispose]: end })
+        socket.unref()
+      },
+      reject,
+    )
     return promise
   }
 

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream"
+import type { Sight } from "./agent/frames.mts"
 
 /** The output of a command and its exit code. */
 export interface Result {
@@ -40,6 +41,9 @@ export interface Forward extends AsyncDisposable {
   readonly address: string
 }
 
+/** What a watch saw: a process that runs a watched program, the file that it logs to through a pipe, and its end. */
+export type { Sight } from "./agent/frames.mts"
+
 /** A place where processes run. Only machines touch an operating system. */
 export interface Machine extends AsyncDisposable {
   readonly name: string
@@ -55,6 +59,11 @@ export interface Machine extends AsyncDisposable {
     argv: readonly string[],
     options: { log: string; env?: Readonly<Record<string, string>>; cwd?: string },
   ): Promise<Spawned>
+  /**
+   * Reports each process that runs one of some programs, or a copy of one, and its end, however short its life. Resolves
+   * when the watch has begun. @param programs paths on the machine
+   */
+  watch(programs: readonly string[], onSight: (sight: Sight) => void): Promise<AsyncDisposable>
   read(path: string): Promise<Buffer>
   /** Writes a file. Makes the folders above it. */
   write(path: string, content: string | Buffer, mode?: number): Promise<void>

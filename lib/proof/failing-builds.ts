@@ -28,6 +28,7 @@ export const failingBuilds = {
   ],
   "open-to-everybody": [["02 without a token", "open-to-everybody"]],
   "kube-scheduler-in-bash": [["04 once a scheduler runs", "not-genuine"]],
+  "scheduler-killed-later": [["05 a Node is a key", "ended-by-itself"]],
   "fake-kubectl": [["05 the kubelet registers", "script-without-effect"]],
   "other-kubectl": [["02 kubectl get nodes", "witness-replaced"]],
   "pod-that-never-ran": [

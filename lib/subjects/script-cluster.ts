@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { Cluster } from "../clusters/cluster.ts"
+import { Disturbances } from "../clusters/disturbances.ts"
 import { BlockedError } from "../clusters/errors.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Part } from "../clusters/part.ts"
@@ -16,7 +17,11 @@ import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
 import { Genuine } from "./genuine.ts"
 import { HOME, layOut, type Folder, type Script } from "./folder.ts"
-import { ScriptComponent, type Run } from "./script-component.ts"
+import type { Around, Run } from "./around.ts"
+import { ScriptComponent } from "./script-component.ts"
+import { Sightings } from "./sightings.ts"
+import { Trace } from "./trace.ts"
+import { FIRST_COMEBACK } from "./ending.ts"
 import { Witnesses } from "./witnesses.ts"
 
 const POLL_INTERVAL = 100
@@ -54,6 +59,7 @@ export class ScriptCluster implements Subject {
   readonly #reference: Cluster
   readonly #hasImages: boolean
   readonly #witnesses: Witnesses
+  readonly #sightings: Sightings
   #running: Promise<void> = Promise.resolve()
   /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
   #isCordoned: boolean | undefined = false
@@ -70,8 +76,11 @@ export class ScriptCluster implements Subject {
     this.#witnesses = witnesses
     this.#hasImages = artifacts.images !== undefined
     this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain, foresee })
-    const around = {
+    this.#sightings = new Sightings(machine)
+    const around: Around = {
       machine,
+      sightings: this.#sightings,
+      disturbances: new Disturbances(),
       patience,
       genuine: new Genuine(machine, artifacts),
       explain,
@@ -109,7 +118,8 @@ export class ScriptCluster implements Subject {
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
-        this.#runs.set(script.name, { run: { name: script.name, log: logFor(script), exit: undefined }, script })
+        const run = { name: script.name, log: logFor(script), exit: undefined, pid: undefined, trace: undefined }
+        this.#runs.set(script.name, { run: { ...run, seenBefore: 0 }, script })
       } else for (const component of own) await this.#discard(component)
     }
   }
@@ -166,11 +176,21 @@ export class ScriptCluster implements Subject {
     const wanted = dependenciesOf(names)
     for (const component of this.parts) {
       if (!wanted.some(({ name }) => name === component.name)) continue
+      const exit = await component.unexpectedExit()
+      if (exit !== undefined) throw exit
       if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
       if (!component.isUp) await component.start()
     }
     if (this.part("kubelet").isRunning && this.#answers)
       await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
+  }
+
+  async forgetExits(): Promise<void> {
+    const processes = await findProcesses(this.machine)
+    for (const component of this.parts) {
+      component.see(processes)
+      component.forgetExit()
+    }
   }
 
   /** The learner's scripts decide how components are started. */
@@ -211,8 +231,12 @@ export class ScriptCluster implements Subject {
       .catch(() => undefined)
       .then(async () => {
         if (this.machine.privileged && this.#hasImages) await this.#serveImages()
-        for (const script of this.#folder.scripts)
-          if (script.number <= last && !this.#runs.has(script.name)) await this.#run(script)
+        const scripts = this.#folder.scripts.filter((script) => script.number <= last && !this.#runs.has(script.name))
+        for (const script of scripts) {
+          const run = await this.#run(script)
+          // The caller itself waits for what the last script starts.
+          if (script !== scripts.at(-1)) await this.#settles(script, run)
+        }
       })
     return this.#running
   }
@@ -224,12 +248,21 @@ export class ScriptCluster implements Subject {
     await this.#reference.up(provided.map(({ name }) => name))
   }
 
-  async #run(script: Script): Promise<void> {
+  async #run(script: Script): Promise<Run> {
     const log = logFor(script)
-    const spawned = await this.machine.spawn(["bash", `./${script.name}`], { log, cwd: HOME })
-    const run: { name: string; log: string; exit: Exit | undefined } = { name: script.name, log, exit: undefined }
-    void spawned.exit.then((exit) => {
-      run.exit = exit
+    const { trace, env } = await Trace.of(this.machine, script.name)
+    const seenBefore = this.#sightings.count
+    const spawned = await this.machine.spawn(["bash", `./${script.name}`], { log, cwd: HOME, env })
+    const run: Omit<Run, "exit"> & { exit: Exit | undefined } = {
+      name: script.name,
+      log,
+      exit: undefined,
+      pid: spawned.pid,
+      trace,
+      seenBefore,
+    }
+    void spawned.exit.then((ended) => {
+      run.exit = ended
     })
     this.#runs.set(script.name, { run, script })
     await this.machine.write(
@@ -238,12 +271,12 @@ export class ScriptCluster implements Subject {
         Object.fromEntries([...this.#runs.values()].map((one) => [one.script.name, one.script.fingerprint])),
       ),
     )
-    await this.#settles(script, run)
+    return run
   }
 
   /**
-   * Waits until the component that a script starts is ready, until the script ends, or until the timeout passes. The
-   * next script may depend on that component.
+   * Waits until the component that a script starts is ready or has ended, until the script ends, or until the timeout
+   * passes. The next script may depend on that component.
    */
   async #settles(script: Script, run: Run): Promise<void> {
     const began = performance.now()
@@ -277,7 +310,7 @@ export class ScriptCluster implements Subject {
         const answered = await ask(this.machine, probe, () => this.access())
         if (answered.isWell) return
         answer = answered.answer
-      }
+      } else if (own.some((name) => this.#sightings.hasEnded(name, run.seenBefore, FIRST_COMEBACK))) return
       await sleep(POLL_INTERVAL)
     }
   }

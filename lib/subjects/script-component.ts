@@ -5,52 +5,21 @@ import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
 import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
-import type { ComponentFailure, Explain } from "../failures/failure.ts"
+import type { ComponentFailure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
-import { Wait, type Foresee } from "../failures/wait.ts"
-import { argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
+import { Wait } from "../failures/wait.ts"
+import { againOf, argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
-import { ask, type Administrator } from "../clients/probe.ts"
+import { ask } from "../clients/probe.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
-import type { Exit, Machine, Spawned } from "../machines/machine.ts"
-import type { Genuine } from "./genuine.ts"
+import type { Exit, Spawned } from "../machines/machine.ts"
+import type { Around } from "./around.ts"
+import { fileOf, type Sighting } from "./sightings.ts"
+import { COMEBACK, Ending, isThere, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
-/**
- * How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is
- * longer, because the kubelet increases the delay after each restart.
- */
-const COMEBACK = 5_000
-/** How long a component may take to appear after its script has ended (milliseconds). */
-const SETTLE = 5_000
-
-/** A script that was started, with its log and its exit status. */
-export interface Run {
-  readonly name: string
-  readonly log: string
-  readonly exit: Exit | undefined
-}
-
-/** What a cluster provides to a component that a script starts. */
-export interface Around {
-  readonly machine: Machine
-  /** The longest time that a component may take to become ready (milliseconds). */
-  readonly patience: number
-  readonly genuine: Genuine
-  /** Returns the credentials of an administrator for kube-apiserver. */
-  readonly administrator: Administrator
-  /** Finds the known cause of a failure while the broken process still exists. */
-  readonly explain: Explain
-  /** Looks for causes that no time heals while a component is awaited. By default there are none. */
-  readonly foresee?: Foresee | undefined
-  /** Runs the scripts that a component may need and that have not run yet. */
-  readonly runScripts: (name: ComponentName) => Promise<void>
-  /** Returns the run of the script that must start a component; undefined if the script has not run yet. */
-  readonly runOf: (name: ComponentName) => Run | undefined
-}
-
 /**
  * A component that a learner's script starts. It is found by its process, and restarted with the command line and
  * environment of that process.
@@ -64,13 +33,20 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
    * directory.
    */
   #original: FoundProcess | undefined
+  /** Its last process that ended before a look could find it. */
+  #shortLived: Sighting | undefined
   #settings: SettingsOf<Name> | undefined
   #failure: Error | undefined
   #isMeantToBe = false
+  #isReady = false
+  /** Its process that ended by itself, although it was ready and no lesson ended it, until that is reported. */
+  #unexpected: FoundProcess | undefined
   /** Its ancestor processes that are suspended (SIGSTOP), so that they do not start it again. */
   #frozen: readonly number[] = []
   #isStaticPod = false
   #logPath: string
+  /** The script that starts it. */
+  #scriptPath: string | undefined
   #starting: Promise<void> | undefined
 
   constructor(name: Name, around: Around) {
@@ -99,15 +75,15 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   get argv(): readonly string[] {
-    return (this.#process ?? this.#original)?.argv ?? [this.name]
+    return (this.#process ?? this.#original ?? this.#shortLived)?.argv ?? [this.name]
   }
 
   get env(): Readonly<Record<string, string>> {
-    return (this.#process ?? this.#original)?.env ?? {}
+    return (this.#process ?? this.#original ?? this.#shortLived)?.env ?? {}
   }
 
   get cwd(): string {
-    return (this.#process ?? this.#original)?.cwd ?? "/root"
+    return (this.#process ?? this.#original ?? this.#shortLived)?.cwd ?? "/root"
   }
 
   get settings(): SettingsOf<Name> {
@@ -120,6 +96,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       argv: this.argv,
       isMeantToBe: this.#isMeantToBe || this.isRunning,
       logPath: this.#logPath,
+      ...(this.#scriptPath === undefined ? {} : { scriptPath: this.#scriptPath }),
     }
   }
 
@@ -131,11 +108,43 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const own = processes.filter(({ name }) => name === this.name)
     const before = this.#process
     this.#process = own.find(({ pid }) => pid === before?.pid) ?? own[0]
-    if (before !== undefined && this.#process?.pid !== before.pid)
+    if (before !== undefined && this.#process?.pid !== before.pid) {
       reportComponent({ type: "component exited", component: this.name, pid: before.pid, exit: undefined })
+      this.#noteEnd(before)
+    }
     if (this.#process !== undefined && this.#process.pid !== before?.pid)
       reportComponent({ type: "component started", component: this.name, pid: this.#process.pid })
     if (this.#process !== undefined) this.#original ??= this.#process
+  }
+
+  #noteEnd(process: FoundProcess): void {
+    const { disturbances } = this.#around
+    if (this.#isReady && this.#isMeantToBe && !disturbances.excuses(this.name)) this.#unexpected = process
+    disturbances.ends(this.name)
+    // A supervisor has started it again.
+    if (this.#process === undefined) this.#isReady = false
+    else disturbances.isReady(this.name)
+  }
+
+  /** The error of an end that no lesson caused. It is returned once; undefined if there was none. */
+  async unexpectedExit(): Promise<ComponentError | undefined> {
+    const process = this.#unexpected
+    this.#unexpected = undefined
+    if (process === undefined) return undefined
+    const run = this.#around.runOf(this.name)
+    return this.#error({
+      kind: "component-exited",
+      exit: run?.pid === process.pid ? run.exit : undefined,
+      after: undefined,
+      wasReady: true,
+      isBack: this.isRunning,
+      argv: process.argv,
+    })
+  }
+
+  /** Forgets an end that was not caused by a lesson, because it is reported already. */
+  forgetExit(): void {
+    this.#unexpected = undefined
   }
 
   start(changes: FlagChanges = {}): Promise<void> {
@@ -150,9 +159,12 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     if (this.isUp) return
     this.#failure = undefined
     this.#isMeantToBe = true
+    const since = performance.now()
     try {
-      const spawned = this.isRunning ? undefined : await this.#bringAbout(changes)
-      await this.#untilReady(spawned)
+      await this.#around.sightings.during(async () => {
+        const spawned = this.isRunning ? undefined : await this.#bringAbout(changes)
+        await this.#untilReady(spawned, since)
+      })
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
       throw error
@@ -171,9 +183,9 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       await this.#thaw()
       if (await this.#comesBack(above)) return undefined
     }
-    const { argv, env, cwd } = this.#original
+    const { env, cwd } = this.#original
     this.#logPath = logOf(this.name)
-    return machine.spawn(argvWith(argv, changes), { env, cwd, log: this.#logPath })
+    return machine.spawn(argvWith(againOf(this.#original), changes), { env, cwd, log: this.#logPath })
   }
 
   /** Whether a supervisor of the learner, or the kubelet, has started the component again. */
@@ -190,64 +202,53 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return false
   }
 
-  async #untilReady(spawned: Spawned | undefined): Promise<void> {
+  /** @param since when the wait began, which includes the time until its script had started (performance.now()) */
+  async #untilReady(spawned: Spawned | undefined, since: number): Promise<void> {
     const { machine, patience } = this.#around
-    const before = performance.now()
-    const elapsed = () => performance.now() - before
-    const ended: { exit?: Exit } = {}
-    void spawned?.exit.then((exit) => {
-      ended.exit = exit
-    })
+    const ending = new Ending(this.name, this.#around, spawned, since)
     let seen: FoundProcess | undefined
-    let scriptEnded: number | undefined
     let answer: string | undefined
     const failure = () =>
       seen === undefined
-        ? { kind: "not-started" as const, script: this.#around.runOf(this.name)?.name, waited: elapsed() }
-        : { kind: "not-ready" as const, waited: elapsed(), answer }
+        ? { kind: "not-started" as const, script: this.#around.runOf(this.name)?.name, waited: ending.elapsed }
+        : { kind: "not-ready" as const, waited: ending.elapsed, answer }
     using wait = new Wait(`${this.name} becomes ready`, () => this.#whole(failure(), []), this.#around.foresee)
     for (;;) {
       const processes = await findProcesses(machine)
-      const run = this.#around.runOf(this.name)
       this.see(
         spawned === undefined
           ? processes
           : processes.filter(({ pid, name }) => name !== this.name || pid === spawned.pid),
       )
-      if (this.#process !== undefined) {
+      let end: End | undefined
+      if (this.#process === undefined) end = await ending.absence(seen)
+      else {
         if (seen?.pid !== this.#process.pid) await this.#checkProgram(this.#process)
         seen = this.#process
         await this.#followLog(seen.pid)
         const unready = await Promise.race([this.#unreadiness(seen, processes), wait.certainty])
         if (typeof unready === "object")
-          throw await this.#error({ kind: "not-ready", waited: elapsed(), answer, isCertain: true }, unready)
+          throw await this.#error({ kind: "not-ready", waited: ending.elapsed, answer, isCertain: true }, unready)
         answer = unready
-        if (answer === undefined) {
-          const milliseconds = Math.round(elapsed())
-          reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
-          break
-        }
-      } else if (ended.exit !== undefined)
-        throw await this.#error({ kind: "component-exited", exit: ended.exit, after: elapsed() })
-      else if (seen !== undefined)
-        throw await this.#error({ kind: "component-exited", exit: undefined, after: elapsed() })
-      else if (spawned === undefined && run?.exit !== undefined) {
-        this.#logPath = run.log
-        scriptEnded ??= elapsed()
-        const hasFailed = run.exit.code !== 0 && run.exit.code !== null
-        if (hasFailed || elapsed() - scriptEnded > SETTLE)
-          throw await this.#error({ kind: "script-ended", script: run.name, exit: run.exit, wasRunning: false })
+        if (answer === undefined) break
+        end = (await ending.crashLoop()) ?? (await ending.withoutKubeconfig(seen))
       }
-      if (elapsed() > patience) {
-        if (seen === undefined && run !== undefined) this.#logPath = run.log
-        throw await this.#error(failure())
+      if (end === undefined && ending.elapsed > patience) end = await ending.timeout(seen, answer)
+      if (end !== undefined) {
+        this.#logPath = end.logPath ?? this.#logPath
+        this.#shortLived = end.process
+        throw await this.#error(end.failure)
       }
       await sleep(POLL_INTERVAL)
     }
+    const milliseconds = Math.round(ending.elapsed)
+    reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
     const found = seen
     this.#settings = await withFilesOf(machine, (files) => settingsOf(this.name, found, files))
     await this.#checkIdentity(found)
     this.#original ??= found
+    this.#isReady = true
+    this.#around.disturbances.isReady(this.name)
   }
 
   /** The answer to its readiness probe; undefined if it is ready. */
@@ -276,22 +277,34 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       throw await this.#error({ kind: "foreign-listener", pid: process.pid, port, holder: holders[0] })
   }
 
-  /** If the standard error of the process is a file, that file is the log of the component. */
+  /** If the standard error of the process leads to a file, also through a pipe, that file is the log of the component. */
   async #followLog(pid: number): Promise<void> {
     const { stdout } = await this.#around.machine.run(["readlink", `/proc/${pid}/fd/2`])
-    if (stdout.startsWith("/") && !stdout.startsWith("/dev/")) this.#logPath = stdout.trim()
+    const piped = this.#around.sightings.of(this.name).findLast((one) => one.pid === pid)?.log
+    this.#logPath = fileOf(stdout.trim()) ?? piped ?? this.#logPath
   }
 
   /** @param certain the cause, if it is known already */
   async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
     const { machine, explain } = this.#around
-    const whole = this.#whole(failure, (await logLines(machine, this.#logPath)).slice(-LOG_LINES))
+    if ("place" in failure) this.#scriptPath = failure.place?.file ?? this.#scriptPath
+    const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
+    const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors() }
     const explained = await explain(whole)
     return new ComponentError(whole, certain ?? explained)
   }
 
   #whole(failure: WithoutLog, log: readonly string[]): ComponentFailure {
     return { ...failure, name: this.name, log, logPath: this.#logPath }
+  }
+
+  /** The errors that bash has printed about its script; undefined if there are none. */
+  async #bashErrors(): Promise<string[] | undefined> {
+    const run = this.#around.runOf(this.name)
+    if (run === undefined) return undefined
+    const lines = await logLines(this.#around.machine, run.log)
+    const errors = lines.filter((line) => /^\S+: line \d+: /.test(line))
+    return errors.length === 0 ? undefined : errors.slice(-LOG_LINES)
   }
 
   async stop(): Promise<void> {
@@ -318,10 +331,12 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const other = new ScriptComponent(this.name, this.#around)
     other.#original = this.#process ?? this.#original
     other.#isMeantToBe = true
-    const { argv, env, cwd } = other.#original ?? { argv: [this.name], env: {}, cwd: "/root" }
+    const { env, cwd } = other.#original ?? { env: {}, cwd: "/root" }
+    const argv = other.#original === undefined ? [this.name] : againOf(other.#original)
     other.#logPath = logOf(this.name).replace(/\.log$/, "-2.log")
     await other.#untilReady(
       await this.#around.machine.spawn(argvWith(argv, changes), { env, cwd, log: other.#logPath }),
+      performance.now(),
     )
     return { pid: other.pid, kill: () => other.kill(), [Symbol.asyncDispose]: () => other.kill() }
   }
@@ -345,6 +360,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       await sleep(POLL_INTERVAL / 4)
     }
     this.#process = undefined
+    this.#isReady = false
+    this.#around.disturbances.ends(this.name)
     const exit: Exit = { code: null, signal: isForced ? "SIGKILL" : `SIG${signal}` }
     reportComponent({ type: "component exited", component: this.name, pid: process.pid, exit })
   }
@@ -377,9 +394,4 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     if (this.#frozen.length > 0) await this.#around.machine.run(["kill", "-CONT", ...this.#frozen.map(String)])
     this.#frozen = []
   }
-}
-
-async function isThere(machine: Machine, pid: number): Promise<boolean> {
-  const { stdout } = await machine.run(["ps", "-o", "stat=", "-p", String(pid)])
-  return stdout.trim() !== "" && !stdout.trim().startsWith("Z")
 }

@@ -18,8 +18,12 @@ export interface Subject {
   /**
    * Starts components and all that they depend on, in start order, unless they run already.
    * @throws BlockedError if a component did not start, now or at the last attempt
+   * @throws ComponentError if a component was ready and has ended, and no lesson has caused that. It is thrown once: the
+   * next call starts the component again, so that later outcomes are graded on their own merit.
    */
   ensure(names: readonly ComponentName[]): Promise<void>
+  /** Forgets the components that have ended until now, because the outcome that they failed has reported it. */
+  forgetExits(): Promise<void>
   /**
    * Changes how components are started from now on. The new changes replace earlier ones. A component that runs with
    * other settings is restarted. Does nothing if the learner's scripts decide how components are started.

@@ -5,6 +5,9 @@ import type { Observation } from "../observation.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
 import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
 
+/** Characters of a script's command that a cause shows. */
+const LONGEST_COMMAND = 80
+
 /** The components that a learner's scripts start. */
 const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
@@ -36,12 +39,22 @@ export const absent: readonly Symptom[] = [
       sign: (seen) => {
         const { failure } = seen
         if (failure?.kind !== "script-ended" || failure.name !== name) return undefined
-        const { script, exit, logPath, log } = failure
+        const { script, exit, logPath, log, place } = failure
         const how = howEnded(exit)
-        return { evidence: log.at(-1) || `${script} ${how}, and there is no process ${name}`, script, how, logPath }
+        const hasFailed = exit.code !== 0 && place !== undefined
+        return {
+          evidence: log.at(-1) || `${script} ${how}, and there is no process ${name}`,
+          what: hasFailed
+            ? `${place.file} ${how} in line ${place.line} (${shortened(place.command)})`
+            : `${script} ${how}`,
+          remedy: hasFailed
+            ? `Correct that command: it fails, and so the script ends before it starts ${name}.`
+            : `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
+          logPath,
+        }
       },
-      cause: ({ script, how }) => `${script} ${how}, and no ${name} runs`,
-      remedy: `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
+      cause: ({ what }) => `${what}, and no ${name} runs`,
+      remedy: ({ remedy }) => remedy,
       look: ({ logPath }) => `cat ${logPath}`,
     }),
     symptom({
@@ -51,7 +64,10 @@ export const absent: readonly Symptom[] = [
         failure?.kind === "not-started" && failure.name === name
           ? {
               evidence: failure.log.at(-1) || `there is no process ${name}`,
-              script: failure.script ?? "no script",
+              script:
+                failure.place === undefined
+                  ? (failure.script ?? "no script")
+                  : `${failure.place.file}, line ${failure.place.line} (${shortened(failure.place.command)}),`,
               logPath: failure.logPath,
               seconds: (failure.waited / 1000).toFixed(0),
             }
@@ -76,6 +92,11 @@ export const absent: readonly Symptom[] = [
     }),
   ),
 ]
+
+/** A command of a script for a sentence. */
+function shortened(command: string): string {
+  return command.length > LONGEST_COMMAND ? `${command.slice(0, LONGEST_COMMAND - 1)}…` : command
+}
 
 /** Another process listens where an absent component should. */
 function inItsPlace(seen: Observation, name: ComponentName, address: string) {

@@ -7,6 +7,7 @@ import { dirname } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { PassThrough } from "node:stream"
 import { Channel, frameReader, writeFrame, type Reply, type Request } from "./frames.mts"
+import { watch } from "./watch.mts"
 
 const [socketPath = "/run/byhand/socket/agent.sock", owner = ""] = process.argv.slice(2)
 
@@ -119,6 +120,14 @@ function serve(socket: Socket, request: Request): ((channel: number, payload: Bu
       return write(socket, request)
     case "read":
       read(socket, request.path).catch((error: Error) => fail(socket, error))
+      return undefined
+    case "watch":
+      // The first look is over when the answer is sent, so no later process can be missed before it.
+      socket.on(
+        "close",
+        watch(request.programs, (sight) => writeFrame(socket, Channel.stdout, JSON.stringify(sight))),
+      )
+      reply(socket, { is: "done" })
       return undefined
     case "shutdown":
       process.exit(0)

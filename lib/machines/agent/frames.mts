@@ -44,6 +44,7 @@ export type Request =
   | { op: "connect"; host: string; port: number }
   | { op: "read"; path: string }
   | { op: "write"; path: string; mode: number }
+  | { op: "watch"; programs: string[] }
   | { op: "shutdown" }
 
 /** An answer of the agent, on the control channel. */
@@ -52,3 +53,23 @@ export type Reply =
   | { is: "exited"; code: number | null; signal: string | null }
   | { is: "done" }
   | { is: "failed"; code: string; message: string }
+
+/** What a watch saw: a process that runs a watched program, the file that it logs to through a pipe, and its end. */
+export type Sight =
+  | {
+      is: "seen"
+      pid: number
+      parent: number
+      /** The path of the watched program. */
+      program: string
+      argv: string[]
+      /** NAME=VALUE. */
+      env: string[]
+      cwd: string
+      /** Where its standard error leads to: a path, or such as "pipe:[123]"; "" if that is not known. */
+      stderr: string
+      /** Milliseconds since the epoch. */
+      at: number
+    }
+  | { is: "logs"; pid: number; stderr: string }
+  | { is: "gone"; pid: number; at: number }

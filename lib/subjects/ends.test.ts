@@ -1,0 +1,183 @@
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Artifacts } from "../clusters/artifacts.ts"
+import type { Machine } from "../machines/machine.ts"
+import { startSandbox } from "../machines/sandbox.ts"
+import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { readFolder } from "./folder.ts"
+import { ScriptCluster } from "./script-cluster.ts"
+import { lastOf, Trace } from "./trace.ts"
+
+let place: Workplace
+let given: Artifacts
+beforeAll(async () => {
+  place = await workplace()
+  given = await artifacts(["etcd"])
+})
+afterAll(() => place[Symbol.asyncDispose]())
+
+const ETCD = "etcd --data-dir=/var/lib/etcd"
+const MISTYPED = "etcd --data-dri=/var/lib/etcd"
+
+/** A machine with a folder whose only script starts etcd. */
+async function open(name: string, script: string) {
+  const path = join(place.folder, name)
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, "01-etcd.sh"), `#!/bin/bash\n${script}\n`)
+  const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
+  const cluster = await ScriptCluster.open({
+    machine,
+    folder: await readFolder(path),
+    artifacts: { ...given, images: undefined },
+    patience: 60_000,
+    explain: () => Promise.resolve(undefined),
+    scriptNumberOf: () => 1,
+  })
+  const failure = () =>
+    cluster.ensure(["etcd"]).then(
+      () => undefined,
+      (error: unknown) => {
+        const { cause = error } = error as Error // The cause of a BlockedError.
+        return (cause as { failure?: unknown }).failure
+      },
+    )
+  return { cluster, failure, [Symbol.asyncDispose]: () => machine.close() }
+}
+
+describe("a component that ends before it is ready is reported with its flags, its log and its line", () => {
+  const own = "/var/log/byhand/01-etcd.sh.log"
+  test.each([
+    ["exec", `set -e\nexec ${MISTYPED}`, { line: 3, logPath: own, exit: { code: 2, signal: null } }],
+    ["foreground", `set -e\n${MISTYPED}\necho never`, { line: 3, logPath: own, exit: { code: 2, signal: null } }],
+    ["background", `${MISTYPED} &`, { line: 2, logPath: own }],
+    [
+      "own log, and a loop that never ends",
+      `${MISTYPED} >/var/log/own.log 2>&1 &\nuntil curl -fs http://127.0.0.1:2379/health; do sleep 0.5; done`,
+      { line: 2, logPath: "/var/log/own.log" },
+    ],
+    ["supervisor", `while true; do\n  ${MISTYPED} || true\n  sleep 0.5\ndone`, { line: 3, logPath: own, times: 3 }],
+    ["another name", `exec -a store ${MISTYPED}`, { logPath: own, exit: { code: 2, signal: null } }],
+  ] as const)("%s", async (name, script, { logPath, ...expected }) => {
+    await using opened = await open(name.replaceAll(/\W/g, "-"), script)
+    const found = await opened.failure()
+    expect(found).toMatchObject({
+      kind: "component-exited",
+      name: "etcd",
+      logPath,
+      argv: [expect.any(String), "--data-dri=/var/lib/etcd"],
+      ...("line" in expected ? { place: { file: "/root/cluster/01-etcd.sh", line: expected.line } } : {}),
+      ...("exit" in expected ? { exit: expected.exit } : {}),
+    })
+    const log = await opened.cluster.machine.read(logPath)
+    expect(log.toString()).toContain("flag provided but not defined: -data-dri")
+    if ("times" in expected) expect((found as { times?: number }).times).toBeGreaterThanOrEqual(expected.times)
+  })
+})
+
+describe("a script that does not start its component is reported with its line", () => {
+  test.each([
+    ["fails", "set -e\nfalse\nexec etcd", { kind: "script-ended", place: { line: 3, command: "false" } }],
+    [
+      "mistyped",
+      "etdc &\nwait; sleep infinity",
+      { kind: "not-started", place: { line: 3, command: "sleep infinity" } },
+    ],
+    [
+      "in a function",
+      `begin() {\n  cp /nowhere /etc/ || exit 7\n}\nbegin\nexec ${ETCD}`,
+      { kind: "script-ended", exit: { code: 7 }, place: { line: 3, command: "exit 7" } },
+    ],
+    ["prints its version", "etcd --version\nexit 3", { kind: "script-ended", place: { line: 3, command: "exit 3" } }],
+  ] as const)("%s", async (name, script, expected) => {
+    await using opened = await open(name.replaceAll(/\W/g, "-"), script)
+    expect(await opened.failure()).toMatchObject(expected)
+  })
+})
+
+describe("a component that ends later by itself", () => {
+  const killOnce = "pkill -KILL -x etcd; while pidof etcd; do sleep 0.05; done"
+
+  test("fails the next outcome, once, and is started again", async () => {
+    await using opened = await open("later", `exec ${ETCD}`)
+    const { cluster, failure } = opened
+    expect(await failure()).toBeUndefined()
+    await cluster.machine.run(["sh", "-c", killOnce])
+    expect(await failure()).toMatchObject({
+      kind: "component-exited",
+      wasReady: true,
+      isBack: false,
+      exit: { code: null, signal: "SIGKILL" },
+    })
+    expect(await failure()).toBeUndefined()
+    expect(cluster.part("etcd").isRunning).toBe(true)
+  })
+
+  test("is reported also when a supervisor starts it again, and not when a lesson ended it", async () => {
+    await using opened = await open("supervised-later", `while true; do\n  ${ETCD}\n  sleep 0.2\ndone`)
+    const { cluster, failure } = opened
+    expect(await failure()).toBeUndefined()
+    await cluster.part("etcd").restart()
+    expect(await failure()).toBeUndefined()
+    const before = cluster.part("etcd").pid
+    await cluster.machine.run(["kill", "-KILL", String(before)])
+    const isBack = async () => (await cluster.machine.run(["pidof", "etcd"])).stdout.trim()
+    await expect.poll(isBack, { timeout: 20_000 }).toMatch(/^\d+$/)
+    expect(await failure()).toMatchObject({ kind: "component-exited", wasReady: true, isBack: true })
+    expect(await failure()).toBeUndefined()
+  })
+
+  test("is not reported again when its outcome has failed already", async () => {
+    await using opened = await open("told", `exec ${ETCD}`)
+    const { cluster, failure } = opened
+    expect(await failure()).toBeUndefined()
+    await cluster.machine.run(["sh", "-c", killOnce])
+    await cluster.forgetExits()
+    expect(await failure()).toBeUndefined()
+  })
+})
+
+describe("bash notes the commands of a script", () => {
+  let machine: Machine
+  beforeAll(async () => {
+    machine = (await startSandbox({ name: place.name, binds: [], settings: place.settings })).machine
+  })
+  afterAll(() => machine.close())
+
+  const SCRIPT = `set -euo pipefail
+echo "options $-"; false || echo "status $?"; echo one two; echo "last $_"
+add() { local sum=$(($1 + $2)); echo "$sum"; }
+add 1 2 | cat; add 3 4
+set -x; echo shown; set +x
+true | false | true || echo "\${PIPESTATUS[@]}"
+bash -c 'echo "inner $-"'; sh -c 'echo "sh $-"'
+cat <<END
+here
+END
+ls /proc/self/fd | wc -l
+echo "line $LINENO"
+exec sh -c 'exit 9'
+`
+
+  test("without a change that the script could notice", async () => {
+    await machine.write("/root/cluster/a.sh", SCRIPT)
+    const { trace, env } = await Trace.of(machine, "a.sh")
+    const run = (more: Readonly<Record<string, string>>) =>
+      machine.run(["sh", "-c", "cd /root/cluster && exec bash ./a.sh 2>&1"], { env: more })
+    const [plain, traced] = [await run({}), await run(env)]
+    expect(traced.stdout).toBe(plain.stdout)
+    expect([plain.exitCode, traced.exitCode]).toEqual([9, 9])
+    const commands = await trace.commands()
+    const { pid = 0 } = commands[0] ?? {}
+    expect(lastOf(commands, pid)).toEqual({ file: "/root/cluster/a.sh", line: 13, command: "exec sh -c 'exit 9'" })
+    expect(commands.map(({ line, command }) => `${line} ${command}`)).toContain("3 local sum=$(($1 + $2))")
+    expect((await machine.run(["stat", "--format=%a", "/run/byhand/trace/a.sh"])).stdout.trim()).toBe("600")
+  })
+
+  test("a trace does not grow without end", async () => {
+    await machine.write("/root/cluster/b.sh", "for i in {1..3000}; do :; done\n")
+    const { trace, env } = await Trace.of(machine, "b.sh")
+    await machine.run(["sh", "-c", "cd /root/cluster && exec bash ./b.sh"], { env })
+    expect((await trace.commands()).length).toBeLessThanOrEqual(500)
+  })
+})

@@ -1,0 +1,110 @@
+import { join } from "node:path/posix"
+import { isService } from "../components/discovery/process.ts"
+import { specOf, type ComponentName } from "../components/registry.ts"
+import type { ScriptPlace } from "../failures/failure.ts"
+import type { Machine } from "../machines/machine.ts"
+import { HOME } from "./folder.ts"
+
+/** The folder on the machine with the traces of the scripts. Only root can read it, because scripts contain tokens. */
+const FOLDER = "/run/byhand/trace"
+/** The number of commands after which a trace begins anew, so that a busy loop does not fill the disk. */
+const MOST = 500
+/** The largest number of characters of a command that is kept. */
+const LONGEST = 300
+
+/** A command that a script ran. */
+export interface TracedCommand extends ScriptPlace {
+  /** The pid of the shell that ran it. */
+  readonly pid: number
+}
+
+/**
+ * What bash runs before each script (BASH_ENV): a DEBUG trap that notes each command with its file and line. Scripts do
+ * not notice: the trap changes neither $-, $_, $? nor what a script prints, also under set -x, and opens no descriptor
+ * that a component would inherit. Functions inherit the trap by an attribute of their own. Commands of bash -c are not
+ * noted.
+ */
+function prologue(trace: string): string {
+  const steps = [
+    "_BYHAND_LAST=$_",
+    `if [ "$_BYHAND_COUNT" = ${MOST} ]; then _BYHAND_COUNT=0; : >${trace}; fi`,
+    "_BYHAND_COUNT=$((_BYHAND_COUNT + 1))",
+    'if [ "${BASH_SOURCE-}" = "$0" ]; then _BYHAND_FILE=$_BYHAND_SELF; else _BYHAND_FILE=${BASH_SOURCE-}; fi',
+    `printf "%s\\t%s\\t%s\\t%s\\0" "$BASHPID" "$_BYHAND_FILE" "$LINENO" "\${BASH_COMMAND:0:2000}" >>${trace} || :`,
+    "_BYHAND_WORD=${BASH_COMMAND%%[[:space:]]*}",
+    'if declare -F -- "$_BYHAND_WORD" >/dev/null; then declare -ft -- "$_BYHAND_WORD"; fi',
+    ': "$_BYHAND_LAST"',
+  ]
+  // The trap is one line: bash adds the lines of a trap to LINENO.
+  return `if [ -z "\${BASH_EXECUTION_STRING+x}" ]; then
+case $0 in /*) _BYHAND_SELF=$0 ;; *) _BYHAND_SELF=$PWD/$0 ;; esac
+_BYHAND_COUNT=0
+trap '{ ${steps.join("; ")}; } 2>/dev/null' DEBUG
+fi
+`
+}
+
+/** The trace of one script: the commands that it has run so far. */
+export class Trace {
+  readonly #machine: Machine
+  readonly #path: string
+
+  private constructor(machine: Machine, path: string) {
+    this.#machine = machine
+    this.#path = path
+  }
+
+  /**
+   * Prepares a script's trace.
+   * @returns the trace, and the environment with which bash must run the script
+   */
+  static async of(machine: Machine, script: string): Promise<{ trace: Trace; env: Readonly<Record<string, string>> }> {
+    const path = join(FOLDER, script)
+    await machine.write(path, "", 0o600)
+    await machine.write(`${path}.env`, prologue(path), 0o600)
+    return { trace: new Trace(machine, path), env: { BASH_ENV: `${path}.env` } }
+  }
+
+  /** The last commands of the script and of the bash scripts that it calls, the oldest first. */
+  async commands(): Promise<TracedCommand[]> {
+    const text = await this.#machine.read(this.#path).catch(() => "") // The machine is ending.
+    return text.toString().split("\0").slice(0, -1).flatMap(parse)
+  }
+}
+
+/** The last command that a shell ran. A shell that became another program keeps its pid. */
+export function lastOf(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
+  const last = commands.findLast((one) => one.pid === pid)
+  return last === undefined ? undefined : placeOf(last)
+}
+
+/** The last command that starts a component, directly or through exec, nohup and the like. */
+export function lastWith(commands: readonly TracedCommand[], name: ComponentName): ScriptPlace | undefined {
+  const last = commands.findLast(({ command }) => {
+    const words = command
+      .replace(/^exec\s+-a\s+\S+/, "exec")
+      .split(/\s+/)
+      .map((word) => word.replaceAll(/["']/g, ""))
+    const at = words.findIndex((word) => !/^(?:exec|nohup|setsid|env|sudo|-\S*|\w+=.*)$/.test(word))
+    return words[at]?.split("/").at(-1) === specOf(name).program && isService(name, words.slice(at))
+  })
+  return last === undefined ? undefined : placeOf(last)
+}
+
+function placeOf({ file, line, command }: TracedCommand): ScriptPlace {
+  return { file, line, command }
+}
+
+function parse(record: string): TracedCommand[] {
+  const [pid = "", file = "", line = "", ...rest] = record.split("\t")
+  const command = (rest.join("\t").split("\n")[0] ?? "").trim() // A here-document follows on its own lines.
+  if (!/^\d+$/.test(pid) || command === "") return [] // A shell was killed while it wrote.
+  return [
+    {
+      pid: Number(pid),
+      file: file.startsWith("/") ? join(file) : join(HOME, file),
+      line: Number(line),
+      command: command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command,
+    },
+  ]
+}
