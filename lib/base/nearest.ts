@@ -21,7 +21,8 @@ export function near(given: string, candidates: readonly string[]): string | und
 
 /** Whether two neighbouring characters are swapped: one slip, but two edits. */
 function isSwapped(given: string, meant: string): boolean {
-  const at = [...given].findIndex((character, index) => character !== meant[index])
+  let at = 0
+  while (at < given.length && given[at] === meant[at]) at++
   return given.slice(0, at) + (given[at + 1] ?? "") + (given[at] ?? "") + given.slice(at + 2) === meant
 }
 
