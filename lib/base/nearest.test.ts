@@ -14,6 +14,7 @@ test.each([
   ["pu", "up"],
   ["sattus", "status"],
   ["wach", "watch"],
+  ["pu", "up"],
 ])("%s is near %s", (given, meant) => {
   expect(near(given, COMMANDS)).toBe(meant)
   expect(didYouMean(given, COMMANDS)).toBe(`Did you mean ${meant}? `)

@@ -1,3 +1,4 @@
+import { configVersions, removedFlags } from "./removed/kube-apiserver.ts"
 import { pki } from "../pki/pki.ts"
 import { ETCD_PORT } from "./etcd.ts"
 import { reachable, type Address } from "./settings/address.ts"
@@ -42,6 +43,8 @@ export const apiserver: ComponentSpec<"kube-apiserver", ApiserverSettings> = {
   isPatient: true,
   requires: [],
   tools: ["kube-apiserver", "kubectl"],
+  removedFlag: (flag) => removedFlags[flag],
+  configVersions,
   absence: "kubectl, kube-scheduler and the kubelet cannot reach the cluster",
   settings,
   probe: ({ address }) => ({ by: "http", ...address, path: "/readyz", tls: { trust: [] }, asAdministrator: true }),

@@ -1,3 +1,4 @@
+import { experimental, removedFlags } from "./removed/etcd.ts"
 import { addressIn, type Address } from "./settings/address.ts"
 import { Document } from "../base/document.ts"
 import type { Files } from "./settings/files.ts"
@@ -37,6 +38,7 @@ export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
   after: [],
   requires: [],
   tools: ["etcd", "etcdctl", "etcdutl"],
+  removedFlag: (flag) => removedFlags[flag] ?? experimental(flag),
   absence: "nothing can be read or written in the cluster",
   settings,
   probe: (own, peers) => {

@@ -1,3 +1,4 @@
+import { configVersions, removedFlags } from "./removed/kubelet.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
 import { CONTAINERD_SOCKET } from "./containerd.ts"
@@ -36,6 +37,8 @@ export const kubelet: ComponentSpec<"kubelet", KubeletSettings> = {
   after: ["kube-apiserver", "registry", "containerd"],
   requires: ["containers", "images"],
   tools: ["kubelet"],
+  removedFlag: (flag) => removedFlags[flag],
+  configVersions,
   absence: "Pods that are bound to this Node do not start, and containers that exit are not restarted",
   skew: { behind: 3, ahead: 0, supported: "a kubelet up to three minor versions older, none newer" },
   settings,

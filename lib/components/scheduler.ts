@@ -1,3 +1,4 @@
+import { configVersions, removedFlags } from "./removed/kube-scheduler.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { pki } from "../pki/pki.ts"
 import { reachable, type Address } from "./settings/address.ts"
@@ -26,6 +27,8 @@ export const scheduler: ComponentSpec<"kube-scheduler", SchedulerSettings> = {
   after: ["kube-apiserver"],
   requires: [],
   tools: ["kube-scheduler"],
+  removedFlag: (flag) => removedFlags[flag],
+  configVersions,
   absence: "new Pods stay Pending",
   skew: { behind: 1, ahead: 0, supported: "a scheduler one minor version older, none newer" },
   settings,

@@ -2,6 +2,7 @@ import type { ToolName } from "../binaries/versions.ts"
 import type { ApiserverSettings } from "./apiserver.ts"
 import type { Component } from "./component.ts"
 import type { Probe } from "./probe.ts"
+import type { ConfigVersion, Removed } from "./removed/removed.ts"
 import type { Address } from "./settings/address.ts"
 import type { Files } from "./settings/files.ts"
 import type { Started } from "./settings/flags.ts"
@@ -77,6 +78,10 @@ export interface ComponentSpec<Name extends string = string, Own extends Setting
   probe(settings: Own, peers: Peers): Probe
   /** What does not work if it does not run, as a clause. */
   readonly absence: string
+  /** The flags that it no longer has; undefined if none is known. */
+  readonly removedFlag?: (flag: string) => Removed | undefined
+  /** The versions of its configuration files, by kind. */
+  readonly configVersions?: Readonly<Record<string, ConfigVersion>>
   /** undefined if its version does not depend on the version of kube-apiserver. */
   readonly skew?: Skew
 }

@@ -1,8 +1,7 @@
-import { nearest } from "../base/nearest.ts"
-import type { ComponentName } from "../components/registry.ts"
+import { near } from "../base/nearest.ts"
+import { specOf, type ComponentName } from "../components/registry.ts"
 import { addressOf, dataDirOf, etcdUrlOf, portOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
-import { removed } from "./removed-flags.ts"
 import {
   componentOf,
   logged,
@@ -49,7 +48,7 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
       component: name,
       sign: (seen) => {
         const shown = flagIn(seen)
-        const row = shown === undefined ? undefined : removed(name, shown.flag)
+        const row = shown === undefined ? undefined : specOf(name).removedFlag?.(shown.flag)
         return shown === undefined || row === undefined
           ? undefined
           : { ...shown, since: row.since, instead: row.instead }
@@ -65,12 +64,13 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
         const shown = flagIn(seen)
         if (shown === undefined) return undefined
         const known = [...(seen.looks[`${name} --help`] ?? "").matchAll(/--[\w-]+/g)].map(([flag]) => flag)
+        const nearest = near(shown.flag, known)
         return {
           ...shown,
           advice:
-            known.length === 0
-              ? "Its --help lists the flags."
-              : `The nearest flag that it knows is ${nearest(shown.flag, known)}.`,
+            nearest === undefined
+              ? `Leave it out, or look for its name in ${specOf(name).program} --help.`
+              : `The nearest flag that it knows is ${nearest}.`,
         }
       },
       cause: ({ flag }) => `${name} does not know the flag ${flag}`,

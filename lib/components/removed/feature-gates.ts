@@ -1,0 +1,155 @@
+import type { RemovedByName } from "./removed.ts"
+
+/** Gates of features that are always on by now, by the first release of Kubernetes without the gate. */
+const ALWAYS_ON: Readonly<Record<string, readonly string[]>> = {
+  "1.37": [
+    "APIServerTracing",
+    "AnonymousAuthConfigurableEndpoints",
+    "AnyVolumeDataSource",
+    "AuthorizeNodeWithSelectors",
+    "AuthorizeWithSelectors",
+    "BtreeWatchCache",
+    "ConsistentListFromCache",
+    "JobBackoffLimitPerIndex",
+    "JobPodReplacementPolicy",
+    "JobSuccessPolicy",
+    "LogarithmicScaleDown",
+    "OrderedNamespaceDeletion",
+    "PodLifecycleSleepAction",
+    "RetryGenerateName",
+    "SchedulerQueueingHints",
+    "SidecarContainers",
+    "StructuredAuthenticationConfiguration",
+  ],
+  "1.33": ["APIListChunking", "AdmissionWebhookMatchConditions", "AggregatedDiscoveryEndpoint"],
+  "1.32": ["ServerSideApply"],
+  "1.29": ["SeccompDefault"],
+  "1.28": ["AdvancedAuditing", "PodSecurity"],
+  "1.27": [
+    "CSIInlineVolume",
+    "CSIMigration",
+    "CSIMigrationAWS",
+    "CSIMigrationAzureDisk",
+    "ControllerManagerLeaderMigration",
+    "DaemonSetUpdateSurge",
+    "EphemeralContainers",
+    "ExpandCSIVolumes",
+    "ExpandInUsePersistentVolumes",
+    "ExpandPersistentVolumes",
+    "IdentifyPodOS",
+    "LocalStorageCapacityIsolation",
+    "NetworkPolicyEndPort",
+    "StatefulSetMinReadySeconds",
+  ],
+  "1.26": [
+    "AllowInsecureBackendProxy",
+    "CSIMigrationOpenStack",
+    "CSIVolumeFSGroupPolicy",
+    "CSRDuration",
+    "ConfigurableFSGroupPolicy",
+    "DefaultPodTopologySpread",
+    "IndexedJob",
+    "NonPreemptingPriority",
+    "PodAffinityNamespaceSelector",
+    "PodDisruptionBudget",
+    "PodOverhead",
+    "PreferNominatedNode",
+    "SelectorIndex",
+    "ServiceLBNodePortControl",
+    "ServiceLoadBalancerClass",
+    "SuspendJob",
+  ],
+  "1.25": [
+    "CSIServiceAccountToken",
+    "EndpointSlice",
+    "EndpointSliceProxying",
+    "GenericEphemeralVolume",
+    "HugePageStorageMediumSize",
+    "IPv6DualStack",
+    "ImmutableEphemeralVolumes",
+    "IngressClassNamespacedParams",
+    "RuntimeClass",
+    "SetHostnameAsFQDN",
+    "StorageObjectInUseProtection",
+    "TTLAfterFinished",
+    "VolumeSubpath",
+    "WarningHeaders",
+  ],
+  "1.24": [
+    "BoundServiceAccountTokenVolume",
+    "CronJobControllerV2",
+    "NamespaceDefaultLabelName",
+    "NodeLease",
+    "ServiceAccountIssuerDiscovery",
+    "StartupProbe",
+    "SupportNodePidsLimit",
+    "SupportPodPidsLimit",
+  ],
+  "1.23": [
+    "CRIContainerLogRotation",
+    "CSINodeInfo",
+    "ExternalPolicyForExternalIP",
+    "NodeDisruptionExclusion",
+    "RootCAConfigMap",
+    "RunAsGroup",
+    "SCTPSupport",
+    "ServiceAppProtocol",
+    "ServiceNodeExclusion",
+    "Sysctls",
+    "VolumeSnapshotDataSource",
+  ],
+  "1.22": [
+    "AttachVolumeLimit",
+    "BlockVolume",
+    "CSIBlockVolume",
+    "CSIDriverRegistry",
+    "EvenPodsSpread",
+    "RotateKubeletClientCertificate",
+    "TokenRequest",
+    "TokenRequestProjection",
+    "VolumePVCDataSource",
+  ],
+  "1.21": ["ServiceLoadBalancerFinalizer", "SupportIPVSProxyMode", "TaintBasedEvictions"],
+  "1.20": ["PodShareProcessNamespace"],
+  "1.19": [
+    "CustomResourceDefaulting",
+    "PodPriority",
+    "ResourceQuotaScopeSelectors",
+    "ScheduleDaemonSetPods",
+    "TaintNodesByCondition",
+  ],
+  "1.17": [
+    "CSIPersistentVolume",
+    "CustomPodDNS",
+    "HugePages",
+    "KubeletPluginsWatcher",
+    "PersistentLocalVolumes",
+    "PodReadinessGates",
+    "VolumeScheduling",
+  ],
+}
+
+/** Gates of features that were given up. */
+const GIVEN_UP: Readonly<Record<string, readonly string[]>> = {
+  "1.26": ["DynamicKubeletConfig"],
+  "1.25": ["StreamingProxyRedirects"],
+  "1.24": ["EnableEquivalenceClassCache"],
+  "1.23": ["LegacyNodeRoleBehavior", "ServiceTopology"],
+  "1.20": ["DynamicAuditing"],
+  "1.12": ["Accelerators"],
+}
+
+/**
+ * Feature gates that the components no longer know.
+ * https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/
+ */
+export const removedFeatureGates: RemovedByName = {
+  ...table(ALWAYS_ON, "Leave it out: the feature is always on."),
+  ...table(GIVEN_UP, "Leave it out: the feature does not exist any more."),
+}
+
+function table(gates: Readonly<Record<string, readonly string[]>>, instead: string): RemovedByName {
+  return Object.fromEntries(
+    Object.entries(gates).flatMap(([since, names]) => names.map((name) => [name, { since, instead }] as const)),
+  )
+}
