@@ -45,11 +45,17 @@ export async function ask(
       timeout: Math.min(timeout, ANSWER_WITHIN),
       ...(await identification(machine, probe, administrator)),
     })
-    return { isWell: status === 200, question, answer: `${status}: ${body.slice(0, 2_000)}` }
+    return { isWell: status === 200, question, answer: `${status}: ${failing(body).slice(0, 2_000)}` }
   } catch (error) {
     // No process listens yet, or the certificate of the process that listens is not trusted.
     return { isWell: false, question, answer: messageOf(error) }
   }
+}
+
+/** The answer of a health endpoint without the checks that pass ("[+]etcd ok"), unless all of them do. */
+function failing(body: string): string {
+  const rest = body.split("\n").filter((line) => !line.startsWith("[+]"))
+  return rest.some((line) => line.startsWith("[-]")) ? rest.join("\n") : body
 }
 
 /** The certificates and credentials that client and server use to authenticate to each other. */

@@ -181,10 +181,14 @@ const node = z.object({
 export function nodeOf(object: ApiObject): {
   readonly taints: readonly string[]
   readonly ready: { readonly status: string; readonly message: string } | undefined
+  /** The conditions of pressure that are true. */
+  readonly pressures: readonly { readonly type: string; readonly message: string }[]
 } {
   const { data } = node.safeParse(object)
   return {
     taints: data?.spec.taints.map(({ key, effect }) => `${key}:${effect}`) ?? [],
     ready: data?.status.conditions.find(({ type }) => type === "Ready"),
+    pressures:
+      data?.status.conditions.filter(({ type, status }) => type.endsWith("Pressure") && status === "True") ?? [],
   }
 }

@@ -6,7 +6,9 @@ import { isUnwell, type Symptom } from "./symptom.ts"
 import { absent } from "./symptoms/absent.ts"
 import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
+import { configuration } from "./symptoms/configuration.ts"
 import { containerd } from "./symptoms/containerd.ts"
+import { credentials } from "./symptoms/credentials.ts"
 import { etcd } from "./symptoms/etcd.ts"
 import { images } from "./symptoms/images.ts"
 import { kubelet } from "./symptoms/kubelet.ts"
@@ -15,6 +17,7 @@ import { network } from "./symptoms/network.ts"
 import { pods } from "./symptoms/pods.ts"
 import { lastWords } from "./symptoms/last-words.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
+import { continuations, scriptText } from "./symptoms/script-text.ts"
 import { scripts } from "./symptoms/scripts.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
 
@@ -25,8 +28,12 @@ import { impostors, strangers } from "./symptoms/strangers.ts"
 export const catalogue: readonly Symptom[] = [
   impostors,
   machine,
+  scriptText,
   scripts,
+  continuations,
+  configuration,
   etcd,
+  credentials,
   apiserver,
   access,
   scheduler,

@@ -35,9 +35,10 @@ export function nowOf({ looks }: Observation): Date | undefined {
   return Number.isNaN(now.getTime()) ? undefined : now
 }
 
-/** host:port of the first of some URLs. */
+/** host:port of the first of some URLs. Without a host, a client calls the loopback address. */
 export function addressOf(urls: string): string {
-  return (urls.split(",")[0] ?? "").replace(/^\w+:\/\//, "").replace(/\/.*$/, "")
+  const address = (urls.split(",")[0] ?? "").replace(/^\w+:\/\//, "").replace(/\/.*$/, "")
+  return /^:\d/.test(address) ? `127.0.0.1${address}` : address
 }
 
 /** The port of an address; "" where it has none. */
@@ -142,6 +143,8 @@ export interface ReadContainerd {
   readonly disabledPlugins: readonly string[]
   /** The folder of the CNI configuration. */
   readonly cniFolder: string
+  /** The folders of the CNI plugins. */
+  readonly pluginFolders: readonly string[]
   readonly restrictsOomScore: boolean
 }
 
@@ -149,11 +152,12 @@ export interface ReadContainerd {
 export const containerdOf = remembered((seen): ReadContainerd => {
   const path = flagOf(componentOf(seen, "containerd"), "--config") ?? "/etc/containerd/config.toml"
   const file = Document.toml(seen.files[path])
-  const { socket, cniFolder } = observedSettings(seen, "containerd")
+  const { socket, cniFolder, cniPluginFolders } = observedSettings(seen, "containerd")
   return {
     path,
     socket,
     cniFolder,
+    pluginFolders: cniPluginFolders,
     disabledPlugins: file.texts("disabled_plugins"),
     restrictsOomScore: file.boolean("plugins", "io.containerd.cri.v1.runtime", "restrict_oom_score_adj") === true,
   }
@@ -166,6 +170,8 @@ export interface ReadKubelet {
   readonly leaseSeconds: number | undefined
   /** host:port that it sends traces to. */
   readonly tracing: string | undefined
+  /** The limits of evictionHard: signal and limit. */
+  readonly eviction: readonly (readonly [string, string])[]
 }
 
 /** The kubelet's configuration file. */
@@ -177,5 +183,6 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
     isAnonymousAllowed: file.boolean("authentication", "anonymous", "enabled"),
     leaseSeconds: file.number("nodeLeaseDurationSeconds"),
     tracing: file.text("tracing", "endpoint"),
+    eviction: Object.entries(file.at("evictionHard") ?? {}).map(([signal, limit]) => [signal, String(limit)] as const),
   }
 })

@@ -18,6 +18,8 @@ export interface ObservedComponent {
   readonly pid: number
   /** The command line of its process; of its last process where it is absent and that is known. */
   readonly argv: readonly string[]
+  /** Whether no process of it was seen: then `argv` is the command in the learner's script, with nothing expanded. */
+  readonly isArgvFromScript?: boolean
   /** Those variables of its environment that are settings. */
   readonly env?: Readonly<Record<string, string>>
   /** Where relative paths begin. */
@@ -59,6 +61,8 @@ export interface ObservedApi {
   readonly replicaSets: readonly ApiObject[]
   readonly services: readonly ApiObject[]
   readonly leases: readonly ApiObject[]
+  /** Missing in old recordings. */
+  readonly certificateSigningRequests?: readonly ApiObject[]
 }
 
 /**

@@ -6,8 +6,11 @@ import { ask } from "../clients/probe.ts"
 import { logOf } from "../components/component.ts"
 import { settingsOf, specOf, specs } from "../components/registry.ts"
 import { knownFiles } from "../components/settings/files.ts"
+import { absolute } from "../components/settings/flags.ts"
 import { findProcesses } from "../components/discovery/process.ts"
 import { probeOf } from "../components/discovery/settings.ts"
+import { parseKubeconfig, type Source } from "../kubeconfig/parse.ts"
+import type { Credentials } from "../components/discovery/access.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Failure } from "../failures/failure.ts"
@@ -16,15 +19,19 @@ import type { Machine } from "../machines/machine.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { LOGS } from "./containers.ts"
+import { SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
 import { earlierLog } from "./signs.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 import { DISKS } from "./symptoms/machine.ts"
+import { CNI_VERSIONS } from "./symptoms/network.ts"
 
 /** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
 /** Bytes; a longer file is no configuration. */
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
+/** Variables that change what a component does, besides its flags. */
+const SETTINGS_IN_ENVIRONMENT = /^(?:ETCD_\w+|(?:https?|no|all)_proxy|KUBECONFIG|GODEBUG|GOMEMLIMIT|LD_PRELOAD)$/i
 
 /** Commands that show how the machine itself is. */
 const LOOKS = [
@@ -41,6 +48,7 @@ const LOOKS = [
   "ip route",
   "pidof kube-controller-manager",
   "pidof kube-proxy",
+  CNI_VERSIONS,
 ]
 
 /**
@@ -95,7 +103,7 @@ export async function observe(
         state: process?.state ?? "absent",
         pid: process?.pid ?? 0,
         argv: process?.argv ?? memory?.argv ?? [],
-        env: Object.fromEntries(Object.entries(process?.env ?? {}).filter(([key]) => key.startsWith("ETCD_"))),
+        env: settingsIn(process?.env ?? {}),
         cwd: process?.cwd ?? "/",
         isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
         answer: undefined,
@@ -119,9 +127,17 @@ export async function observe(
       puzzled.map(({ name }) => `${specOf(name).program} --help`),
     ),
   ])
+  const commands = startCommandsOf({ files })
   const seen = {
     hostname: machine.name,
-    components: bare,
+    components: bare.map((component): ObservedComponent => {
+      const command = commands.find((one) => one.component === component.name)
+      const isDue =
+        component.isMeantToBe || (failure !== undefined && "log" in failure && failure.name === component.name)
+      return component.argv.length > 1 || command === undefined || !isDue
+        ? component
+        : { ...component, argv: command.argv, isArgvFromScript: true, cwd: SCRIPTS_FOLDER }
+    }),
     listeners,
     connections: found.filter((socket) => !listeners.includes(socket)),
     api: undefined,
@@ -132,7 +148,7 @@ export async function observe(
   }
   const [components, api] = await Promise.all([
     Promise.all(
-      bare.map(async (component) =>
+      seen.components.map(async (component) =>
         component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component,
       ),
     ),
@@ -190,13 +206,22 @@ async function filesOf(
 ): Promise<Record<string, string>> {
   const files = new Map<string, string>()
   const { stdout } = await machine.run(
-    ["sh", "-c", "ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml 2>/dev/null"],
+    [
+      "sh",
+      "-c",
+      `ls -d /etc/cni/net.d/* /etc/containerd/config.toml /etc/containerd/certs.d/*/hosts.toml ${SCRIPTS_FOLDER}/*.sh 2>/dev/null
+find ${SCRIPTS_FOLDER}/etc -type f 2>/dev/null`,
+    ],
     { timeout: LOOK_WITHIN },
   )
   const named = [
     kubeconfigPath,
     ...stdout.trim().split("\n"),
-    ...components.flatMap(({ argv }) => argv.slice(1).flatMap(pathsIn)),
+    ...components.flatMap(({ argv, cwd }) =>
+      argv
+        .slice(1)
+        .flatMap((word) => [...pathsIn(word), absolute({ cwd: cwd ?? "/" }, word.replace(/^--?[\w-]+=/, ""))]),
+    ),
   ]
   const add = async (paths: readonly string[]) => {
     const fresh = [...new Set(paths)].filter((path) => path.startsWith("/") && !files.has(path))
@@ -212,9 +237,30 @@ async function filesOf(
     )
   }
   await add(named)
-  await add([...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text))))
-  await add(scriptPaths) // Last, because a script names files that no component reads.
+  const further = () => [...files.values()].flatMap((text) => (text.includes("BEGIN CERTIFICATE") ? [] : pathsIn(text)))
+  await add(further())
+  // A script names a configuration, which names further files.
+  await add(further())
+  await add(await networksOf(machine, files.values()))
+  await add(scriptPaths)
   return Object.fromEntries([...files].toSorted(([one], [other]) => one.localeCompare(other)))
+}
+
+/** The files in the folders of CNI configurations that containerd's configurations name. */
+async function networksOf(machine: Machine, texts: Iterable<string>): Promise<string[]> {
+  const folders = [...texts].flatMap((text) => /^\s*conf_dir\s*=\s*["']([^"']+)["']/m.exec(text)?.[1] ?? [])
+  if (folders.length === 0) return []
+  const { stdout } = await machine.run(["find", ...folders, "-maxdepth", "1", "-type", "f"], { timeout: LOOK_WITHIN })
+  return stdout.trim().split("\n")
+}
+
+/** The variables of an environment that are settings, without the passwords of proxies. */
+function settingsIn(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env)
+      .filter(([name]) => SETTINGS_IN_ENVIRONMENT.test(name))
+      .map(([name, value]) => [name, value.replace(/\/\/[^/@]*@/, "//…@")]),
+  )
 }
 
 /** Absolute paths in a text. */
@@ -225,16 +271,25 @@ function pathsIn(text: string): string[] {
 /** The answer to a component's health query. */
 async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer> {
   const { probe } = await probeOf(machine, component, seen.components)
-  const { isWell, question, answer } = await ask(machine, probe, () => Promise.resolve(accessOf(seen)), LOOK_WITHIN)
+  const { isWell, question, answer } = await ask(machine, probe, () => accessOf(machine, seen), LOOK_WITHIN)
   return { isWell, text: `${question}: ${answer}` }
 }
 
-/** An administrator's token and the certificates that the server's own must be, or be signed by. */
-function accessOf(seen: Observation): { token: string | undefined; pin: Buffer } {
+/**
+ * An administrator's credentials, and the certificates that the server's own must be, or be signed by: a token of the
+ * token file, or else what the kubeconfig of kubectl holds.
+ */
+async function accessOf(machine: Machine, seen: Observation): Promise<Partial<Credentials> & { readonly pin: Buffer }> {
   const apiserver = componentOf(seen, "kube-apiserver")
   const tokens = (seen.files[flagOf(apiserver, "--token-auth-file") ?? ""] ?? "").split("\n")
   const token = (tokens.find((line) => line.includes("system:masters")) ?? tokens[0])?.split(",")[0]
-  return { token: token === "" ? undefined : token, pin: pinOf(apiserver, seen) }
+  const pin = pinOf(apiserver, seen)
+  if (token !== undefined && token !== "") return { token, pin }
+  const context = parseKubeconfig(seen.files[seen.kubeconfigPath] ?? "", seen.kubeconfigPath)
+  const pem = async (source: Source | undefined) =>
+    source === undefined ? undefined : "pem" in source ? source.pem : machine.read(source.file).catch(() => undefined)
+  const [certificate, key] = await Promise.all([pem(context?.certificate), pem(context?.key)])
+  return { token: context?.token, certificate, key, pin }
 }
 
 /**
@@ -268,9 +323,9 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   const apiserver = componentOf(seen, "kube-apiserver")
   if (apiserver?.state !== "running") return undefined
   const options = {
-    port: settingsOf("kube-apiserver", apiserver, knownFiles(seen.files)).address.port,
+    ...settingsOf("kube-apiserver", apiserver, knownFiles(seen.files)).address,
     timeout: LOOK_WITHIN,
-    ...accessOf(seen),
+    ...(await accessOf(machine, seen)),
   }
   const { token, ...rest } = options
   const request = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
@@ -282,7 +337,7 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   // Without an answer there is nothing to observe.
   const version = await request("/version").catch(() => ({ status: 0, body: "" }))
   if (version.status !== 200) return undefined
-  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets] = await Promise.all([
+  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets, requests] = await Promise.all([
     items("/api/v1/namespaces"),
     items("/api/v1/nodes"),
     items("/api/v1/pods"),
@@ -291,6 +346,7 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     items("/apis/coordination.k8s.io/v1/leases"),
     items("/apis/apps/v1/deployments"),
     items("/apis/apps/v1/replicasets"),
+    items("/apis/certificates.k8s.io/v1/certificatesigningrequests"),
   ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
@@ -302,5 +358,6 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     leases,
     deployments,
     replicaSets,
+    certificateSigningRequests: requests,
   }
 }

@@ -45,7 +45,17 @@ function trimmed(log: readonly string[]): string[] {
 }
 
 function apiWithoutNoise({ version, ...lists }: ObservedApi): ObservedApi {
-  const { namespaces, nodes, pods, events, services, leases, deployments, replicaSets } = lists
+  const {
+    namespaces,
+    nodes,
+    pods,
+    events,
+    services,
+    leases,
+    deployments,
+    replicaSets,
+    certificateSigningRequests = [],
+  } = lists
   return {
     version,
     namespaces: namespaces.map(withoutNoise),
@@ -56,6 +66,7 @@ function apiWithoutNoise({ version, ...lists }: ObservedApi): ObservedApi {
     leases: leases.map(withoutNoise),
     deployments: deployments.map(withoutNoise),
     replicaSets: replicaSets.map(withoutNoise),
+    certificateSigningRequests: certificateSigningRequests.map(withoutNoise),
   }
 }
 

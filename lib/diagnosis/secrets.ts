@@ -10,6 +10,8 @@ import { componentOf, flagOf } from "./symptom.ts"
 const SECRET_FIELDS = new Set(["token", "password", "client-key-data", "secret"])
 /** Characters; a shorter value would also be found inside ordinary words. */
 const SHORTEST = 8
+/** A variable that was not expanded is no secret: findings name it. */
+const VARIABLE = /^\$\{?\w+\}?$/
 
 /** Every secret in the observed files: tokens, passwords, keys. */
 export const secretsOf = remembered((seen): string[] => {
@@ -21,7 +23,7 @@ export const secretsOf = remembered((seen): string[] => {
         ? []
         : secretsIn(Document.yaml(text).at()),
   )
-  return [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST)
+  return [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST && !VARIABLE.test(secret))
 })
 
 function secretsIn(tree: unknown): string[] {

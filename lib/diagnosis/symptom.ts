@@ -166,8 +166,9 @@ function words(failure: Failure): readonly string[] {
       const actual = typeof failure.actual === "string" ? failure.actual.split("\n") : []
       return [...actual, ...(failure.cause === undefined ? [] : words(failure.cause))]
     }
-    case "component-exited":
     case "not-ready":
+      return kubectlIn(failure.answer ?? "")
+    case "component-exited":
     case "foreign-listener":
     case "not-genuine":
     case "not-running":
@@ -194,6 +195,14 @@ function words(failure: Failure): readonly string[] {
     default:
       return assertNever(failure)
   }
+}
+
+/**
+ * What kubectl said with each kubeconfig, where a readiness probe needs one: the answer lists them in parentheses. Its log
+ * is observed, and belongs to one component.
+ */
+function kubectlIn(answer: string): readonly string[] {
+  return /\((\/\S+: .*)\)/s.exec(answer)?.[1]?.split(/; (?=\/)/) ?? []
 }
 
 /** A line that a program printed or answered when it failed: kubectl, etcdctl, curl, etcd. */
@@ -230,7 +239,7 @@ export function event<Names extends string = never>(pattern: RegExp, ...names: r
 
 /** The first object of the API of which something is true; the fact `object` is its name. */
 export function object(
-  kind: "nodes" | "pods" | "deployments" | "services" | "leases",
+  kind: "nodes" | "pods" | "deployments" | "services" | "leases" | "certificateSigningRequests",
   tell: (object: ApiObject, seen: Observation) => string | undefined,
 ): Sign<Named<"object">> {
   return (seen) => {

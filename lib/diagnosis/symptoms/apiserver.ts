@@ -147,7 +147,10 @@ export const apiserver: readonly Symptom[] = [
         "kube-apiserver",
         /authentication handshake failed|error reading server preface|tls: first record does not look like/,
       )(seen)
-      return shown !== undefined && listening !== "" && servers.split(":")[0] !== listening.split(":")[0]
+      return shown !== undefined &&
+        listening !== "" &&
+        servers !== "" &&
+        servers.split(":")[0] !== listening.split(":")[0]
         ? { ...shown, servers, listening }
         : undefined
     },
@@ -163,11 +166,15 @@ export const apiserver: readonly Symptom[] = [
     sign: (seen) => {
       const one = componentOf(seen, "kube-apiserver")
       const servers = flagOf(one, "--etcd-servers") ?? ""
-      const [wanted, actual] = [
-        addressOf(servers),
-        addressOf(flagOf(componentOf(seen, "etcd"), "--listen-client-urls") ?? ""),
-      ]
-      if (one === undefined || !isUnwell(one) || wanted === "" || listens(seen, wanted) || !listens(seen, actual))
+      const [wanted, actual] = [addressOf(servers), etcdAddressOf(seen)]
+      if (
+        one === undefined ||
+        !isUnwell(one) ||
+        wanted === "" ||
+        wanted.includes("$") ||
+        listens(seen, wanted) ||
+        !listens(seen, actual)
+      )
         return undefined
       return {
         evidence: `--etcd-servers=${servers}; ss -tln shows ${actual} and nothing on ${wanted}`,
@@ -221,7 +228,9 @@ export const apiserver: readonly Symptom[] = [
     sign: (seen) => {
       const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
       const refused = logged("kube-apiserver", /dial tcp \S+: connect: connection refused/)(seen)
-      return refused === undefined || wanted === "" || listens(seen, wanted) ? undefined : { ...refused, wanted }
+      return refused === undefined || wanted === "" || wanted.includes("$") || listens(seen, wanted)
+        ? undefined
+        : { ...refused, wanted }
     },
     cause: ({ wanted }) => `kube-apiserver looks for etcd on ${wanted}, where no process listens`,
     remedy: "Start etcd, or name the address that it listens on in --etcd-servers.",

@@ -1,7 +1,10 @@
 import { CONTAINERD_SOCKET } from "../../components/containerd.ts"
+import { settingsOf } from "../../components/registry.ts"
+import { knownFiles } from "../../components/settings/files.ts"
 import { containerdOf } from "../facts.ts"
+import type { Observation } from "../observation.ts"
 import { frozen } from "../signs.ts"
-import { componentOf, logged, symptom, AT_ONCE, concerns, type Symptom } from "../symptom.ts"
+import { complainedOf, componentOf, logged, symptom, AT_ONCE, concerns, type Symptom } from "../symptom.ts"
 
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
@@ -65,6 +68,25 @@ export const containerd: readonly Symptom[] = [
     look: "ss -xlp | grep containerd",
   }),
   symptom({
+    id: "containerd-plugin-failed",
+    component: "containerd",
+    lasting: AT_ONCE,
+    sign: (seen) =>
+      complainedOf(
+        "containerd",
+        /failed to load plugin.*error="(.*?)" id=(io\.containerd\.(?:grpc\.v1\.cri|cri\.v1\.\w+)|[\w.]*cri[\w.]*)/,
+        "reason",
+        "plugin",
+      )(seen),
+    cause: ({ plugin, reason }) =>
+      `containerd runs without its plugin ${plugin}, which the kubelet needs, because its configuration is invalid: ${reason.replaceAll("\\", "")}`,
+    remedy: ({ reason }, seen) =>
+      /mirrors|configs/.test(reason)
+        ? `Remove the tables registry.mirrors and registry.configs from ${containerdOf(seen).path}, and write one file for each registry below config_path: ${mirrorsFolderOf(seen)}/HOST/hosts.toml`
+        : `Correct that in ${containerdOf(seen).path}, and start containerd again.`,
+    look: (_, seen) => `containerd --config ${containerdOf(seen).path} config dump | head; ctr plugins ls | grep -v ok`,
+  }),
+  symptom({
     id: "cri-disabled",
     component: "containerd",
     sign: (seen) => {
@@ -79,3 +101,12 @@ export const containerd: readonly Symptom[] = [
     look: (_, seen) => `grep -n disabled_plugins ${containerdOf(seen).path}; ctr plugins ls | grep cri`,
   }),
 ]
+
+/** The folder with a file of mirrors for each registry. */
+function mirrorsFolderOf(seen: Observation): string {
+  const own = componentOf(seen, "containerd")
+  return (
+    settingsOf("containerd", own ?? { argv: ["containerd"] }, knownFiles(seen.files)).mirrorsFolder ??
+    "/etc/containerd/certs.d"
+  )
+}

@@ -37,6 +37,59 @@ export const etcd: readonly Symptom[] = [
     remedy: ({ flag }) => `Correct --${flag}. An address of etcd begins with its scheme, as in http://127.0.0.1:2379.`,
     look: "etcd --help",
   }),
+  symptom({
+    id: "initial-cluster-state",
+    component: "etcd",
+    sign: (seen) => {
+      const one = componentOf(seen, "etcd")
+      const state = flagOf(one, "--initial-cluster-state") ?? one?.env?.["ETCD_INITIAL_CLUSTER_STATE"]
+      const shown = logged("etcd", /cannot fetch cluster info from peer urls/)(seen)
+      return shown === undefined || state !== "existing"
+        ? undefined
+        : { evidence: `--initial-cluster-state=existing; ${reasonIn(shown.evidence)}` }
+    },
+    cause:
+      "--initial-cluster-state=existing makes etcd ask the other members of an existing cluster for its data, and none answers: this member is the first of a new cluster",
+    remedy: (_, seen) =>
+      `Leave --initial-cluster-state=existing out (the default is new). It is for a member that joins a running cluster, with an empty ${dataDirOf(seen)}.`,
+    look: ARGS,
+  }),
+  symptom({
+    id: "tls-without-certificate",
+    component: "etcd",
+    sign: (seen) => {
+      const shown = logged(
+        "etcd",
+        /TLS key\/cert \((--[\w-]+), (--[\w-]+)\) must be provided for (client|peer) url (\S+) with HTTPS/,
+        "certificate",
+        "key",
+        "who",
+        "url",
+      )(seen)
+      return shown && { ...shown, evidence: reasonIn(shown.evidence), plain: shown.url.replace("https:", "http:") }
+    },
+    cause: ({ url, certificate, key }) =>
+      `etcd must serve ${url} with TLS (https), and has neither ${certificate} nor ${key}`,
+    remedy: ({ certificate, key, plain, who }) =>
+      `Name a certificate and its key (${certificate}, ${key}), or serve without TLS: ${plain} in --listen-${who}-urls and ${who === "client" ? "--advertise-client-urls" : "--initial-advertise-peer-urls"}.`,
+    look: ARGS,
+  }),
+  symptom({
+    id: "stray-argument",
+    component: "etcd",
+    sign: (seen) => logged("etcd", /"failed to verify flags","error":"\\"(.*?)\\" is not a valid flag"/, "word")(seen),
+    cause: ({ word }) => `etcd gets the word ${word}, which is neither a flag nor the value of one`,
+    remedy: "Remove it. A value with blanks needs quotes, and a value follows its flag directly: --flag=value.",
+    look: ARGS,
+  }),
+  symptom({
+    id: "invalid-value",
+    component: "etcd",
+    sign: (seen) => logged("etcd", /"failed to verify flags","error":"((?:[^"\\]|\\.)*)"/, "reason")(seen),
+    cause: ({ reason }) => `etcd does not accept its flags: ${reason}`,
+    remedy: "Correct that flag. An address of etcd begins with its scheme, as in http://127.0.0.1:2379.",
+    look: ARGS,
+  }),
   portTaken("etcd", /listen tcp (\S+): bind: address already in use/, "give etcd another address"),
   symptom({
     id: "no-such-address",
@@ -262,4 +315,9 @@ function isWithoutPeers(seen: Observation): boolean {
     (line) => /dial tcp (\S+?:\d+): connect: connection refused/.exec(line)?.[1] ?? [],
   )
   return refused.some((address) => !seen.listeners.some(({ local }) => portOf(local) === portOf(address)))
+}
+
+/** The error of a line of etcd's log, without its stack trace. */
+function reasonIn(line: string): string {
+  return /"error":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line
 }

@@ -1,4 +1,6 @@
-import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, logPathOf, portOf } from "../facts.ts"
+import { z } from "zod"
+import { nodeOf, stuck } from "../containers.ts"
+import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, listens, logPathOf, portOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
@@ -9,6 +11,7 @@ import {
   holds,
   logged,
   mismatchOf,
+  object,
   said,
   AT_ONCE,
   SOON,
@@ -22,6 +25,16 @@ const ARGS = "ps -o args= -C kubelet"
 const OWN_CERTIFICATE = 58
 /** Seconds: the kubelet's default. */
 const LEASE_SECONDS = 40
+/** What the kubelet measures for each condition of pressure. */
+const SIGNALS: Readonly<Record<string, readonly string[]>> = {
+  DiskPressure: ["nodefs", "imagefs", "containerfs"],
+  MemoryPressure: ["memory", "allocatableMemory"],
+  PIDPressure: ["pid"],
+}
+const pendingRequest = z.object({
+  spec: z.object({ signerName: z.string(), username: z.string().default("") }),
+  status: z.object({ conditions: z.array(z.unknown()).default([]) }).optional(),
+})
 
 /** Problems of the kubelet, the most specific first. */
 export const kubelet: readonly Symptom[] = [
@@ -49,6 +62,99 @@ export const kubelet: readonly Symptom[] = [
     cause: ({ path, reason }) => `the kubelet cannot read its configuration ${path}: ${reason}`,
     remedy: "Correct that line. In YAML, indentation counts.",
     look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
+    id: "bootstrap-kubeconfig-missing",
+    component: "kubelet",
+    sign: (seen) =>
+      logged(
+        "kubelet",
+        /unable to (?:load|read existing) bootstrap kubeconfig: stat (\S+): no such file/,
+        "path",
+      )(seen),
+    cause: ({ path }, seen) =>
+      `${flagOf(componentOf(seen, "kubelet"), "--kubeconfig") ?? "the kubelet's kubeconfig"} does not exist yet, so the kubelet needs the bootstrap kubeconfig ${path} to ask for a certificate, and that file does not exist either`,
+    remedy: ({ path }, seen) =>
+      `Write ${path} with a bootstrap token, or use a kubeconfig that exists: --kubeconfig=${seen.kubeconfigPath}, without --bootstrap-kubeconfig.`,
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
+    id: "certificate-request-pending",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) =>
+      object("certificateSigningRequests", (request) => {
+        const { data } = pendingRequest.safeParse(request)
+        return data === undefined ||
+          seen.failure === undefined ||
+          (data.status?.conditions ?? []).length > 0 ||
+          !data.spec.signerName.startsWith("kubernetes.io/kube")
+          ? undefined
+          : `kubectl get csr: ${request.metadata.name} ${data.spec.username} Pending`
+      })(seen),
+    cause: ({ object: name }) =>
+      `the kubelet has asked for its certificate and waits: no one has approved the CertificateSigningRequest ${name}`,
+    remedy: ({ object: name }) =>
+      `kubectl certificate approve ${name}. kube-controller-manager then signs it; without one, make the kubelet's certificate by hand and name it in its kubeconfig.`,
+    look: ({ object: name }) => `kubectl get csr; kubectl describe csr ${name}`,
+  }),
+  symptom({
+    id: "certificate-request-refused",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) => complainedOf("kubelet", /cannot create certificate signing request: (.*?)"?$/, "reason")(seen),
+    cause: ({ reason }) => `the kubelet's bootstrap kubeconfig does not let it ask for a certificate: ${reason}`,
+    remedy:
+      "Use a token that kube-apiserver knows (--token-auth-file, or --enable-bootstrap-token-auth and a bootstrap Secret), and bind its group to the role: kubectl create clusterrolebinding bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers",
+    look: (_, seen) => `grep -n token ${flagOf(componentOf(seen, "kubelet"), "--bootstrap-kubeconfig") ?? "BOOTSTRAP"}`,
+  }),
+  symptom({
+    id: "node-label-not-allowed",
+    component: "kubelet",
+    sign: (seen) =>
+      logged(
+        "kubelet",
+        /unknown 'kubernetes\.io' or 'k8s\.io' labels specified with --node-labels: \[([^\]]+)\]/,
+        "labels",
+      )(seen),
+    cause: ({ labels }) =>
+      `a kubelet may not give its own Node the labels ${labels} (--node-labels): names below kubernetes.io and k8s.io are reserved`,
+    remedy: ({ labels }, seen) =>
+      `Leave them out of --node-labels, and set them once the Node is there: ${labels
+        .split(" ")
+        .map((label) => `kubectl label node ${seen.hostname} ${label}=`)
+        .join("; ")}`,
+    look: ARGS,
+  }),
+  symptom({
+    id: "node-name-invalid",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) =>
+      complainedOf(
+        "kubelet",
+        /Node \\?"([^"\\]+)\\?" is invalid: .*?(metadata\.\w+): Invalid value/,
+        "node",
+        "field",
+      )(seen),
+    cause: ({ node, field }) =>
+      `kube-apiserver refuses the Node ${node} (${field}): a name consists of lower-case letters, digits, "-" and ".", and begins and ends with a letter or digit`,
+    remedy: ({ node }) => `Give the kubelet a valid name: --hostname-override=${validName(node)}, or another host name`,
+    look: `hostname; ${ARGS}`,
+  }),
+  symptom({
+    id: "cpu-manager-without-reserve",
+    component: "kubelet",
+    sign: (seen) =>
+      logged(
+        "kubelet",
+        /(?:static policy requires systemreserved\.cpu \+ kubereserved\.cpu|unable to determine reserved CPU resources for static policy)/,
+      )(seen),
+    cause: (_, seen) =>
+      `${kubeletOf(seen).path} sets cpuManagerPolicy: static, and reserves no processor: with that policy some must be left for the system`,
+    remedy: (_, seen) =>
+      `Add reservedSystemCPUs: "0" (or systemReserved: { cpu: 500m }, or kubeReserved) to ${kubeletOf(seen).path}, or remove cpuManagerPolicy.`,
+    look: (_, seen) => `grep -nE 'cpuManagerPolicy|[rR]eserved' ${kubeletOf(seen).path}`,
   }),
   symptom({
     id: "kubeconfig-missing",
@@ -135,6 +241,19 @@ export const kubelet: readonly Symptom[] = [
     cause: ({ path }) => `the kubelet's configuration names ${path}, which does not exist`,
     remedy: "Create that file, or name the right one.",
     look: ({ path }, seen) => `ls -l ${path}; grep -n ${path} ${kubeletOf(seen).path}`,
+  }),
+  symptom({
+    id: "invalid-value",
+    component: "kubelet",
+    sign: (seen) =>
+      logged(
+        "kubelet",
+        /failed to validate kubelet (?:configuration, error|flags): (.*?)(?:, path: .*)?"?$/,
+        "reason",
+      )(seen),
+    cause: ({ reason }) => `the kubelet does not accept its configuration: ${reason}`,
+    remedy: (_, seen) => `Correct that field in ${kubeletOf(seen).path}, or that flag.`,
+    look: (_, seen) => `cat -n ${kubeletOf(seen).path}; ${ARGS}`,
   }),
   symptom({
     id: "kubelet-standalone",
@@ -254,6 +373,92 @@ export const kubelet: readonly Symptom[] = [
     look: "ss -tnp | grep kubelet",
   }),
   symptom({
+    id: "kubelet-forbids-apiserver",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) => {
+      const shown = said(
+        /Forbidden \(user=([^,]+), verb=(\w+), resource=(\w+), subresource(?:\(s\))?=\[?([^\])]+)/,
+        "user",
+        "verb",
+        "resource",
+        "subresource",
+      )(seen)
+      return shown
+    },
+    cause: ({ user, verb, resource, subresource }) =>
+      `the kubelet knows kube-apiserver as the user ${user}, and RBAC does not let that user ${verb} ${resource}/${subresource.replaceAll(" ", `, ${resource}/`)}`,
+    remedy: ({ user }) =>
+      `kubectl create clusterrolebinding kubelet-api --clusterrole=system:kubelet-api-admin --user=${user}. Or make the certificate in --kubelet-client-certificate for the group system:masters.`,
+    look: ({ user }) =>
+      `kubectl auth can-i get nodes/proxy --as=${user}; kubectl get clusterrolebindings -o wide | grep kubelet`,
+  }),
+  symptom({
+    id: "kubelet-on-another-address",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) => {
+      const shown = said(
+        /dial tcp ([\d.]+):(\d+): connect: (?:connection refused|no route to host)/,
+        "host",
+        "port",
+      )(seen)
+      const own = componentOf(seen, "kubelet")?.pid
+      const listener = seen.listeners.find(({ local, pid }) => pid === own && portOf(local) === shown?.port)
+      return shown === undefined || listener === undefined || listens(seen, `${shown.host}:${shown.port}`)
+        ? undefined
+        : {
+            ...shown,
+            evidence: `${shown.evidence}; ss -tlnp: ${listener.local} kubelet,pid=${listener.pid}`,
+            local: listener.local,
+            types: flagOf(componentOf(seen, "kube-apiserver"), "--kubelet-preferred-address-types") ?? "the default",
+          }
+    },
+    cause: ({ host, port, local, types }) =>
+      `kube-apiserver calls the kubelet at ${host}:${port}, the Node's address (--kubelet-preferred-address-types: ${types}), and the kubelet listens only on ${local}`,
+    remedy: ({ host }, seen) =>
+      `Set address: 0.0.0.0 (or ${host}) in ${kubeletOf(seen).path}, with a certificate that is valid for ${host}. Or let kube-apiserver call the Node by its name: --kubelet-preferred-address-types=Hostname`,
+    look: ({ port }) => `ss -tlnp sport = :${port}; kubectl get node -o wide`,
+  }),
+  symptom({
+    id: "node-pressure",
+    component: "kubelet",
+    sign: (seen) =>
+      first(seen.api?.nodes ?? [], (node) => {
+        const one = nodeOf(node).pressures[0]
+        if (seen.failure === undefined || one === undefined) return undefined
+        const { path, eviction } = kubeletOf(seen)
+        const signals = SIGNALS[one.type] ?? []
+        const limits = eviction.filter(([signal]) => signals.some((start) => signal.startsWith(start)))
+        const shown = limits.map(([signal, limit]) => `${signal}: ${limit}`).join(", ")
+        return {
+          evidence: `Node ${node.metadata.name}: ${one.type}=True, ${one.message}${shown === "" ? "" : `; evictionHard in ${path}: ${shown}`}`,
+          node: node.metadata.name,
+          pressure: one.type,
+          limits: shown === "" ? "its defaults" : shown,
+          path,
+        }
+      }),
+    cause: ({ node, pressure, limits }) =>
+      `Node ${node} has ${pressure}: less is free than evictionHard demands (${limits}), so the kubelet evicts Pods, and no new Pod may run there`,
+    remedy: ({ path, pressure }) =>
+      `Lower evictionHard in ${path}, or free ${pressure === "DiskPressure" ? "disk space" : pressure === "MemoryPressure" ? "memory" : "process ids"}, and start the kubelet again.`,
+    look: ({ path, node }) => `kubectl describe node ${node}; grep -n eviction ${path}; df -h /var/lib/kubelet`,
+  }),
+  symptom({
+    id: "resolv-conf-missing",
+    component: "kubelet",
+    lasting: SOON,
+    sign: (seen) =>
+      stuck(/open (\S*resolv\S*): no such file or directory/, "path")(seen) ??
+      complainedOf("kubelet", /open (\S*resolv\S*?)\\?"?: no such file or directory/, "path")(seen),
+    cause: ({ path }) =>
+      `the kubelet copies the name servers of Pods from ${path}, which does not exist, so no Pod can start`,
+    remedy: (_, seen) =>
+      `Set resolvConf in ${kubeletOf(seen).path} (--resolv-conf) to a file that exists, such as /etc/resolv.conf, or to "" for none.`,
+    look: ({ path }, seen) => `ls -l ${path} /etc/resolv.conf; grep -n resolvConf ${kubeletOf(seen).path}`,
+  }),
+  symptom({
     id: "kubelet-refuses-apiserver",
     component: "kubelet",
     sign: (seen) => {
@@ -329,5 +534,15 @@ function isRefused(seen: Observation, reason: string): boolean {
     port !== undefined &&
     port !== portOf(apiserverAddressOf(seen)) &&
     !seen.listeners.some(({ local }) => portOf(local) === port)
+  )
+}
+
+/** A name of a Node that is valid and like the given one. */
+function validName(name: string): string {
+  return (
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9.-]+/g, "-")
+      .replaceAll(/^[.-]+|[.-]+$/g, "") || "node-1"
   )
 }

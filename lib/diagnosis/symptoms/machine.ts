@@ -1,4 +1,6 @@
-import { matched, symptom, type Symptom } from "../symptom.ts"
+import type { Observation } from "../observation.ts"
+import { scriptsOf } from "../scripts.ts"
+import { first, matched, said, symptom, type Symptom } from "../symptom.ts"
 
 /** The look at how full the disks are. */
 export const DISKS = "df -h /var/lib /var/log /tmp"
@@ -37,6 +39,74 @@ export const machine: readonly Symptom[] = [
     look: "df -h; du -xsh /var/* /tmp",
   }),
   symptom({
+    id: "proxy-in-between",
+    component: undefined,
+    sign: (seen) => {
+      const pattern = /proxyconnect tcp: (?:dial tcp (?:lookup )?([^\s:]+(?::\d+)?))|Proxy Authentication Required/
+      const shown =
+        said(pattern)(seen) ??
+        (seen.failure === undefined
+          ? undefined
+          : first(seen.components, ({ log }) => matched(log.slice(-200).toReversed(), pattern)))
+      const set = seen.components.flatMap(({ name, env = {} }) =>
+        Object.entries(env).flatMap(([variable, value]) =>
+          /^(?:https?|all)_proxy$/i.test(variable) && value !== "" ? [{ name, variable, value }] : [],
+        ),
+      )
+      const one = set.find(({ variable }) => /^https/i.test(variable)) ?? set[0]
+      return shown === undefined || one === undefined
+        ? undefined
+        : {
+            evidence: `environment of ${one.name}: ${one.variable}=${one.value}; ${shown.evidence}`,
+            name: one.name,
+            variables: [...new Set(set.filter(({ name }) => name === one.name).map(({ variable }) => variable))].join(
+              " ",
+            ),
+            value: one.value,
+          }
+    },
+    cause: ({ name, variables, value }) =>
+      `${name} was started with a proxy in its environment (${variables}, ${value}), so it sends its requests to other addresses than loopback through that proxy, those to the cluster too`,
+    remedy: ({ name, variables }, seen) =>
+      `unset ${variables} before ${name} starts, or exclude the addresses of the cluster: export NO_PROXY=127.0.0.1,localhost,${nodeAddressOf(seen)},10.0.0.0/8,.svc,.cluster.local`,
+    look: ({ name }) => `tr '\\0' '\\n' </proc/$(pidof ${name})/environ | grep -i proxy`,
+  }),
+  symptom({
+    id: "too-many-open-files",
+    component: undefined,
+    sign: (seen) => {
+      const pattern = /(.*(?:too many open files|EMFILE).*)/i
+      const lines = seen.failure !== undefined && "log" in seen.failure ? seen.failure.log : []
+      const shown =
+        seen.failure === undefined
+          ? undefined
+          : (said(pattern)(seen) ??
+            matched(lines, pattern) ??
+            first(seen.components, ({ log }) => matched(log.slice(-300), pattern)))
+      if (shown === undefined || /inotify/.test(shown.evidence)) return undefined
+      const set = first(scriptsOf(seen), ({ name, text }) =>
+        matched(
+          text.split("\n").map((line, at) => `${name}:${at + 1}: ${line.trim()}`),
+          /^([^:]+:\d+): .*\b(ulimit -(?:[HS]*n) *\d+|prlimit .*nofile\S*)/,
+          "place",
+          "command",
+        ),
+      )
+      return {
+        evidence: shown.evidence,
+        where: set === undefined ? "" : ` (${set.place}: ${set.command})`,
+        remedy:
+          set === undefined
+            ? "Raise the limit in the script that starts the component: ulimit -n 65536"
+            : `Remove "${set.command}" from ${set.place}, or raise it: ulimit -n 65536`,
+      }
+    },
+    cause: ({ where }) =>
+      `a component has reached its limit of open files${where.replace("(empty)", "")}: every connection is one of them`,
+    remedy: ({ remedy }) => remedy,
+    look: "grep -H 'open files' /proc/[0-9]*/limits | sort -k5 -n | head; ulimit -n",
+  }),
+  symptom({
     id: "no-processes-left",
     component: undefined,
     sign: ({ failure }) =>
@@ -60,3 +130,14 @@ export const machine: readonly Symptom[] = [
     look: "npx byhand up --empty",
   }),
 ]
+
+/** The address of the Node that the API holds. */
+function nodeAddressOf({ api }: Observation): string {
+  const status = api?.nodes[0]?.["status"]
+  return (
+    /"InternalIP","address":"([^"]+)"|"address":"([^"]+)","type":"InternalIP"/
+      .exec(JSON.stringify(status ?? {}))
+      ?.slice(1)
+      .find((address) => address !== undefined) ?? "NODE-ADDRESS"
+  )
+}

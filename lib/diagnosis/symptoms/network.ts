@@ -1,7 +1,17 @@
+import { Document } from "../../base/document.ts"
 import { nodeOf, stuck } from "../containers.ts"
 import { containerdOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { symptom, AT_ONCE, SOON, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
+import {
+  complainedOf,
+  matched,
+  symptom,
+  AT_ONCE,
+  SOON,
+  UNLESS_RESTARTED,
+  type Named,
+  type Symptom,
+} from "../symptom.ts"
 
 /** Milliseconds: the kubelet asks the container runtime every five seconds whether it has a network. */
 const STATUS_IS_OLD = 8_000
@@ -16,6 +26,72 @@ export const network: readonly Symptom[] = [
     cause: ({ path, reason }) => `the CNI configuration ${path} is not valid JSON: ${reason}`,
     remedy: ({ path }) => `Correct ${path}.`,
     look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
+    id: "cni-version",
+    component: "containerd",
+    lasting: STATUS_IS_OLD,
+    sign: (seen) => {
+      const shown =
+        stuck(NOT_SPOKEN)(seen) ??
+        (isWithoutNetwork(seen) === undefined
+          ? undefined
+          : (matched([isWithoutNetwork(seen)?.evidence ?? ""], NOT_SPOKEN) ??
+            complainedOf("containerd", NOT_SPOKEN)(seen)))
+      const [newest] = supportedIn(seen).toReversed()
+      const config = configs(seen).find(({ version }) => version !== undefined && !supportedIn(seen).includes(version))
+      return shown === undefined || config?.version === undefined || newest === undefined
+        ? undefined
+        : { ...shown, version: config.version, supported: newest, path: config.path }
+    },
+    cause: ({ path, version, supported }) =>
+      `${path} has cniVersion ${version}, and the installed plugins speak versions up to ${supported}`,
+    remedy: ({ path, supported }) => `Write "cniVersion": "${supported}" into ${path}.`,
+    look: ({ path }, seen) =>
+      `grep -n cniVersion ${path}; for one in ${pluginFolderOf(seen)}/*; do echo "$one"; CNI_COMMAND=VERSION "$one" </dev/null; done`,
+  }),
+  symptom({
+    id: "cni-loopback-missing",
+    component: "containerd",
+    lasting: STATUS_IS_OLD,
+    sign: (seen) => {
+      const shown =
+        stuck(/failed to find plugin "(loopback)" in path \[([^\]]*)\]/, "plugin", "folder")(seen) ??
+        complainedOf(
+          "containerd",
+          /failed to find plugin \\?"(loopback)\\?" in path \[([^\]]*)\]/,
+          "plugin",
+          "folder",
+        )(seen)
+      return shown
+    },
+    cause: ({ folder }) =>
+      `${folder} has no program loopback: containerd needs that CNI plugin for the interface lo of every Pod, although no configuration names it`,
+    remedy: ({ folder }, seen) =>
+      `Put the plugin loopback into ${folder}, or name the folder that has it: bin_dirs in ${containerdOf(seen).path}.`,
+    look: ({ folder }, seen) => `ls -l ${folder} /opt/cni/bin; grep -n bin_dir ${containerdOf(seen).path}`,
+  }),
+  symptom({
+    id: "cni-first-file",
+    component: "containerd",
+    lasting: STATUS_IS_OLD,
+    sign: (seen) => {
+      const all = configs(seen)
+      const [used, ...others] = all
+      const shown = isWithoutNetwork(seen) ?? stuck(/(?:cni|network|plugin)/i)(seen) ?? unreached(seen)
+      return used === undefined || others.length === 0 || shown === undefined || seen.failure === undefined
+        ? undefined
+        : {
+            evidence: `${containerdOf(seen).cniFolder}: ${all.map(({ path }) => path.split("/").at(-1)).join(", ")}; ${shown.evidence}`,
+            path: used.path,
+            others: others.map(({ path }) => path).join(", "),
+          }
+    },
+    cause: ({ path, others }) =>
+      `containerd takes only the CNI configuration whose name sorts first, ${path}, and not ${others}`,
+    remedy: ({ path, others }) =>
+      `rm ${path}, or give ${others} a name that sorts before it. containerd notices it by itself.`,
+    look: (_, seen) => `ls ${containerdOf(seen).cniFolder}; head ${containerdOf(seen).cniFolder}/*`,
   }),
   symptom({
     id: "cni-no-config",
@@ -107,6 +183,37 @@ function isWithoutNetwork(seen: Observation): Named<"reason"> | undefined {
       return { evidence: ready.message, reason: ready.message }
   }
   return stuck(/^NetworkNotReady: (.*)/, "reason")(seen)
+}
+
+/** A Pod's address does not answer. */
+function unreached({ failure }: Observation): Named<never> | undefined {
+  return failure?.kind === "no-answer" ? { evidence: `${failure.url} does not answer` } : undefined
+}
+
+/** What containerd and the plugins say where they do not speak the version of the configuration. */
+const NOT_SPOKEN =
+  /incompatible CNI versions|unsupported CNI (?:result )?version|plugin version does not allow STATUS|unsupported version|version is not supported/
+
+/** The look at the versions that the plugins speak. */
+export const CNI_VERSIONS = "CNI_COMMAND=VERSION /opt/cni/bin/bridge </dev/null"
+
+/** The versions of the CNI specification that the plugins speak, the oldest first. */
+function supportedIn({ looks }: Observation): readonly string[] {
+  return Document.yaml(looks[CNI_VERSIONS]).texts("supportedVersions")
+}
+
+/** The CNI configurations in the folder that containerd uses, in its order. */
+function configs(seen: Observation): { path: string; version: string | undefined }[] {
+  const folder = `${containerdOf(seen).cniFolder}/`
+  return Object.keys(seen.files)
+    .filter((path) => path.startsWith(folder) && /\.(?:conf|conflist|json)$/.test(path))
+    .toSorted()
+    .map((path) => ({ path, version: Document.yaml(seen.files[path]).text("cniVersion") }))
+}
+
+/** The folder of the CNI plugins that containerd uses. */
+function pluginFolderOf(seen: Observation): string {
+  return containerdOf(seen).pluginFolders[0] ?? "/opt/cni/bin"
 }
 
 /** A file of the CNI configuration that is not JSON. */
