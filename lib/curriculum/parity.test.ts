@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest"
 import { packageRoot } from "../base/settings.ts"
 import { specs, type Spec } from "../components/registry.ts"
 import { catalogue } from "../diagnosis/diagnose.ts"
+import { readCases } from "../proof/cases/case.ts"
 import { failingBuilds } from "../proof/failing-builds.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
@@ -23,13 +24,15 @@ interface Parts {
   readonly sabotages: readonly { readonly fails: readonly string[]; readonly finding: string }[]
   /** Findings that a build in fixtures/subjects/fail must get. */
   readonly findingsOfBuilds: readonly string[]
+  /** Findings that a case in fixtures/cases must get. */
+  readonly findingsOfCases: readonly string[]
   readonly findings: readonly { readonly id: string; readonly component: string | undefined }[]
   readonly specs: readonly Spec[]
   readonly readme: string
 }
 
 /**
- * Findings that neither a sabotage nor a build proves yet. etcd-unreachable: if no etcd runs, the finding is
+ * Findings that no sabotage, case or build proves yet. etcd-unreachable: if no etcd runs, the finding is
  * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere.
  */
 const UNPROVED: readonly string[] = ["etcd-unreachable"]
@@ -48,10 +51,12 @@ function gaps(parts: Parts): string[] {
       .map((file) => `fixtures/scaffold/${file}: add the script to a part of a lesson in lib/curriculum/lessons.`),
     ...parts.findings
       .map(({ id }) => id)
-      .filter((id) => !parts.sabotages.some(({ finding }) => finding === id) && !parts.findingsOfBuilds.includes(id))
+      .filter((id) => !parts.sabotages.some(({ finding }) => finding === id))
+      .filter((id) => !parts.findingsOfBuilds.includes(id) && !parts.findingsOfCases.includes(id))
       .filter((id) => !UNPROVED.includes(id))
       .map(
-        (id) => `Add a sabotage with the finding ${id} to lib/proof/sabotage, or a build to fixtures/subjects/fail.`,
+        (id) =>
+          `Add a sabotage with the finding ${id} to lib/proof/sabotage, a case to fixtures/cases, or a build to fixtures/subjects/fail.`,
       ),
     ...parts.specs.flatMap((spec) => gapsOfComponent(spec, parts)),
   ]
@@ -142,6 +147,7 @@ beforeAll(async () => {
     solution: scriptsIn("solution"),
     sabotages,
     findingsOfBuilds: Object.values(failingBuilds).flatMap((outcomes) => outcomes.map(([, finding]) => finding)),
+    findingsOfCases: readCases().map(({ finding }) => finding),
     findings: catalogue,
     specs,
     readme: readFileSync(join(packageRoot, "README.md"), "utf8"),
@@ -219,7 +225,9 @@ describe("a missing part is named with the file to add", () => {
     [
       "a finding without a proof",
       () => ({ findings: [...found.findings, { id: "new-trouble", component: "etcd" }] }),
-      ["Add a sabotage with the finding new-trouble to lib/proof/sabotage, or a build to fixtures/subjects/fail."],
+      [
+        "Add a sabotage with the finding new-trouble to lib/proof/sabotage, a case to fixtures/cases, or a build to fixtures/subjects/fail.",
+      ],
     ],
     [
       "a component with an empty spec",

@@ -30,7 +30,7 @@ const LENGTHS = [
 ] as const
 
 /** A recording with the shortest logs that give the same findings in the same words. */
-function shortest(text: string): string {
+export function shortest(text: string): string {
   const seen = parsed(text)
   const findings = JSON.stringify(diagnose(seen))
   for (const [head, tail] of LENGTHS) {
