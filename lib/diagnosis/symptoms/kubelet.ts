@@ -81,7 +81,6 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "certificate-request-pending",
     component: "kubelet",
-    lasting: SOON,
     sign: (seen) =>
       object("certificateSigningRequests", (request) => {
         const { data } = pendingRequest.safeParse(request)
@@ -101,7 +100,6 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "certificate-request-refused",
     component: "kubelet",
-    lasting: SOON,
     sign: (seen) => complainedOf("kubelet", /cannot create certificate signing request: (.*?)"?$/, "reason")(seen),
     cause: ({ reason }) => `the kubelet's bootstrap kubeconfig does not let it ask for a certificate: ${reason}`,
     remedy:

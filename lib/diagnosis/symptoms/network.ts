@@ -74,7 +74,6 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-first-file",
     component: "containerd",
-    lasting: STATUS_IS_OLD,
     sign: (seen) => {
       const all = configs(seen)
       const [used, ...others] = all
