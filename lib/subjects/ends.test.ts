@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Artifacts } from "../clusters/artifacts.ts"
+import { Cluster } from "../clusters/cluster.ts"
 import type { Machine } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
@@ -125,6 +126,22 @@ describe("a component that ends later by itself", () => {
     await expect.poll(isBack, { timeout: 20_000 }).toMatch(/^\d+$/)
     expect(await failure()).toMatchObject({ kind: "component-exited", wasReady: true, isBack: true })
     expect(await failure()).toBeUndefined()
+  })
+
+  test("fails the next outcome of our own cluster in the same way", async () => {
+    const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
+    await using _ = { [Symbol.asyncDispose]: () => machine.close() }
+    const cluster = new Cluster({ machine, images: undefined, patience: 60_000 })
+    await cluster.ensure(["etcd"])
+    await cluster.part("etcd").restart()
+    await cluster.ensure(["etcd"])
+    await machine.run(["sh", "-c", killOnce])
+    await expect.poll(() => cluster.part("etcd").isRunning).toBe(false)
+    await expect(cluster.ensure(["etcd"])).rejects.toMatchObject({
+      failure: { kind: "component-exited", wasReady: true, exit: { code: null, signal: "SIGKILL" } },
+    })
+    await cluster.ensure(["etcd"])
+    expect(cluster.part("etcd").isRunning).toBe(true)
   })
 
   test("is not reported again when its outcome has failed already", async () => {

@@ -5,22 +5,20 @@ import type { ComponentExited } from "../../failures/failure.ts"
 import type { Observation } from "../observation.ts"
 import { componentOf, symptom, type Symptom } from "../symptom.ts"
 
-/**
- * Lines with which a component says why it gives up. Of several, the last of the most telling kind counts, because a
- * component may complain about something that it survives.
- */
+/** Lines with which a component says that it gives up, and why. */
 const FATAL: readonly RegExp[] = [
   /^(?:panic|fatal error): (?<words>.+)$/,
   /^\{"level":"(?:fatal|panic)"/,
   /"command failed" err="(?<words>.+?)"?$/,
   /^F\d{4} \S+\s+\d+ \S+\] (?<words>.+)$/,
   /^Error: (?<words>.+)$/i,
-  /^error: (?<words>.+)$/i,
   /^containerd: (?<words>.+)$/,
   /level=(?:fatal|panic) msg=(?<words>.+)$/,
-  /^\{"level":"error"/,
-  /^E\d{4} \S+\s+\d+ \S+\] (?<words>.+)$/,
 ]
+/** Lines with which a component complains. It survives most of what it complains about. */
+const ERRORS: readonly RegExp[] = [/^\{"level":"error"/, /^E\d{4} \S+\s+\d+ \S+\] (?<words>.+)$/]
+/** A complaint explains an end only if it is among so many last lines. */
+const FINAL = 2
 /** The number of lines at the end of a log that belong to the process that has ended, as far as can be told. */
 const LATEST = 100
 /** Characters of a component's words that a cause quotes. */
@@ -43,7 +41,9 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
         const said =
           exit === undefined
             ? undefined
-            : (fatalIn(exit.log) ?? fatalIn(componentOf(seen, name)?.log.slice(-LATEST) ?? []))
+            : (lineIn(exit.log, FATAL) ??
+              (exit.wasReady === true ? undefined : lineIn(componentOf(seen, name)?.log.slice(-LATEST) ?? [], FATAL)) ??
+              (exit.wasReady === true ? undefined : lineIn(exit.log.slice(-FINAL), ERRORS)))
         return exit === undefined || said === undefined
           ? undefined
           : { ...said, logPath: exit.logPath, remedy: remedyOf(exit) }
@@ -72,9 +72,9 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
   ]
 })
 
-/** The line with which a component gives up, and its words. */
-function fatalIn(log: readonly string[]): { evidence: string; words: string } | undefined {
-  for (const pattern of FATAL) {
+/** The last line that matches the first pattern that matches any, and its words. */
+function lineIn(log: readonly string[], patterns: readonly RegExp[]): { evidence: string; words: string } | undefined {
+  for (const pattern of patterns) {
     const line = log.findLast((one) => pattern.test(one))
     if (line === undefined) continue
     const words = pattern.exec(line)?.groups?.["words"] ?? readable(line)

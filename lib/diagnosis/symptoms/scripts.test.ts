@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest"
+import type { ComponentFailure, Failure } from "../../failures/failure.ts"
+import { diagnose } from "../diagnose.ts"
+import type { Observation, ObservedComponent } from "../observation.ts"
+import { nothing } from "../observe.ts"
+
+const FILE = "/root/cluster/01-etcd.sh"
+
+/** What is found first for a failure of etcd, with the text of its script. */
+function found(failure: Partial<ComponentFailure> & Pick<ComponentFailure, "kind">, script = "") {
+  const log = { name: "etcd", log: [], logPath: "/var/log/e.log" } as const
+  const whole = { ...log, ...failure } as Failure // Each case gives the fields of its kind.
+  const etcd: ObservedComponent = {
+    name: "etcd",
+    state: "absent",
+    isMeantToBe: true,
+    answer: undefined,
+    pid: 0,
+    argv: ["etcd"],
+    log: "log" in whole ? whole.log : [],
+    logPath: "/var/log/e.log",
+  }
+  const seen: Observation = { ...nothing("m", whole), components: [etcd], files: { [FILE]: script } }
+  return diagnose(seen)[0]
+}
+
+const ended = {
+  kind: "script-ended",
+  script: "01-etcd.sh",
+  exit: { code: 1, signal: null },
+  wasRunning: false,
+} as const
+const exited = { kind: "component-exited", exit: undefined, after: 40 } as const
+
+describe("what bash says", () => {
+  test.each([
+    ["./01-etcd.sh: line 4: syntax error near unexpected token `fi'", "script-syntax", "line 4"],
+    ["./01-etcd.sh: line 9: unexpected EOF while looking for matching `\"'", "script-syntax", "line 9"],
+    ["./01-etcd.sh: line 3: etdc: command not found", "program-mistyped", "Write etcd instead of etdc"],
+    ["./01-etcd.sh: line 3: /usr/bin/etcd: No such file or directory", "program-mistyped", "/usr/bin/etcd"],
+    ["./01-etcd.sh: line 5: --data-dir=/x: No such file or directory", "line-not-continued", "line 5"],
+  ])("%s", (line, id, part) => {
+    const finding = found({ ...ended, bash: [line] })
+    expect(finding).toMatchObject({ id, component: "etcd", evidence: line })
+    expect(`${finding?.cause} ${finding?.remedy}`).toContain(part)
+  })
+
+  test("a command that is missing explains the end of a script only if it was the last one", () => {
+    const bash = ["./01-etcd.sh: line 2: jq: command not found"]
+    const place = { file: FILE, command: "jq .", line: 2 }
+    expect(found({ ...ended, bash, place })?.id).toBe("command-not-found")
+    expect(found({ ...ended, bash, place: { ...place, line: 7 } })?.id).toBe("script-ended")
+  })
+
+  test("a log in a folder that does not exist", () => {
+    const bash = ["./01-etcd.sh: line 1: /logs/etcd.log: No such file or directory"]
+    const place = { file: FILE, line: 1, command: "etcd >/logs/etcd.log" }
+    const finding = found({ ...ended, bash, place }, "etcd >/logs/etcd.log 2>&1 &\n")
+    expect(finding).toMatchObject({ id: "log-folder-missing" })
+    expect(finding?.remedy).toContain("mkdir -p /logs")
+  })
+})
+
+test("a blank after a backslash is found in the command that starts the component, and in no other", () => {
+  const place = { file: FILE, line: 2, command: "etcd" }
+  expect(found({ ...exited, place }, "#!/bin/bash\netcd \\\n  --name=a \\ \n  --b\n")).toMatchObject({
+    id: "blank-after-backslash",
+    cause: expect.stringContaining("line 3") as string,
+  })
+  expect(found({ ...exited, place }, "#!/bin/bash\netcd \\\n  --name=a\necho \\ \n")).toBeUndefined()
+})
+
+describe("a component's own last words", () => {
+  const klog = (level: string, words: string) => `${level}1126 08:21:59.1 12 main.go:1] ${words}`
+  test.each([
+    [[klog("F", "no such thing")], "last-words", "no such thing"],
+    [["Error: unknown shorthand flag: 'x' in -x", "usage", "usage"], "last-words", "unknown shorthand flag"],
+    [['{"level":"fatal","msg":"discovery failed","error":"no room"}'], "last-words", "no room"],
+    [[klog("E", '"command failed" err="what"')], "last-words", "what"],
+    [[klog("E", "cannot go on"), "bye"], "last-words", "cannot go on"],
+    [[klog("E", "harmless"), "a", "b"], undefined, ""],
+  ] as const)("%j", (log, id, words) => {
+    const finding = found({ ...exited, log })
+    expect(finding?.id).toBe(id)
+    expect(finding?.cause ?? "").toContain(words)
+  })
+
+  test("what it complained about while it was ready does not explain its end", () => {
+    const finding = found({ ...exited, wasReady: true, log: [klog("E", "harmless")] })
+    expect(finding).toMatchObject({ id: "ended-by-itself" })
+  })
+})
