@@ -1,4 +1,7 @@
-import type { CoordinationV1Api, CoreV1Api } from "@kubernetes/client-node"
+import type { Agent } from "node:https"
+import { isIP } from "node:net"
+import { checkServerIdentity } from "node:tls"
+import type { CoordinationV1Api, CoreV1Api, RequestContext } from "@kubernetes/client-node"
 import type { Access } from "../components/discovery/access.ts"
 
 /** Typed clients of the Kubernetes API. */
@@ -18,14 +21,29 @@ export async function kubernetes({ portable }: Access, address: string, limit: n
   const k8s = await import("@kubernetes/client-node")
   const config = new k8s.KubeConfig()
   config.loadFromString(portable)
-  config.clusters = config.clusters.map((cluster) => {
-    const { hostname } = new URL(cluster.server)
-    const isName = /[a-z]/i.test(hostname) // In TLS, a server name may be a host name but not an IP address.
-    return { ...cluster, server: `https://${address}`, ...(isName ? { tlsServerName: hostname } : {}) }
-  })
+  const [cluster] = config.clusters
+  const { hostname } = new URL(cluster?.server ?? `https://${address}`)
+  const host = cluster?.tlsServerName ?? hostname.replace(/^\[(.*)\]$/, "$1")
+  const isName = isIP(host) === 0 // In TLS, a server name may be a host name but not an IP address.
+  config.clusters = config.clusters.map((one) => ({
+    ...one,
+    server: `https://${address}`,
+    ...(isName ? { tlsServerName: host } : {}),
+  }))
   const configuration = k8s.createConfiguration({
     baseServer: new k8s.ServerConfiguration(`https://${address}`, {}),
-    authMethods: { default: config },
+    authMethods: {
+      default: {
+        getName: () => "kubeconfig",
+        applySecurityAuthentication: async (context: RequestContext) => {
+          await config.applySecurityAuthentication(context)
+          // The client would compare the certificate with the address of the forwarded port. An IP address cannot be
+          // sent as server name in TLS, so the comparison is replaced.
+          const agent = context.getAgent() as Agent | undefined // The server's address begins with https.
+          if (agent !== undefined) agent.options.checkServerIdentity = (_, shown) => checkServerIdentity(host, shown)
+        },
+      },
+    },
     // By default the client has no timeout of its own.
     promiseMiddleware: [
       {
