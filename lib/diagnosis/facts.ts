@@ -145,6 +145,8 @@ export interface ReadContainerd {
   readonly cniFolder: string
   /** The folders of the CNI plugins. */
   readonly pluginFolders: readonly string[]
+  /** The folder with a hosts.toml for each registry; undefined where none is set. */
+  readonly mirrorsFolder: string | undefined
   readonly restrictsOomScore: boolean
 }
 
@@ -152,12 +154,13 @@ export interface ReadContainerd {
 export const containerdOf = remembered((seen): ReadContainerd => {
   const path = flagOf(componentOf(seen, "containerd"), "--config") ?? "/etc/containerd/config.toml"
   const file = Document.toml(seen.files[path])
-  const { socket, cniFolder, cniPluginFolders } = observedSettings(seen, "containerd")
+  const { socket, cniFolder, cniPluginFolders, mirrorsFolder } = observedSettings(seen, "containerd")
   return {
     path,
     socket,
     cniFolder,
     pluginFolders: cniPluginFolders,
+    mirrorsFolder,
     disabledPlugins: file.texts("disabled_plugins"),
     restrictsOomScore: file.boolean("plugins", "io.containerd.cri.v1.runtime", "restrict_oom_score_adj") === true,
   }

@@ -1,9 +1,54 @@
+import { Document } from "../../base/document.ts"
 import { stuck, waits } from "../containers.ts"
 import { containerdOf } from "../facts.ts"
-import { symptom, AT_ONCE, SOON, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
+import type { Observation } from "../observation.ts"
+import { AT_ONCE, complainedOf, first, SOON, symptom, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
 
 /** Problems between a Pod and its image, the most specific first. */
 export const images: readonly Symptom[] = [
+  symptom({
+    id: "mirror-unparsable",
+    component: "containerd",
+    lasting: SOON,
+    sign: (seen) =>
+      withoutImage(seen) &&
+      complainedOf(
+        "containerd",
+        /msg="failed to decode (\/[^"]+hosts\.toml)".* error="((?:[^"\\]|\\.)*)"/,
+        "path",
+        "reason",
+      )(seen),
+    cause: ({ path, reason }) => `containerd cannot read ${path}, so it uses no mirror for that registry: ${reason}`,
+    remedy: ({ path }) =>
+      `Correct ${path}: [host."http://ADDRESS"], and below it capabilities = ["pull", "resolve"]. containerd reads it at the next pull.`,
+    look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
+    id: "mirror-without-host",
+    component: "containerd",
+    lasting: SOON,
+    sign: (seen) => withoutImage(seen) && first(mirrorsOf(seen), ({ path, text }) => withoutHost(path, text)),
+    cause: ({ path }) => `${path} names no mirror: it has no table [host."http://ADDRESS"]`,
+    remedy: ({ path }) => `Write [host."http://ADDRESS"] into ${path}, with the address of the mirror.`,
+    look: ({ path }) => `cat -n ${path}`,
+  }),
+  symptom({
+    id: "mirrors-elsewhere",
+    component: "containerd",
+    lasting: SOON,
+    sign: (seen) => {
+      const { path, mirrorsFolder } = containerdOf(seen)
+      const folder = mirrorsFolder ?? ""
+      const [other] = mirrorsOf(seen)
+      if (withoutImage(seen) === undefined || other === undefined || other.path.startsWith(`${folder}/`))
+        return undefined
+      return { evidence: `${path}: config_path = "${folder}"`, path, folder, other: other.path }
+    },
+    cause: ({ folder, other }) => `containerd looks for mirrors of registries in ${folder}, and not at ${other}`,
+    remedy: ({ path, other }) =>
+      `Write config_path = "${other.replace(/\/[^/]+\/hosts\.toml$/, "")}" below [plugins."io.containerd.cri.v1.images".registry] in ${path}, and start containerd again.`,
+    look: ({ path, folder }) => `grep -n config_path ${path}; ls ${folder}`,
+  }),
   symptom({
     id: "sandbox-image",
     component: "containerd",
@@ -78,3 +123,22 @@ export const images: readonly Symptom[] = [
     look: ({ pod }) => `kubectl describe pod ${pod}`,
   }),
 ]
+
+/** A container, or the sandbox of a Pod, waits for an image that cannot be pulled. */
+function withoutImage(seen: Observation): Named<"pod"> | undefined {
+  return (
+    waits(/^(?:ErrImagePull|ImagePullBackOff): /)(seen) ??
+    stuck(/^FailedCreatePodSandBox: .*failed to (?:get sandbox|pull) image/)(seen)
+  )
+}
+
+/** The hosts.toml files that are there. */
+function mirrorsOf({ files }: Observation): { readonly path: string; readonly text: string }[] {
+  return Object.entries(files).flatMap(([path, text]) => (path.endsWith("/hosts.toml") ? [{ path, text }] : []))
+}
+
+function withoutHost(path: string, text: string): Named<"path"> | undefined {
+  return Document.toml(text).at("host") === undefined
+    ? { evidence: `${path}: ${text.trim().split("\n")[0] ?? ""}`, path }
+    : undefined
+}

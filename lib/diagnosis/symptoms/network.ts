@@ -14,7 +14,7 @@ import {
 } from "../symptom.ts"
 
 /** Milliseconds: the kubelet asks the container runtime every five seconds whether it has a network. */
-const STATUS_IS_OLD = 8_000
+const STATUS_IS_OLD = 6_000
 
 /** Problems between a Pod and its network (CNI), the most specific first. */
 export const network: readonly Symptom[] = [

@@ -7,6 +7,10 @@ import { file, REMOVE_WEB, type Sabotage } from "./sabotage.ts"
 const waiting = (rest: string) => `kubectl run web ${rest}
 until kubectl get pod web | grep -Eq 'ErrImage|ImagePullBackOff|InvalidImageName'; do sleep 0.2; done`
 
+const MIRROR = "/etc/containerd/certs.d/docker.io/hosts.toml"
+/** No Pod of lesson 06 starts. */
+const noPod = { fails: ["06 "], until: 6 } as const
+
 /** Sabotages of images and of the image registry. */
 export const images: readonly Sabotage[] = [
   {
@@ -56,6 +60,27 @@ export const images: readonly Sabotage[] = [
     script: "pkill -KILL -x crane\nwhile pidof crane; do sleep 0.1; done",
     fails: ["07 and a new Pod"],
     finding: "registry-refuses",
+  },
+  {
+    id: "mirror-unparsable",
+    breaks: "a quote is missing in the file of a registry's mirror",
+    component: { containerd: file(MIRROR, (text) => text.replace('"', "")) },
+    ...noPod,
+    finding: "mirror-unparsable",
+  },
+  {
+    id: "mirror-of-no-host",
+    breaks: "the table in the file of a registry's mirror has a misspelled name",
+    component: { containerd: file(MIRROR, (text) => text.replace("[host", "[hst")) },
+    ...noPod,
+    finding: "mirror-without-host",
+  },
+  {
+    id: "mirrors-elsewhere",
+    breaks: "containerd's configuration names another folder for the files of mirrors",
+    component: { containerd: file("/etc/containerd/config.toml", (text) => text.replace("certs.d", "cert.d")) },
+    ...noPod,
+    finding: "mirrors-elsewhere",
   },
   {
     id: "sandbox-image-missing",
