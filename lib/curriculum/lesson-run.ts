@@ -6,7 +6,6 @@ import type { Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { failureOf } from "../failures/thrown.ts"
-import { keyOf as causeKeyOf } from "../failures/wait.ts"
 import { allows } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
@@ -33,8 +32,11 @@ export interface OutcomeRun {
 /** Builds the card of a failure and its explanation. The floor above (lib/report) implements it. */
 export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable<TaskMeta["card"]>
 
-/** How many later waits that end without an answer block the rest, after one that used up the whole patience. */
-const VAIN_WAITS = 2
+/**
+ * How many later waits in vain block all that follows, after one wait has used up the whole patience: with a known
+ * cause, and without one. A cluster that is half well can still pass outcomes.
+ */
+const VAIN_WAITS = { known: 4, unknown: 2 }
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
@@ -47,9 +49,9 @@ export class LessonRun implements AsyncDisposable {
   #hung = 0
   /** The causes that ended a wait, each with the lesson that reported it. A later wait with the same cause is blocked. */
   readonly #causes = new Map<string, LessonSpec>()
-  /** The lesson in which a wait used up the whole patience for an unknown reason. Later waits are short, and blocked. */
+  /** The lesson in which a wait used up the whole patience. Later waits are short, and blocked. */
   #spentIn: LessonSpec | undefined
-  #vain = 0
+  readonly #vain = { known: 0, unknown: 0 }
   /** Numbers of the lessons whose components did not start. Each is reported only once. */
   readonly #reported = new Set<number>()
 
@@ -133,40 +135,42 @@ export class LessonRun implements AsyncDisposable {
           isShort: this.#spentIn !== undefined,
           foresee: (failure) => classroom.foresee(failure),
           foreseeCommand: (failure) => classroom.foresee(failure, "components"),
-          isKnown: (finding) => this.#causes.has(causeKeyOf(finding)),
+          isKnown: (finding) => this.#causes.has(causeOf(finding)),
         },
         () => body(kitOf({ classroom, store, evidence, cleanups, lessonEnd })),
       )
     } catch (thrown) {
       if (thrown instanceof NotChecked) throw thrown
       const [error, certain] = thrown instanceof WaitError ? [thrown.cause, thrown.finding] : [thrown, undefined]
-      if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown)
       if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
-      if (error instanceof CommandTimeoutError && ++this.#hung > 1) this.#closedSince = lesson
+      if (error instanceof CommandTimeoutError && certain === undefined && ++this.#hung > 1) this.#closedSince = lesson
       if (error instanceof ComponentError)
         this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
-      meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
+      const card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
       await classroom.subject.forgetExits().catch(() => undefined) // The machine may have ended.
+      if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown, card.finding)
+      meta.card = card
       throw error instanceof Error && error.constructor.name === "AssertionError" ? error : withoutStack(error)
     }
   }
 
   /**
-   * An outcome that waits for what cannot happen, for a cause that a card names already, is blocked by that card's
-   * lesson. So is one that waits for seconds after another wait has used up the whole patience.
+   * An outcome that waits in vain for a cause that a card names already is blocked by that card's lesson. So is one that
+   * waits in vain after another wait has used up the whole patience.
    * @throws NotChecked
    */
-  #mayBlock(lesson: LessonSpec, { finding, isKnown, hasTimedOut }: WaitError): void {
-    const culprit = finding === undefined ? undefined : this.#causes.get(causeKeyOf(finding))
-    if (isKnown && culprit !== undefined) throw blockedBy(culprit)
-    if (finding !== undefined) this.#causes.set(causeKeyOf(finding), lesson)
-    if (!hasTimedOut) return
-    const spentIn = this.#spentIn
-    this.#spentIn ??= lesson
-    if (spentIn === undefined) return
-    if (++this.#vain >= VAIN_WAITS) this.#closedSince ??= spentIn
-    throw blockedBy(spentIn)
+  #mayBlock(lesson: LessonSpec, { hasTimedOut }: WaitError, finding: Finding | undefined): void {
+    const key = finding === undefined ? undefined : causeOf(finding)
+    const culprit = (key === undefined ? undefined : this.#causes.get(key)) ?? (hasTimedOut ? this.#spentIn : undefined)
+    if (culprit === undefined) {
+      if (key !== undefined) this.#causes.set(key, lesson)
+      if (hasTimedOut) this.#spentIn = lesson
+      return
+    }
+    const kind = key === undefined ? "unknown" : "known"
+    if (hasTimedOut && ++this.#vain[kind] >= VAIN_WAITS[kind]) this.#closedSince ??= culprit
+    throw blockedBy(culprit)
   }
 
   /**
@@ -225,4 +229,9 @@ function withoutStack(thrown: unknown): Error {
   error.name = thrown instanceof Error ? thrown.name : "Error"
   error.stack = `${error.name}: ${error.message}`
   return error
+}
+
+/** The problem that a finding names, whichever Pod or Node shows it. */
+function causeOf({ id, component }: Finding): string {
+  return `${component ?? "machine"} ${id}`
 }

@@ -31,14 +31,11 @@ export interface Waiting {
 export class WaitError extends Error {
   /** The cause that no time heals; undefined if the patience ran out. */
   readonly finding: Finding | undefined
-  /** Whether a card of this run names this cause already. */
-  readonly isKnown: boolean
 
-  constructor(last: unknown, finding: Finding | undefined, isKnown: boolean) {
+  constructor(last: unknown, finding: Finding | undefined) {
     super("What an outcome waited for did not happen.", { cause: last })
     this.name = "WaitError"
     this.finding = finding
-    this.isKnown = isKnown
   }
 
   get hasTimedOut(): boolean {
@@ -78,10 +75,10 @@ export async function until<T>(attempt: () => T | Promise<T>, patience = readSet
   for (;;) {
     const result = await Promise.race([resultOf(attempt), certainty])
     if ("value" in result) return result.value
-    if ("finding" in result) throw certainOf(last?.error ?? new Error("There was no answer."), result.finding, outcome)
+    if ("finding" in result) throw new WaitError(last?.error ?? new Error("There was no answer."), result.finding)
     if (result.error instanceof WaitError || result.error instanceof NotChecked) throw result.error
     last = result
-    if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined, false)
+    if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined)
     await new Promise((resolve) => setTimeout(resolve, INTERVAL))
   }
 }
@@ -97,7 +94,7 @@ export function accompanied(command: Command): Command {
     using wait = new Wait(`${line} ends`, failure, foreseeFor(outcome, outcome.foreseeCommand))
     const certainty = wait.certainty.then((finding) => ({ finding }))
     const result = await Promise.race([resultOf(() => command(line, options)), certainty])
-    if ("finding" in result) throw certainOf(new CommandTimeoutError(line, waited(), ""), result.finding, outcome)
+    if ("finding" in result) throw new WaitError(new CommandTimeoutError(line, waited(), ""), result.finding)
     if ("error" in result) throw result.error
     return result.value
   }
@@ -106,10 +103,6 @@ export function accompanied(command: Command): Command {
 /** A cause that a card of this run names already needs no second look. */
 function foreseeFor({ isKnown }: Waiting, foresee: Foresee): Foresee {
   return async (failure) => (await foresee(failure)).map((one) => (isKnown(one.finding) ? { ...one, lasting: 0 } : one))
-}
-
-function certainOf(last: unknown, finding: Finding, outcome: Waiting | undefined): WaitError {
-  return new WaitError(last, finding, outcome?.isKnown(finding) === true)
 }
 
 /** The result of one attempt. It never rejects, because a wait can end while an attempt is still under way. */

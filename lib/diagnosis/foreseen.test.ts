@@ -52,6 +52,7 @@ describe("while a component or an outcome waits, the cause of its recording is c
     "kubelet-frozen-at-start",
     "kubelet-healthz-port-taken",
     "kubelet-standalone",
+    "lease-renewed-seldom",
     "lease-of-a-dead-leader",
     "not-ready-taint-late",
     "registry-gone",

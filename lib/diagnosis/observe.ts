@@ -149,7 +149,9 @@ export async function observe(
   const [components, api] = await Promise.all([
     Promise.all(
       seen.components.map(async (component) =>
-        component.state === "running" ? { ...component, answer: await answerOf(machine, component, seen) } : component,
+        component.state === "running"
+          ? { ...component, answer: await answerOf(machine, component, seen, isAsked(component, failure, depth)) }
+          : component,
       ),
     ),
     depth === "components" ? undefined : apiOf(machine, seen),
@@ -268,9 +270,20 @@ function pathsIn(text: string): string[] {
   return text.match(/(?<![\w.-]|:\/)\/[\w./@-]+/g) ?? []
 }
 
+/** Whether a component's health is asked by a command, which costs more than a request: while it is awaited itself. */
+function isAsked({ name }: ObservedComponent, failure: Failure | undefined, depth: Depth): boolean {
+  return depth === "all" || (failure !== undefined && "log" in failure && failure.name === name)
+}
+
 /** The answer to a component's health query. */
-async function answerOf(machine: Machine, component: ObservedComponent, seen: Observation): Promise<Answer> {
+async function answerOf(
+  machine: Machine,
+  component: ObservedComponent,
+  seen: Observation,
+  isCommandRun: boolean,
+): Promise<Answer | undefined> {
   const { probe } = await probeOf(machine, component, seen.components)
+  if (probe.by === "command" && !isCommandRun) return undefined
   const { isWell, question, answer } = await ask(machine, probe, () => accessOf(machine, seen), LOOK_WITHIN)
   return { isWell, text: `${question}: ${answer}` }
 }

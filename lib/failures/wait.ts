@@ -127,7 +127,7 @@ export class Wait implements Disposable {
 }
 
 /** Two findings with the same key state the same fact. Their evidence can differ, such as in the time of a log line. */
-export function keyOf({ id, component, cause }: Finding): string {
+function keyOf({ id, component, cause }: Finding): string {
   return JSON.stringify([id, component, cause])
 }
 

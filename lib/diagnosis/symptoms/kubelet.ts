@@ -330,11 +330,7 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "lease-renewed-seldom",
     component: "kubelet",
-    // Another time than this one is awaited.
-    lasting: (seen) => {
-      const actual = mismatchOf(seen)?.actual
-      return typeof actual === "string" && /^\d{4}-\d\d-\d\dT/.test(actual) ? AT_ONCE : undefined
-    },
+    lasting: (seen) => (isLeaseAwaited(seen) ? SOON : undefined),
     sign: (seen) => {
       const { path, leaseSeconds: seconds = LEASE_SECONDS } = kubeletOf(seen)
       return seconds <= LEASE_SECONDS
@@ -543,4 +539,13 @@ function validName(name: string): string {
       .replaceAll(/[^a-z0-9.-]+/g, "-")
       .replaceAll(/^[.-]+|[.-]+$/g, "") || "node-1"
   )
+}
+
+/** Whether a new time in the kubelet's lease is awaited, or its first one, although its Node is Ready. */
+function isLeaseAwaited(seen: Observation): boolean {
+  const actual = mismatchOf(seen)?.actual
+  if (typeof actual !== "string") return false
+  const isReady = seen.api?.nodes.some((node) => nodeOf(node).ready?.status === "True") === true
+  const hasLease = seen.api?.leases.some(({ metadata }) => metadata.namespace === "kube-node-lease") === true
+  return /^\d{4}-\d\d-\d\dT/.test(actual) || (actual === "" && isReady && !hasLease)
 }
