@@ -5,7 +5,8 @@ import { specOf, specs, type ComponentName } from "../../components/registry.ts"
 import { removedAdmissionPlugins } from "../../components/removed/admission-plugins.ts"
 import { removedFeatureGates } from "../../components/removed/feature-gates.ts"
 import { absolute } from "../../components/settings/flags.ts"
-import { containerdOf, etcdUrlOf } from "../facts.ts"
+import { containerdOf, etcdUrlOf, portOf } from "../facts.ts"
+import { etcdAddressOf } from "../signs.ts"
 import type { Observation, ObservedComponent } from "../observation.ts"
 import { scriptsOf, startCommandsOf } from "../scripts.ts"
 import { componentOf, concerns, first, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
@@ -81,8 +82,14 @@ export const configuration: readonly Symptom[] = [
       id: "flag-without-value",
       component: name,
       sign: (seen) => {
-        const missing = logged(name, /flag needs an argument: (--?[\w-]+)/, "flag")(seen)
-        if (missing !== undefined) return { ...missing, flag: dashed(missing.flag), took: "nothing" }
+        const missing =
+          logged(name, /flag needs an argument: (--?[\w-]+)/, "flag")(seen) ??
+          logged(name, /invalid (?:argument|value) "" for (?:flag )?"?(--?[\w-]+)/, "flag")(seen)
+        if (missing !== undefined) {
+          const flag = dashed(missing.flag)
+          const typed = typedFor(seen, name, flag)
+          return { ...missing, flag, took: "nothing", variable: /\$\{?(\w+)/.exec(typed ?? "")?.[1] ?? "none" }
+        }
         const component = componentOf(seen, name)
         if (component === undefined || !isConcerned(seen, name)) return undefined
         const { argv } = component
@@ -91,13 +98,16 @@ export const configuration: readonly Symptom[] = [
             !word.includes("=") && valued(name).has(dashed(word)) && /^--?[a-z][\w-]+/.test(argv[index + 1] ?? ""),
         )
         const [flag = "", took = ""] = argv.slice(at, at + 2)
-        return at < 0 ? undefined : { evidence: `${flag} ${took}`, flag, took }
+        return at < 0 ? undefined : { evidence: `${flag} ${took}`, flag, took, variable: "none" }
       },
-      cause: ({ flag, took }) =>
+      cause: ({ flag, took, variable }) =>
         took === "nothing"
-          ? `${flag} has no value`
+          ? `${flag} has no value${variable === "none" ? "" : `: the variable ${variable} was empty when ${name} started`}`
           : `${flag} has no value: ${name} takes the next word, ${took}, for its value`,
-      remedy: ({ flag }) => `Write ${flag}=VALUE, or leave it out. If the value is a variable, it is empty.`,
+      remedy: ({ flag, variable }) =>
+        variable === "none"
+          ? `Write ${flag}=VALUE, or leave it out.`
+          : `Set ${variable} before that command, or write ${flag}=VALUE.`,
       look: `ps -o args= -C ${name}`,
     }),
     symptom({
@@ -336,10 +346,6 @@ function twiceIn({ argv }: ObservedComponent) {
 
 /** A flag whose address has no host, such as --etcd-servers=http://:2379, and the variable that was empty. */
 function hostless(seen: Observation, { name, argv, isArgvFromScript, log }: ObservedComponent) {
-  const typed = startCommandsOf(seen)
-    .filter(({ component }) => component === name)
-    .flatMap((command) => command.argv)
-    .filter((word) => word.includes("$"))
   // A script does not tell what its variables held: the component's own words must.
   const words =
     isArgvFromScript === true
@@ -350,16 +356,29 @@ function hostless(seen: Observation, { name, argv, isArgvFromScript, log }: Obse
       : argv.slice(1)
   const word =
     words.find((one) => /(?:^|[=,])https?:\/\/(?::\d+)?(?:[,/]|$)/.test(one)) ??
-    words.find((one) => /^--etcd-servers=(?::\d+)?(?:,|$)/.test(one))
+    // With another port than etcd's, the port is what is wrong: see etcd-elsewhere.
+    words.find(
+      (one) =>
+        /^--etcd-servers=(?::\d+)?(?:,|$)/.test(one) &&
+        [undefined, portOf(etcdAddressOf(seen))].includes(/\d+/.exec(one)?.[0]),
+    )
   if (word === undefined) return undefined
   const flag = dashed(word) || dashed(argv[argv.indexOf(word) - 1] ?? "")
-  const source = typed.find((one) => dashed(one) === flag)
+  const source = typedFor(seen, name, flag)
   return {
     evidence: source === undefined ? word : `the script says ${source}, and ${name} got ${word}`,
     word,
     flag,
     variable: /\$\{?(\w+)/.exec(source ?? "")?.[1] ?? "none",
   }
+}
+
+/** A flag as the script writes it, if it has a variable in it. */
+function typedFor(seen: Observation, name: ComponentName, flag: string): string | undefined {
+  return startCommandsOf(seen)
+    .filter(({ component }) => component === name)
+    .flatMap((command) => command.argv)
+    .find((word) => dashed(word) === flag && word.includes("$"))
 }
 
 /** A word in which every variable is empty. */

@@ -1,6 +1,6 @@
 import { specs } from "../../components/registry.ts"
 import type { Observation } from "../observation.ts"
-import { scriptsOf, startCommandsOf, type StartCommand } from "../scripts.ts"
+import { scriptsOf, SCRIPTS_FOLDER, startCommandsOf, type StartCommand } from "../scripts.ts"
 import { componentOf, concerns, first, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
 
 /** Programs that belong to hosts with an init system. A machine of the lessons has none. */
@@ -18,19 +18,23 @@ export const scriptText: readonly Symptom[] = [
     id: "windows-line-ends",
     component: undefined,
     sign: (seen) => {
-      const all = scriptsOf(seen).filter(({ text }) => text.includes("\r\n"))
+      if (!isOfComponent(seen)) return undefined
+      const said = matched(saidIn(seen), /(.*(?:\r|\^M|\\r|%0D).*)/)
+      const inWords = seen.components.some(({ argv }) => argv.some((word) => word.includes("\r")))
+      const scripted = scriptsOf(seen).filter(({ text }) => text.includes("\r\n"))
+      // Other files do harm only where a script reads words from them.
+      const others = said === undefined && !inWords ? [] : filesWithReturns(seen)
+      const all = [...scripted, ...others]
       const [one] = all
-      if (one === undefined || !isOfComponent(seen)) return undefined
+      if (one === undefined) return undefined
       const count = one.text.split("\r\n").length - 1
-      const said = matched(saidIn(seen), /(\$'[^']*\\r[^']*': .*|.*\r.*|.*\^M.*|.*\\r.*)/)
       return {
-        evidence: `${one.name}: ${count} lines end in \\r\\n${said === undefined ? "" : `; bash says: ${said.evidence}`}`,
+        evidence: `${one.name}: ${count} lines end in \\r\\n${said === undefined ? "" : `; ${JSON.stringify(said.evidence)}`}`,
         names: all.map(({ name }) => name).join(" "),
-        count: String(count),
       }
     },
     cause: ({ names }) =>
-      `the lines of ${names} have Windows line endings (CRLF): bash takes the carriage return for a part of the last word`,
+      `the lines of ${names} have Windows line endings (CRLF), and the carriage return becomes a part of the last word of each line`,
     remedy: ({ names }) =>
       `sed -i 's/\\r$//' ${names}, and let the editor and git write LF: git config core.autocrlf input`,
     look: ({ names }) => `grep -c $'\\r' ${names}`,
@@ -149,6 +153,13 @@ const REMEDY = {
   comment: "Move the comment above the command",
   missing: "End the line with one backslash",
 } as const
+
+/** Other files of the learner's folder that have Windows line endings. */
+function filesWithReturns({ files }: Observation): { name: string; text: string }[] {
+  return Object.entries(files)
+    .filter(([path, text]) => path.startsWith(`${SCRIPTS_FOLDER}/`) && !path.endsWith(".sh") && text.includes("\r\n"))
+    .map(([path, text]) => ({ name: path.slice(SCRIPTS_FOLDER.length + 1), text }))
+}
 
 /** Whether what failed is the start of a component. */
 function isOfComponent({ failure }: Observation): boolean {
