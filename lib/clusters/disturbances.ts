@@ -8,25 +8,32 @@ const AFTERMATH = 30_000
  * themselves. A component that depends on one of them may end too: kube-scheduler does when it cannot renew its lease.
  */
 export class Disturbances {
-  /** When each component was ready again (performance.now()); undefined while it is down. */
-  readonly #ends = new Map<ComponentName, number | undefined>()
+  /** Components that have ended. They are not ready now, or `#ready` holds since when they are again. */
+  readonly #ended = new Set<ComponentName>()
+  /** Since when each component that runs has been ready (performance.now()). */
+  readonly #ready = new Map<ComponentName, number>()
 
   /** Notes that a component ends. */
   ends(name: ComponentName): void {
-    this.#ends.set(name, undefined)
+    this.#ended.add(name)
+    this.#ready.delete(name)
   }
 
   /** Notes that a component is ready. */
   isReady(name: ComponentName): void {
-    if (this.#ends.has(name)) this.#ends.set(name, performance.now())
+    this.#ready.set(name, performance.now())
   }
 
-  /** Whether the end of a component can be a consequence of the end of another one. */
+  /**
+   * Whether the end of a component can be a consequence of the end of another one. It is not if the component became
+   * ready later than the other one was ready again. It must be called before `ends`.
+   */
   excuses(name: ComponentName): boolean {
+    const own = this.#ready.get(name) ?? 0
     return dependenciesOf([name]).some((other) => {
-      if (other.name === name || !this.#ends.has(other.name)) return false
-      const ready = this.#ends.get(other.name)
-      return ready === undefined || performance.now() - ready < AFTERMATH
+      if (other.name === name || !this.#ended.has(other.name)) return false
+      const ready = this.#ready.get(other.name)
+      return ready === undefined || (own < ready && performance.now() - ready < AFTERMATH)
     })
   }
 }

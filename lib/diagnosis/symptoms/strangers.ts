@@ -34,8 +34,12 @@ export const strangers: readonly Symptom[] = [
     component: "etcd",
     sign: (seen) => {
       const port = portOf(etcdAddressOf(seen))
+      // A component can have another name than its program.
+      const own = ["etcd", "kube-apiserver"] as const
+      const pids = own.map((name) => componentOf(seen, name)?.pid)
       const other = seen.connections.find(
-        ({ peer, program }) => portOf(peer) === port && program !== "etcd" && program !== "kube-apiserver",
+        ({ peer, program, pid }) =>
+          portOf(peer) === port && !own.some((name) => name === program) && !pids.includes(pid),
       )
       return seen.failure === undefined || other === undefined
         ? undefined
