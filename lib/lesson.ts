@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { afterAll, describe, inject, test as vitestTest, type TestContext } from "vitest"
 import { Classroom } from "./curriculum/classroom.ts"
 import { Cleanups } from "./curriculum/cleanups.ts"
+import { passGate } from "./curriculum/gate.ts"
 import type { Kit } from "./curriculum/kit.ts"
 import { NotChecked } from "./curriculum/not-checked.ts"
 import { LessonRun } from "./curriculum/lesson-run.ts"
@@ -43,14 +44,21 @@ const settings = readSettings()
 // keep it alive.
 process.once("disconnect", () => process.exit(1))
 
+/** The lessons before this one are skipped. byhand watch starts this process before it knows which lesson comes first. */
+const firstLesson = await passGate(settings)
+
 /** vitest runs the test files one after another in this process, so one machine and one cluster serve all lessons. */
 // oxlint-disable-next-line no-empty-pattern -- the pattern names the fixtures that this one needs: none.
 const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCleanup }) => {
-  const run = new LessonRun(async () => {
-    const preparation = inject("preparation")
-    if ("failed" in preparation) throw new Error(preparation.failed)
-    return Classroom.open(preparation.artifacts, { ...settings, machine: preparation.machine })
-  }, cardOf)
+  const run = new LessonRun(
+    async () => {
+      const preparation = inject("preparation")
+      if ("failed" in preparation) throw new Error(preparation.failed)
+      return Classroom.open(preparation.artifacts, { ...settings, machine: preparation.machine })
+    },
+    cardOf,
+    { stopsAfterFailure: firstLesson > 0 },
+  )
   onCleanup(() => run[Symbol.asyncDispose]())
   return run
 })
@@ -73,7 +81,7 @@ onComponentEvent((event) => {
 
 /** A lesson: a test for each of its documented outcomes, in order. */
 export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { test: TestOf<Spec> }) => void): void {
-  describe(`${lessonId(spec)} ${spec.title}`, () => {
+  describe.skipIf(spec.number < firstLesson)(`${lessonId(spec)} ${spec.title}`, () => {
     const lessonEnd = new Cleanups()
     // Whether the last test did not pass. The cause is reported already, and it can make the cleanup fail too.
     let isBroken = false

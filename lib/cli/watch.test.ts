@@ -1,5 +1,5 @@
 import { execa } from "execa"
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
@@ -27,12 +27,14 @@ test(
     const { folder } = await layOut(join(learner, "my-cluster"))
     const before = await place.census()
     let said = ""
-    const watching = execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "watch", folder], {
+    const program = join(packageRoot, "dist", "cli", "main.js")
+    const env = { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir }
+    const watching = execa(process.execPath, [program, "watch", folder], {
       reject: false,
       all: true,
       buffer: false,
       stdin: "ignore",
-      env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir },
+      env,
     })
     watching.all.on("data", (chunk: Buffer) => {
       said += chunk.toString()
@@ -49,7 +51,7 @@ test(
       change()
     }
 
-    await isSaid(/^01 .* failed .*01-etcd\.sh exited with 1[^]*^Lesson 01 does not pass/m)
+    await isSaid(/^01 .* failed [^]*^Lesson 01 does not pass/m)
     save(() => cpSync(join(SOLUTION, "01-etcd.sh"), join(folder, "01-etcd.sh")))
     await isSaid(/^01 .* passed [^]*^02 .* failed [^]*^Lesson 02 does not pass/m)
     save(() => {
@@ -60,7 +62,19 @@ test(
     save(() => {
       appendFileSync(join(folder, "05-kubelet.sh"), "# another\n")
     })
-    await isSaid(/^05 .* passed [^]*^Every lesson passes/m)
+    await isSaid(/^Saved: 05-kubelet\.sh\n[^]*^05 .* passed [^]*^Every lesson passes/m)
+    expect(said).not.toMatch(/^ . 0[1-4] /m) // Earlier lessons are not graded again.
+
+    // A script that waits for ever does not hold up the next save: that save cancels the attempt.
+    const good = readFileSync(join(folder, "04-scheduler.sh"), "utf8")
+    save(() => writeFileSync(join(folder, "04-scheduler.sh"), good.replace("exec ", "sleep 1d; exec ")))
+    await isSaid(/^Saved: 04-scheduler\.sh/m)
+    const inside = (line: string) =>
+      execa(process.execPath, [program, "shell", "--last", "sh", "-c", line], { env, reject: false })
+    await expect.poll(async () => (await inside("pgrep -f '^sleep 1d'")).exitCode, { timeout: 60_000 }).toBe(0)
+    save(() => writeFileSync(join(folder, "04-scheduler.sh"), good))
+    await isSaid(/^ ✓ 04 once a scheduler runs/m)
+    expect((await inside("pgrep -f '^bash ./04'")).exitCode).toBe(1) // The script that waited has ended.
 
     watching.kill("SIGINT")
     expect((await watching).exitCode).toBe(130)

@@ -1,109 +1,153 @@
-import { execa } from "execa"
-import { randomBytes } from "node:crypto"
+import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { watch as watchFolder } from "node:fs"
 import { join, resolve } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
+import { deferred } from "../base/deferred.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { componentNames } from "../components/registry.ts"
 import { checkExcept } from "../curriculum/except.ts"
-import { admit } from "../machines/admission.ts"
-import { messageOf } from "../base/errors.ts"
-import { lessonId, lessons as all } from "../curriculum/lessons.ts"
+import { admit, makeRunsDir } from "../machines/admission.ts"
+import { lessonId, lessons } from "../curriculum/lessons.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { chooseProvider } from "../machines/providers.ts"
+import { writePurpose } from "../machines/purpose.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
-import { packageRoot } from "../base/settings.ts"
-import { readFolder, type Folder } from "../subjects/folder.ts"
-import { settingsOf, type CommonOptions } from "./options.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
+import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
+import { findRun, idOf, vacate } from "./runs.ts"
+import { SavedFiles } from "./saved-files.ts"
+import type { Go, Graded, Told } from "./watch-grader.ts"
 
-/** How long to wait after a change, because an editor writes a file in several steps (milliseconds). */
-const SETTLE = 50
+/** The name of the machine, if --name gives no other; a second one at the same time is called watch-2. */
+const NAME = "watch"
 /**
- * Milliseconds. Node watches a folder's subfolders only some time after it was told to, and misses what changes before
- * that.
+ * How long an outcome is checked before the next grader is started beside it (milliseconds). It probably waits for
+ * something, and leaves the processor to the next grader.
  */
-const LOOK_AGAIN = 1_000
+const PROBABLY_WAITING = 5_000
 const INTERRUPTED = 130
+/** Erases the screen and its scroll-back, so that no old verdict can be taken for the new one. */
+const CLEAR = "\u001b[2J\u001b[3J\u001b[H"
 
 /**
- * Grades one lesson on one machine, and again each time a file is saved. When the lesson passes, continues with the
- * next one.
+ * Grades the scripts of a folder on one machine, from the first lesson to the first that does not pass, and again each
+ * time a file is saved. Only the components of changed scripts are restarted. A save cancels a running attempt.
  * @returns the exit status, after an interrupt (Ctrl-C)
  */
 export async function watch(given: string, options: CommonOptions): Promise<number> {
   const settings = settingsOf(options)
-  const id = `watch-${randomBytes(3).toString("hex")}`
+  const path = resolve(given)
+  using files = await SavedFiles.in(path, (message) => process.stderr.write(`${message}\n`))
+  const name = await freeName(settings, options)
+  const id = idOf(name)
   checkExcept(settings.except)
   await admit(settings, id)
-  let folder = await readFolder(resolve(given))
-  const lessons = all.map(lessonId)
+  makeRunsDir(settings)
+  await vacate(settings, name)
   const progress = terminalProgress()
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
   const { binds } = await prepareArtifacts(componentNames, settings, progress)
-  const { machine } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
+  const { machine, folder } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
+  await writePurpose(folder, { command: "watch", subject: path })
   const interrupted = once(process, "SIGINT")
-
-  const loop = async (): Promise<never> => {
-    let lesson = lessons[0]
-    for (;;) {
-      if (lesson !== undefined && (await passes(folder.path, lesson, id))) {
-        lesson = lessons[lessons.indexOf(lesson) + 1]
-        if (lesson !== undefined) continue
-      }
-      process.stdout.write(
-        `\n${lesson === undefined ? "Every lesson passes" : `Lesson ${lesson} does not pass`}. Save a file to try again; press Ctrl-C to stop.\n`,
-      )
-      const changed = await nextChange(folder)
-      folder = changed.folder
-      // If a script of an earlier lesson has changed, that lesson is graded again first.
-      const earliest = changed.lessons.toSorted()[0]
-      if (earliest !== undefined && (lesson === undefined || earliest < lesson)) lesson = earliest
-    }
-  }
+  const graders = new Graders({ BYHAND_RUN: id, BYHAND_SUBJECT: path, BYHAND_MACHINE: provider.kind })
   try {
-    await Promise.race([loop(), interrupted])
+    await Promise.race([gradeForever(files, graders), interrupted])
     return INTERRUPTED
   } finally {
+    graders.end()
     await machine.close()
   }
 }
 
-async function passes(folder: string, lesson: string, machine: string): Promise<boolean> {
-  const { exitCode } = await execa(
-    process.execPath,
-    [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, lesson],
-    { reject: false, stdin: "ignore", stdout: "inherit", stderr: "inherit", env: { BYHAND_RUN: machine } },
-  )
-  return exitCode === 0
+async function freeName(settings: Settings, options: CommonOptions): Promise<string> {
+  if (options.name !== undefined) return nameOf(options)
+  for (let count = 1; ; count++) {
+    const name = count === 1 ? NAME : `${NAME}-${count}`
+    if ((await findRun(settings, name)) === undefined) return name
+  }
 }
 
-/** Waits until the content of a script, or of a file that the script names, changes. */
-async function nextChange(before: Folder): Promise<{ folder: Folder; lessons: string[] }> {
-  const watcher = watchFolder(before.path, { recursive: true })
-  let complaint = ""
-  try {
-    for (;;) {
-      // A file may have been saved while the lesson ran, so look before waiting.
-      const folder = await readFolder(before.path).catch((error: unknown) => {
-        if (messageOf(error) !== complaint) process.stderr.write(`${messageOf(error)}\n`)
-        complaint = messageOf(error)
-      })
-      const changed =
-        folder?.scripts.filter(
-          ({ name, fingerprint }) => before.scripts.find((script) => script.name === name)?.fingerprint !== fingerprint,
-        ) ?? []
-      if (folder !== undefined && changed.length > 0)
-        return { folder, lessons: changed.map(({ number }) => String(number).padStart(2, "0")) }
-      const looksAgain = new AbortController()
-      // It is aborted below.
-      const event = once(watcher, "change", { signal: looksAgain.signal }).catch(() => undefined)
-      await Promise.race([event, sleep(LOOK_AGAIN)])
-      looksAgain.abort()
-      await sleep(SETTLE)
+async function gradeForever(files: SavedFiles, graders: Graders): Promise<never> {
+  const never = new AbortController()
+  let first = lessons[0]?.number ?? 1
+  for (;;) {
+    const over = new AbortController()
+    const saving = files.next(over.signal)
+    const attempt = graders.grade(first)
+    const ended = await Promise.race([attempt.graded, saving])
+    let saved = ended !== undefined && "files" in ended ? ended : undefined
+    if (saved !== undefined) {
+      attempt.cancel()
+    } else {
+      over.abort()
+      const failed = ended !== undefined && "type" in ended ? ended.failed : first
+      graders.prepare()
+      process.stdout.write(`\n${sentenceOn(failed)}. Save a file to try again; press Ctrl-C to stop.\n`)
+      first = failed ?? Infinity
+      // A change that came at the same moment as the verdict is not lost: next() reports it again.
+      saved = (await saving) ?? (await files.next(never.signal))
     }
-  } finally {
-    watcher.close()
+    if (saved === undefined) continue // It is not: the wait has no end.
+    // If a script of an earlier lesson has changed, that lesson is graded again first.
+    first = Math.min(first, saved.earliest)
+    process.stdout.write(`${process.stdout.isTTY ? CLEAR : "\n"}Saved: ${saved.files.join(", ")}\n`)
+  }
+}
+
+function sentenceOn(failed: number | null): string {
+  return failed === null ? "Every lesson passes" : `Lesson ${lessonId({ number: failed })} does not pass`
+}
+
+/** Grader processes (watch-grader.ts). Each grades once; the next one is started before it is needed. */
+class Graders {
+  readonly #environment: Readonly<Record<string, string>>
+  readonly #running = new Set<ChildProcess>()
+  #next: ChildProcess | undefined
+
+  constructor(environment: Readonly<Record<string, string>>) {
+    this.#environment = environment
+  }
+
+  /** Starts the next grader, which loads vitest and waits. */
+  prepare(): void {
+    if (this.#next !== undefined) return
+    const child = fork(join(packageRoot, "dist", "cli", "watch-grader.js"), {
+      env: { ...process.env, ...this.#environment },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
+    this.#next = child
+    this.#running.add(child)
+    child.once("exit", () => {
+      this.#running.delete(child)
+      if (this.#next === child) this.#next = undefined
+    })
+  }
+
+  /** Grades from a lesson on. `graded` resolves with undefined if the grader has ended without a result. */
+  grade(first: number): { graded: Promise<Graded | undefined>; cancel: () => void } {
+    this.prepare()
+    const child = this.#next
+    this.#next = undefined
+    child?.send({ first } satisfies Go, () => undefined) // If it has ended, its exit tells.
+    const waiting = setTimeout(() => this.prepare(), PROBABLY_WAITING)
+    const { promise, resolve: done } = deferred<Graded | undefined>()
+    if (child === undefined) done(undefined)
+    child?.once("exit", () => done(undefined))
+    child?.on("message", (message: Told) => {
+      if (message.type === "graded") done(message)
+      else waiting.refresh()
+    })
+    return {
+      graded: promise.finally(() => clearTimeout(waiting)),
+      cancel: () => {
+        clearTimeout(waiting)
+        child?.kill("SIGKILL") // vitest's worker ends when its parent has ended.
+      },
+    }
+  }
+
+  end(): void {
+    for (const child of this.#running) child.kill("SIGKILL")
   }
 }

@@ -42,9 +42,12 @@ const VAIN_WAITS = { known: 4, unknown: 2 }
 export class LessonRun implements AsyncDisposable {
   readonly #open: () => Promise<Classroom>
   readonly #toCard: CardOf
+  readonly #stopsAfterFailure: boolean
   #opened: Promise<Classroom> | undefined
   /** The lesson in which the machine could not be started, ended, or hung. It blocks all later outcomes. */
   #closedSince: LessonSpec | undefined
+  /** The first lesson that did not pass, if the lessons after it are blocked. */
+  #stoppedAt: LessonSpec | undefined
   /** How many outcomes had a command that timed out. */
   #hung = 0
   /** The causes that ended a wait, each with the lesson that reported it. A later wait with the same cause is blocked. */
@@ -55,10 +58,14 @@ export class LessonRun implements AsyncDisposable {
   /** Numbers of the lessons whose components did not start. Each is reported only once. */
   readonly #reported = new Set<number>()
 
-  /** @param open makes the classroom; called once, for the first outcome that needs it */
-  constructor(open: () => Promise<Classroom>, toCard: CardOf) {
+  /**
+   * @param open makes the classroom; called once, for the first outcome that needs it
+   * @param options stopsAfterFailure: whether the lessons after the first lesson that does not pass are blocked
+   */
+  constructor(open: () => Promise<Classroom>, toCard: CardOf, { stopsAfterFailure = false } = {}) {
     this.#open = open
     this.#toCard = toCard
+    this.#stopsAfterFailure = stopsAfterFailure
   }
 
   /**
@@ -67,10 +74,18 @@ export class LessonRun implements AsyncDisposable {
    * the body throws
    */
   async check(outcome: OutcomeRun): Promise<void> {
-    const classroom = await this.#enter(outcome.lesson)
-    mustAllow(classroom, specOf(outcome).permits)
-    await this.#bringUp(classroom, outcome)
-    await this.#run(classroom, outcome)
+    const { lesson } = outcome
+    if (this.#stoppedAt !== undefined && lesson.number > this.#stoppedAt.number) throw blockedBy(this.#stoppedAt)
+    try {
+      const classroom = await this.#enter(lesson)
+      mustAllow(classroom, specOf(outcome).permits)
+      await this.#bringUp(classroom, outcome)
+      await this.#run(classroom, outcome)
+    } catch (error) {
+      const isFailure = !(error instanceof NotChecked) || error instanceof Blocked
+      if (this.#stopsAfterFailure && isFailure) this.#stoppedAt ??= lesson
+      throw error
+    }
   }
 
   async #enter(lesson: LessonSpec): Promise<Classroom> {
@@ -219,8 +234,11 @@ function hasEnded(error: unknown): error is ComponentError {
   return error instanceof ComponentError && error.failure.kind === "component-exited" && error.failure.wasReady === true
 }
 
+/** An outcome that was not checked because of an earlier failure. */
+class Blocked extends NotChecked {}
+
 function blockedBy(lesson: LessonSpec): NotChecked {
-  return new NotChecked(`blocked by lesson ${lessonId(lesson)}`)
+  return new Blocked(`blocked by lesson ${lessonId(lesson)}`)
 }
 
 /** The error without its stack trace. The trace names only this project's code, which does not help a learner. */

@@ -68,12 +68,21 @@ export async function readFolder(path: string): Promise<Folder> {
 
 /** The fingerprint of a script. A file is included if the script names the file or a folder that contains it. */
 function fingerprintOf(script: string, root: string, files: readonly string[]): string {
-  const text = readFileSync(join(root, script))
-  const isNamed = (file: string): boolean => file !== "." && (text.includes(file) || isNamed(dirname(file)))
+  const text = readFileSync(join(root, script), "utf8")
+  const isNamed = (file: string): boolean => file !== "." && (names(text, file) || isNamed(dirname(file)))
   const hash = createHash("sha256").update(text)
   for (const file of files.filter((name) => !name.endsWith(".sh") && isNamed(name)).toSorted())
     hash.update(file).update(readFileSync(join(root, file)))
   return hash.digest("hex")
+}
+
+/**
+ * Whether a script contains the path of a file of the folder as a whole. Not counted are a part of a longer name, such as
+ * etc in etcd, and a path of the machine that begins alike, such as /etc.
+ */
+function names(text: string, path: string): boolean {
+  const literal = path.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  return new RegExp(String.raw`(?<![\w.-])(?<!(?:^|[\s=:,;<>(&|])["']?/)${literal}(?![\w.-])`, "m").test(text)
 }
 
 async function filesIn(root: string, folder: string): Promise<{ name: string; mode: number; size: number }[]> {

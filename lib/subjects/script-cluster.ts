@@ -120,8 +120,21 @@ export class ScriptCluster implements Subject {
       if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
         const run = { name: script.name, log: logFor(script), exit: undefined, pid: undefined, trace: undefined }
         this.#runs.set(script.name, { run: { ...run, seenBefore: 0 }, script })
-      } else for (const component of own) await this.#discard(component)
+      } else {
+        await this.#endScript(script)
+        for (const component of own) await this.#discard(component)
+      }
     }
+  }
+
+  /** Ends a script of an earlier attempt that still runs, for example in a loop that waits for its component. */
+  async #endScript({ name }: Script): Promise<void> {
+    const { stdout } = await this.machine.run(["ps", "-e", "-o", "pid=,args="])
+    const pids = stdout.split("\n").flatMap((line) => {
+      const [, pid, args] = /^\s*(\d+) (.*?)\s*$/.exec(line) ?? []
+      return pid !== undefined && args === commandOf(name).join(" ") ? [pid] : []
+    })
+    if (pids.length > 0) await this.machine.run(["kill", "-KILL", ...pids])
   }
 
   /** Whether kube-apiserver can be expected to answer: it and etcd run. */
@@ -252,7 +265,7 @@ export class ScriptCluster implements Subject {
     const log = logFor(script)
     const { trace, env } = await Trace.of(this.machine, script.name)
     const seenBefore = this.#sightings.count
-    const spawned = await this.machine.spawn(["bash", `./${script.name}`], { log, cwd: HOME, env })
+    const spawned = await this.machine.spawn(commandOf(script.name), { log, cwd: HOME, env })
     const run: Omit<Run, "exit"> & { exit: Exit | undefined } = {
       name: script.name,
       log,
@@ -342,6 +355,11 @@ export class ScriptCluster implements Subject {
 /** Whether the name of a script contains the word of a component. */
 function names(script: Script, component: ComponentName): boolean {
   return script.name.includes(specOf(component).scriptWord)
+}
+
+/** The command that runs a script. */
+function commandOf(script: string): string[] {
+  return ["bash", `./${script}`]
 }
 
 function logFor({ name }: Script): string {
