@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { admit } from "./lib/machines/admission.ts"
 import { messageOf, UsageError } from "./lib/base/errors.ts"
+import { admitFlags, commandLine } from "./lib/report/command-line.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { BYHAND, byhandPlugin } from "./lib/report/vitest-plugin.ts"
 import { sabotageOf } from "./lib/proof/sabotage/all.ts"
@@ -14,7 +15,8 @@ const settings = await admittedSettings()
 async function admittedSettings(): Promise<Settings> {
   try {
     const found = readSettings()
-    // Wrong settings are refused before anything starts.
+    // Wrong settings and flags are refused before anything starts.
+    admitFlags(commandLine().flags, [BYHAND])
     checkExcept(found.except)
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)

@@ -286,6 +286,8 @@ const OF_VITEST: readonly Try[] = [
     {},
     /^There is no tag observin\. Did you mean observing\? There are observing, disturbing, destroying\.$/,
   ],
+  ["01 --shard=9/3", {}, /^--shard=9\/3 names no part of the lessons\. Write for example: --shard=1\/3$/],
+  ["01 --reporter=nosuch", {}, /^There is no reporter nosuch\. There are byhand, /],
   ["01 -t nonsense", {}, /^No test of lesson 01 has nonsense in its title\. /],
   ["01 nothing --reporter=dot", {}, /^No lesson's file has nothing in its path\. /],
   ["01 -t nonsense --reporter=default --reporter=junit", {}, /^No test of lesson 01 has nonsense in its title\. /],

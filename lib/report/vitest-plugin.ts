@@ -1,9 +1,9 @@
-import { basename } from "node:path"
 import type {} from "vitest/config" // Adds configureVitest to Vite's plugins.
-import { parseCLI, type Vite } from "vitest/node"
+import type { Vite } from "vitest/node"
 import { messageOf, UsageError } from "../base/errors.ts"
 import type { Settings } from "../base/settings.ts"
 import { admitSelection } from "./admission.ts"
+import { commandLine } from "./command-line.ts"
 import type { Reader } from "./events.ts"
 import { Preparation } from "./preparation.ts"
 import { readersFor, type Output } from "./reporters.ts"
@@ -30,7 +30,7 @@ export function byhandPlugin(settings: Settings): Vite.Plugin {
     configureVitest({ vitest }) {
       const { config } = vitest
       try {
-        admitSelection({ files: filesGiven(), ...config, tags: config.tags.map(({ name }) => name) })
+        admitSelection({ files: commandLine().files, ...config, tags: config.tags.map(({ name }) => name) })
       } catch (error) {
         process.stderr.write(`${messageOf(error)}\n`)
         process.exit(error instanceof UsageError ? 2 : 1)
@@ -56,10 +56,4 @@ function outputOf(reporter: unknown): { output: Output; reader?: Reader | undefi
   const options = reporter[1] as ByhandOptions | undefined // What the configuration gave, or an empty object.
   if (options?.reader !== undefined) return { output: "none", reader: options.reader }
   return { output: options?.json === true ? "json" : "people" }
-}
-
-/** The words of vitest's command line that select files; none if another program has started vitest. */
-function filesGiven(): readonly string[] {
-  const [, program = "", ...words] = process.argv
-  return /^vitest(\.mjs)?$/.test(basename(program)) ? parseCLI(["vitest", ...words]).filter : []
 }
