@@ -1,7 +1,9 @@
 // What a test file in tests/ imports: the lessons as data, and everything that a test uses.
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, describe, inject, test as vitestTest, type TestContext } from "vitest"
+import { afterAll, beforeAll, describe, inject, test as vitestTest, type TestContext } from "vitest"
+import { prepareArtifacts, type Artifacts } from "./clusters/artifacts.ts"
+import { silentProgress } from "./base/progress-silent.ts"
 import { Classroom } from "./curriculum/classroom.ts"
 import { Cleanups } from "./curriculum/cleanups.ts"
 import { passGate } from "./curriculum/gate.ts"
@@ -51,17 +53,39 @@ const firstLesson = await passGate(settings)
 // oxlint-disable-next-line no-empty-pattern -- the pattern names the fixtures that this one needs: none.
 const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCleanup }) => {
   const run = new LessonRun(
-    async () => {
+    async (lesson) => {
       const preparation = inject("preparation")
       if ("failed" in preparation) throw new Error(preparation.failed)
-      return Classroom.open(preparation.artifacts, { ...settings, machine: preparation.machine })
+      return Classroom.open(await artifactsFor(lesson), { ...settings, machine: preparation.machine })
     },
     cardOf,
-    { stopsAfterFailure: firstLesson > 0 },
+    { stopsAfterFailure: firstLesson > 0, isEarly },
   )
   onCleanup(() => run[Symbol.asyncDispose]())
   return run
 })
+
+/** Longer than any build (milliseconds). */
+const A_DAY = 86_400_000
+
+const nothing = () => undefined
+
+let all: Promise<Artifacts> | undefined
+
+/** Whether a lesson runs before the artifacts of all lessons are ready, because it needs only those that are. */
+function isEarly({ components }: LessonSpec): boolean {
+  const preparation = inject("preparation")
+  if ("failed" in preparation || preparation.ready.length === preparation.all.length) return false
+  return components.every((name) => preparation.ready.includes(name))
+}
+
+/** Waits for the artifacts that a lesson needs. vitest's own process prepares them, and holds their locks until then. */
+async function artifactsFor(lesson: LessonSpec): Promise<Artifacts> {
+  const preparation = inject("preparation")
+  if ("failed" in preparation) throw new Error(preparation.failed)
+  if (isEarly(lesson) || preparation.ready.length === preparation.all.length) return preparation.artifacts
+  return (all ??= prepareArtifacts(preparation.all, settings, silentProgress))
+}
 
 /** vitest's tags for what an outcome needs. */
 const TAGS: Readonly<Record<Permission, string[]>> = {
@@ -88,6 +112,8 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
     const unlessBroken = (error: unknown) => {
       if (!isBroken) throw error
     }
+    // Not within the time limit of the first test. The test that needs them reports an error.
+    beforeAll(() => artifactsFor(spec).then(nothing, nothing), A_DAY)
     afterAll(() => lessonEnd.run().catch(unlessBroken))
     define({
       test: (title, body) => {

@@ -73,6 +73,9 @@ const modules: Partial<Record<GroupName, Module>> = {
 
 const source = "Go modules"
 
+/** A build leaves the processor to the lessons that run beside it. */
+const LATER = ["nice", "-n", "10"]
+
 /** Builds tools from the go.mod files in fixtures/binaries. All requested tools of one go.mod are built at once. */
 export const goModules: Source = {
   async find(order, into) {
@@ -160,7 +163,7 @@ async function build(
     if (stale.failed) return stale
     const waiting = new Set(stale.stdout)
     const total = waiting.size
-    const building = dependentCommand(["go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
+    const building = dependentCommand([...LATER, "go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
     for await (const line of building.iterable({ from: "stderr" }))
       if (waiting.delete(line)) report(total - waiting.size, total, "packages")
     return building

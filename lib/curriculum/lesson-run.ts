@@ -40,10 +40,12 @@ const VAIN_WAITS = { known: 4, unknown: 2 }
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
-  readonly #open: () => Promise<Classroom>
+  readonly #open: (lesson: LessonSpec) => Promise<Classroom>
+  readonly #isEarly: (lesson: LessonSpec) => boolean
   readonly #toCard: CardOf
   readonly #stopsAfterFailure: boolean
   #opened: Promise<Classroom> | undefined
+  #isOpenEarly = false
   /** The lesson in which the machine could not be started, ended, or hung. It blocks all later outcomes. */
   #closedSince: LessonSpec | undefined
   /** The first lesson that did not pass, if the lessons after it are blocked. */
@@ -59,11 +61,17 @@ export class LessonRun implements AsyncDisposable {
   readonly #reported = new Set<number>()
 
   /**
-   * @param open makes the classroom; called once, for the first outcome that needs it
-   * @param options stopsAfterFailure: whether the lessons after the first lesson that does not pass are blocked
+   * @param open makes the classroom; called for the first outcome that needs it, and again after the last early lesson
+   * @param options stopsAfterFailure: whether the lessons after the first lesson that does not pass are blocked.
+   *   isEarly: whether a lesson has a machine on which the programs of later lessons are missing
    */
-  constructor(open: () => Promise<Classroom>, toCard: CardOf, { stopsAfterFailure = false } = {}) {
+  constructor(
+    open: (lesson: LessonSpec) => Promise<Classroom>,
+    toCard: CardOf,
+    { stopsAfterFailure = false, isEarly = (_: LessonSpec): boolean => false } = {},
+  ) {
     this.#open = open
+    this.#isEarly = isEarly
     this.#toCard = toCard
     this.#stopsAfterFailure = stopsAfterFailure
   }
@@ -90,7 +98,12 @@ export class LessonRun implements AsyncDisposable {
 
   async #enter(lesson: LessonSpec): Promise<Classroom> {
     if (this.#closedSince !== undefined) throw blockedBy(this.#closedSince)
-    const classroom = await (this.#opened ??= this.#open()).catch((error: unknown) => {
+    if (this.#isOpenEarly && !this.#isEarly(lesson)) {
+      await this[Symbol.asyncDispose]()
+      this.#opened = undefined
+    }
+    this.#isOpenEarly = this.#isEarly(lesson)
+    const classroom = await (this.#opened ??= this.#open(lesson)).catch((error: unknown) => {
       this.#closedSince = lesson
       throw withoutStack(error)
     })

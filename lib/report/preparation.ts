@@ -1,10 +1,18 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { allTools } from "../binaries/versions.ts"
 import type { Reporter, TestSpecification } from "vitest/node"
 import { messageOf, UsageError } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
+import { backgroundProgress } from "../base/progress-background.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
-import { componentNames } from "../components/registry.ts"
-import { lessonOf } from "../curriculum/lessons.ts"
+import { componentNames, dependenciesOf } from "../components/registry.ts"
+import { lessonId, lessonOf } from "../curriculum/lessons.ts"
+import type { LessonSpec } from "../curriculum/lesson-spec.ts"
+import { readFolder } from "../subjects/folder.ts"
+import type { Preparations } from "./test-process.ts"
 import { makeRunsDir } from "../machines/admission.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { emptyResultFile } from "./result-file.ts"
@@ -30,18 +38,55 @@ export class Preparation implements Reporter {
       process.stderr.write(`${messageOf(error)}\n`)
       process.exit(error instanceof UsageError ? 2 : 1)
     }
-    // A learner's scripts can start any component, whichever lessons are graded.
-    const names =
-      settings.subject === undefined
-        ? [...new Set(specifications.flatMap(({ moduleId }) => lessonOf(moduleId)?.components ?? componentNames))]
-        : componentNames
-    const progress = terminalProgress()
-    const prepare = async () => {
-      const provider = await chooseProvider(settings)
-      await provider.prepare(progress)
-      return { artifacts: await prepareArtifacts(names, settings, progress), machine: provider.kind }
-    }
-    const preparation = await prepare().catch((error: unknown) => ({ failed: messageOf(error) }))
+    const chosen = specifications.map(({ moduleId }) => lessonOf(moduleId)).filter((lesson) => lesson !== undefined)
+    const preparation = await prepare(settings, chosen).catch((error: unknown) => ({ failed: messageOf(error) }))
     for (const { project } of specifications) project.provide("preparation", preparation)
   }
+}
+
+/** Milliseconds after which the first lesson begins although the programs of later lessons are not ready. */
+const SOON = 2_000
+
+/**
+ * Prepares the machine and the artifacts. If those of the later lessons take long, they are prepared in the background
+ * while the first lesson runs. The test process waits for them by the locks of the cache.
+ */
+async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promise<Preparations> {
+  const progress = terminalProgress()
+  const provider = await chooseProvider(settings)
+  await provider.prepare(progress)
+  // A learner's scripts can start any component, whichever lessons are graded.
+  const all =
+    settings.subject === undefined ? [...new Set(chosen.flatMap(({ components }) => components))] : componentNames
+  const first = chosen.toSorted((a, b) => a.number - b.number)[0]
+  const machine = provider.kind
+  if (first === undefined || !(await mayBeginEarly(settings, first)))
+    return { machine, all, ready: all, artifacts: await prepareArtifacts(all, settings, progress) }
+  const artifacts = await prepareArtifacts(first.components, settings, progress)
+  const title = `Preparing what lesson ${lessonId(first)} does not need`
+  const whole = prepareArtifacts(all, settings, backgroundProgress(title))
+  whole.catch(() => undefined) // The test process meets the same error, and reports it.
+  const soon = await Promise.race([whole, sleep(SOON, undefined, { ref: false })])
+  return soon === undefined
+    ? { machine, all, ready: first.components, artifacts }
+    : { machine, all, ready: all, artifacts: soon }
+}
+
+/**
+ * Whether the first lesson can run with the programs of its own components only, on a machine that is replaced after it.
+ * A learner's scripts must not name another program.
+ */
+async function mayBeginEarly({ subject, run, keep }: Settings, first: LessonSpec): Promise<boolean> {
+  if (run !== undefined || keep !== undefined) return false
+  if (subject === undefined) return true
+  const own = dependenciesOf(first.components).flatMap(({ tools }) => tools)
+  const { files, scripts } = await readFolder(subject)
+  const later = scripts.filter(({ number }) => number > first.number).map(({ name }) => name)
+  const texts = await Promise.all(
+    files
+      .filter(({ name }) => !later.includes(name) && !/^(etc|\.github)\/|\.(md|json)$/.test(name))
+      .map(({ name }) => readFile(join(subject, name), "utf8")),
+  )
+  const others = allTools.filter((tool) => !own.includes(tool))
+  return !texts.some((text) => others.some((tool) => new RegExp(String.raw`(?<![\w-])${tool}(?![\w-])`).test(text)))
 }

@@ -1,6 +1,7 @@
 import { recordArtifact, type TestArtifactBase, type TestContext } from "vitest"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Kind } from "../machines/provider.ts"
+import type { ComponentName } from "../components/component.ts"
 import type { Card } from "./card.ts"
 import type { OutcomeEvent } from "./events.ts"
 
@@ -17,6 +18,17 @@ export interface OutcomeEventArtifact extends TestArtifactBase {
   readonly event: OutcomeEvent
 }
 
+/** What was prepared before the first lesson. */
+export interface Preparations {
+  /** The kind of machine that was chosen. */
+  readonly machine: Kind
+  /** The components that the chosen lessons need. */
+  readonly all: readonly ComponentName[]
+  /** The components whose artifacts are ready; the others are prepared while the first lesson runs. */
+  readonly ready: readonly ComponentName[]
+  readonly artifacts: Artifacts
+}
+
 declare module "vitest" {
   interface TaskMeta {
     /** What to type to see the same. */
@@ -28,7 +40,7 @@ declare module "vitest" {
   }
   interface ProvidedContext {
     /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */
-    preparation: { artifacts: Artifacts; machine: Kind } | { failed: string }
+    preparation: Preparations | { failed: string }
   }
   interface TestArtifactRegistry {
     [outcomeEvent]: OutcomeEventArtifact
