@@ -38,6 +38,13 @@ export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable
  */
 const VAIN_WAITS = { known: 4, unknown: 2 }
 
+export interface LessonRunOptions {
+  /** Whether the lessons after the first lesson that does not pass are blocked. */
+  readonly stopsAfterFailure?: boolean
+  /** Whether a lesson runs on a machine on which the programs of later lessons are missing. */
+  readonly isEarly?: (lesson: LessonSpec) => boolean
+}
+
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
   readonly #open: (lesson: LessonSpec) => Promise<Classroom>
@@ -62,13 +69,11 @@ export class LessonRun implements AsyncDisposable {
 
   /**
    * @param open makes the classroom; called for the first outcome that needs it, and again after the last early lesson
-   * @param options stopsAfterFailure: whether the lessons after the first lesson that does not pass are blocked.
-   *   isEarly: whether a lesson has a machine on which the programs of later lessons are missing
    */
   constructor(
     open: (lesson: LessonSpec) => Promise<Classroom>,
     toCard: CardOf,
-    { stopsAfterFailure = false, isEarly = (_: LessonSpec): boolean => false } = {},
+    { stopsAfterFailure = false, isEarly = () => false }: LessonRunOptions = {},
   ) {
     this.#open = open
     this.#isEarly = isEarly
