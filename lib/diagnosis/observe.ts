@@ -27,6 +27,8 @@ import { CNI_VERSIONS } from "./symptoms/network.ts"
 
 /** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
+/** Milliseconds for the answer of a component that is not ready. */
+const AWAITED_WITHIN = 1_500
 /** Bytes; a longer file is no configuration. */
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
@@ -284,7 +286,11 @@ async function answerOf(
 ): Promise<Answer | undefined> {
   const { probe } = await probeOf(machine, component, seen.components)
   if (probe.by === "command" && !isCommandRun) return undefined
-  const { isWell, question, answer } = await ask(machine, probe, () => accessOf(machine, seen), LOOK_WITHIN)
+  const { failure } = seen
+  // What is awaited is known to be unwell, and often accepts a request without ever answering it.
+  const isAwaited = failure?.kind === "not-ready" && failure.name === component.name
+  const timeout = isAwaited ? AWAITED_WITHIN : LOOK_WITHIN
+  const { isWell, question, answer } = await ask(machine, probe, () => accessOf(machine, seen), timeout)
   return { isWell, text: `${question}: ${answer}` }
 }
 
