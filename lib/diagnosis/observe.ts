@@ -62,7 +62,15 @@ export type Depth = "components" | "objects" | "all"
 /** The commands of each depth. */
 const LOOKS_OF: Readonly<Record<Depth, readonly string[]>> = {
   components: [DISKS, "date -u"],
-  objects: [DISKS, "date -u", "grep CapEff /proc/self/status", LOGS, "ip route", "pidof kube-controller-manager"],
+  objects: [
+    DISKS,
+    "date -u",
+    "grep CapEff /proc/self/status",
+    LOGS,
+    "ip route",
+    "pidof kube-controller-manager",
+    CNI_VERSIONS,
+  ],
   all: LOOKS,
 }
 

@@ -53,7 +53,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-loopback-missing",
     component: "containerd",
-    lasting: STATUS_IS_OLD,
+    lasting: AT_ONCE,
     sign: (seen) => {
       const shown =
         stuck(/failed to find plugin "(loopback)" in path \[([^\]]*)\]/, "plugin", "folder")(seen) ??
@@ -74,6 +74,7 @@ export const network: readonly Symptom[] = [
   symptom({
     id: "cni-first-file",
     component: "containerd",
+    lasting: (seen) => (stuck(/failed to find plugin/)(seen) === undefined ? undefined : AT_ONCE),
     sign: (seen) => {
       const all = configs(seen)
       const [used, ...others] = all
