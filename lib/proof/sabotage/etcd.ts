@@ -126,6 +126,7 @@ export const etcd: readonly Sabotage[] = [
   --advertise-client-urls=http://127.0.0.1:2398 --initial-cluster=${TWO_MEMBERS} --initial-cluster-token=another >/dev/null 2>&1 &`,
     ...etcdFlags({ "--initial-cluster": TWO_MEMBERS }),
     ...boots,
+    ownClusterOnly: "the other member starts first, so that it counts as the learner's etcd",
     finding: "peer-of-another-cluster",
   },
   {

@@ -54,6 +54,7 @@ export const scheduler: readonly Sabotage[] = [
       "--tls-private-key-file": `${OTHER_FOLDER}/apiserver.key`,
     }),
     ...boots,
+    ownClusterOnly: "kube-scheduler may make a certificate of its own, and does so by default",
     finding: "certificate-of-another-ca",
   },
   {
