@@ -5,11 +5,11 @@ import { specOf, specs, type ComponentName } from "../../components/registry.ts"
 import { removedAdmissionPlugins } from "../../components/removed/admission-plugins.ts"
 import { removedFeatureGates } from "../../components/removed/feature-gates.ts"
 import { absolute } from "../../components/settings/flags.ts"
-import { containerdOf, etcdUrlOf, portOf } from "../facts.ts"
+import { addressOf, containerdOf, etcdUrlOf, listens, portOf } from "../facts.ts"
 import { etcdAddressOf } from "../signs.ts"
 import type { Observation, ObservedComponent } from "../observation.ts"
 import { scriptsOf, startCommandsOf } from "../scripts.ts"
-import { componentOf, concerns, first, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
+import { AT_ONCE, componentOf, concerns, first, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
 
 /** The components that a learner's scripts start. */
 const learners = specs.filter(({ isProvided }) => isProvided !== true)
@@ -47,6 +47,7 @@ export const configuration: readonly Symptom[] = [
   symptom({
     id: "config-file-wins",
     component: "etcd",
+    lasting: ifElsewhere,
     sign: configFileOfEtcd,
     cause: ({ by, path, inFile, shadowed }) =>
       `etcd reads its settings only from ${path}, because ${by} is given: it ignores all other flags. ${inFile}; the command line has ${shadowed}, without effect`,
@@ -113,6 +114,7 @@ export const configuration: readonly Symptom[] = [
     symptom({
       id: "flag-given-twice",
       component: name,
+      lasting: ifElsewhere,
       sign: (seen) => {
         const component = componentOf(seen, name)
         return component === undefined || !isFelt(seen, name) ? undefined : twiceIn(component)
@@ -298,6 +300,12 @@ const ADMISSION_PLUGINS = [
   "ValidatingAdmissionPolicy",
   "ValidatingAdmissionWebhook",
 ]
+
+/** Lasting: kube-apiserver calls an address where no process listens, and etcd listens elsewhere. */
+function ifElsewhere(seen: Observation): number | undefined {
+  const wanted = addressOf(flagOf(componentOf(seen, "kube-apiserver"), "--etcd-servers") ?? "")
+  return wanted !== "" && !listens(seen, wanted) && listens(seen, etcdAddressOf(seen)) ? AT_ONCE : undefined
+}
 
 /** Whether a component's start is what failed, or it is not well. */
 function isConcerned(seen: Observation, name: ComponentName): boolean {
