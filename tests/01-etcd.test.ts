@@ -1,4 +1,4 @@
-import { etcd, eventually, expect, lesson, listeners } from "../lib/lesson.ts"
+import { etcd, eventually, expect, lesson, listeners, settingOf } from "../lib/lesson.ts"
 
 lesson(etcd, ({ test }) => {
   test("etcd starts with a data folder and an address for clients", async (kit) => {
@@ -7,6 +7,8 @@ lesson(etcd, ({ test }) => {
     expect((await sh(`tr '\\0' '\\n' </proc/${etcd.pid}/cmdline`)).split("\n")).toEqual(etcd.argv)
     expect(await sh(`ls ${kit.at.etcd.dataDir}`)).toContain("member")
     expect(kit.at.etcd.clientUrls.join()).toContain(`:${kit.at.etcd.port}`)
+    // A configuration file would make etcd ignore its flags.
+    expect(kit.at.etcd.clientUrls.join()).toBe(settingOf(etcd, "--listen-client-urls") ?? kit.at.etcd.clientUrls.join())
     expect(kit.at.etcd.advertisedClientUrls.join()).toContain(`:${kit.at.etcd.port}`)
   })
 
