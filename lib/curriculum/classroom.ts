@@ -99,7 +99,7 @@ export class Classroom implements AsyncDisposable {
     const foreseeFor =
       (subject: () => Subject): Foresee =>
       (failure) =>
-        foresee(machine, failure, { known: subject().known() }, "components")
+        foresee(machine, failure, { known: subject().known(), recordings: settings.record }, "components")
     const common = { machine, interference, leave, limit, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
@@ -194,7 +194,7 @@ export class Classroom implements AsyncDisposable {
     return foresee(
       this.machine,
       failure,
-      { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig },
+      { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig, recordings: this.#recordings },
       depth,
     )
   }

@@ -50,10 +50,13 @@ export async function explain(
 export async function foresee(
   machine: Machine,
   failure: Failure,
-  { known, kubeconfigPath = KUBECONFIG_FILE }: Circumstances,
+  { known, kubeconfigPath = KUBECONFIG_FILE, recordings }: Circumstances,
   depth: Exclude<Depth, "all">,
 ): Promise<readonly Foreseen[]> {
-  const found = foreseen(await observe(machine, { known, failure, kubeconfigPath, depth }))
+  const seen = await observe(machine, { known, failure, kubeconfigPath, depth })
+  const found = foreseen(seen)
+  // The card can show one of these.
+  if (recordings !== undefined && found.length > 0) record(recordings, seen)
   if (depth === "objects" || !("log" in failure)) return found
   // A problem of a component that the awaited one does not depend on explains nothing.
   const concerned = dependenciesOf([failure.name]).map(({ name }) => name)

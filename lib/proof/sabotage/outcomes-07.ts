@@ -47,11 +47,11 @@ sleep 600) >/dev/null 2>&1 &`,
   },
   {
     id: "etcd-not-lost",
-    breaks: "another program restores etcd's data folder as soon as the folder is gone",
+    breaks: "another program restores etcd's data as soon as the data is gone",
     before: "07 etcd lost without",
     script: `etcdctl snapshot save /tmp/own.db
 etcdutl snapshot restore /tmp/own.db --data-dir=/var/lib/etcd.kept
-/run/byhand/node -e 'const fs = require("fs"); const back = () => { if (fs.existsSync("/var/lib/etcd")) setTimeout(back, 1); else fs.renameSync("/var/lib/etcd.kept", "/var/lib/etcd") }; back()' >/dev/null 2>&1 &`,
+/run/byhand/node -e 'const fs = require("fs"); const back = () => { if (fs.existsSync("/var/lib/etcd/member")) setTimeout(back, 1); else fs.renameSync("/var/lib/etcd.kept/member", "/var/lib/etcd/member") }; back()' >/dev/null 2>&1 &`,
     fails: ["07 etcd lost without"],
     finding: "etcd-not-lost",
   },

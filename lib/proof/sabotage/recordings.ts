@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { packageRoot } from "../../base/settings.ts"
-import { diagnose } from "../../diagnosis/diagnose.ts"
+import { diagnose, foreseen } from "../../diagnosis/diagnose.ts"
 import type { Observation } from "../../diagnosis/observation.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -14,13 +14,18 @@ export function workFolder(base: string, { id }: Pick<Sabotage, "id">): string {
 }
 
 /**
- * The ids of the findings that a diagnosis gives. For the doctor these are all findings, for the lessons only the first
- * one. "none": the lessons get no finding.
+ * The ids of the findings that a diagnosis gives. For the doctor these are all findings. For the lessons these are the
+ * first one, and the first one that ends a wait. "none": the lessons get no finding.
  */
 export function foundIn(seen: Observation, { fails }: Sabotage): readonly string[] {
   const ids = diagnose(seen).map(({ id }) => id)
   if (fails.length === 0) return ids
-  return [ids[0] ?? "none"]
+  return [
+    ids[0] ?? "none",
+    ...foreseen(seen)
+      .slice(0, 1)
+      .map(({ finding }) => finding.id),
+  ]
 }
 
 /** How many lines of each log a short recording keeps: from the beginning and from the end. */
