@@ -1,16 +1,17 @@
-import { Command, CommanderError, Option } from "commander"
+import { Command, Option } from "commander"
 import { execa } from "execa"
 import { writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
-import { messageOf, UsageError } from "../../base/errors.ts"
+import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { closingLine } from "../../report/result.ts"
 import type { Counts } from "../../report/verdict.ts"
+import { runCommandLine, wholeNumber } from "../command-line.ts"
 import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
@@ -61,12 +62,6 @@ interface Options {
   readonly shard?: readonly [number, number]
   readonly style: readonly (Style | typeof OWN)[]
   readonly result?: string
-}
-
-const wholeNumber = (least: number) => (given: string) => {
-  if (!/^\d{1,9}$/.test(given) || Number(given) < least)
-    throw new UsageError(`${given} is not a whole number from ${least} on.`, "Correct it.")
-  return Number(given)
 }
 
 const shard = (given: string): [number, number] => {
@@ -313,10 +308,4 @@ function groupsOf(chosen: readonly Sabotage[]): Sabotage[][] {
   return [...groups, ...alone, ...byLessons]
 }
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof CommanderError)) process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode =
-    error instanceof UsageError ? 2 : error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : 1
-}
+await runCommandLine(program)

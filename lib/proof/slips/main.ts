@@ -1,14 +1,15 @@
 // Makes random slips of the keyboard in the shipped solution, grades each, and counts what the cards say about them.
 // usage: npm run slips -- [--rounds N] [--seed N]      (root)
-import { Command, CommanderError } from "commander"
+import { Command } from "commander"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
-import { messageOf, UsageError } from "../../base/errors.ts"
+import { messageOf } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
+import { runCommandLine, wholeNumber } from "../command-line.ts"
 import { drawFrom } from "../draw.ts"
 import { Grader } from "../sabotage/graders.ts"
 import type { TestResult } from "../sabotage/tasks.ts"
@@ -29,16 +30,11 @@ interface Round {
   readonly failed: TestResult | undefined
 }
 
-const wholeNumber = (given: string) => {
-  if (!/^\d{1,9}$/.test(given)) throw new UsageError(`${given} is not a whole number.`, "Correct it.")
-  return Number(given)
-}
-
 const program = new Command("slips")
   .description("Makes random slips of the keyboard in the shipped solution and checks that the cards name them.")
-  .option("--rounds <n>", "the number of slips", wholeNumber, 24)
-  .option("--seed <n>", "the same seed makes the same slips", wholeNumber, 1)
-  .option("--limit <seconds>", "the longest time for a run; a busy host needs more", wholeNumber, LONGEST_RUN)
+  .option("--rounds <n>", "the number of slips", wholeNumber(), 24)
+  .option("--seed <n>", "the same seed makes the same slips", wholeNumber(), 1)
+  .option("--limit <seconds>", "the longest time for a run; a busy host needs more", wholeNumber(), LONGEST_RUN)
   .option("--list", "print the slips and exit")
   .exitOverride()
   .action(async ({ rounds, seed, limit, list }: { rounds: number; seed: number; limit: number; list?: true }) => {
@@ -133,10 +129,4 @@ function isGood(played: readonly Round[]): boolean {
   )
 }
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof CommanderError)) process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode =
-    error instanceof UsageError ? 2 : error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : 1
-}
+await runCommandLine(program)
