@@ -1,4 +1,4 @@
-import { listen, type Sabotage } from "./sabotage.ts"
+import type { Sabotage } from "./sabotage.ts"
 
 /** Sabotages that break an outcome of lesson 07 in a running cluster. */
 export const outcomes07: readonly Sabotage[] = [
@@ -38,9 +38,8 @@ kubectl wait --for=condition=Ready --timeout=60s pod/hello`,
     id: "another-apiserver-in-its-place",
     breaks: "another program takes the port of the killed kube-apiserver",
     before: "07 the kubelet acts alone",
-    script: `(while pidof kube-apiserver; do sleep 0.02; done
-${listen(6443)}
-sleep 600) >/dev/null 2>&1 &`,
+    // The program starts beforehand and tries again and again, because kube-apiserver starts again after a second.
+    script: `/run/byhand/node -e 'const take = () => require("net").createServer().on("error", () => setTimeout(take, 5)).listen(6443, "127.0.0.1"); take()' >/dev/null 2>&1 &`,
     fails: ["07 the kubelet acts alone"],
     blocks: 7,
     finding: "port-taken",
