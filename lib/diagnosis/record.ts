@@ -6,7 +6,7 @@ import type { ApiObject, Observation, ObservedApi } from "./observation.ts"
 import { secretsOf } from "./secrets.ts"
 
 /** Lines of a log that are kept from its beginning and from its end. */
-const HEAD = 12
+const HEAD = 40
 const TAIL = 40
 /** Characters of one line that are kept. */
 const LONGEST_LINE = 700

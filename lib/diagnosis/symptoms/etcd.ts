@@ -83,6 +83,15 @@ export const etcd: readonly Symptom[] = [
     look: ARGS,
   }),
   symptom({
+    id: "advertised-address-missing",
+    component: "etcd",
+    sign: (seen) => logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/)(seen),
+    cause:
+      "--listen-client-urls is set and --advertise-client-urls is not: etcd does not know which address to give its clients",
+    remedy: (_, seen) => `Add --advertise-client-urls=${etcdUrlOf(seen)}`,
+    look: ARGS,
+  }),
+  symptom({
     id: "invalid-value",
     component: "etcd",
     sign: (seen) => logged("etcd", /"failed to verify flags","error":"((?:[^"\\]|\\.)*)"/, "reason")(seen),
@@ -176,15 +185,6 @@ export const etcd: readonly Symptom[] = [
     sign: (seen) => logged("etcd", /couldn't find local name \\"([^"\\]+)\\" in the initial cluster/, "name")(seen),
     cause: ({ name }) => `etcd's name is ${name}, and --initial-cluster does not list that name`,
     remedy: "Use one name in --name and in --initial-cluster=NAME=ADDRESS.",
-    look: ARGS,
-  }),
-  symptom({
-    id: "advertised-address-missing",
-    component: "etcd",
-    sign: (seen) => logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/)(seen),
-    cause:
-      "--listen-client-urls is set and --advertise-client-urls is not: etcd does not know which address to give its clients",
-    remedy: (_, seen) => `Add --advertise-client-urls=${etcdUrlOf(seen)}`,
     look: ARGS,
   }),
   symptom({
