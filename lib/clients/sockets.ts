@@ -14,9 +14,19 @@ export function listeners(machine: Machine, port: number): Promise<TcpSocket[]> 
   return sockets(machine, ["--listening", "sport", "=", `:${port}`])
 }
 
-/** The established connections of a process (ss -tnp). */
+/**
+ * The established connections that a process has opened (ss -tnp). Connections that it has accepted, such as those of a
+ * health probe, have one of its listening ports as local port.
+ */
 export async function connectionsOf(machine: Machine, pid: number): Promise<TcpSocket[]> {
-  return (await sockets(machine, [])).filter((socket) => socket.pid === pid)
+  const [listening, established] = await Promise.all([sockets(machine, ["--listening"]), sockets(machine, [])])
+  const own = listening.filter((socket) => socket.pid === pid).map(({ local }) => portOf(local))
+  return established.filter(({ pid: holder, local }) => holder === pid && !own.includes(portOf(local)))
+}
+
+/** The port of an address; "" where it has none. */
+export function portOf(address: string): string {
+  return /:(\d+)$/.exec(address)?.[1] ?? ""
 }
 
 /** The established connections whose peer has this port (ss -tnp dport = :PORT). */

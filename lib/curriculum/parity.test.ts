@@ -21,7 +21,9 @@ interface Parts {
   /** Start scripts in fixtures/scaffold and in fixtures/solution. */
   readonly scaffold: readonly string[]
   readonly solution: readonly string[]
-  readonly sabotages: readonly { readonly fails: readonly string[]; readonly finding: string }[]
+  readonly sabotages: readonly { readonly id: string; readonly fails: readonly string[]; readonly finding: string }[]
+  /** Files in fixtures/observations. */
+  readonly recordings: readonly string[]
   /** Findings that a build in fixtures/subjects/fail must get. */
   readonly findingsOfBuilds: readonly string[]
   /** Findings that a case in fixtures/cases must get. */
@@ -49,6 +51,9 @@ function gaps(parts: Parts): string[] {
     ...parts.scaffold
       .filter((file) => !scripts.includes(file.replace(/\.sh$/, "")))
       .map((file) => `fixtures/scaffold/${file}: add the script to a part of a lesson in lib/curriculum/lessons.`),
+    ...parts.sabotages
+      .filter(({ id }) => !parts.recordings.includes(`${id}.json`))
+      .map(({ id }) => `Add fixtures/observations/${id}.json with "npm run sabotage -- --record ${id}".`),
     ...parts.findings
       .map(({ id }) => id)
       .filter((id) => !parts.sabotages.some(({ finding }) => finding === id))
@@ -146,6 +151,7 @@ beforeAll(async () => {
     scaffold: scriptsIn("scaffold"),
     solution: scriptsIn("solution"),
     sabotages,
+    recordings: readdirSync(join(packageRoot, "fixtures", "observations")),
     findingsOfBuilds: Object.values(failingBuilds).flatMap((outcomes) => outcomes.map(([, finding]) => finding)),
     findingsOfCases: readCases().map(({ finding }) => finding),
     findings: catalogue,
@@ -228,6 +234,11 @@ describe("a missing part is named with the file to add", () => {
       [
         "Add a sabotage with the finding new-trouble to lib/proof/sabotage, a case to fixtures/cases, or a build to fixtures/subjects/fail.",
       ],
+    ],
+    [
+      "a sabotage without a recording",
+      () => ({ sabotages: [...sabotages, { id: "new-fault", fails: [], finding: "etcd-disk-full" }] }),
+      ['Add fixtures/observations/new-fault.json with "npm run sabotage -- --record new-fault".'],
     ],
     [
       "a component with an empty spec",

@@ -1,4 +1,5 @@
 import { Document } from "../base/document.ts"
+import { portOf } from "../clients/sockets.ts"
 import { logOf as usualLogOf } from "../components/component.ts"
 import { settingsOf, type ComponentName, type SettingsOf } from "../components/registry.ts"
 import { knownFiles } from "../components/settings/files.ts"
@@ -39,11 +40,6 @@ export function nowOf({ looks }: Observation): Date | undefined {
 export function addressOf(urls: string): string {
   const address = (urls.split(",")[0] ?? "").replace(/^\w+:\/\//, "").replace(/\/.*$/, "")
   return /^:\d/.test(address) ? `127.0.0.1${address}` : address
-}
-
-/** The port of an address; "" where it has none. */
-export function portOf(address: string): string {
-  return /:(\d+)$/.exec(address)?.[1] ?? ""
 }
 
 const etcdSettings = remembered((seen) => observedSettings(seen, "etcd"))

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { TcpSocket } from "../clients/sockets.ts"
-import { portOf } from "./facts.ts"
+import { portOf } from "../clients/sockets.ts"
 import type { ApiObject, Observation, ObservedApi } from "./observation.ts"
 import { secretsOf } from "./secrets.ts"
 

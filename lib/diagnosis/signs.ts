@@ -1,6 +1,7 @@
 import { near } from "../base/nearest.ts"
 import { specOf, type ComponentName } from "../components/registry.ts"
-import { addressOf, dataDirOf, etcdUrlOf, portOf } from "./facts.ts"
+import { portOf } from "../clients/sockets.ts"
+import { addressOf, dataDirOf, etcdUrlOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import {
   componentOf,

@@ -1,6 +1,7 @@
 import { specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded } from "../../failures/describe.ts"
-import { apiserverAddressOf, logPathOf, portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
+import { apiserverAddressOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
 import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"

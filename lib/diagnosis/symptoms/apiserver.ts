@@ -1,4 +1,5 @@
-import { addressOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
+import { addressOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { overlap, podNetwork } from "../networks.ts"
 import { etcdAddressOf, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"

@@ -1,5 +1,6 @@
 import type { Observation } from "../observation.ts"
-import { addressOf, dataDirOf, etcdUrlOf, listens, logPathOf, portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
+import { addressOf, dataDirOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
 import { etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {
   componentOf,

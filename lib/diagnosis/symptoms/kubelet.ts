@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { nodeOf, stuck } from "../containers.ts"
-import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, listens, logPathOf, portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
+import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, listens, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {

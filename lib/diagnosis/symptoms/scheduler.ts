@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { certificate, otherCa, isUnverified } from "../certificates.ts"
-import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, nowOf, portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, nowOf } from "../facts.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {

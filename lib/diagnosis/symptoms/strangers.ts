@@ -1,5 +1,5 @@
 import { componentNames } from "../../components/registry.ts"
-import { portOf } from "../facts.ts"
+import { portOf } from "../../clients/sockets.ts"
 import { etcdAddressOf, foreignListener, notGenuine } from "../signs.ts"
 import { componentOf, flagOf, symptom, type Symptom } from "../symptom.ts"
 
