@@ -5,6 +5,7 @@ import {
   type Kit,
   lesson,
   manifest,
+  portOf,
   scheduler,
   tinyScheduler,
 } from "../lib/lesson.ts"
@@ -86,7 +87,7 @@ lesson(scheduler, ({ test }) => {
   })
 
   test("by its sockets, it is connected to kube-apiserver only", async ({ at, machine, scheduler }) => {
-    const peers = (await connectionsOf(machine, scheduler.pid)).map(({ peer }) => Number(peer.split(":").at(-1)))
+    const peers = (await connectionsOf(machine, scheduler.pid)).map(({ peer }) => Number(portOf(peer)))
     expect(new Set(peers)).toEqual(new Set([at.apiserver.port]))
   })
 

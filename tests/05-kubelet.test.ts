@@ -1,4 +1,4 @@
-import { connectionsOf, eventually, expect, kubelet, lesson, settingOf } from "../lib/lesson.ts"
+import { connectionsOf, eventually, expect, kubelet, lesson, portOf, settingOf } from "../lib/lesson.ts"
 
 lesson(kubelet, ({ test }) => {
   test("the kubelet registers its own Node", async ({ startRuntime, kubelet, kubectl, node }) => {
@@ -36,7 +36,7 @@ lesson(kubelet, ({ test }) => {
   })
 
   test("by its sockets, it calls kube-apiserver only", async ({ at, machine, kubelet }) => {
-    const peers = (await connectionsOf(machine, kubelet.pid)).map(({ peer }) => Number(peer.split(":").at(-1)))
+    const peers = (await connectionsOf(machine, kubelet.pid)).map(({ peer }) => Number(portOf(peer)))
     expect(new Set(peers)).toEqual(new Set([at.apiserver.port]))
   })
 

@@ -1,15 +1,14 @@
 // Grades a learner's folder once, on the machine that BYHAND_RUN names. `byhand watch` starts this process before a file
 // is saved: it loads vitest and the lessons, waits, and begins as soon as it is told with which lesson.
 // It gets one message, Go, and sends two kinds of messages, Told.
-import { join } from "node:path"
-import { startVitest } from "vitest/node"
-import { packageRoot, readSettings } from "../base/settings.ts"
+import { readSettings } from "../base/settings.ts"
 import { closedGate } from "../curriculum/gate.ts"
 import { lessons, testFileOf } from "../curriculum/lessons.ts"
 import type { RunEvent } from "../report/events.ts"
 import { readersFor } from "../report/reporters.ts"
 import { runResultOf, type LessonResult, type RunResult } from "../report/result.ts"
-import { BYHAND, type ByhandOptions } from "../report/vitest-plugin.ts"
+import { runLessons } from "../report/run-lessons.ts"
+import type { ByhandOptions } from "../report/vitest-plugin.ts"
 
 /** What a grader is told: the number of the lesson to begin with. */
 export interface Go {
@@ -49,14 +48,7 @@ const options: ByhandOptions = {
     else read(event)
   },
 }
-await startVitest("test", lessons.map(testFileOf), {
-  root: packageRoot,
-  config: join(packageRoot, "vitest.config.ts"),
-  watch: false,
-  run: true,
-  configLoader: "runner",
-  reporters: [[BYHAND, options]],
-})
+await runLessons(lessons.map(testFileOf), options)
 process.send?.({ type: "graded", failed } satisfies Told, () => process.exit())
 
 /** Passes an event to the readers, as if the run had started when it was told to, and had only the lessons that count. */

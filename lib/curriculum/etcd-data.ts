@@ -1,7 +1,8 @@
 import type { Kit } from "./kit.ts"
 
-/** Everything in a folder, as the arguments of find. */
-const content = (folder: string) => `${folder} -mindepth 1 -maxdepth 1`
+/** Shell commands for everything in a folder. The folder itself stays. */
+const removeAll = (folder: string) => `find ${folder} -mindepth 1 -maxdepth 1 -exec rm -r {} +`
+const moveAll = (from: string, to: string) => `find ${from} -mindepth 1 -maxdepth 1 -exec mv -t ${to} {} +`
 
 /** The path to which a lesson moves the content of etcd's data folder while other data is in use. */
 function asideOf(kit: Kit): string {
@@ -16,11 +17,10 @@ function asideOf(kit: Kit): string {
 export async function replaceData(kit: Kit, fill: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
   const { etcd, apiserver, sh } = kit
   const { dataDir } = kit.at.etcd
+  const aside = asideOf(kit)
   await apiserver.kill()
   await etcd.kill()
-  await sh(
-    `if [ -e ${asideOf(kit)} ]; then find ${content(dataDir)} -exec rm -r {} +; else mkdir -m 700 ${asideOf(kit)}; find ${content(dataDir)} -exec mv -t ${asideOf(kit)} {} +; fi`,
-  )
+  await sh(`if [ -e ${aside} ]; then ${removeAll(dataDir)}; else mkdir -m 700 ${aside}; ${moveAll(dataDir, aside)}; fi`)
   await fill()
   await Promise.all([etcd.start(), apiserver.start()])
 }
@@ -34,11 +34,10 @@ export async function keepNewData(kit: Kit): Promise<void> {
 export async function putDataBack(kit: Kit): Promise<void> {
   const { etcd, apiserver, sh } = kit
   const { dataDir } = kit.at.etcd
-  if ((await sh(`ls -d ${asideOf(kit)} 2>/dev/null || true`)) === "") return
+  const aside = asideOf(kit)
+  if ((await sh(`ls -d ${aside} 2>/dev/null || true`)) === "") return
   await apiserver.kill()
   await etcd.kill()
-  await sh(
-    `find ${content(dataDir)} -exec rm -r {} +; find ${content(asideOf(kit))} -exec mv -t ${dataDir} {} +; rmdir ${asideOf(kit)}`,
-  )
+  await sh(`${removeAll(dataDir)}; ${moveAll(aside, dataDir)}; rmdir ${aside}`)
   await Promise.all([etcd.start(), apiserver.start()])
 }

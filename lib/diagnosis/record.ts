@@ -44,29 +44,18 @@ function trimmed(log: readonly string[]): string[] {
   return lines.map((line) => line.slice(0, LONGEST_LINE))
 }
 
-function apiWithoutNoise({ version, ...lists }: ObservedApi): ObservedApi {
-  const {
-    namespaces,
-    nodes,
-    pods,
-    events,
-    services,
-    leases,
-    deployments,
-    replicaSets,
-    certificateSigningRequests = [],
-  } = lists
+function apiWithoutNoise(api: ObservedApi): ObservedApi {
   return {
-    version,
-    namespaces: namespaces.map(withoutNoise),
-    nodes: nodes.map(withoutNoise),
-    pods: pods.map(withoutNoise),
-    events: events.map(eventWithoutNoise),
-    services: services.map(withoutNoise),
-    leases: leases.map(withoutNoise),
-    deployments: deployments.map(withoutNoise),
-    replicaSets: replicaSets.map(withoutNoise),
-    certificateSigningRequests: certificateSigningRequests.map(withoutNoise),
+    ...api,
+    namespaces: api.namespaces.map(withoutNoise),
+    nodes: api.nodes.map(withoutNoise),
+    pods: api.pods.map(withoutNoise),
+    events: api.events.map(eventWithoutNoise),
+    services: api.services.map(withoutNoise),
+    leases: api.leases.map(withoutNoise),
+    deployments: api.deployments.map(withoutNoise),
+    replicaSets: api.replicaSets.map(withoutNoise),
+    certificateSigningRequests: (api.certificateSigningRequests ?? []).map(withoutNoise),
   }
 }
 

@@ -1,3 +1,4 @@
+import { Command } from "commander"
 import { execa } from "execa"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -9,6 +10,7 @@ import { diagnose } from "../../diagnosis/diagnose.ts"
 import type { Observation } from "../../diagnosis/observation.ts"
 import { cardLines } from "../../report/card.ts"
 import { closingLine, runResult, type RunResult } from "../../report/result.ts"
+import { runCommandLine } from "../command-line.ts"
 import { shortest } from "../sabotage/recordings.ts"
 import { differences, layOutCase, readCases, recordingOfCase, type Case } from "./case.ts"
 
@@ -96,32 +98,33 @@ function keepRecording(one: Case, folder: string): void {
   if (kept !== undefined) writeFileSync(recordingOfCase(one), kept)
 }
 
-// --record: store the observation of each case. --alone: run only the lesson that must fail.
-const words = process.argv.slice(2)
-const isRecording = words.includes("--record")
-const isAlone = words.includes("--alone")
-const names = words.filter((word) => !word.startsWith("--"))
-const all = readCases()
-try {
-  const unknown = names.find((name) => !all.some((one) => one.name === name))
-  if (unknown !== undefined) throw new UsageError(`There is no case ${unknown}.`, "fixtures/cases has one folder each.")
-  const queue = all.filter(({ name }) => names.length === 0 || names.includes(name))
-  const counts = { passed: 0, failed: 0, skipped: all.length - queue.length }
-  await Promise.all(
-    Array.from({ length: AT_A_TIME }, async () => {
-      for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-        const { mistakes, seconds } = await grade(one, isRecording, isAlone)
-        counts[mistakes.length === 0 ? "passed" : "failed"]++
-        process.stdout.write(
-          `${mistakes.length === 0 ? "✓" : "✗"} ${one.name.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${one.cause}\n`,
-        )
-        for (const mistake of mistakes) process.stdout.write(`    ${mistake}\n`)
-      }
-    }),
-  )
-  process.stdout.write(`\n${closingLine(counts)}\n`)
-  process.exitCode = counts.failed === 0 ? 0 : 1
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+const program = new Command("cases")
+  .description("Grades the faults in fixtures/cases as learners' folders. The card must name each.")
+  .argument("[names...]", "the cases; by default all")
+  .option("--record", "store the observation of each case")
+  .option("--alone", "run only the lesson that must fail")
+  .exitOverride()
+  .action(async (names: string[], { record = false, alone = false }: { record?: boolean; alone?: boolean }) => {
+    const all = readCases()
+    const unknown = names.find((name) => !all.some((one) => one.name === name))
+    if (unknown !== undefined)
+      throw new UsageError(`There is no case ${unknown}.`, "fixtures/cases has one folder each.")
+    const queue = all.filter(({ name }) => names.length === 0 || names.includes(name))
+    const counts = { passed: 0, failed: 0, skipped: all.length - queue.length }
+    await Promise.all(
+      Array.from({ length: AT_A_TIME }, async () => {
+        for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
+          const { mistakes, seconds } = await grade(one, record, alone)
+          counts[mistakes.length === 0 ? "passed" : "failed"]++
+          process.stdout.write(
+            `${mistakes.length === 0 ? "✓" : "✗"} ${one.name.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s  ${one.cause}\n`,
+          )
+          for (const mistake of mistakes) process.stdout.write(`    ${mistake}\n`)
+        }
+      }),
+    )
+    process.stdout.write(`\n${closingLine(counts)}\n`)
+    process.exitCode = counts.failed === 0 ? 0 : 1
+  })
+
+await runCommandLine(program)

@@ -2,12 +2,10 @@
 // main.ts starts it and sends it tasks (see tasks.ts). Each task has its own machine, cluster and vitest worker. Only
 // loaded
 // code is shared between tasks.
-import { join } from "node:path"
 import { performance } from "node:perf_hooks"
-import { startVitest } from "vitest/node"
 import { messageOf } from "../../base/errors.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
-import { packageRoot, readSettings } from "../../base/settings.ts"
+import { readSettings } from "../../base/settings.ts"
 import { examineCluster } from "../../cli/doctor.ts"
 import { Cluster } from "../../clusters/cluster.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
@@ -16,7 +14,8 @@ import { chooseProvider } from "../../machines/providers.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { lessonId, lessons as curriculum, testFileOf } from "../../curriculum/lessons.ts"
 import type { RunResult } from "../../report/result.ts"
-import { BYHAND, type ByhandOptions } from "../../report/vitest-plugin.ts"
+import { runLessons } from "../../report/run-lessons.ts"
+import type { ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
 import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -51,18 +50,8 @@ async function gradeLessons({ sabotage, lessons, subject }: Extract<Task, { kind
     },
   }
   try {
-    const vitest = await startVitest(
-      "test",
-      curriculum.filter((lesson) => lessons.length === 0 || lessons.includes(lessonId(lesson))).map(testFileOf),
-      {
-        root: packageRoot,
-        config: join(packageRoot, "vitest.config.ts"),
-        watch: false,
-        run: true,
-        configLoader: "runner",
-        reporters: [[BYHAND, options]],
-      },
-    )
+    const chosen = curriculum.filter((lesson) => lessons.length === 0 || lessons.includes(lessonId(lesson)))
+    const vitest = await runLessons(chosen.map(testFileOf), options)
     await vitest.close()
     const { lessons: graded, errors } = result ?? { lessons: [], errors: [] }
     return {

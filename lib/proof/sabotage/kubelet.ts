@@ -7,6 +7,15 @@ const config = (change: (text: string) => string) => ({ component: { kubelet: fi
 const kubeletFlags = (changes: Readonly<Record<string, string | null>>) => ({ component: { kubelet: flags(changes) } })
 const boots = { fails: ["05 the kubelet registers"], blocks: 5 } as const
 
+/** The outcomes of lesson 05 that fail if the kubelet does not register its Node. */
+const UNREGISTERED = [
+  "05 the kubelet registers",
+  "05 a Node is a key",
+  "05 it becomes Ready",
+  "05 it renews",
+  "05 by its sockets",
+] as const
+
 /** Sabotages that prevent the kubelet from starting or from registering this machine as a Node. */
 export const kubelet: readonly Sabotage[] = [
   {
@@ -130,13 +139,7 @@ export const kubelet: readonly Sabotage[] = [
     breaks: "the kubelet gets no kubeconfig, so it does not know kube-apiserver",
     ...kubeletFlags({ "--kubeconfig": null }),
     until: 5,
-    fails: [
-      "05 the kubelet registers",
-      "05 a Node is a key",
-      "05 it becomes Ready",
-      "05 it renews",
-      "05 by its sockets",
-    ],
+    fails: UNREGISTERED,
     finding: "kubelet-standalone",
   },
   {
@@ -145,14 +148,7 @@ export const kubelet: readonly Sabotage[] = [
     ...kubeletFlags({ "--kubeconfig": KUBECONFIG }),
     before: "05 the kubelet registers",
     script: `sed 's/token: .*/token: some-other-token/' ${KUBECONFIG_FILE} >${KUBECONFIG}`,
-    fails: [
-      "05 the kubelet registers",
-      "05 a Node is a key",
-      "05 it becomes Ready",
-      "05 it renews",
-      "05 by its sockets",
-      "06 ",
-    ],
+    fails: [...UNREGISTERED, "06 "],
     until: 6,
     finding: "node-not-registered",
   },
@@ -162,13 +158,7 @@ export const kubelet: readonly Sabotage[] = [
     ...kubeletFlags({ "--kubeconfig": KUBECONFIG }),
     before: "05 the kubelet registers",
     script: `sed s/6443/7443/ ${KUBECONFIG_FILE} >${KUBECONFIG}`,
-    fails: [
-      "05 the kubelet registers",
-      "05 a Node is a key",
-      "05 it becomes Ready",
-      "05 it renews",
-      "05 by its sockets",
-    ],
+    fails: UNREGISTERED,
     until: 5,
     finding: "node-not-registered",
   },

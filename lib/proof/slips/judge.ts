@@ -14,8 +14,8 @@ const TELLING = 4
 
 /**
  * Judges the card of the first outcome that failed. A slip is named if the card contains the edited file, a flag or a
- * word of the edited line. It is wrong if a known cause was found that has none of them. Somebody must look at these:
- * the direct consequence of a slip can have other words.
+ * word of the edited line. It is wrong if a known cause was found that has none of them. A person must check these,
+ * because the direct consequence of a slip can have other words.
  * @param results undefined if the run did not end in time
  */
 export function judge(edit: Edit, results: readonly TestResult[] | undefined): Judgement {
