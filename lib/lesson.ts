@@ -46,7 +46,9 @@ const settings = readSettings()
 // keep it alive.
 process.once("disconnect", () => process.exit(1))
 
-/** The lessons before this one are skipped. byhand watch starts this process before it knows which lesson comes first. */
+/**
+ * The lessons before this one are skipped. byhand watch starts this process before it knows which lesson comes first.
+ */
 const firstLesson = await passGate(settings)
 
 /** vitest runs the test files one after another in this process, so one machine and one cluster serve all lessons. */
@@ -79,7 +81,9 @@ function isEarly({ components }: LessonSpec): boolean {
   return components.every((name) => preparation.ready.includes(name))
 }
 
-/** Waits for the artifacts that a lesson needs. vitest's own process prepares them, and holds their locks until then. */
+/**
+ * Waits for the artifacts that a lesson needs. vitest's own process prepares them, and holds their locks until then.
+ */
 async function artifactsFor(lesson: LessonSpec): Promise<Artifacts> {
   const preparation = inject("preparation")
   if ("failed" in preparation) throw new Error(preparation.failed)

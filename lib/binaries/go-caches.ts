@@ -14,7 +14,9 @@ export function goFolder({ cacheDir }: Pick<Settings, "cacheDir">): string {
   return join(cacheDir, "go")
 }
 
-/** Runs a build that uses Go's caches. Several processes may build at the same time; none of them removes the caches. */
+/**
+ * Runs a build that uses Go's caches. Several processes may build at the same time; none of them removes the caches.
+ */
 export function withGoCaches<T>(settings: Pick<Settings, "cacheDir">, build: () => Promise<T>): Promise<T> {
   return withLock(lockOf(settings), (taken) => taken, build, "shared")
 }

@@ -96,7 +96,8 @@ async function removeUnlocked(path: string, lock: string): Promise<boolean> {
  * machine too.
  */
 async function mountedFiles({ cacheDir, runsDir }: Pick<Settings, "cacheDir" | "runsDir">): Promise<string[]> {
-  const read = (path: string) => readFile(path, "utf8").catch(() => "") // The process has ended, or it is of another user.
+  // A process that cannot be read has ended, or it is of another user.
+  const read = (path: string) => readFile(path, "utf8").catch(() => "")
   const runs = await readdir(runsDir).catch(() => [])
   const processes = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name))
   const [binds, mounts] = await Promise.all([

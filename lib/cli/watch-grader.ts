@@ -51,7 +51,9 @@ const options: ByhandOptions = {
 await runLessons(lessons.map(testFileOf), options)
 process.send?.({ type: "graded", failed } satisfies Told, () => process.exit())
 
-/** Passes an event to the readers, as if the run had started when it was told to, and had only the lessons that count. */
+/**
+ * Passes an event to the readers, as if the run had started when it was told to, and had only the lessons that count.
+ */
 function read(event: RunEvent): void {
   const begun = told ?? { first: 0, at: Date.now() }
   if ("lesson" in event && Number(event.lesson) < begun.first) return

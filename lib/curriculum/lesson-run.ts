@@ -59,7 +59,9 @@ export class LessonRun implements AsyncDisposable {
   #stoppedAt: LessonSpec | undefined
   /** How many outcomes had a command that timed out. */
   #hung = 0
-  /** The causes that ended a wait, each with the lesson that reported it. A later wait with the same cause is blocked. */
+  /**
+   * The causes that ended a wait, each with the lesson that reported it. A later wait with the same cause is blocked.
+   */
   readonly #causes = new Map<string, LessonSpec>()
   /** The lesson in which a wait used up the whole patience. Later waits are short, and blocked. */
   #spentIn: LessonSpec | undefined

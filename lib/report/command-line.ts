@@ -6,7 +6,9 @@ import { UsageError } from "../base/errors.ts"
 import { didYouMean } from "../base/nearest.ts"
 import { packageRoot } from "../base/settings.ts"
 
-/** The command line of vitest: the words that select files, and the flags. Empty if another program has started vitest. */
+/**
+ * The command line of vitest: the words that select files, and the flags. Empty if another program has started vitest.
+ */
 export function commandLine(argv: readonly string[] = process.argv): {
   readonly files: readonly string[]
   readonly flags: Readonly<Record<string, unknown>>

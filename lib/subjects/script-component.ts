@@ -277,7 +277,9 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       throw await this.#error({ kind: "foreign-listener", pid: process.pid, port, holder: holders[0] })
   }
 
-  /** If the standard error of the process leads to a file, also through a pipe, that file is the log of the component. */
+  /**
+   * If the standard error of the process leads to a file, also through a pipe, that file is the log of the component.
+   */
   async #followLog(pid: number): Promise<void> {
     const { stdout } = await this.#around.machine.run(["readlink", `/proc/${pid}/fd/2`])
     const piped = this.#around.sightings.of(this.name).findLast((one) => one.pid === pid)?.log

@@ -20,7 +20,10 @@ const WHOAMI = "kubectl config view; kubectl auth whoami -v=6"
 /** kubectl without a cluster asks its default address. */
 const DEFAULT_ADDRESS =
   /localhost:8080 was refused|localhost:8080: connect: connection refused|dial tcp (?:127\.0\.0\.1|\[::1\]):8080/
-/** kube-apiserver does not know who calls. A bare "Unauthorized" is a kubelet's. That it has no credentials for the kubelet is another matter. */
+/**
+ * kube-apiserver does not know who calls. A bare "Unauthorized" is a kubelet's. That it has no credentials for the
+ * kubelet is another matter.
+ */
 const UNAUTHENTICATED =
   /asked for the client to provide credentials(?! \( ?pods\/)|\(Unauthorized\)|\\?"(?:message|reason)\\?": ?\\?"Unauthorized|Please enter Username|error: EOF/
 

@@ -314,7 +314,9 @@ function isConcerned(seen: Observation, name: ComponentName): boolean {
   return seen.failure !== undefined && component !== undefined && (concerns(seen, name) || isUnwell(component))
 }
 
-/** Whether a component's own settings can be why something fails: its own start, or that of a component that needs it. */
+/**
+ * Whether a component's own settings can be why something fails: its own start, or that of a component that needs it.
+ */
 function isFelt(seen: Observation, name: ComponentName): boolean {
   return (
     isConcerned(seen, name) || learners.some((other) => other.after.includes(name) && isConcerned(seen, other.name))

@@ -215,7 +215,9 @@ function expiresLate(seen: Observation): boolean {
   return Date.parse(renewTime) + leaseDurationSeconds * 1000 - now > LATE
 }
 
-/** Lasting: certain if no process listens where the scheduler looks for kube-apiserver, or another kube-apiserver does. */
+/**
+ * Lasting: certain if no process listens where the scheduler looks for kube-apiserver, or another kube-apiserver does.
+ */
 function leadsNowhere(seen: Observation): number | undefined {
   const path = flagOf(componentOf(seen, "kube-scheduler"), "--kubeconfig") ?? ""
   const port = portOf(hostOf(kubeconfigAt(seen, path)?.server) ?? "")

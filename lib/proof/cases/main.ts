@@ -86,7 +86,10 @@ function mistakesIn(one: Case, { lessons: graded, errors }: RunResult): string[]
   return mistakes.length === 0 ? [] : [...mistakes, `${first.id} ${first.title}`, ...card]
 }
 
-/** Stores the first recording that leads to the expected card; otherwise the first one, so that a finding can be written. */
+/**
+ * Stores the first recording that leads to the expected card; otherwise the first one, so that a finding can be
+ * written.
+ */
 function keepRecording(one: Case, folder: string): void {
   if (!existsSync(folder)) return // Nothing failed.
   const texts = readdirSync(folder)
