@@ -5,6 +5,7 @@ set -u
 export PATH=/payload/bin:$PATH BYHAND_CACHE=/payload/cache BYHAND_PATIENCE=900
 cd /payload/project || exit
 results=$(mktemp -d) failed=0
+HANGS=20m # No run takes so long, unless it hangs.
 chmod 777 "$results" # Each user writes its own result.
 
 lessons() { # USER [FILE of a lesson…]
@@ -12,8 +13,12 @@ lessons() { # USER [FILE of a lesson…]
   shift
   echo "== $user on $(uname -r), cgroup: $(stat -fc %T /sys/fs/cgroup), files owned by $user"
   chown -R "$user:" /payload/project /payload/cache
+  # A run that hangs shows where, before the virtual machine is stopped.
+  (sleep $HANGS && echo "== still running after $HANGS:" && ps -eHo pid,stat,etime,wchan:20,args | cut -c1-200 && dmesg | tail -n 30) &
+  local watch=$!
   runuser -u "$user" -- env HOME="$(getent passwd "$user" | cut -d: -f6)" BYHAND_RESULT="$results/$user.json" \
     node node_modules/vitest/vitest.mjs run "$@" 2>&1 || failed=1
+  kill $watch
 }
 
 read -ra chosen </payload/lessons
