@@ -1,4 +1,5 @@
 import { BlockList } from "node:net"
+import { basename } from "node:path"
 import { containerPid, decode, eventually, expect, hello, type Kit, lesson, pod, serves } from "../lib/lesson.ts"
 
 const KEY = "/registry/pods/default/hello"
@@ -46,7 +47,8 @@ lesson(pod, ({ test }) => {
     expect(written?.metadata.managedFields.map(({ manager }) => manager)).toEqual(["kubectl-run"])
     expect(bound?.spec.nodeName).toBe(kit.node())
     expect(bound?.status.containerStatuses ?? []).toEqual([])
-    expect(history.at(-1)?.metadata.managedFields.map(({ manager }) => manager)).toContain("kubelet")
+    const kubelet = basename(kit.kubelet.argv[0] ?? "") // Each program names itself to the API.
+    expect(history.at(-1)?.metadata.managedFields.map(({ manager }) => manager)).toContain(kubelet)
     expect(new Set(history.map(({ metadata }) => metadata.uid)).size).toBe(1)
   })
 

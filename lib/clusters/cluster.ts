@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto"
+import { dirname } from "node:path"
 import { argvOf, type Component, type ComponentName } from "../components/component.ts"
 import { componentNames, dependenciesOf, specOf, specs, type Spec } from "../components/registry.ts"
 import type { ClusterFacts, MachineFeature } from "../components/spec.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
+import { FailureError } from "../failures/errors.ts"
 import type { Explain } from "../failures/failure.ts"
 import type { Foresee } from "../failures/wait.ts"
 import type { Known } from "./known.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
-import { RemediedError } from "../base/errors.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
@@ -18,9 +19,6 @@ import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
-
-/** The certificates could not be created. */
-export class PkiError extends RemediedError {}
 
 export interface ClusterOptions {
   readonly machine: Machine
@@ -186,19 +184,19 @@ export class Cluster {
   }
 
   async #writeFiles(): Promise<void> {
-    const { exitCode, stderr } = await this.machine.run(["sh", "-ec", pkiScript(this.machine.name)])
-    const isFull =
-      exitCode !== 0 && /\n *0$/.test((await this.machine.run(["df", "--output=avail", "/etc"])).stdout.trimEnd()) // openssl does not always report a full disk.
-    if (isFull)
-      throw new PkiError(
-        "The disk is full: there is no room for certificates.",
-        "Free space on the disk that holds the folder of this run, or set BYHAND_RUNS to a folder on another disk.",
-      )
-    if (exitCode !== 0)
-      throw new PkiError(
-        `openssl could not create the certificates: ${stderr.trim() || `exit status ${exitCode}`}.`,
+    const result = await this.machine.run(["sh", "-ec", pkiScript(this.machine.name)])
+    if (result.exitCode !== 0) {
+      const { stdout } = await this.machine.run(["df", "--output=avail", "/etc"]) // openssl does not always report a full disk.
+      if (/\n *0$/.test(stdout.trimEnd()))
+        throw new FailureError(
+          { kind: "disk-full", path: dirname(pki.ca.certificate) },
+          "Free space on the disk that holds the folder of this run, or set BYHAND_RUNS to a folder on another disk.",
+        )
+      throw new FailureError(
+        { kind: "command-failed", argv: ["openssl", "req"], ...result },
         "Check that openssl 3 is installed: openssl version",
       )
+    }
     await this.machine.write(
       KUBECONFIG_FILE,
       kubeconfig({

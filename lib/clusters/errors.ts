@@ -1,6 +1,5 @@
 import type { ComponentName } from "../components/component.ts"
 import { assertNever } from "../base/assert-never.ts"
-import { RemediedError } from "../base/errors.ts"
 import { describe } from "../failures/describe.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
@@ -52,9 +51,6 @@ function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefin
   const remedy = finding?.remedy ?? `No known cause matches. The last lines of its log (${logPath}):`
   return [remedy, ...log.map((line) => `    ${line}`)].join("\n")
 }
-
-/** A component is ready, but a command that completes its start failed. */
-export class CompletionError extends RemediedError {}
 
 /** The failure as a clause without a subject. */
 function stateOf(failure: ComponentFailure): string {

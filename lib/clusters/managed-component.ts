@@ -20,10 +20,11 @@ import {
   settingsOfComponent,
   type SettingsOf,
 } from "../components/registry.ts"
+import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure, Explain } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
-import { ComponentError, CompletionError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
+import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
 import type { Disturbances } from "./disturbances.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
@@ -171,12 +172,13 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     }
   }
 
-  /** @throws CompletionError */
+  /** @throws FailureError with the command that failed */
   async #complete({ completion = [] }: Component): Promise<void> {
     await Promise.all(
       completion.map(async ({ argv, problem, remedy }) => {
-        const { exitCode, stderr } = await this.#surroundings.machine.run(argv)
-        if (exitCode !== 0) throw new CompletionError(`${problem}: ${stderr.trim()}.`, remedy)
+        const result = await this.#surroundings.machine.run(argv)
+        if (result.exitCode !== 0)
+          throw new FailureError({ kind: "command-failed", argv, ...result }, remedy, {}, problem)
       }),
     )
   }

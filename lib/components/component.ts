@@ -24,7 +24,7 @@ export interface ComponentFile {
 /** A command that runs when a component is ready, and completes its start. */
 export interface Completion {
   readonly argv: readonly string[]
-  /** The problem if the command fails, as the beginning of a sentence. */
+  /** What it means if the command fails, as a clause. */
   readonly problem: string
   readonly remedy: string
 }
