@@ -24,7 +24,7 @@ async function open(build: string): Promise<{ machine: Machine; cluster: ScriptC
     machine,
     folder: await readFolder(path),
     artifacts: given,
-    patience: 60_000,
+    patience: 600_000, // Longer than a test may take: no script waits for what only the next one writes.
     explain: () => Promise.resolve(undefined),
     scriptNumberOf: (name) => (name === "etcd" ? 1 : 2),
   })

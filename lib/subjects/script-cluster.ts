@@ -10,9 +10,10 @@ import { dependenciesOf, specOf, specs, type ComponentName } from "../components
 import type { Known } from "../clusters/known.ts"
 import type { Explain } from "../failures/failure.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
-import { findAccess, type Access } from "../components/discovery/access.ts"
-import { findProcesses } from "../components/discovery/process.ts"
+import { findAccess, NoAccessError, type Access } from "../components/discovery/access.ts"
+import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { ask } from "../clients/probe.ts"
+import { sockets } from "../clients/sockets.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
 import { Genuine } from "./genuine.ts"
@@ -323,9 +324,21 @@ export class ScriptCluster implements Subject {
         const answered = await ask(this.machine, probe, () => this.access())
         if (answered.isWell) return
         answer = answered.answer
+        if (await this.#lacksKubeconfig(started)) return
       } else if (own.some((name) => this.#sightings.hasEnded(name, run.seenBefore, FIRST_COMEBACK))) return
       await sleep(POLL_INTERVAL)
     }
+  }
+
+  /**
+   * Whether kube-apiserver listens, but no kubeconfig exists yet that shows whether it is ready. The next script may
+   * write the kubeconfig.
+   */
+  async #lacksKubeconfig({ name, pid }: FoundProcess): Promise<boolean> {
+    if (name !== "kube-apiserver") return false
+    const access = await this.access().catch((error: unknown) => error)
+    if (!(access instanceof NoAccessError && access.tried.length === 0)) return false
+    return (await sockets(this.machine, ["--listening"])).some((socket) => socket.pid === pid)
   }
 
   /**
