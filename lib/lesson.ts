@@ -61,7 +61,7 @@ const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCle
       return Classroom.open(await artifactsFor(lesson), { ...settings, machine: preparation.machine })
     },
     cardOf,
-    { stopsAfterFailure: firstLesson > 0, isEarly },
+    { stopsAfterFailure: firstLesson > 0, isEarly, isDemanded },
   )
   onCleanup(() => run[Symbol.asyncDispose]())
   return run
@@ -79,6 +79,12 @@ function isEarly({ components }: LessonSpec): boolean {
   const preparation = inject("preparation")
   if ("failed" in preparation || preparation.ready.length === preparation.all.length) return false
   return components.every((name) => preparation.ready.includes(name))
+}
+
+/** Whether the user has named a lesson on the command line. */
+function isDemanded({ number }: LessonSpec): boolean {
+  const preparation = inject("preparation")
+  return !("failed" in preparation) && preparation.demanded.includes(number)
 }
 
 /**

@@ -215,7 +215,7 @@ async function openToHost(cluster: Cluster, folder: string): Promise<void> {
     kubeconfig({
       server: `https://${String(address[0]).trim()}`,
       ca: { pem: await cluster.ca() },
-      token: cluster.token,
+      user: { token: cluster.token },
     }),
     { mode: 0o600 },
   )

@@ -8,17 +8,28 @@ import { FailureError } from "../failures/errors.ts"
 import type { Explain } from "../failures/failure.ts"
 import type { Foresee } from "../failures/wait.ts"
 import type { Known } from "./known.ts"
-import { findAccess, type Access } from "../components/discovery/access.ts"
+import { findAccess, type Access, type Credentials } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
 import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
-import { pki, pkiScript } from "../pki/pki.ts"
+import { pki, pkiCommands, pkiScript, secured, securedCommands } from "../pki/pki.ts"
+import type { Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
+
+/** The certificates that are made when the first component needs one of them. */
+const SECURED = [
+  secured.etcd.ca,
+  secured.etcd.server,
+  secured.apiserver.toEtcd,
+  secured.admin,
+  secured.scheduler,
+  secured.kubelet,
+]
 
 export interface ClusterOptions {
   readonly machine: Machine
@@ -64,6 +75,7 @@ export class Cluster {
   #files: Promise<void> | undefined
   #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
+  #secured: Promise<void> | undefined
 
   constructor({
     machine,
@@ -78,6 +90,7 @@ export class Cluster {
     this.permits = permits
     this.#facts = {
       token: this.token,
+      encryptionKey: randomBytes(32).toString("base64"),
       nodeIp: machine.address,
       pauseImage: images?.pause.reference ?? "",
       images: images === undefined ? [] : [images.pause.reference, images.nginx.reference],
@@ -86,7 +99,7 @@ export class Cluster {
     const surroundings: Surroundings = {
       machine,
       patience,
-      administrator: async () => ({ ca: await this.ca(), token: this.token }),
+      administrator: () => this.#administrator(),
       prepare: (component) => this.#prepare(component),
       explain,
       foresee,
@@ -155,13 +168,40 @@ export class Cluster {
     for (const { name } of dependenciesOf(this.ahead)) this.up([name]).catch(() => this.part(name).forgetFailure())
   }
 
-  /** See Subject. A running component is restarted if its command line or its files change. */
-  async configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void> {
-    for (const part of this.parts) await part.change(changes[part.name])
+  /**
+   * See Subject. A running component is restarted if its command line or its files change: the components that depend on
+   * others end first, because kube-apiserver does not end while it waits for an etcd that has ended.
+   */
+  async enter(stages: readonly Stage[]): Promise<void> {
+    const changes = stages.at(-1)?.changes ?? {}
+    const changeOf = ({ name }: Pick<ManagedComponent, "name">) => {
+      const change = changes[name]
+      return change && ((component: Component) => change(component, this.#facts))
+    }
+    const outdated = this.parts.filter((part) => part.isRunning && part.isChangedBy(changeOf(part)))
+    for (const part of outdated.toReversed()) await part.stop()
+    for (const part of this.parts) part.change(changeOf(part))
+    await this.up(outdated.map(({ name }) => name))
+  }
+
+  /** See Subject. */
+  canEnter(): boolean {
+    return true
   }
 
   async access(): Promise<Access> {
     return findAccess(this.machine, await findProcesses(this.machine))
+  }
+
+  /** The credentials of the administrator: a token, or a certificate if kube-apiserver accepts no tokens. */
+  async #administrator(): Promise<Partial<Credentials>> {
+    const ca = await this.ca()
+    if (this.part("kube-apiserver").plannedFlags.includes("--token-auth-file")) return { ca, token: this.token }
+    const [certificate, key] = await Promise.all([
+      this.machine.read(secured.admin.certificate),
+      this.machine.read(secured.admin.key),
+    ])
+    return { ca, certificate, key }
   }
 
   /** Creates the files that a component reads and that its own description does not contain. */
@@ -169,6 +209,7 @@ export class Cluster {
     const texts = [...argvOf(component), ...component.files.map(({ content }) => content)]
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
     if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
+    if (SECURED.some(({ certificate }) => isNamed(certificate))) await (this.#secured ??= this.#makeSecured())
     await (this.#oomScore ??= this.#learnOomScore())
   }
 
@@ -183,26 +224,35 @@ export class Cluster {
     return this.#files
   }
 
-  async #writeFiles(): Promise<void> {
-    const result = await this.machine.run(["sh", "-ec", pkiScript(this.machine.name)])
-    if (result.exitCode !== 0) {
-      const { stdout } = await this.machine.run(["df", "--output=avail", "/etc"]) // openssl does not always report a full disk.
-      if (/\n *0$/.test(stdout.trimEnd()))
-        throw new FailureError(
-          { kind: "disk-full", path: dirname(pki.ca.certificate) },
-          "Free space on the disk that holds the folder of this run, or set BYHAND_RUNS to a folder on another disk.",
-        )
+  async #makeSecured(): Promise<void> {
+    await this.writeFiles() // They contain the CA.
+    await this.#runPki(securedCommands(this.machine.name))
+  }
+
+  /** @throws FailureError */
+  async #runPki(commands: readonly (readonly string[])[]): Promise<void> {
+    const result = await this.machine.run(["sh", "-ec", pkiScript(commands)])
+    if (result.exitCode === 0) return
+    const { stdout } = await this.machine.run(["df", "--output=avail", "/etc"]) // openssl does not always report a full disk.
+    if (/\n *0$/.test(stdout.trimEnd()))
       throw new FailureError(
-        { kind: "command-failed", argv: ["openssl", "req"], ...result },
-        "Check that openssl 3 is installed: openssl version",
+        { kind: "disk-full", path: dirname(pki.ca.certificate) },
+        "Free space on the disk that holds the folder of this run, or set BYHAND_RUNS to a folder on another disk.",
       )
-    }
+    throw new FailureError(
+      { kind: "command-failed", argv: ["openssl", "req"], ...result },
+      "Check that openssl 3 is installed: openssl version",
+    )
+  }
+
+  async #writeFiles(): Promise<void> {
+    await this.#runPki(pkiCommands(this.machine.name))
     await this.machine.write(
       KUBECONFIG_FILE,
       kubeconfig({
         server: `https://127.0.0.1:${APISERVER_PORT}`,
         ca: { file: pki.ca.certificate },
-        token: this.token,
+        user: { token: this.token },
       }),
       0o600,
     )

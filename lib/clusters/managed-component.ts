@@ -97,6 +97,11 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return this.#lasting?.(described) ?? described
   }
 
+  /** The names of the flags with which it would be started, without the change that breaks it on purpose. */
+  get plannedFlags(): string[] {
+    return this.#planned.flags.map(({ flag }) => flag)
+  }
+
   /** The facts that a diagnosis cannot observe: how the component was started, and whether it must be running now. */
   get known(): Known {
     return { name: this.name, argv: this.argv, isMeantToBe: this.#isMeantToBe }
@@ -107,14 +112,15 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     return argvOf(withFlags(this.component, this.#changes))
   }
 
-  /**
-   * Changes how it is started from now on; undefined removes the change. Restarts it if it runs with another command
-   * line or with other files.
-   */
-  async change(lasting: ((component: Component) => Component) | undefined): Promise<void> {
-    const before = JSON.stringify(this.component)
+  /** Changes how it is started from now on; undefined removes the change. */
+  change(lasting: ((component: Component) => Component) | undefined): void {
     this.#lasting = lasting
-    if (this.isRunning && JSON.stringify(this.component) !== before) await this.restart()
+  }
+
+  /** Whether such a change leads to another command line or to other files. */
+  isChangedBy(lasting: ((component: Component) => Component) | undefined): boolean {
+    const described = this.#describe()
+    return JSON.stringify(this.#planned) !== JSON.stringify(lasting?.(described) ?? described)
   }
 
   get settings(): SettingsOf<Name> {

@@ -16,6 +16,8 @@ export interface ApiserverSettings extends Settings {
   /** The certificate that it presents to its clients. */
   readonly certificate: string
   readonly tokenFile: string | undefined
+  /** What decides whether a request is allowed, such as Node and RBAC. */
+  readonly authorizationModes: readonly string[]
   readonly clientCa: string | undefined
   readonly etcdServers: readonly string[]
   /** The CA, client certificate and key for requests to etcd. */
@@ -108,6 +110,7 @@ function settings(started: Started): ApiserverSettings {
     },
     certificate: file("--tls-cert-file") ?? `${file("--cert-dir") ?? "/var/run/kubernetes"}/apiserver.crt`,
     tokenFile: file("--token-auth-file"),
+    authorizationModes: (flagOf(started, "--authorization-mode") ?? "AlwaysAllow").split(","),
     clientCa: file("--client-ca-file"),
     etcdServers: (flagOf(started, "--etcd-servers") ?? "").split(",").filter((url) => url !== ""),
     etcdCa: file("--etcd-cafile"),

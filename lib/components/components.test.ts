@@ -1,9 +1,11 @@
 import { expect, test } from "vitest"
 import { argvOf, logOf, type Component } from "./component.ts"
-import { specOf, specs, type ComponentName } from "./registry.ts"
+import { probeOfComponent, specOf, specs, type ComponentName } from "./registry.ts"
+import { withPki } from "./secured.ts"
 
 const facts = {
   token: "t0ken",
+  encryptionKey: "",
   nodeIp: "10.77.0.2",
   pauseImage: "registry.k8s.io/pause:3.10",
   images: ["docker.io/library/nginx:latest"],
@@ -79,4 +81,18 @@ test("containerd may adjust OOM scores only if the machine may", () => {
     specOf("containerd").describe({ ...facts, mayAdjustOomScore }).files[0]?.content
   expect(content(false)).toContain("restrict_oom_score_adj = true")
   expect(content(true)).toContain("restrict_oom_score_adj = false")
+})
+
+test("with the PKI, every address is reached by TLS, no token is accepted, and no other user reads a secret", () => {
+  const secured = Object.entries(withPki).map(([name, change]) => change(component(name as ComponentName), facts)) // The names of the list.
+  expect(JSON.stringify(secured)).not.toMatch(/http:\/\/|--token-auth-file|AlwaysAllow|t0ken/)
+  for (const { path, content, mode } of secured.flatMap(({ files }) => files))
+    if (/secret:|client-key/.test(content)) expect({ path, mode }).toEqual({ path, mode: 0o600 })
+  const [etcd] = secured
+  expect(etcd && probeOfComponent(etcd)).toMatchObject({
+    tls: {
+      certificate: "/etc/kubernetes/pki/etcd/server.crt",
+      trust: expect.arrayContaining(["/etc/kubernetes/pki/etcd/ca.crt"]) as string[],
+    },
+  })
 })

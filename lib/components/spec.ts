@@ -17,6 +17,8 @@ export type MachineFeature = "containers" | "images"
 export interface ClusterFacts {
   /** The administrator's bearer token; "$TOKEN" in a transcript. */
   readonly token: string
+  /** The key with which kube-apiserver encrypts Secrets, in base64; "$ENCRYPTION_KEY" in a transcript. */
+  readonly encryptionKey: string
   /** The Node's address, which must not be loopback; "$NODE_IP" in a transcript. */
   readonly nodeIp: string
   /** The full name of the pause image, whose container holds the namespaces of a Pod. */

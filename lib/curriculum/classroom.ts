@@ -6,7 +6,7 @@ import { Cluster, featuresOfMachine } from "../clusters/cluster.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { MachineFeature } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
-import type { Access } from "../components/discovery/access.ts"
+import { readAccess, type Access } from "../components/discovery/access.ts"
 import type { Address } from "../components/settings/address.ts"
 import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
@@ -22,7 +22,7 @@ import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
 import { accompanied } from "./until.ts"
-import { lessonThatStarts } from "./lessons.ts"
+import { lessons, lessonThatStarts } from "./lessons.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
 /** The timeout of a command (milliseconds). */
@@ -109,6 +109,7 @@ export class Classroom implements AsyncDisposable {
         patience,
         explain: explainFor(() => scripts),
         foresee: foreseeFor(() => scripts),
+        changeNumbers: lessons.filter((lesson) => lesson.settings !== undefined).map(({ number }) => number),
         scriptNumberOf: (name) => lessonThatStarts(name)?.number ?? Number.MAX_SAFE_INTEGER,
       })
       return new Classroom({ ...common, subject: scripts })
@@ -131,9 +132,18 @@ export class Classroom implements AsyncDisposable {
     return features.every((feature) => provided.includes(feature)) ? undefined : (this.machine.lacks ?? "")
   }
 
-  /** Reads an administrator's credentials if kube-apiserver runs. If none are found, the test that needs them fails. */
+  /**
+   * Reads an administrator's credentials if kube-apiserver runs, also if they have changed since. If none are found, the
+   * test that needs them fails.
+   */
   async look(): Promise<void> {
     const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
+    const before = this.#access
+    if (before !== undefined) {
+      const now = await readAccess(this.machine, before.kubeconfig).catch(() => undefined)
+      // A lesson that deletes the kubeconfig on purpose puts it back.
+      if (now !== undefined && now.portable !== before.portable) this.#access = undefined
+    }
     // Without etcd, kube-apiserver answers after seconds or not at all.
     if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
   }

@@ -6,6 +6,7 @@ import type { Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { failureOf } from "../failures/thrown.ts"
+import { canRun } from "../clusters/cluster.ts"
 import { allows } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
@@ -13,7 +14,7 @@ import { kitOf, mustAllow, type Kit } from "./kit.ts"
 import { NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { waitingAs, WaitError } from "./until.ts"
-import { featuresOfLesson, lessonId, lessonThatStarts, settingsIn } from "./lessons.ts"
+import { featuresFor, lessonAnsweringFor, lessonId, stagesUpTo } from "./lessons.ts"
 
 /** One outcome to check. */
 export interface OutcomeRun {
@@ -43,12 +44,15 @@ export interface LessonRunOptions {
   readonly stopsAfterFailure?: boolean
   /** Whether a lesson runs on a machine on which the programs of later lessons are missing. */
   readonly isEarly?: (lesson: LessonSpec) => boolean
+  /** Whether the user asks for a lesson by its number, so that it is checked although there is no script for it. */
+  readonly isDemanded?: (lesson: LessonSpec) => boolean
 }
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
 export class LessonRun implements AsyncDisposable {
   readonly #open: (lesson: LessonSpec) => Promise<Classroom>
   readonly #isEarly: (lesson: LessonSpec) => boolean
+  readonly #isDemanded: (lesson: LessonSpec) => boolean
   readonly #toCard: CardOf
   readonly #stopsAfterFailure: boolean
   #opened: Promise<Classroom> | undefined
@@ -75,10 +79,11 @@ export class LessonRun implements AsyncDisposable {
   constructor(
     open: (lesson: LessonSpec) => Promise<Classroom>,
     toCard: CardOf,
-    { stopsAfterFailure = false, isEarly = () => false }: LessonRunOptions = {},
+    { stopsAfterFailure = false, isEarly = () => false, isDemanded = () => false }: LessonRunOptions = {},
   ) {
     this.#open = open
     this.#isEarly = isEarly
+    this.#isDemanded = isDemanded
     this.#toCard = toCard
     this.#stopsAfterFailure = stopsAfterFailure
   }
@@ -92,7 +97,8 @@ export class LessonRun implements AsyncDisposable {
     const { lesson } = outcome
     if (this.#stoppedAt !== undefined && lesson.number > this.#stoppedAt.number) throw blockedBy(this.#stoppedAt)
     try {
-      const classroom = await this.#enter(lesson)
+      const classroom = await this.#enter(outcome)
+      this.#mustBeStarted(classroom, lesson)
       mustAllow(classroom, specOf(outcome).permits)
       await this.#bringUp(classroom, outcome)
       await this.#run(classroom, outcome)
@@ -103,7 +109,7 @@ export class LessonRun implements AsyncDisposable {
     }
   }
 
-  async #enter(lesson: LessonSpec): Promise<Classroom> {
+  async #enter({ lesson, title }: OutcomeRun): Promise<Classroom> {
     if (this.#closedSince !== undefined) throw blockedBy(this.#closedSince)
     if (this.#isOpenEarly && !this.#isEarly(lesson)) {
       await this[Symbol.asyncDispose]()
@@ -114,9 +120,17 @@ export class LessonRun implements AsyncDisposable {
       this.#closedSince = lesson
       throw withoutStack(error)
     })
-    const lacks = classroom.lacks(featuresOfLesson(lesson))
+    const lacks = classroom.lacks(featuresFor(lesson, title))
     if (lacks !== undefined) throw new NotChecked(`cannot check here: ${lacks}`)
     return classroom
+  }
+
+  /** @throws NotChecked if the learner has not started a lesson that may be left out */
+  #mustBeStarted({ subject }: Classroom, lesson: LessonSpec): void {
+    if (lesson.isThere === undefined || this.#isDemanded(lesson)) return
+    const canEnter = allows(subject.permits, "restart") && subject.canEnter(lesson.number)
+    if (!canEnter && !lesson.isThere(subject))
+      throw new NotChecked(`not started: there is no script for lesson ${lessonId(lesson)}`)
   }
 
   /**
@@ -124,14 +138,16 @@ export class LessonRun implements AsyncDisposable {
    * later ones are blocked.
    */
   async #bringUp(classroom: Classroom, { lesson, title, meta }: OutcomeRun): Promise<void> {
-    const { after = lesson.components } = specOf({ lesson, title })
+    const { after: wanted = lesson.components } = specOf({ lesson, title })
+    // What the outcome requires of the machine is there already.
+    const after = wanted.filter((name) => canRun(name, classroom.machine))
     if (!allows(classroom.subject.permits, "restart")) {
       const isDown = classroom.subject.parts.some(({ name, isRunning }) => after.includes(name) && !isRunning)
       if (isDown) mustAllow(classroom, "restart")
       return
     }
     try {
-      await classroom.subject.configure(settingsIn(lesson))
+      await classroom.subject.enter(stagesUpTo(lesson))
       await classroom.subject.ensure(after)
     } catch (error) {
       // The component was started and is started again for the next outcome, so nothing is blocked.
@@ -140,7 +156,7 @@ export class LessonRun implements AsyncDisposable {
         throw withoutStack(error)
       }
       const failure = error instanceof BlockedError ? error.cause : error
-      const culprit = (isOfComponent(error) ? lessonThatStarts(error.component) : undefined) ?? lesson
+      const culprit = (isOfComponent(error) ? lessonAnsweringFor(error.component, lesson) : undefined) ?? lesson
       if (!(failure instanceof ComponentError)) this.#closedSince = culprit
       const isNews = !this.#reported.has(culprit.number)
       this.#reported.add(culprit.number)
@@ -181,7 +197,7 @@ export class LessonRun implements AsyncDisposable {
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && certain === undefined && ++this.#hung > 1) this.#closedSince = lesson
       if (error instanceof ComponentError)
-        this.#reported.add(lesson.number).add((lessonThatStarts(error.component) ?? lesson).number)
+        this.#reported.add(lesson.number).add((lessonAnsweringFor(error.component, lesson) ?? lesson).number)
       const card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
       await classroom.subject.forgetExits().catch(() => undefined) // The machine may have ended.
       if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown, card.finding)

@@ -1,5 +1,7 @@
 import type { Permission } from "../clusters/permission.ts"
-import type { Component, ComponentName } from "../components/component.ts"
+import type { Subject } from "../subjects/subject.ts"
+import type { Changes } from "../clusters/stage.ts"
+import type { ComponentName } from "../components/component.ts"
 import type { MachineFeature } from "../components/spec.ts"
 import type { Hand } from "./transcript/hand.ts"
 
@@ -20,7 +22,12 @@ export interface LessonSpec {
   /** What the machine must provide besides what these components require. */
   readonly requires?: readonly MachineFeature[]
   /** How components of our own cluster differ from this lesson on, in this lesson and in all later ones. */
-  readonly settings?: ComponentSettings
+  readonly settings?: Changes
+  /**
+   * For a lesson that a learner may leave out: whether the cluster has what the lesson adds, although no script of that
+   * number was run. If there is neither a script nor this, the lesson is "not started".
+   */
+  readonly isThere?: (subject: Pick<Subject, "part">) => boolean
   /** What a person types in this lesson, in order: for the transcript and for the third step of hints. */
   readonly parts: readonly LessonPart[]
   /** The documented outcomes by title, in order. Each is one test. */
@@ -48,7 +55,6 @@ export interface OutcomeSpec {
   readonly permits: Permission
   /** The components that must run before it starts; by default all components of the lesson. */
   readonly after?: readonly ComponentName[]
+  /** What the machine must provide; by default all that the components of the lesson require. */
+  readonly requires?: readonly MachineFeature[]
 }
-
-/** Changes to components by name: flags and files that differ from a lesson on. */
-export type ComponentSettings = { readonly [name in ComponentName]?: (component: Component) => Component }

@@ -2,7 +2,8 @@ import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
 import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
 import type { MachineFeature } from "../components/spec.ts"
-import type { ComponentSettings, LessonSpec } from "./lesson-spec.ts"
+import type { Changes, Stage } from "../clusters/stage.ts"
+import type { LessonSpec } from "./lesson-spec.ts"
 import { etcd } from "./lessons/01-etcd.ts"
 import { apiserver } from "./lessons/02-apiserver.ts"
 import { objects } from "./lessons/03-etcd-objects.ts"
@@ -41,19 +42,42 @@ export function lessonThatStarts(component: ComponentName): LessonSpec | undefin
   return lessons.find(({ components }) => dependenciesOf(components).some(({ name }) => name === component))
 }
 
-/** Everything that the machine must provide in a lesson. */
+/**
+ * The lesson to which a failed start of a component belongs: the last one up to the given lesson that changes how the
+ * component is started, or else the one that brings it up.
+ */
+export function lessonAnsweringFor(component: ComponentName, upTo: LessonSpec): LessonSpec | undefined {
+  const changed = lessons.findLast(
+    ({ number, settings }) => number <= upTo.number && settings?.[component] !== undefined,
+  )
+  return changed ?? lessonThatStarts(component)
+}
+
+/** Everything that the machine must provide for all outcomes of a lesson. */
 export function featuresOfLesson({ components, requires = [] }: LessonSpec): MachineFeature[] {
   return [...new Set([...featuresOf(components), ...requires])]
 }
 
+/** Everything that the machine must provide for one outcome of a lesson. */
+export function featuresFor(lesson: LessonSpec, title: string): readonly MachineFeature[] {
+  return lesson.outcomes[title]?.requires ?? featuresOfLesson(lesson)
+}
+
+/** The stages of a cluster up to a lesson, in order. */
+export function stagesUpTo(lesson: LessonSpec): Stage[] {
+  return lessons
+    .filter(({ number, settings }) => number <= lesson.number && settings !== undefined)
+    .map((one) => ({ number: one.number, components: one.components, changes: settingsIn(one) }))
+}
+
 /** The component settings in effect in a lesson: its own and those of all lessons before it, applied in order. */
-export function settingsIn(lesson: LessonSpec): ComponentSettings {
-  const effective: Record<string, NonNullable<ComponentSettings[ComponentName]>> = {}
+export function settingsIn(lesson: LessonSpec): Changes {
+  const effective: Record<string, NonNullable<Changes[ComponentName]>> = {}
   for (const { number, settings = {} } of lessons) {
     if (number > lesson.number) continue
     for (const [name, change] of Object.entries(settings)) {
       const before = effective[name]
-      effective[name] = before === undefined ? change : (component) => change(before(component))
+      effective[name] = before === undefined ? change : (component, facts) => change(before(component, facts), facts)
     }
   }
   return effective

@@ -166,6 +166,8 @@ export const containerdOf = remembered((seen): ReadContainerd => {
 export interface ReadKubelet {
   readonly path: string
   readonly isAnonymousAllowed: boolean | undefined
+  /** AlwaysAllow or Webhook. */
+  readonly authorization: string | undefined
   readonly leaseSeconds: number | undefined
   /** host:port that it sends traces to. */
   readonly tracing: string | undefined
@@ -180,6 +182,7 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
   return {
     path,
     isAnonymousAllowed: file.boolean("authentication", "anonymous", "enabled"),
+    authorization: file.text("authorization", "mode"),
     leaseSeconds: file.number("nodeLeaseDurationSeconds"),
     tracing: file.text("tracing", "endpoint"),
     eviction: Object.entries(file.at("evictionHard") ?? {}).map(([signal, limit]) => [signal, String(limit)] as const),

@@ -61,6 +61,8 @@ export interface ObservedApi {
   readonly replicaSets: readonly ApiObject[]
   readonly services: readonly ApiObject[]
   readonly leases: readonly ApiObject[]
+  /** Without those that kube-apiserver makes. Missing in old recordings. */
+  readonly clusterRoleBindings?: readonly ApiObject[]
   /** Missing in old recordings. */
   readonly certificateSigningRequests?: readonly ApiObject[]
 }

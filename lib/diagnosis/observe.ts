@@ -364,17 +364,21 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   // Without an answer there is nothing to observe.
   const version = await request("/version").catch(() => ({ status: 0, body: "" }))
   if (version.status !== 200) return undefined
-  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets, requests] = await Promise.all([
-    items("/api/v1/namespaces"),
-    items("/api/v1/nodes"),
-    items("/api/v1/pods"),
-    items("/api/v1/events"),
-    items("/api/v1/services"),
-    items("/apis/coordination.k8s.io/v1/leases"),
-    items("/apis/apps/v1/deployments"),
-    items("/apis/apps/v1/replicasets"),
-    items("/apis/certificates.k8s.io/v1/certificatesigningrequests"),
-  ])
+  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets, requests, bindings] =
+    await Promise.all([
+      items("/api/v1/namespaces"),
+      items("/api/v1/nodes"),
+      items("/api/v1/pods"),
+      items("/api/v1/events"),
+      items("/api/v1/services"),
+      items("/apis/coordination.k8s.io/v1/leases"),
+      items("/apis/apps/v1/deployments"),
+      items("/apis/apps/v1/replicasets"),
+      items("/apis/certificates.k8s.io/v1/certificatesigningrequests"),
+      items(
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=kubernetes.io/bootstrapping!=rbac-defaults",
+      ),
+    ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
     namespaces,
@@ -386,5 +390,6 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     deployments,
     replicaSets,
     certificateSigningRequests: requests,
+    clusterRoleBindings: bindings,
   }
 }

@@ -28,7 +28,7 @@ export function describe(failure: Failure): string {
     case "not-started":
       return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
-      return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and no ${failure.name} runs`
+      return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`
     case "foreign-listener":
       return `${failure.name} (pid ${failure.pid}) does not hold port ${failure.port}, ${
         failure.holder === undefined

@@ -98,7 +98,7 @@ export interface ScriptEnded extends OfComponent {
   readonly kind: "script-ended"
   readonly script: string
   readonly exit: Exit
-  /** Whether a process of the component was seen before the script ended. */
+  /** Whether the component runs as an earlier script has started it. */
   readonly wasRunning: boolean
   /** The last command of the script; undefined if it is not known. */
   readonly place?: ScriptPlace | undefined

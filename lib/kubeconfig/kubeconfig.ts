@@ -10,11 +10,16 @@ export interface KubeconfigOptions {
   readonly server: string
   /** The certificate of the CA: a path, or PEM text to embed. */
   readonly ca: { readonly file: string } | { readonly pem: Buffer }
-  readonly token: string
+  /** The credentials of the user: a token, or the paths of a client certificate and its key. */
+  readonly user: { readonly token: string } | { readonly certificate: string; readonly key: string }
+  /** The user's name in the kubeconfig; by default admin. */
+  readonly name?: string
 }
 
 /** A kubeconfig with one cluster, one user and one context. */
-export function kubeconfig({ server, ca, token }: KubeconfigOptions): string {
+export function kubeconfig({ server, ca, user, name = "admin" }: KubeconfigOptions): string {
+  const credentials =
+    "token" in user ? `token: ${user.token}` : `client-certificate: ${user.certificate}\n    client-key: ${user.key}`
   const authority =
     "file" in ca ? `certificate-authority: ${ca.file}` : `certificate-authority-data: ${ca.pem.toString("base64")}`
   return `apiVersion: v1
@@ -25,12 +30,12 @@ clusters:
     server: ${server}
     ${authority}
 users:
-- name: admin
+- name: ${name}
   user:
-    token: ${token}
+    ${credentials}
 contexts:
 - name: byhand
-  context: { cluster: byhand, user: admin }
+  context: { cluster: byhand, user: ${name} }
 current-context: byhand
 `
 }

@@ -7,7 +7,7 @@ const data = pem.toString("base64")
 const at = "/etc/kubernetes/access/admin.yaml"
 
 test("reads the project's own kubeconfig", () => {
-  const text = kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: "/ca.crt" }, token: "t" })
+  const text = kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: "/ca.crt" }, user: { token: "t" } })
   expect(isKubeconfig(text)).toBe(true)
   expect(parseKubeconfig(text, at)).toMatchObject({
     server: "https://127.0.0.1:6443",

@@ -6,7 +6,7 @@ function pair(name: string): { readonly certificate: string; readonly key: strin
   return { certificate: `${FOLDER}/${name}.crt`, key: `${FOLDER}/${name}.key` }
 }
 
-/** The paths of every certificate and key of the cluster. */
+/** The paths of every certificate and key of the cluster. Those of the lesson about the PKI are in `secured`. */
 export const pki = {
   folder: FOLDER,
   ca: pair("ca"),
@@ -17,17 +17,55 @@ export const pki = {
   serviceAccount: { private: `${FOLDER}/sa.key`, public: `${FOLDER}/sa.pub` },
 } as const
 
+/**
+ * The certificates with which every connection uses TLS and each component has its own identity. etcd has its own CA:
+ * with the CA of Kubernetes it would accept the certificate of every kubelet.
+ */
+export const secured = {
+  etcd: { ca: pair("etcd/ca"), server: pair("etcd/server"), peer: pair("etcd/peer") },
+  /** Shown by kube-apiserver to etcd and to the kubelet. */
+  apiserver: { toEtcd: pair("apiserver-etcd-client"), toKubelet: pair("apiserver-to-kubelet") },
+  /** Shown to kube-apiserver. */
+  admin: pair("admin"),
+  scheduler: pair("scheduler-client"),
+  kubelet: pair("kubelet-client"),
+} as const
+
+/** The user as which kube-apiserver calls the kubelet: the common name of its certificate. */
+export const APISERVER_AT_KUBELET = "kube-apiserver-kubelet-client"
+
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
-function issue(files: { certificate: string; key: string }, subject: string, usage: string, names?: string): string[] {
+type Pair = ReturnType<typeof pair>
+
+function authority(files: Pair, name: string): string[] {
+  return [
+    "openssl",
+    "req",
+    "-x509",
+    ...NEW_KEY,
+    "-days",
+    "3650",
+    "-subj",
+    `/CN=${name}`,
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign",
+    "-keyout",
+    files.key,
+    "-out",
+    files.certificate,
+  ]
+}
+
+function issue(files: Pair, subject: string, usage: string, names?: string, ca: Pair = pki.ca): string[] {
   return [
     "openssl",
     "req",
     "-x509",
     "-CA",
-    pki.ca.certificate,
+    ca.certificate,
     "-CAkey",
-    pki.ca.key,
+    ca.key,
     ...NEW_KEY,
     "-days",
     "365",
@@ -53,22 +91,7 @@ function issue(files: { certificate: string; key: string }, subject: string, usa
  */
 export function pkiCommands(nodeName: string): string[][] {
   return [
-    [
-      "openssl",
-      "req",
-      "-x509",
-      ...NEW_KEY,
-      "-days",
-      "3650",
-      "-subj",
-      "/CN=byhand-ca",
-      "-addext",
-      "keyUsage=critical,keyCertSign,cRLSign",
-      "-keyout",
-      pki.ca.key,
-      "-out",
-      pki.ca.certificate,
-    ],
+    authority(pki.ca, "byhand-ca"),
     issue(
       pki.apiserver,
       "/CN=kube-apiserver",
@@ -92,12 +115,34 @@ export function pkiCommands(nodeName: string): string[][] {
   ]
 }
 
-/** The same commands as one script for a POSIX shell. Only the owner can read the keys. */
-export function pkiScript(nodeName: string): string {
+/**
+ * The commands that make a CA for etcd, and a certificate for each connection that had none. They use the CA that
+ * `pkiCommands` makes.
+ * @param nodeName the name of the Node, which is a part of the kubelet's user name
+ */
+export function securedCommands(nodeName: string): string[][] {
+  const { etcd, apiserver, admin, scheduler, kubelet } = secured
+  const local = `IP:127.0.0.1,DNS:localhost`
+  // A member of etcd is a server, and a client of itself and of the other members.
+  const both = "serverAuth,clientAuth"
   return [
-    `mkdir -p ${FOLDER}`,
+    authority(etcd.ca, "byhand-etcd-ca"),
+    issue(etcd.server, "/CN=etcd", both, local, etcd.ca),
+    issue(etcd.peer, "/CN=etcd-peer", both, local, etcd.ca),
+    issue(apiserver.toEtcd, "/CN=kube-apiserver-etcd-client", "clientAuth", undefined, etcd.ca),
+    issue(apiserver.toKubelet, `/CN=${APISERVER_AT_KUBELET}`, "clientAuth"),
+    issue(admin, "/O=system:masters/CN=admin", "clientAuth"),
+    issue(scheduler, "/CN=system:kube-scheduler", "clientAuth"),
+    issue(kubelet, `/O=system:nodes/CN=system:node:${nodeName}`, "clientAuth"),
+  ]
+}
+
+/** Commands as one script for a POSIX shell. Only the owner can read the keys. */
+export function pkiScript(commands: readonly (readonly string[])[]): string {
+  return [
+    `mkdir -p ${FOLDER}/etcd`,
     "umask 077",
-    ...pkiCommands(nodeName).map((argv) => `${quote(argv)} 2>/dev/null`),
+    ...commands.map((argv) => `${quote(argv)} 2>/dev/null`),
     "umask 022",
   ].join("\n")
 }

@@ -150,12 +150,15 @@ function annotationText(test: FailedTest): string {
   ].join("\n")
 }
 
-/** One point for each chosen outcome that passed. A fault counts as a chosen outcome that did not pass. */
+/**
+ * One point for each chosen outcome that passed. A fault counts as a chosen outcome that did not pass. An outcome that
+ * is not started is not a chosen one.
+ */
 function points({ lessons, faults }: Pick<RunResult, "lessons" | "faults">): { passed: number; chosen: number } {
   const tests = lessons.flatMap((lesson) => lesson.tests)
   return {
     passed: tests.filter(({ verdict }) => verdict === "passed").length,
-    chosen: tests.filter(({ verdict }) => verdict !== "not chosen").length + faults.length,
+    chosen: tests.filter(({ verdict }) => !["not chosen", "not started"].includes(verdict)).length + faults.length,
   }
 }
 
@@ -163,6 +166,7 @@ const MARK = {
   failed: "✗",
   blocked: "·",
   "cannot check here": "?",
+  "not started": "",
   passed: "✓",
   "not chosen": "",
 } as const satisfies Record<Verdict, string>

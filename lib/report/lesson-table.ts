@@ -7,6 +7,7 @@ const COLOUR = {
   failed: "red",
   blocked: "yellow",
   "cannot check here": "yellow",
+  "not started": "gray",
   passed: "green",
   "not chosen": "gray",
 } as const satisfies Record<Verdict, string>

@@ -9,7 +9,7 @@ import type { Settings } from "../base/settings.ts"
 import { backgroundProgress } from "../base/progress-background.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { componentNames, dependenciesOf } from "../components/registry.ts"
-import { lessonId, lessonOf } from "../curriculum/lessons.ts"
+import { lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { Preparations } from "./test-process.ts"
@@ -60,16 +60,17 @@ async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promi
     settings.subject === undefined ? [...new Set(chosen.flatMap(({ components }) => components))] : componentNames
   const first = chosen.toSorted((a, b) => a.number - b.number)[0]
   const machine = provider.kind
+  const demanded = chosen.length < lessons.length ? chosen.map(({ number }) => number) : []
   if (first === undefined || !(await mayBeginEarly(settings, first)))
-    return { machine, all, ready: all, artifacts: await prepareArtifacts(all, settings, progress) }
+    return { machine, all, ready: all, artifacts: await prepareArtifacts(all, settings, progress), demanded }
   const artifacts = await prepareArtifacts(first.components, settings, progress)
   const title = `Preparing what lesson ${lessonId(first)} does not need`
   const whole = prepareArtifacts(all, settings, backgroundProgress(title))
   whole.catch(() => undefined) // The test process meets the same error, and reports it.
   const soon = await Promise.race([whole, sleep(SOON, undefined, { ref: false })])
   return soon === undefined
-    ? { machine, all, ready: first.components, artifacts }
-    : { machine, all, ready: all, artifacts: soon }
+    ? { machine, all, ready: first.components, artifacts, demanded }
+    : { machine, all, ready: all, artifacts: soon, demanded }
 }
 
 /**

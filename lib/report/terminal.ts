@@ -134,6 +134,7 @@ function outcomeLines(
       ]
     case "blocked":
     case "cannot check here":
+    case "not started":
     case "not chosen":
       return [] // The table shows it once for the lesson.
     default:

@@ -27,6 +27,8 @@ export interface Preparations {
   /** The components whose artifacts are ready; the others are prepared while the first lesson runs. */
   readonly ready: readonly ComponentName[]
   readonly artifacts: Artifacts
+  /** The numbers of the lessons that the user has named; empty if all lessons run. */
+  readonly demanded: readonly number[]
 }
 
 declare module "vitest" {

@@ -6,7 +6,7 @@ import { isExcepted } from "../curriculum/except.ts"
  * All verdicts on an outcome, the worst first. The order is the ranking: a lesson has the verdict of its worst
  * outcome.
  */
-export const VERDICTS = ["failed", "blocked", "cannot check here", "passed", "not chosen"] as const
+export const VERDICTS = ["failed", "blocked", "cannot check here", "not started", "passed", "not chosen"] as const
 
 /** The verdict on one outcome. */
 export type Verdict = (typeof VERDICTS)[number]
@@ -31,6 +31,7 @@ function columnOf(verdict: Verdict): keyof Counts {
       return verdict
     case "blocked":
     case "cannot check here":
+    case "not started":
     case "not chosen":
       return "skipped"
     default:
@@ -59,6 +60,7 @@ export function isFailure(
       return true
     case "cannot check here":
       return strict && !isExcepted(outcome, except)
+    case "not started":
     case "passed":
     case "not chosen":
       return false

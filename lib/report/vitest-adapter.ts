@@ -142,7 +142,7 @@ function judge(test: TestCase): { verdict: Verdict; reason: string | null; messa
     return { verdict: "failed", reason: message.split("\n")[0] ?? "", message }
   }
   const note = (result.state === "skipped" ? result.note : undefined) ?? null
-  const told = (["blocked", "cannot check here"] as const).find((verdict) => note?.startsWith(verdict))
+  const told = (["blocked", "cannot check here", "not started"] as const).find((verdict) => note?.startsWith(verdict))
   return { verdict: told ?? "not chosen", reason: note, message: null }
 }
 

@@ -248,7 +248,7 @@ export async function exitOf(
 }
 
 /** The command that a script runs now, or has run last. */
-async function currentPlace(run: Run): Promise<ScriptPlace | undefined> {
+export async function currentPlace(run: Run): Promise<ScriptPlace | undefined> {
   return run.pid === undefined ? undefined : lastOf((await run.trace?.commands()) ?? [], run.pid)
 }
 

@@ -10,7 +10,7 @@ describe.concurrent("a build with another valid choice passes", () => {
   test.for(readdirSync(join(SUBJECTS, "pass")))("%s", { timeout: 600_000 }, async (build, { expect }) => {
     const { outcomes, said } = await gradeBuild("pass", build, [], "120")
     expect(
-      outcomes.filter(({ verdict }) => verdict !== "passed"),
+      outcomes.filter(({ verdict }) => verdict !== "passed" && verdict !== "not started"),
       said,
     ).toEqual([])
     expect(outcomes.length).toBeGreaterThan(0)

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { Cluster } from "../clusters/cluster.ts"
+import { canRun, Cluster } from "../clusters/cluster.ts"
 import { Disturbances } from "../clusters/disturbances.ts"
-import { BlockedError } from "../clusters/errors.ts"
+import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Part } from "../clusters/part.ts"
+import type { Stage } from "../clusters/stage.ts"
 import type { Subject } from "./subject.ts"
 import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
@@ -44,6 +45,8 @@ export interface ScriptClusterOptions {
    * number run before it.
    */
   readonly scriptNumberOf: (name: ComponentName) => number
+  /** The numbers of the scripts that change how components are started; none by default. */
+  readonly changeNumbers?: readonly number[]
 }
 
 /** The cluster that a learner's scripts start. Everything that the lessons know about it is read from its processes. */
@@ -52,10 +55,15 @@ export class ScriptCluster implements Subject {
   readonly permits = "destroy"
   readonly parts: readonly ScriptComponent[]
   readonly #scriptNumberOf: (name: ComponentName) => number
+  readonly #changeNumbers: readonly number[]
   readonly #folder: Folder
   readonly #patience: number
   readonly #foresee: Foresee | undefined
   readonly #runs = new Map<string, { run: Run; script: Script }>()
+  /** The runs of scripts that change how components are started. */
+  readonly #changes: Run[] = []
+  /** Why the scripts of a stage have failed, by its number. */
+  readonly #stageFailures = new Map<number, ComponentError>()
   /** Runs the components that the course provides, such as the image registry. */
   readonly #reference: Cluster
   readonly #hasImages: boolean
@@ -66,7 +74,16 @@ export class ScriptCluster implements Subject {
   #isCordoned: boolean | undefined = false
 
   private constructor(
-    { machine, folder, artifacts, patience, explain, foresee, scriptNumberOf }: ScriptClusterOptions,
+    {
+      machine,
+      folder,
+      artifacts,
+      patience,
+      explain,
+      foresee,
+      scriptNumberOf,
+      changeNumbers = [],
+    }: ScriptClusterOptions,
     witnesses: Witnesses,
   ) {
     this.machine = machine
@@ -74,6 +91,7 @@ export class ScriptCluster implements Subject {
     this.#patience = patience
     this.#foresee = foresee
     this.#scriptNumberOf = scriptNumberOf
+    this.#changeNumbers = changeNumbers
     this.#witnesses = witnesses
     this.#hasImages = artifacts.images !== undefined
     this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain, foresee })
@@ -116,9 +134,16 @@ export class ScriptCluster implements Subject {
     for (const component of this.parts) component.see(processes)
     // This must happen before components end, because requests to a component that has ended hang for a while.
     if (this.#answers) await this.#tidy()
+    const isChange = ({ number }: Script) => this.#changeNumbers.includes(number)
+    const isSame = ({ name, fingerprint }: Script) => fingerprints[name] === fingerprint
+    // Components that were changed by a script can only be started anew in the order of all scripts.
+    const hasChanged = this.#folder.scripts.some((script) => isChange(script) && script.name in fingerprints)
+    const isOutdated =
+      hasChanged && !this.#folder.scripts.every((script) => !(script.name in fingerprints) || isSame(script))
     for (const script of this.#folder.scripts) {
       const own = this.#componentsOf(script)
-      if (fingerprints[script.name] === script.fingerprint && own.some(({ isRunning }) => isRunning)) {
+      const isKept = isSame(script) && (isChange(script) || own.some(({ isRunning }) => isRunning))
+      if (isKept && !isOutdated) {
         const run = { name: script.name, log: logFor(script), exit: undefined, pid: undefined, trace: undefined }
         this.#runs.set(script.name, { run: { ...run, seenBefore: 0 }, script })
       } else {
@@ -207,9 +232,83 @@ export class ScriptCluster implements Subject {
     }
   }
 
-  /** The learner's scripts decide how components are started. */
-  configure(): Promise<void> {
-    return Promise.resolve()
+  canEnter(number: number): boolean {
+    return this.#scriptsOf(number).length > 0
+  }
+
+  async enter(stages: readonly Stage[]): Promise<void> {
+    for (const stage of stages) {
+      const failure = this.#stageFailures.get(stage.number)
+      if (failure !== undefined) throw new BlockedError(failure.component, failure)
+      const scripts = this.#scriptsOf(stage.number).filter(({ name }) => !this.#runs.has(name))
+      if (scripts.length === 0) continue
+      // The scripts of earlier lessons come first.
+      await this.ensure(stage.components.filter((name) => canRun(name, this.machine)))
+      try {
+        for (const script of scripts) await this.#sightings.during(() => this.#runChange(script, stage))
+      } catch (error) {
+        if (error instanceof ComponentError) this.#stageFailures.set(stage.number, error)
+        throw error
+      }
+    }
+  }
+
+  #scriptsOf(number: number): Script[] {
+    return this.#folder.scripts.filter((script) => script.number === number)
+  }
+
+  /**
+   * Runs a script that ends components and starts them in another way.
+   * @throws ComponentError if the script fails, or a component that it has started
+   */
+  async #runChange(script: Script, { changes }: Stage): Promise<void> {
+    for (const part of this.parts) part.renew()
+    const run = await this.#run(script)
+    this.#changes.push(run)
+    await this.#changeEnds(run)
+    for (const part of this.parts) part.renew()
+    if (run.exit === undefined || run.exit.code === 0) return
+    const processes = await findProcesses(this.machine)
+    for (const part of this.parts) {
+      part.see(processes)
+      // Its failure is the cause, if the script has started it.
+      if (this.#sightings.of(part.name, run.seenBefore).length > 0) await part.start()
+    }
+    const missing = this.parts.find(({ name, isRunning }) => changes[name] !== undefined && !isRunning)
+    const first = missing ?? this.parts.find(({ name }) => changes[name] !== undefined)
+    if (first !== undefined) throw await first.notStartedBy(run)
+  }
+
+  /**
+   * Waits until a script ends, until it has become a component that is ready, until a component that it has started
+   * cannot become ready any more, or until the timeout passes.
+   */
+  async #changeEnds(run: Run): Promise<void> {
+    const began = performance.now()
+    let unready: { readonly name: ComponentName; readonly answer: string } | undefined
+    const isCertain = { now: false }
+    using wait = new Wait(
+      `${run.name} ends`,
+      () => unready && { kind: "not-ready", waited: performance.now() - began, log: [], logPath: run.log, ...unready },
+      this.#foresee,
+    )
+    void wait.certainty.then(() => {
+      isCertain.now = true
+    })
+    while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
+      const processes = await findProcesses(this.machine)
+      const own = processes.filter(({ name, pid }) =>
+        this.#sightings.of(name, run.seenBefore).some((one) => one.pid === pid),
+      )
+      unready = undefined
+      for (const process of own) {
+        const { probe } = await probeOf(this.machine, process, processes)
+        const { isWell, answer } = await ask(this.machine, probe, () => this.access())
+        if (isWell && process.pid === run.pid) return // The script became this component with exec.
+        if (!isWell) unready ??= { name: process.name, answer }
+      }
+      await sleep(POLL_INTERVAL)
+    }
   }
 
   /**
@@ -359,6 +458,11 @@ export class ScriptCluster implements Subject {
    * that ran and may start it.
    */
   #runOf(name: ComponentName): Run | undefined {
+    const change = this.#changes.findLast(({ seenBefore }) => this.#sightings.of(name, seenBefore).length > 0)
+    if (change !== undefined) return change
+    // The last change has ended the component and not started it again.
+    const isRunning = this.parts.some((part) => part.name === name && part.isRunning)
+    if (!isRunning && this.#changes.length > 0) return this.#changes.at(-1)
     const last = this.#scriptNumberOf(name)
     const runs = [...this.#runs.values()].filter(({ script }) => script.number <= last)
     return (runs.find(({ script }) => names(script, name)) ?? runs.at(-1))?.run

@@ -15,9 +15,9 @@ import { probeOf } from "../components/discovery/settings.ts"
 import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
 import type { Exit, Spawned } from "../machines/machine.ts"
-import type { Around } from "./around.ts"
+import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
-import { COMEBACK, Ending, isThere, type End } from "./ending.ts"
+import { COMEBACK, currentPlace, Ending, isThere, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
 /**
@@ -140,6 +140,30 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       isBack: this.isRunning,
       argv: process.argv,
     })
+  }
+
+  /**
+   * Forgets how it was started, because a script starts it in another way. Its process may end, and the next start
+   * accepts the new one.
+   */
+  renew(): void {
+    this.#original = undefined
+    this.#isMeantToBe = false
+    this.#isReady = false
+    this.#unexpected = undefined
+    this.#failure = undefined
+  }
+
+  /** The error of a script that has ended before it has started this component, or started it in another way. */
+  async notStartedBy(run: Run): Promise<ComponentError> {
+    this.#logPath = run.log
+    const exit = run.exit ?? { code: null, signal: null }
+    const place = await currentPlace(run)
+    return this.#error(
+      { kind: "script-ended", script: run.name, exit, wasRunning: this.isRunning, place },
+      undefined,
+      run,
+    )
   }
 
   /** Forgets an end that was not caused by a lesson, because it is reported already. */
@@ -287,11 +311,15 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   /** @param certain the cause, if it is known already */
-  async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
+  async #error(
+    failure: WithoutLog,
+    certain?: Finding,
+    run: Run | undefined = this.#around.runOf(this.name),
+  ): Promise<ComponentError> {
     const { machine, explain } = this.#around
     if ("place" in failure) this.#scriptPath = failure.place?.file ?? this.#scriptPath
     const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
-    const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors() }
+    const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors(run) }
     const explained = await explain(whole)
     return new ComponentError(whole, certain ?? explained)
   }
@@ -301,8 +329,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   /** The errors that bash has printed about its script; undefined if there are none. */
-  async #bashErrors(): Promise<string[] | undefined> {
-    const run = this.#around.runOf(this.name)
+  async #bashErrors(run: Run | undefined): Promise<string[] | undefined> {
     if (run === undefined) return undefined
     const lines = await logLines(this.#around.machine, run.log)
     const errors = lines.filter((line) => /^\S+: line \d+: /.test(line))

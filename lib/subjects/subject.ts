@@ -3,7 +3,7 @@ import type { Access } from "../components/discovery/access.ts"
 import type { ComponentName } from "../components/registry.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Part } from "../clusters/part.ts"
-import type { Component } from "../components/component.ts"
+import type { Stage } from "../clusters/stage.ts"
 import type { Permission } from "../clusters/permission.ts"
 
 /** The cluster that is graded: our own, or the one that a learner's scripts start. Lessons use both in the same way. */
@@ -25,10 +25,13 @@ export interface Subject {
   /** Forgets the components that have ended until now, because the outcome that they failed has reported it. */
   forgetExits(): Promise<void>
   /**
-   * Changes how components are started from now on. The new changes replace earlier ones. A component that runs with
-   * other settings is restarted. Does nothing if the learner's scripts decide how components are started.
+   * Changes how components are started from now on, up to the last of these stages. Our own cluster restarts the
+   * components that run with other settings. For a learner's cluster, the scripts of each stage run, once.
+   * @throws ComponentError if a learner's script fails; BlockedError in later calls
    */
-  configure(changes: { readonly [name in ComponentName]?: (component: Component) => Component }): Promise<void>
+  enter(stages: readonly Stage[]): Promise<void>
+  /** Whether it can make the change of the lesson with this number. A learner's folder then has a script for it. */
+  canEnter(number: number): boolean
   /** How an administrator reaches kube-apiserver. @throws NoAccessError if no kubeconfig gives full access */
   access(): Promise<Access>
   /** The facts that a diagnosis cannot observe on the machine. */

@@ -71,6 +71,12 @@ export async function findAccess(machine: Machine, processes: readonly FoundProc
   throw new NoAccessError(tried)
 }
 
+/** The credentials in a kubeconfig; undefined if the file is malformed or incomplete. */
+export async function readAccess(machine: Machine, path: string): Promise<Access | undefined> {
+  const context = parseKubeconfig((await machine.read(path)).toString(), path)
+  return context && accessBy(machine, path, context)
+}
+
 interface FoundKubeconfig {
   readonly path: string
   /** undefined if the kubeconfig is malformed or incomplete. */

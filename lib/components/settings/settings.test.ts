@@ -144,7 +144,14 @@ test("the settings of every component can be read without flags and files", () =
 })
 
 test("each component of our own cluster is probed at its own address", () => {
-  const facts = { token: "t", nodeIp: "10.0.0.1", pauseImage: "p", images: [], mayAdjustOomScore: false }
+  const facts = {
+    token: "t",
+    encryptionKey: "k",
+    nodeIp: "10.0.0.1",
+    pauseImage: "p",
+    images: [],
+    mayAdjustOomScore: false,
+  }
   const asked = specs.map(({ name, describe: describeIt }) => {
     const probe = probeOfComponent(describeIt(facts))
     const question =

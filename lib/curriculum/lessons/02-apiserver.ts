@@ -35,7 +35,7 @@ export const apiserver = {
           content: kubeconfig({
             server: `https://127.0.0.1:${APISERVER_PORT}`,
             ca: { file: pki.ca.certificate },
-            token: "$TOKEN",
+            user: { token: "$TOKEN" },
           }),
         }),
         start(reference["kube-apiserver"]),

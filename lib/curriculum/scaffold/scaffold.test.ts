@@ -127,7 +127,11 @@ describe("the given files and the solution agree with what the lessons start", (
     writes({
       path: KUBECONFIG_FILE,
       mode: 0o600,
-      content: kubeconfig({ server: "https://127.0.0.1:6443", ca: { file: pki.ca.certificate }, token: "$TOKEN" }),
+      content: kubeconfig({
+        server: "https://127.0.0.1:6443",
+        ca: { file: pki.ca.certificate },
+        user: { token: "$TOKEN" },
+      }),
     }),
     ...reference["kube-apiserver"].files.map(writes),
   ]

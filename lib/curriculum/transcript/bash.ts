@@ -1,10 +1,14 @@
 import { TOKENS_FILE } from "../../components/apiserver.ts"
 import { argvOf, type Component, type ComponentFile } from "../../components/component.ts"
+import type { HttpProbe } from "../../components/probe.ts"
+import { pki } from "../../pki/pki.ts"
+import { SECURED_FILES } from "../../components/secured.ts"
 import { quote } from "../../base/shell.ts"
 
 /** Shell variables that the lines use, and the command that sets each. */
 export const VARIABLES: Readonly<Record<string, string>> = {
   TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
+  ENCRYPTION_KEY: `ENCRYPTION_KEY=$(sed -n 's/^ *secret: //p' ${SECURED_FILES.encryption} 2>/dev/null | grep . || head -c 32 /dev/urandom | base64)`,
   NODE: "NODE=$(hostname)",
   NODE_IP: `NODE_IP=$(ip -4 -oneline address show scope global | awk '{ sub("/.*", "", $4); print $4; exit }')`,
 }
@@ -29,6 +33,15 @@ export function commandOf(component: Component): string {
 /** A comment for each flag whose reason is stated. */
 export function reasonsOf(component: Component): string[] {
   return component.flags.flatMap(({ flag, why }) => (why === undefined ? [] : [`# ${flag}: ${why}`]))
+}
+
+/** A health query. If the server asks for a client certificate, the query shows the one of the probe. */
+export function asks({ host, port, path, tls }: HttpProbe, ...options: readonly string[]): string {
+  if (tls === undefined) return `curl -sf http://${host}:${port}${path}`
+  const { trust, certificate, key } = tls
+  const shown = certificate === undefined || key === undefined ? [] : ["--cert", certificate, "--key", key]
+  const ca = shown.length === 0 ? pki.ca.certificate : (trust[0] ?? "")
+  return ["curl", "-sf", "--cacert", ca, ...shown, ...options, `https://${host}:${port}${path}`].join(" ")
 }
 
 /** A file as a heredoc. It is created with its mode, so that a secret is never readable by others. */

@@ -4,8 +4,9 @@ import type { ClusterFacts } from "../../components/spec.ts"
 import { REFERENCES } from "../../images/resolve.ts"
 
 /** Shell variables stand for values that are known only on the machine. */
-const facts: ClusterFacts = {
+export const facts: ClusterFacts = {
   token: "$TOKEN",
+  encryptionKey: "$ENCRYPTION_KEY",
   nodeIp: "$NODE_IP",
   pauseImage: REFERENCES.pause,
   images: [REFERENCES.pause, REFERENCES.nginx],

@@ -1,8 +1,7 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { pki } from "../../pki/pki.ts"
-import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
+import { asks, commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import type { Hand } from "./hand.ts"
 import { reference } from "./reference.ts"
@@ -103,8 +102,9 @@ function again(component: Component): string {
 function isReady(component: Component): string {
   const ready = probeOfComponent(component)
   if (ready.by === "command") return ready.argv.map(word).join(" ")
-  if (!ready.tls) return `curl -sf http://${ready.host}:${ready.port}${ready.path}`
-  return `curl -sf --cacert ${pki.ca.certificate} -H "Authorization: Bearer $TOKEN" https://${ready.host}:${ready.port}${ready.path}`
+  // Without a token file, health can be asked without credentials.
+  const isByToken = component.flags.some(({ flag }) => flag === "--token-auth-file")
+  return asks(ready, ...(isByToken ? [`-H "Authorization: Bearer $TOKEN"`] : []))
 }
 
 function identifier({ name }: Component): string {

@@ -1,6 +1,6 @@
 import type { Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
+import { asks, commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import type { Hand } from "./hand.ts"
 
@@ -45,7 +45,10 @@ function hand(waitFor: Hand["waitFor"]): Hand {
   return {
     start: (component) => `${preparation(component)}\n${again(component)}`,
     again,
-    kill: (components) => `kill -9 $(pidof ${components.map(({ binary }) => binary).join(" ")})`,
+    kill: (components) => {
+      const programs = components.map(({ binary }) => binary).join(" ")
+      return `kill -9 $(pidof ${programs})\nwhile pidof ${programs} >/dev/null; do sleep 0.1; done`
+    },
     registry: (component, pushes) =>
       [
         `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,
@@ -60,10 +63,11 @@ export function preparation(component: Component): string {
   return [...component.files.map(writes), ...reasonsOf(component)].join("\n")
 }
 
-/** kubectl reads the CA and the token from its kubeconfig. */
+/** kubectl reads the CA and its credentials from its kubeconfig. etcd accepts only certificates of its own CA. */
 function isReady(component: Component): string {
   const ready = probeOfComponent(component)
   if (ready.by === "command") return ready.argv.map(word).join(" ")
+  if (ready.tls?.certificate !== undefined) return asks(ready)
   return ready.tls
     ? `kubectl get --raw=${ready.path} --server=https://${ready.host}:${ready.port}`
     : `curl -sf http://${ready.host}:${ready.port}${ready.path}`

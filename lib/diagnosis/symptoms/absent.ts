@@ -40,21 +40,23 @@ export const absent: readonly Symptom[] = [
       sign: (seen) => {
         const { failure } = seen
         if (failure?.kind !== "script-ended" || failure.name !== name) return undefined
-        const { script, exit, logPath, log, place } = failure
+        const { script, exit, logPath, log, place, wasRunning } = failure
+        const starts = wasRunning ? "changes how" : "starts"
         const how = howEnded(exit)
         const hasFailed = exit.code !== 0 && place !== undefined
         return {
-          evidence: log.at(-1) || `${script} ${how}, and there is no process ${name}`,
+          evidence: log.at(-1) || `${script} ${how}`,
+          state: wasRunning ? `${name} still runs as before` : `no ${name} runs`,
           what: hasFailed
             ? `${place.file} ${how} in line ${place.line} (${shortened(place.command)})`
             : `${script} ${how}`,
           remedy: hasFailed
-            ? `Correct that command: it fails, and so the script ends before it starts ${name}.`
+            ? `Correct that command: it fails, and so the script ends before it ${starts} ${name}${wasRunning ? " is started" : ""}.`
             : `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
           logPath,
         }
       },
-      cause: ({ what }) => `${what}, and no ${name} runs`,
+      cause: ({ what, state }) => `${what}, and ${state}`,
       remedy: ({ remedy }) => remedy,
       look: ({ logPath }) => `cat ${logPath}`,
     }),

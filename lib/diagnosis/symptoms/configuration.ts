@@ -330,7 +330,14 @@ function dashed(word: string): string {
 
 /** The flags of a component that must have a value, as our own cluster gives them. */
 function valued(name: ComponentName): ReadonlySet<string> {
-  const facts = { token: "t", nodeIp: "10.0.0.1", pauseImage: "p", images: [], mayAdjustOomScore: false }
+  const facts = {
+    token: "t",
+    encryptionKey: "",
+    nodeIp: "10.0.0.1",
+    pauseImage: "p",
+    images: [],
+    mayAdjustOomScore: false,
+  }
   const words = describedArgvOf(specOf(name).describe(facts)).slice(1)
   return new Set(words.filter((word) => /=(?!true$|false$)/.test(word)).map(dashed))
 }

@@ -8,6 +8,7 @@ const MARKS: Readonly<Record<Verdict, string>> = {
   failed: "F",
   blocked: "b",
   "cannot check here": "?",
+  "not started": " ",
   "not chosen": " ",
 }
 

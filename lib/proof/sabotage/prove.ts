@@ -173,7 +173,8 @@ function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): 
  * The first lesson that a sabotage can affect: the lesson of its `before` test, or the lesson that starts the first
  * changed component.
  */
-function firstTouched({ before, script, component = {} }: Sabotage): number {
+function firstTouched({ from, before, script, component = {} }: Sabotage): number {
+  if (from !== undefined) return from
   if (before === undefined && script !== undefined) return 1
   const changed = componentNames
     .filter((name) => name in component)

@@ -29,6 +29,8 @@ export interface Sabotage {
    * the same finding. By default no test is blocked.
    */
   readonly blocks?: number
+  /** The first lesson that runs; by default the first that the sabotage can affect. */
+  readonly from?: number
   /** The last lesson that runs; all lessons by default. Later lessons would only fail slowly for the same reason. */
   readonly until?: number
   /**

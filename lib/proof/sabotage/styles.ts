@@ -42,6 +42,8 @@ export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, 
       ...inScript,
       start: (component) => {
         const changed = sabotage.component?.[component.name]?.(component) ?? component
+        // A script that starts several components cannot become one of them.
+        if (lesson.settings !== undefined) return inScript.start(changed)
         return `${preparation(changed)}\n${ways[style](commandOf(changed), changed.name)}`
       },
     }),
