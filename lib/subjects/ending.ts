@@ -1,4 +1,5 @@
 import { basename } from "node:path/posix"
+import { messageOf } from "../base/errors.ts"
 import { near } from "../base/nearest.ts"
 import { logLines } from "../clients/log.ts"
 import type { WithoutLog } from "../clusters/errors.ts"
@@ -170,9 +171,9 @@ export class Ending {
 
   /**
    * The component waits for a kubeconfig of the administrator, which no command will write any more: its script has
-   * ended, or became the component, or waits for it in the foreground.
+   * ended, or became the component, or waits for it in the foreground. kube-apiserver refuses the users of those that exist.
    */
-  async withoutKubeconfig(process: FoundProcess): Promise<End | undefined> {
+  async withoutAccess(process: FoundProcess): Promise<End | undefined> {
     const run = this.#run
     if (this.#spawned !== undefined || process.name !== "kube-apiserver" || run === undefined) return undefined
     const access = await this.#around.administrator().catch((error: unknown) => error)
@@ -181,15 +182,19 @@ export class Ending {
       run.exit !== undefined ||
       run.pid === process.pid ||
       (place !== undefined && (await this.#isInForeground(run, place, process)))
-    const isMissing = access instanceof NoAccessError && access.tried.length === 0
-    if (!this.#lasts("no kubeconfig", isMissing && isStuck)) return undefined
+    const tried = access instanceof NoAccessError ? access.tried : undefined
+    const isMissing = tried?.length === 0
+    const isRefused = tried?.some(({ answer }) => answer === "no") === true
+    // Roles that were just bound take a moment.
+    const time = isMissing ? AGREEING : FIRST_COMEBACK
+    if (!this.#lasts("no access", (isMissing || isRefused) && isStuck, time)) return undefined
     const isRunning = run.exit === undefined && run.pid !== process.pid
     return {
       failure: {
         kind: "not-ready",
         waited: this.elapsed,
-        answer: "there is no kubeconfig",
-        lacksKubeconfig: true,
+        answer: isMissing ? "there is no kubeconfig" : messageOf(access),
+        tried,
         place: isRunning ? place : undefined,
       },
     }

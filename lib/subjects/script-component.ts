@@ -255,7 +255,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
           throw await this.#error({ kind: "not-ready", waited: ending.elapsed, answer, isCertain: true }, unready)
         answer = unready
         if (answer === undefined) break
-        end = (await ending.crashLoop()) ?? (await ending.withoutKubeconfig(seen))
+        end = (await ending.crashLoop()) ?? (await ending.withoutAccess(seen))
       }
       if (end === undefined && ending.elapsed > patience) end = await ending.timeout(seen, answer)
       if (end !== undefined) {

@@ -235,8 +235,8 @@ export const access: readonly Symptom[] = [
       const mismatch = mismatchOf(seen)
       const isForbidden =
         (mismatch?.expected === 200 && mismatch.actual === 403) ||
-        (failure?.kind === "no-access" && failure.tried.some(({ answer }) => answer === "no"))
-      return modeOf(seen).includes("AlwaysAllow") || !isForbidden
+        (failure !== undefined && "tried" in failure && failure.tried?.some(({ answer }) => answer === "no"))
+      return modeOf(seen).includes("AlwaysAllow") || isForbidden !== true
         ? undefined
         : { evidence: `--authorization-mode=${modeOf(seen)}`, user: userOf(seen) ?? "USER" }
     },

@@ -105,7 +105,7 @@ export const scripts: readonly Symptom[] = specs
       component: "kube-apiserver",
       sign: (seen) => {
         const { failure } = seen
-        return failure?.kind === "not-ready" && failure.lacksKubeconfig === true && kubeconfigOf(seen) === undefined
+        return failure?.kind === "not-ready" && failure.tried?.length === 0 && kubeconfigOf(seen) === undefined
           ? { evidence: `${seen.kubeconfigPath}: No such file or directory` }
           : undefined
       },
@@ -160,7 +160,7 @@ function blankAfterBackslash(seen: Observation, name: ComponentName) {
 /** kube-apiserver runs in the foreground, and its script would write the kubeconfig afterwards. */
 function kubeconfigBelow(seen: Observation) {
   const { failure } = seen
-  if (failure?.kind !== "not-ready" || failure.lacksKubeconfig !== true || failure.place === undefined) return undefined
+  if (failure?.kind !== "not-ready" || failure.tried?.length !== 0 || failure.place === undefined) return undefined
   const { file, line, command } = failure.place
   const lines = textFrom(seen, failure.place).split("\n")
   const end = lines.findIndex((text) => !text.endsWith("\\"))

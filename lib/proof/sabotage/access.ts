@@ -129,6 +129,7 @@ export const access: readonly Sabotage[] = [
         ),
     },
     fails: clients.fails,
+    byScripts: { fails: ["02 kube-apiserver starts"], blocks: 2 },
     until: 2,
     finding: "forbidden",
   },

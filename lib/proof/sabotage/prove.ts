@@ -55,9 +55,11 @@ export async function proveUnbroken(grader: Grader): Promise<string[]> {
 
 /** The names of tests in a sabotage that match no test. */
 export function unknownTests(sabotage: Sabotage, tests: readonly string[]): string[] {
-  return [...sabotage.fails, ...(sabotage.before === undefined ? [] : [sabotage.before])].filter(
-    (name) => !tests.some((test) => test.startsWith(name)),
-  )
+  return [
+    ...sabotage.fails,
+    ...(sabotage.byScripts?.fails ?? []),
+    ...(sabotage.before === undefined ? [] : [sabotage.before]),
+  ].filter((name) => !tests.some((test) => test.startsWith(name)))
 }
 
 /**
@@ -77,7 +79,8 @@ export async function proveByLessons(
   style?: Style,
 ): Promise<Proof> {
   const began = performance.now()
-  const chosen = telling(sabotage, lessonsOf(tests), isWhole)
+  const predicted = style === undefined ? sabotage : { ...sabotage, ...sabotage.byScripts }
+  const chosen = telling(predicted, lessonsOf(tests), isWhole)
   const subject = style === undefined ? undefined : writeFolder(sabotage, style)
   const { tests: results, errors, toCard } = await lessons(grader, sabotage.id, chosen, subject)
   if (subject !== undefined) rmSync(subject, { recursive: true, force: true })
@@ -88,7 +91,7 @@ export async function proveByLessons(
     verdicts: new Map(results.map(({ test, verdict }) => [test, verdict])),
     mistakes: [
       ...errors,
-      ...mistakesIn(sabotage, results),
+      ...mistakesIn(predicted, results),
       ...(style === undefined ? [] : results.flatMap(foreignPaths)),
     ],
     seconds: (performance.now() - began) / 1000,

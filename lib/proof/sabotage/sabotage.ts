@@ -38,6 +38,8 @@ export interface Sabotage {
    * sabotage can use the same cluster. If the doctor still finds something, the next sabotage gets a new cluster.
    */
   readonly undo?: string
+  /** Its other results in a learner's folder. There kube-apiserver is ready when a kubeconfig gives full access. */
+  readonly byScripts?: Pick<Sabotage, "fails" | "blocks">
   /** Why scripts of a learner's folder cannot make this mistake, if that does not follow from the other fields. */
   readonly ownClusterOnly?: string
   /**
