@@ -21,6 +21,11 @@ async function admittedSettings(): Promise<Settings> {
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
     if (found.subject !== undefined) await readFolder(found.subject)
+    else if (found.standIn)
+      throw new UsageError(
+        "--stand-in (BYHAND_STAND_IN) needs a folder of start scripts.",
+        "Name the folder: npx byhand grade FOLDER --stand-in",
+      )
     return found
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)

@@ -61,7 +61,7 @@ const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCle
       return Classroom.open(await artifactsFor(lesson), { ...settings, machine: preparation.machine })
     },
     cardOf,
-    { stopsAfterFailure: firstLesson > 0, isEarly, isDemanded },
+    { stopsAfterFailure: firstLesson > 0, isEarly, isDemanded, standsIn: settings.standIn },
   )
   onCleanup(() => run[Symbol.asyncDispose]())
   return run

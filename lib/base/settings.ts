@@ -101,6 +101,8 @@ const schema = z.strictObject({
     .min(1, "is empty")
     .transform((given) => resolve(given))
     .optional(),
+  /** Whether our own component takes the place of a learner's that does not start. */
+  BYHAND_STAND_IN: flag.default(false),
   /** Whether to print, below each passed outcome, the command that shows the outcome. */
   BYHAND_SEE: flag.default(false),
   /** The name of a run's folder. The lessons use its running machine and do not end it. `byhand watch` sets this. */
@@ -142,6 +144,8 @@ export interface Settings {
   readonly subject: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
+  /** Whether our own component takes the place of a learner's that does not start. */
+  readonly standIn: boolean
   /** Whether each passed outcome is followed by the command that shows it. */
   readonly see: boolean
   /** The name of the run's folder whose machine is used. Undefined for a new machine. */
@@ -183,6 +187,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     record: values.BYHAND_RECORD,
     subject: values.BYHAND_SUBJECT,
     result: values.BYHAND_RESULT,
+    standIn: values.BYHAND_STAND_IN,
     see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,
     keep: values.BYHAND_KEEP,

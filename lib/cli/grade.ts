@@ -19,6 +19,8 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly strict?: boolean
   readonly except?: string
   readonly see?: boolean
+  /** Whether our own component takes the place of a learner's that does not start. */
+  readonly standIn?: boolean
   /** Whether the machine keeps running after the run. */
   readonly keep?: boolean
   /** true: print the result as JSON instead of lines for people. A file's name: also write the result to that file. */
@@ -52,6 +54,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   if (options.machine !== undefined) process.env["BYHAND_MACHINE"] = options.machine
   if (options.strict === true) process.env["BYHAND_STRICT"] = "1"
   if (options.see === true) process.env["BYHAND_SEE"] = "1"
+  if (options.standIn === true) process.env["BYHAND_STAND_IN"] = "1"
   if (options.keep === true) process.env["BYHAND_KEEP"] = idOf(name)
   if (typeof json === "string") process.env["BYHAND_RESULT"] = resolve(json)
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except

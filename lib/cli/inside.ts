@@ -1,6 +1,6 @@
 import { dirname } from "node:path"
 import { findAccess, NoAccessError } from "../components/discovery/access.ts"
-import { findProcesses } from "../components/discovery/process.ts"
+import { findProcesses, isStandIn } from "../components/discovery/process.ts"
 import { etcdctlEnvironment } from "../components/etcd.ts"
 import { archivePath } from "../components/image-registry.ts"
 import { settingsOf, type ComponentName } from "../components/registry.ts"
@@ -16,6 +16,11 @@ export function imagesOn({ privileged }: Pick<Machine, "privileged">): string[] 
   if (!privileged) return []
   const names = Object.values(REFERENCES).map((reference) => reference.replace(/^docker\.io\/library\//, ""))
   return [`Images that exist (there is no internet): ${names.join(", ")}; as archives in ${IMAGES}`]
+}
+
+/** The components on a machine that are ours, in place of a learner's. */
+export async function standInsOn(machine: Machine): Promise<ComponentName[]> {
+  return (await findProcesses(machine)).filter(isStandIn).map(({ name }) => name)
 }
 
 /**

@@ -103,6 +103,10 @@ command(
     "--keep",
     "keep the machine after the run, to look inside: byhand shell --last enters it, byhand down --last ends it",
   )
+  .option(
+    "--stand-in",
+    "if a component of the folder does not start, go on with our own in its place, so that later scripts are graded too;\nthe output marks it, and the exit status stays 1",
+  )
   .option("--see", "print below each test that passes the command that shows the same")
   .option(
     "--except <list>",

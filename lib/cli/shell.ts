@@ -1,4 +1,4 @@
-import { environmentOf, imagesOn } from "./inside.ts"
+import { environmentOf, imagesOn, standInsOn } from "./inside.ts"
 import { settingsOf, type ClusterOptions } from "./options.ts"
 import { addressed, theRun, type Run } from "./runs.ts"
 
@@ -11,7 +11,7 @@ export async function shell(words: readonly string[], options: ClusterOptions): 
   const run = await theRun(settingsOf(options), options)
   const environment = run.purpose === undefined ? {} : await environmentOf(run.machine)
   if (words.length === 0)
-    process.stderr.write(`${[...introduction(run, environment), ...imagesOn(run.machine)].join("\n")}\n`)
+    process.stderr.write(`${[...(await introduction(run, environment)), ...imagesOn(run.machine)].join("\n")}\n`)
   const ignore = () => undefined
   process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for the process on the machine.
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
@@ -22,11 +22,13 @@ export async function shell(words: readonly string[], options: ClusterOptions): 
 }
 
 /** What a person needs to know on the machine of a learner's cluster. */
-function introduction(run: Run, { KUBECONFIG: kubeconfig }: Readonly<Record<string, string>>): string[] {
+async function introduction(run: Run, { KUBECONFIG: kubeconfig }: Readonly<Record<string, string>>): Promise<string[]> {
   if (run.purpose === undefined) return []
+  const standIns = await standInsOn(run.machine)
   const { subject } = run.purpose
   return [
     `This is the machine of ${subject ?? "our own cluster"}${run.owner === undefined ? "" : ", which is graded right now"}.`,
+    ...(standIns.length === 0 ? [] : [`${standIns.join(", ")}: ours, in place of the learner's.`]),
     ...(kubeconfig === undefined ? ["No kubeconfig was found."] : [`KUBECONFIG=${kubeconfig}`]),
     ...(subject === null ? [] : ["The scripts are in /root/cluster."]),
     "The logs are in /var/log/byhand.",

@@ -1,5 +1,6 @@
 import { canRun } from "../clusters/cluster.ts"
 import type { ComponentName } from "../components/component.ts"
+import { isStandIn } from "../components/discovery/process.ts"
 import { isReady, lookAt } from "./look.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, kubeconfigOf, theRun, type Run } from "./runs.ts"
@@ -11,6 +12,8 @@ interface ComponentStatus {
   readonly running: boolean
   readonly pid: number | null
   readonly ready: boolean
+  /** Whether it is ours, in place of the learner's. */
+  readonly standIn: boolean
 }
 
 interface RunStatus {
@@ -52,6 +55,7 @@ async function statusOf({ name, machine, folder, since, purpose }: Run): Promise
       running: component.state !== "absent",
       pid: component.state === "absent" ? null : component.pid,
       ready: isReady(component, seen),
+      standIn: isStandIn({ env: component.env ?? {} }),
     }))
   return {
     name,
@@ -75,6 +79,7 @@ function describe({ name, since, kubernetes, kubeconfig, lessonsOf, subject, com
         `  ${component.name}`,
         component.pid === null ? "not running" : `pid ${component.pid}`,
         component.ready ? "ready" : component.running ? "not ready" : "",
+        component.standIn ? "ours, in place of the learner's" : "",
       ]),
     )
   )

@@ -213,6 +213,12 @@ export class Cluster {
     await (this.#oomScore ??= this.#learnOomScore())
   }
 
+  /** A component as this cluster would start it. */
+  async describe(name: ComponentName): Promise<Component> {
+    await (this.#oomScore ??= this.#learnOomScore())
+    return this.part(name).component
+  }
+
   async #learnOomScore(): Promise<void> {
     const status = (await this.machine.read("/proc/self/status")).toString()
     this.#facts = { ...this.#facts, mayAdjustOomScore: mayLowerOomScore(status) === true }

@@ -3,13 +3,22 @@ import type { Exit } from "../machines/machine.ts"
 import type { ComponentName } from "./component.ts"
 
 /** A change in the life of a component's process. */
-export type ComponentEvent = { readonly component: ComponentName; readonly pid: number } & (
-  | { readonly type: "component started" }
-  | { readonly type: "component ready"; /** Time since the start of the process. */ readonly milliseconds: number }
+export type ComponentEvent = { readonly component: ComponentName } & (
+  | { readonly type: "component started"; readonly pid: number }
+  | {
+      readonly type: "component ready"
+      readonly pid: number
+      /** Time since the start of the process. */
+      readonly milliseconds: number
+    }
   | {
       readonly type: "component exited"
-      /** undefined if the exit status is not known. */ readonly exit: Exit | undefined
+      readonly pid: number
+      /** undefined if the exit status is not known. */
+      readonly exit: Exit | undefined
     }
+  /** From now on, ours runs in place of the learner's. `reason` says why the learner's does not. */
+  | { readonly type: "component replaced"; readonly reason: string }
 )
 
 // A channel of node:diagnostics_channel: a cluster does not need to know the listeners, and without a listener a report

@@ -1,5 +1,5 @@
 import type { TaskMeta } from "vitest"
-import { messageOf } from "../base/errors.ts"
+import { messageOf, problemOf } from "../base/errors.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import { CommandTimeoutError, MachineError } from "../machines/agent-machine.ts"
 import type { Explanation } from "../diagnosis/explain.ts"
@@ -8,13 +8,14 @@ import type { Finding } from "../failures/finding.ts"
 import { failureOf } from "../failures/thrown.ts"
 import { canRun } from "../clusters/cluster.ts"
 import { allows } from "../clusters/permission.ts"
+import { dependenciesOf, specOf as componentSpecOf, type ComponentName } from "../components/registry.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
 import { kitOf, mustAllow, type Kit } from "./kit.ts"
 import { NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { waitingAs, WaitError } from "./until.ts"
-import { featuresFor, lessonAnsweringFor, lessonId, stagesUpTo } from "./lessons.ts"
+import { featuresFor, lessonAnsweringFor, lessonId, lessonThatStarts, stagesUpTo } from "./lessons.ts"
 
 /** One outcome to check. */
 export interface OutcomeRun {
@@ -30,8 +31,15 @@ export interface OutcomeRun {
   readonly lessonEnd: Cleanups
 }
 
-/** Builds the card of a failure and its explanation. The floor above (lib/report) implements it. */
-export type CardOf = (failure: Failure, explanation: Explanation) => NonNullable<TaskMeta["card"]>
+/**
+ * Builds the card of a failure and its explanation, with the components of ours that run in place of the learner's. The
+ * floor above (lib/report) implements it.
+ */
+export type CardOf = (
+  failure: Failure,
+  explanation: Explanation,
+  standIns: readonly ComponentName[],
+) => NonNullable<TaskMeta["card"]>
 
 /**
  * How many later waits in vain block all that follows, after one wait has used up the whole patience: with a known
@@ -46,6 +54,8 @@ export interface LessonRunOptions {
   readonly isEarly?: (lesson: LessonSpec) => boolean
   /** Whether the user asks for a lesson by its number, so that it is checked although there is no script for it. */
   readonly isDemanded?: (lesson: LessonSpec) => boolean
+  /** Whether ours takes the place of a learner's component that did not start, once a lesson has failed for that. */
+  readonly standsIn?: boolean
 }
 
 /** The run of all lessons in one process: they share one classroom, and a failure can block what follows. */
@@ -70,8 +80,11 @@ export class LessonRun implements AsyncDisposable {
   /** The lesson in which a wait used up the whole patience. Later waits are short, and blocked. */
   #spentIn: LessonSpec | undefined
   readonly #vain = { known: 0, unknown: 0 }
-  /** Numbers of the lessons whose components did not start. Each is reported only once. */
-  readonly #reported = new Set<number>()
+  /** The components that did not start, with the number of the lesson that answers for them. Each is reported once. */
+  readonly #reported = new Set<string>()
+  readonly #standsIn: boolean
+  /** Why ours did not start in place of a component either. undefined if it did. */
+  readonly #replaced = new Map<ComponentName, string | undefined>()
 
   /**
    * @param open makes the classroom; called for the first outcome that needs it, and again after the last early lesson
@@ -79,13 +92,19 @@ export class LessonRun implements AsyncDisposable {
   constructor(
     open: (lesson: LessonSpec) => Promise<Classroom>,
     toCard: CardOf,
-    { stopsAfterFailure = false, isEarly = () => false, isDemanded = () => false }: LessonRunOptions = {},
+    {
+      stopsAfterFailure = false,
+      isEarly = () => false,
+      isDemanded = () => false,
+      standsIn = false,
+    }: LessonRunOptions = {},
   ) {
     this.#open = open
     this.#isEarly = isEarly
     this.#isDemanded = isDemanded
     this.#toCard = toCard
     this.#stopsAfterFailure = stopsAfterFailure
+    this.#standsIn = standsIn
   }
 
   /**
@@ -100,8 +119,14 @@ export class LessonRun implements AsyncDisposable {
       const classroom = await this.#enter(outcome)
       this.#mustBeStarted(classroom, lesson)
       mustAllow(classroom, specOf(outcome).permits)
-      await this.#bringUp(classroom, outcome)
-      await this.#run(classroom, outcome)
+      try {
+        await this.#bringUp(classroom, outcome)
+        await this.#run(classroom, outcome)
+      } finally {
+        const needed = dependenciesOf(lesson.components).map(({ name }) => name)
+        const standIns = classroom.subject.standIns?.filter(({ component }) => needed.includes(component)) ?? []
+        if (standIns.length > 0) outcome.meta.standIns = standIns
+      }
     } catch (error) {
       const isFailure = !(error instanceof NotChecked) || error instanceof Blocked
       if (this.#stopsAfterFailure && isFailure) this.#stoppedAt ??= lesson
@@ -114,6 +139,7 @@ export class LessonRun implements AsyncDisposable {
     if (this.#isOpenEarly && !this.#isEarly(lesson)) {
       await this[Symbol.asyncDispose]()
       this.#opened = undefined
+      this.#replaced.clear()
     }
     this.#isOpenEarly = this.#isEarly(lesson)
     const classroom = await (this.#opened ??= this.#open(lesson)).catch((error: unknown) => {
@@ -147,8 +173,7 @@ export class LessonRun implements AsyncDisposable {
       return
     }
     try {
-      await classroom.subject.enter(stagesUpTo(lesson))
-      await classroom.subject.ensure(after)
+      await this.#ensure(classroom, lesson, after)
     } catch (error) {
       // The component was started and is started again for the next outcome, so nothing is blocked.
       if (hasEnded(error)) {
@@ -158,13 +183,58 @@ export class LessonRun implements AsyncDisposable {
       const failure = error instanceof BlockedError ? error.cause : error
       const culprit = (isOfComponent(error) ? lessonAnsweringFor(error.component, lesson) : undefined) ?? lesson
       if (!(failure instanceof ComponentError)) this.#closedSince = culprit
-      const isNews = !this.#reported.has(culprit.number)
-      this.#reported.add(culprit.number)
+      const key = isOfComponent(error) ? reportKey(error.component, lesson) : String(culprit.number)
+      const isNews = !this.#reported.has(key)
+      this.#reported.add(key)
       // A lesson that is run alone also reports on the components of earlier lessons.
       if (isNews) meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), failure)
-      if (culprit.number !== lesson.number || !isNews) throw blockedBy(culprit)
+      if (culprit.number !== lesson.number || !isNews)
+        throw blockedBy(culprit, isOfComponent(error) ? this.#replaced.get(error.component) : undefined)
       throw withoutStack(failure)
     }
+  }
+
+  /**
+   * Starts components. Ours takes the place of a learner's component that does not start, except in outcomes that are
+   * about that component.
+   */
+  async #ensure(classroom: Classroom, lesson: LessonSpec, names: readonly ComponentName[]): Promise<void> {
+    const { subject } = classroom
+    for (;;) {
+      const error = await subject
+        .enter(stagesUpTo(lesson))
+        .then(() => subject.ensure(names))
+        .then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
+      if (error === undefined) return
+      if (!isOfComponent(error) || hasEnded(error) || !this.#mayReplace(error.component, lesson)) throw error
+      if (subject.standIn === undefined) throw error
+      this.#replaced.set(error.component, undefined)
+      try {
+        await subject.standIn(error.component)
+      } catch (ours) {
+        this.#replaced.set(error.component, problemOf(ours))
+        throw error
+      }
+    }
+  }
+
+  /**
+   * Whether ours may take the place of a component in a lesson. A lesson is about the last component that it brings up:
+   * lesson 05 brings up containerd, which must have failed there, and is about the kubelet.
+   */
+  #mayReplace(component: ComponentName, lesson: LessonSpec): boolean {
+    const starter = lessonAnsweringFor(component, lesson)
+    // Ours would not have what a learner's script changes in a component later.
+    if (!this.#standsIn || starter === undefined || starter !== lessonThatStarts(component)) return false
+    if (componentSpecOf(component).isProvided === true || this.#replaced.has(component)) return false
+    const isAbout = starter.components.at(-1) === component
+    return (
+      starter.number < lesson.number ||
+      (starter === lesson && !isAbout && this.#reported.has(reportKey(component, lesson)))
+    )
   }
 
   async #run(
@@ -196,8 +266,7 @@ export class LessonRun implements AsyncDisposable {
       if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && certain === undefined && ++this.#hung > 1) this.#closedSince = lesson
-      if (error instanceof ComponentError)
-        this.#reported.add(lesson.number).add((lessonAnsweringFor(error.component, lesson) ?? lesson).number)
+      if (error instanceof ComponentError) this.#reported.add(reportKey(error.component, lesson))
       const card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
       await classroom.subject.forgetExits().catch(() => undefined) // The machine may have ended.
       if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown, card.finding)
@@ -235,18 +304,24 @@ export class LessonRun implements AsyncDisposable {
     certain?: Finding,
   ): Promise<NonNullable<TaskMeta["card"]>> {
     const failure = failureOf(error, outcome)
+    const standIns = classroom.subject.standIns?.map(({ component }) => component) ?? []
     if (!(error instanceof ComponentError)) {
       const explained = await classroom.explain(failure)
-      return this.#toCard(failure, { ...explained, finding: certain ?? explained.finding })
+      return this.#toCard(failure, { ...explained, finding: certain ?? explained.finding }, standIns)
     }
     const { finding, unwell } = error
-    return this.#toCard(failure, { finding, unwell: finding === undefined ? [unwell] : [] })
+    return this.#toCard(failure, { finding, unwell: finding === undefined ? [unwell] : [] }, standIns)
   }
 
   /** Removes the machine, if one was made. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#opened?.catch(() => undefined))?.[Symbol.asyncDispose]()
   }
+}
+
+/** A component, with the number of the lesson that answers for it. */
+function reportKey(component: ComponentName, lesson: LessonSpec): string {
+  return `${lessonAnsweringFor(component, lesson)?.number} ${component}`
 }
 
 /** The name of an outcome outside of its lesson: "03 a ConfigMap that …". */
@@ -273,8 +348,9 @@ function hasEnded(error: unknown): error is ComponentError {
 /** An outcome that was not checked because of an earlier failure. */
 class Blocked extends NotChecked {}
 
-function blockedBy(lesson: LessonSpec): NotChecked {
-  return new Blocked(`blocked by lesson ${lessonId(lesson)}`)
+/** @param why what else stands in the way */
+function blockedBy(lesson: LessonSpec, why?: string): NotChecked {
+  return new Blocked(`blocked by lesson ${lessonId(lesson)}${why === undefined ? "" : `; ours does not run: ${why}`}`)
 }
 
 /** The error without its stack trace. The trace names only this project's code, which does not help a learner. */

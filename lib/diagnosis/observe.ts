@@ -32,8 +32,9 @@ const AWAITED_WITHIN = 1_500
 /** Bytes; a longer file is no configuration. */
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
-/** Variables that change what a component does, besides its flags. */
-const SETTINGS_IN_ENVIRONMENT = /^(?:ETCD_\w+|(?:https?|no|all)_proxy|KUBECONFIG|GODEBUG|GOMEMLIMIT|LD_PRELOAD)$/i
+/** Variables that change what a component does, besides its flags, and the mark of a stand-in. */
+const SETTINGS_IN_ENVIRONMENT =
+  /^(?:BYHAND_STAND_IN|ETCD_\w+|(?:https?|no|all)_proxy|KUBECONFIG|GODEBUG|GOMEMLIMIT|LD_PRELOAD)$/i
 
 /** Commands that show how the machine itself is. */
 const LOOKS = [

@@ -2,7 +2,7 @@ import { quote } from "../base/shell.ts"
 
 const FOLDER = "/etc/kubernetes/pki"
 
-function pair(name: string): { readonly certificate: string; readonly key: string } {
+function pair(name: string): Pair {
   return { certificate: `${FOLDER}/${name}.crt`, key: `${FOLDER}/${name}.key` }
 }
 
@@ -34,9 +34,17 @@ export const secured = {
 /** The user as which kube-apiserver calls the kubelet: the common name of its certificate. */
 export const APISERVER_AT_KUBELET = "kube-apiserver-kubelet-client"
 
-const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+/** The names and addresses in the certificate of kube-apiserver. */
+export const APISERVER_NAMES =
+  "IP:127.0.0.1,IP:10.0.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc"
 
-type Pair = ReturnType<typeof pair>
+/** A certificate and its key, as paths. */
+export interface Pair {
+  readonly certificate: string
+  readonly key: string
+}
+
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 function authority(files: Pair, name: string): string[] {
   return [
@@ -57,7 +65,11 @@ function authority(files: Pair, name: string): string[] {
   ]
 }
 
-function issue(files: Pair, subject: string, usage: string, names?: string, ca: Pair = pki.ca): string[] {
+/**
+ * The command that makes a key and a certificate that a CA signs. The path of the certificate is its last word.
+ * @param names the names and addresses of a server, such as DNS:localhost,IP:127.0.0.1
+ */
+export function issue(files: Pair, subject: string, usage: string, names?: string, ca: Pair = pki.ca): string[] {
   return [
     "openssl",
     "req",
@@ -92,12 +104,7 @@ function issue(files: Pair, subject: string, usage: string, names?: string, ca: 
 export function pkiCommands(nodeName: string): string[][] {
   return [
     authority(pki.ca, "byhand-ca"),
-    issue(
-      pki.apiserver,
-      "/CN=kube-apiserver",
-      "serverAuth",
-      "IP:127.0.0.1,IP:10.0.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc",
-    ),
+    issue(pki.apiserver, "/CN=kube-apiserver", "serverAuth", APISERVER_NAMES),
     issue(pki.scheduler, "/CN=kube-scheduler", "serverAuth", "IP:127.0.0.1,DNS:localhost"),
     issue(pki.kubelet, `/CN=system:node:${nodeName}`, "serverAuth", `IP:127.0.0.1,DNS:localhost,DNS:${nodeName}`),
     issue(pki.kubeletClient, "/O=system:masters/CN=kube-apiserver-kubelet-client", "clientAuth"),
@@ -137,12 +144,15 @@ export function securedCommands(nodeName: string): string[][] {
   ]
 }
 
-/** Commands as one script for a POSIX shell. Only the owner can read the keys. */
+/**
+ * Commands as one script for a POSIX shell. Only the owner can read the keys. A certificate or key that exists is kept: its
+ * path is the last word of a command.
+ */
 export function pkiScript(commands: readonly (readonly string[])[]): string {
   return [
     `mkdir -p ${FOLDER}/etcd`,
     "umask 077",
-    ...commands.map((argv) => `${quote(argv)} 2>/dev/null`),
+    ...commands.map((argv) => `[ -s ${argv.at(-1)} ] || ${quote(argv)} 2>/dev/null`),
     "umask 022",
   ].join("\n")
 }

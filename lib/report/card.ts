@@ -4,6 +4,7 @@ import { describe, shown } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import { fit, fitMiddle } from "./fit.ts"
+import { oursIn } from "./stand-ins.ts"
 
 /** What is printed for a failed test. The test process sends it to the reporters. */
 export interface Card {
@@ -13,6 +14,8 @@ export interface Card {
   readonly finding?: Finding | undefined
   /** Every component that is not well; printed if no known cause matches. */
   readonly unwell: readonly Unwell[]
+  /** The components of ours that ran in place of the learner's; undefined if there were none. */
+  readonly standIns?: readonly string[] | undefined
 }
 
 /** Columns of a label, such as "observed", and of the space in front of it. */
@@ -24,8 +27,12 @@ const LONGEST_EVIDENCE = 2
 const LONGEST_LOG = 5
 
 /** The card of a failure and its explanation. */
-export function cardOf(failure: Failure, { finding, unwell }: Pick<Card, "finding" | "unwell">): Card {
-  return { failure, ...expectation(failure), finding, unwell }
+export function cardOf(
+  failure: Failure,
+  { finding, unwell }: Pick<Card, "finding" | "unwell">,
+  standIns: readonly string[] = [],
+): Card {
+  return { failure, ...expectation(failure), finding, unwell, ...(standIns.length === 0 ? {} : { standIns }) }
 }
 
 /** For a mismatch, the expected and the actual value; for any other failure, what happened. */
@@ -45,7 +52,7 @@ function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
  * @param width the number of columns; lines are wrapped or cut there, except commands, which must stay whole
  */
 export function cardLines(
-  { failure, expected, observed, finding, unwell }: Card,
+  { failure, expected, observed, finding, unwell, standIns = [] }: Card,
   lesson: string,
   see: string | undefined,
   width: number,
@@ -53,6 +60,7 @@ export function cardLines(
   return [
     ...prose("expected", expected, width, LONGEST_VALUE),
     ...prose("observed", observed, width, LONGEST_VALUE),
+    ...prose("with", standIns.length === 0 ? "" : `${oursIn(standIns)} in place of yours`, width),
     ...(finding === undefined ? causeUnknown(unwell, width) : findingLines(finding, width)),
     ...commands(finding === undefined ? "look" : "", see === finding?.look ? undefined : see),
     ...commands("hint", `npx byhand hint ${lesson}`),

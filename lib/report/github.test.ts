@@ -123,6 +123,7 @@ const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
   milliseconds: 1,
   message: null,
   card: null,
+  standIns: [],
   ...given,
 })
 const run = (lessons: LessonResult[], faults: Fault[] = []) =>
@@ -187,6 +188,31 @@ test("the summary has a table of lessons and a card for each failure, and escape
   expect(summary).toContain(
     `Look at \`02-apiserver.sh\`, line ${lineOf("02-apiserver.sh", "--etcd-servers")}.\n\n\`\`\`\`text\nobserved`,
   )
+})
+
+test("our components in place of the learner's are a warning, and are marked in the table and on the cards", () => {
+  const standIns = [{ component: "etcd", reason: "etcd exited with 2" }]
+  const { commands, summary } = gitHubReport(
+    run([
+      lessonResultOf({ id: "02", title: "the door" }, [
+        outcome({ standIns }),
+        outcome({
+          verdict: "failed",
+          standIns,
+          card: { failure: FAILURE, observed: "refused", unwell: [], standIns: ["etcd"] },
+        }),
+      ]),
+      lessonResultOf({ id: "03", title: "keys" }, [outcome({ standIns })]),
+    ]),
+    scripts,
+    "",
+  )
+  expect(commands[0]).toContain("refused%0Awith our etcd in place of yours%0A")
+  expect(commands[1]).toBe("::warning title=our etcd in place of yours::etcd exited with 2")
+  expect(summary).toContain("| ✗ 02 | the door | failed with our etcd | 1/2 |")
+  expect(summary).toContain("| ✓ 03 | keys | passed with our etcd | 1/1 |")
+  expect(summary).toContain("**Our etcd** ran in place of yours: etcd exited with 2\n")
+  expect(summary).toContain("\nwith       our etcd in place of yours\n")
 })
 
 test("the reader exists only for a learner's folder in a job of GitHub Actions", () => {

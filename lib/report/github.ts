@@ -5,7 +5,8 @@ import { stripVTControlCharacters } from "node:util"
 import type { Settings } from "../base/settings.ts"
 import { cardLines } from "./card.ts"
 import type { Reader } from "./events.ts"
-import { summaryOf, type LessonResult, type OutcomeResult, type RunResult } from "./result.ts"
+import { standInNamesOf, summaryOf, type LessonResult, type OutcomeResult, type RunResult } from "./result.ts"
+import { oursIn, withOurs } from "./stand-ins.ts"
 import { scriptLineOf, type ScriptText } from "./script-line.ts"
 import type { Verdict } from "./verdict.ts"
 
@@ -77,6 +78,9 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
           annotationText(test),
         ),
       ),
+      ...result.standIns.map(({ component, reason }) =>
+        command("warning", { title: `our ${component} in place of yours` }, reason),
+      ),
       // GitHub Classroom finds these two by their titles.
       command("notice", { title: "Autograding complete" }, `Points ${passed}/${chosen}`),
       command("notice", { title: "Autograding report" }, JSON.stringify({ totalPoints: passed, maxPoints: chosen })),
@@ -88,6 +92,10 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
       "| --- | --- | --- | --- | --- |",
       ...result.lessons.map(row),
       "",
+      ...result.standIns.flatMap(({ component, reason }) => [
+        `**Our ${component}** ran in place of yours: ${inline(reason)}`,
+        "",
+      ]),
       ...result.faults.flatMap(({ file, message }) => [
         `### ✗ ${inline(faultTitle(file))}`,
         "",
@@ -135,9 +143,10 @@ function cardText(test: FailedTest): string {
 function annotationText(test: FailedTest): string {
   const { lesson, card, reason, verdict } = test
   if (card === null) return reason ?? verdict
-  const { observed, finding } = card
+  const { observed, finding, standIns = [] } = card
   return [
     ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
+    ...(standIns.length === 0 ? [] : [`with ${oursIn(standIns)} in place of yours`]),
     ...(finding === undefined
       ? []
       : [
@@ -173,7 +182,7 @@ const MARK = {
 
 function row(lesson: LessonResult): string {
   const { passed, chosen } = points({ lessons: [lesson], faults: [] })
-  return `| ${MARK[lesson.verdict]} ${lesson.id} | ${inline(lesson.title)} | ${lesson.verdict} | ${passed}/${chosen} | ${inline(summaryOf(lesson))} |`
+  return `| ${MARK[lesson.verdict]} ${lesson.id} | ${inline(lesson.title)} | ${[lesson.verdict, withOurs(standInNamesOf(lesson))].join(" ").trim()} | ${passed}/${chosen} | ${inline(summaryOf(lesson))} |`
 }
 
 /** One line of Markdown that shows a text as it is. */

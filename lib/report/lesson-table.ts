@@ -1,6 +1,6 @@
 import { paint } from "../base/colour.ts"
 import { fit } from "./fit.ts"
-import { summaryOf, type LessonResult, type RunResult } from "./result.ts"
+import { standInNamesOf, summaryOf, type LessonResult, type RunResult } from "./result.ts"
 import type { Verdict } from "./verdict.ts"
 
 const COLOUR = {
@@ -17,6 +17,8 @@ interface Row {
   readonly ids: string
   readonly title: string
   readonly verdict: Verdict
+  /** Whether it was checked with components of ours. */
+  readonly isWithOurs: boolean
   readonly seconds: string
   readonly summary: string
 }
@@ -39,7 +41,7 @@ export function lessonTable(
     const before = `${row.ids.padEnd(ids)}  ${row.title.padEnd(titles)}  `
     const after = `  ${row.seconds.padStart(seconds)}  `
     const shown = fit(row.summary, screen.width - before.length - verdicts - after.length)
-    return `${before}${paint(COLOUR[row.verdict], row.verdict.padEnd(verdicts), screen)}${after}${shown}`.trimEnd()
+    return `${before}${paint(row.isWithOurs && row.verdict === "passed" ? "yellow" : COLOUR[row.verdict], row.verdict.padEnd(verdicts), screen)}${after}${shown}`.trimEnd()
   })
 }
 
@@ -56,6 +58,7 @@ function rowsOf(lessons: readonly LessonResult[]): Row[] {
     ids: first === last ? first.id : `${first.id}–${last.id}`,
     title: first === last ? first.title : "",
     verdict: first.verdict,
+    isWithOurs: standInNamesOf(first).length > 0,
     seconds: first.verdict === "blocked" ? "" : `${(first.milliseconds / 1000).toFixed(1)} s`,
     summary,
   }))

@@ -30,6 +30,7 @@ const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
   milliseconds: 131,
   message: null,
   card: null,
+  standIns: [],
   ...given,
 })
 
@@ -122,6 +123,37 @@ test.each([80, 100, 200])("the table fits into %i columns", (width) => {
   expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(width)
   expect(rows[2]).toMatch(/^03 {2}every object is a key {20}blocked {19}b/)
   expect(rows[0]?.endsWith(width === 200 ? LONG : "…")).toBe(true)
+})
+
+test("what was checked with our components is marked wherever it is printed, and the run fails although all passed", () => {
+  const standIns = ["etcd", "kubelet"].map((component) => ({ component, reason: `${component} ended` }))
+  const result = runResultOf(
+    { kubernetes: "1.37.2", subject: "/learner", milliseconds: 1 },
+    [
+      lessonResultOf({ id: "02", title: "kube-apiserver" }, [
+        outcome({ title: "starts", standIns: standIns.slice(0, 1), evidence: LONG }),
+      ]),
+      lessonResultOf({ id: "06", title: "a Pod" }, [outcome({ title: "runs", standIns })]),
+    ],
+    [],
+  )
+  expect(result.standIns).toEqual(standIns)
+  expect(exitStatusOf(result)).toBe(1)
+  let text = ""
+  const reader = terminal({ write: (part) => void (text += part), width: 80, isTTY: false }, false)
+  reader({ type: "component replaced", lesson: "02", title: "starts", component: "etcd", reason: "etcd ended" })
+  for (const event of eventsOf(result)) reader(event)
+  expect(text.split("\n")).toEqual(
+    expect.arrayContaining([
+      " ! with our etcd in place of yours: etcd ended",
+      " ✓ 02 starts 131ms with our etcd",
+      " ✓ 06 runs 131ms with our etcd and kubelet",
+      "02  kube-apiserver  passed  0.1 s  with our etcd in place of yours; only kube-a…",
+      "06  a Pod           passed  0.1 s  with our etcd and kubelet in place of yours",
+      " ! our etcd and kubelet ran in place of yours, so this run does not pass",
+    ]),
+  )
+  expect(text).toMatch(/\n2 passed, 0 failed, 0 skipped\n$/)
 })
 
 test("consecutive lessons that the same lesson blocks share a row", () => {

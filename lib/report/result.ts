@@ -1,8 +1,14 @@
 import { z } from "zod"
 import type { Card } from "./card.ts"
+import { withOurs } from "./stand-ins.ts"
 import { countsOf, VERDICTS, worstOf, type Counts } from "./verdict.ts"
 
 const verdict = z.enum(VERDICTS)
+
+const standIn = z.object({
+  component: z.string(),
+  reason: z.string().describe("why the learner's component does not run"),
+})
 
 const outcomeResult = z.object({
   id: z.string().describe("lesson and title in lower case with hyphens; it changes only if the title changes"),
@@ -25,6 +31,9 @@ const outcomeResult = z.object({
     .custom<Card>((value) => typeof value === "object" && value !== null)
     .nullable()
     .describe("the card of a failure: expected, observed, finding, components that are not well"),
+  standIns: z
+    .array(standIn)
+    .describe("the project's own components with which it was checked, because the learner's do not run (--stand-in)"),
 })
 
 const lessonResult = z.object({
@@ -56,12 +65,15 @@ export const runResult = z.object({
     .array(z.string())
     .describe("messages of errors outside of the tests, such as a lesson's file that cannot be loaded"),
   faults: z.array(fault).describe("the same errors with file and stack"),
+  standIns: z.array(standIn).describe("all stand-ins of the run; a run with one fails"),
   lessons: z.array(lessonResult),
 })
 
 /** The whole result of a run, as plain data: the same in memory and as JSON. */
 export type RunResult = z.infer<typeof runResult>
 export type LessonResult = z.infer<typeof lessonResult>
+/** A component of ours that ran in place of the learner's. */
+type StandInResult = z.infer<typeof standIn>
 export type OutcomeResult = z.infer<typeof outcomeResult>
 /**
  * An error outside of the tests: a lesson's file that cannot be loaded, or an unhandled rejection. Counts as one
@@ -101,13 +113,20 @@ export function runResultOf(
     milliseconds: run.milliseconds,
     errors: faults.map(({ message }) => message),
     faults,
+    standIns: standInsOf(lessons.flatMap(({ tests }) => tests)),
     lessons,
   }
 }
 
-/** The exit status for a result: 0 if nothing failed, 1 otherwise. */
-export function exitStatusOf({ faults, lessons }: RunResult): 0 | 1 {
-  return faults.length > 0 || lessons.some(({ tests }) => tests.some(({ counts }) => counts)) ? 1 : 0
+/** The stand-ins with which some outcomes were checked, each once. */
+export function standInsOf(tests: readonly OutcomeResult[]): StandInResult[] {
+  return [...new Map(tests.flatMap(({ standIns }) => standIns.map((one) => [one.component, one]))).values()]
+}
+
+/** The exit status for a result: 0 if nothing failed and nothing of ours ran in place of the learner's, 1 otherwise. */
+export function exitStatusOf({ faults, standIns, lessons }: RunResult): 0 | 1 {
+  const isFailed = lessons.some(({ tests }) => tests.some(({ counts }) => counts))
+  return faults.length > 0 || standIns.length > 0 || isFailed ? 1 : 0
 }
 
 /** The closing line, which grading pipelines read. */
@@ -115,11 +134,23 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }
 
+/** The components of ours with which a lesson was checked. */
+export function standInNamesOf({ tests }: LessonResult): string[] {
+  return standInsOf(tests).map(({ component }) => component)
+}
+
 /**
  * One line about a lesson: the last evidence if it passed, the number of outcomes with each verdict if it failed,
- * otherwise the reason of the first outcome with the worst verdict.
+ * otherwise the reason of the first outcome with the worst verdict. Stand-ins are named before an evidence, and after
+ * everything else.
  */
-export function summaryOf({ verdict: worst, tests }: LessonResult): string {
+export function summaryOf(lesson: LessonResult): string {
+  const names = standInNamesOf(lesson)
+  const [own, mark] = [ownSummaryOf(lesson), names.length === 0 ? "" : `${withOurs(names)} in place of yours`]
+  return (lesson.verdict === "passed" ? [mark, own] : [own, mark]).filter((part) => part !== "").join("; ")
+}
+
+function ownSummaryOf({ verdict: worst, tests }: LessonResult): string {
   if (worst === "failed")
     return VERDICTS.map((verdict) => ({ verdict, count: tests.filter((test) => test.verdict === verdict).length }))
       .filter(({ count }) => count > 0)

@@ -5,6 +5,7 @@ import type { WaitEvent } from "../failures/wait.ts"
 import type { OutcomeName, Reader } from "./events.ts"
 import { fit } from "./fit.ts"
 import { lessonTable } from "./lesson-table.ts"
+import { oursIn, withOurs } from "./stand-ins.ts"
 import { closingLine, type OutcomeResult, type RunResult } from "./result.ts"
 
 /** What the terminal reader writes to. */
@@ -89,10 +90,14 @@ export function terminal(screen: Screen, see: boolean): Reader {
         return
       case "run ended":
         print([...faultLines(event.result, screen), "", ...lessonTable(event.result, screen), ""])
+        print(standInLines(event.result, screen))
         print([`Duration ${(event.result.milliseconds / 1000).toFixed(1)} s`, "", closingLine(event.result)])
         return
       case "waiting for changes":
         print(["", " Waiting for changes of files: press h for help, q to quit."])
+        return
+      case "component replaced":
+        print([warning(`${withOurs([event.component])} in place of yours: ${event.reason}`, screen)])
         return
       case "lesson started":
       case "component started":
@@ -106,6 +111,18 @@ export function terminal(screen: Screen, see: boolean): Reader {
   }
 }
 
+/** Why the exit status is 1 although every outcome may have passed. */
+function standInLines({ standIns }: RunResult, screen: Screen): string[] {
+  const names = standIns.map(({ component }) => component)
+  return names.length === 0
+    ? []
+    : [warning(`${oursIn(names)} ran in place of yours, so this run does not pass`, screen)]
+}
+
+function warning(text: string, { width, isTTY }: Screen): string {
+  return paint("yellow", fit(` ! ${text}`, width), { isTTY })
+}
+
 /** What is awaited, how long already, and the last answer. */
 function waitingLine({ awaited, milliseconds, answer }: WaitEvent, { width }: Screen): string {
   const line = `   ${(milliseconds / 1000).toFixed(0)} s … ${fit(awaited, Math.floor(width / 2))}`
@@ -114,21 +131,23 @@ function waitingLine({ awaited, milliseconds, answer }: WaitEvent, { width }: Sc
 
 function outcomeLines(
   { lesson, title }: OutcomeName,
-  { verdict, milliseconds, see, card, message }: OutcomeResult,
+  { verdict, milliseconds, see, card, message, standIns }: OutcomeResult,
   screen: Screen,
   withSee: boolean,
 ): string[] {
   const name = `${lesson} ${title}`
   const duration = ` ${paint(milliseconds > SLOW ? "yellow" : "green", String(milliseconds), screen)}${paint("dim", "ms", screen)}`
+  const ours = withOurs(standIns.map(({ component }) => component))
+  const mark = ours === "" ? "" : ` ${paint("yellow", ours, screen)}`
   switch (verdict) {
     case "passed":
       return [
-        ` ${paint("green", "✓", screen)} ${name}${duration}`,
+        ` ${paint("green", "✓", screen)} ${name}${duration}${mark}`,
         ...(withSee && see !== null ? [`     $ ${see}`] : []),
       ]
     case "failed":
       return [
-        ` ${paint("red", "×", screen)} ${name}${duration}`,
+        ` ${paint("red", "×", screen)} ${name}${duration}${mark}`,
         ...(card === null ? (message ?? "").split("\n") : cardLines(card, lesson, see ?? undefined, screen.width)),
         "",
       ]

@@ -2,6 +2,7 @@ import { recordArtifact, type TestArtifactBase, type TestContext } from "vitest"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Kind } from "../machines/provider.ts"
 import type { ComponentName } from "../components/component.ts"
+import type { StandIn } from "../subjects/subject.ts"
 import type { Card } from "./card.ts"
 import type { OutcomeEvent } from "./events.ts"
 
@@ -39,6 +40,8 @@ declare module "vitest" {
     evidence?: string
     /** Why it failed, and what to look at next. */
     card?: Card
+    /** The components of ours with which it was checked, in place of the learner's. */
+    standIns?: readonly StandIn[]
   }
   interface ProvidedContext {
     /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */

@@ -112,7 +112,7 @@ function nameOf(test: TestCase): OutcomeName {
 }
 
 function outcomeResultOf(test: TestCase, settings: Settings): OutcomeResult {
-  const { evidence, card, see } = test.meta()
+  const { evidence, card, see, standIns = [] } = test.meta()
   const { lesson, title } = nameOf(test)
   const { verdict, reason, message } = judge(test)
   return {
@@ -130,6 +130,7 @@ function outcomeResultOf(test: TestCase, settings: Settings): OutcomeResult {
     milliseconds: Math.round(test.diagnostic()?.duration ?? 0),
     message,
     card: card ?? null,
+    standIns: standIns.map(({ component, reason }) => ({ component, reason })),
   }
 }
 

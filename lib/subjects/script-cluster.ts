@@ -1,16 +1,21 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { canRun, Cluster } from "../clusters/cluster.ts"
 import { Disturbances } from "../clusters/disturbances.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
+import { problemOf } from "../base/errors.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Part } from "../clusters/part.ts"
 import type { Stage } from "../clusters/stage.ts"
-import type { Subject } from "./subject.ts"
+import { standInFor } from "./stand-in.ts"
+import type { StandIn, Subject } from "./subject.ts"
 import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Explain } from "../failures/failure.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
+import { reportComponent } from "../components/component-event.ts"
 import { findAccess, NoAccessError, type Access } from "../components/discovery/access.ts"
 import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
 import { ask } from "../clients/probe.ts"
@@ -23,7 +28,7 @@ import type { Around, Run } from "./around.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
 import { Trace } from "./trace.ts"
-import { FIRST_COMEBACK } from "./ending.ts"
+import { FIRST_COMEBACK, isThere } from "./ending.ts"
 import { Witnesses } from "./witnesses.ts"
 
 const POLL_INTERVAL = 100
@@ -70,6 +75,8 @@ export class ScriptCluster implements Subject {
   readonly #witnesses: Witnesses
   readonly #sightings: Sightings
   #running: Promise<void> = Promise.resolve()
+  /** Why each component was replaced by ours. */
+  readonly #standIns = new Map<ComponentName, string>()
   /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
   #isCordoned: boolean | undefined = false
 
@@ -132,6 +139,8 @@ export class ScriptCluster implements Subject {
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
+    // The learner's own component gets its chance again.
+    for (const component of this.parts) if (component.isStandIn) await component.discard()
     // This must happen before components end, because requests to a component that has ended hang for a while.
     if (this.#answers) await this.#tidy()
     const isChange = ({ number }: Script) => this.#changeNumbers.includes(number)
@@ -222,6 +231,66 @@ export class ScriptCluster implements Subject {
     }
     if (this.part("kubelet").isRunning && this.#answers)
       await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
+  }
+
+  get standIns(): readonly StandIn[] {
+    // A later script of the learner may have started its own instead.
+    return this.parts.flatMap(({ name, isStandIn }) => {
+      const reason = isStandIn ? this.#standIns.get(name) : undefined
+      return reason === undefined ? [] : [{ component: name, reason }]
+    })
+  }
+
+  async standIn(name: ComponentName): Promise<void> {
+    const part = this.parts.find((one) => one.name === name)
+    if (part === undefined) throw new TypeError(`${name} is not started by scripts`)
+    const reason = problemOf(part.failure)
+    const learners = part.attempted
+    await this.#endStarted(part)
+    // They would keep their connections to the old one, and what they have read from it.
+    for (const other of this.parts)
+      if (other.isRunning && other !== part && dependenciesOf([other.name]).some((one) => one.name === name))
+        await other.kill()
+    const ours = await standInFor(await this.#reference.describe(name), {
+      machine: this.machine,
+      texts: await this.#textsBeside(part),
+      learners,
+      part: (one) => this.part(one),
+      access: () => this.access(),
+      token: this.#reference.token,
+    })
+    this.#standIns.set(name, reason)
+    reportComponent({ type: "component replaced", component: name, reason })
+    await part.replaceBy(ours)
+  }
+
+  /**
+   * Ends what the script of a component has started, so that it neither holds the component's port nor starts the
+   * component again. Other components, and what has started them, keep running.
+   */
+  async #endStarted({ name }: ScriptComponent): Promise<void> {
+    const processes = await findProcesses(this.machine)
+    const { stdout } = await this.machine.run(["ps", "-e", "-o", "pid=,ppid=,sess="])
+    const rows = stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
+    const parents = new Map(rows.map(([pid = 0, parent = 0]) => [pid, parent]))
+    const kept = new Set<number>()
+    for (const other of processes.filter((one) => one.name !== name))
+      for (let pid = other.pid; pid > 1; pid = parents.get(pid) ?? 0) kept.add(pid)
+    const own = processes.filter((one) => one.name === name).map(({ pid }) => pid)
+    const script = this.#runOf(name)?.pid // Each script is the leader of a session.
+    const ended = rows.flatMap(([pid = 0, , session]) =>
+      !kept.has(pid) && (own.includes(pid) || (script !== undefined && session === script)) ? [String(pid)] : [],
+    )
+    if (ended.length > 0) await this.machine.run(["kill", "-KILL", ...ended])
+    for (const pid of own) while (await isThere(this.machine, pid)) await sleep(POLL_INTERVAL / 4)
+  }
+
+  /** The texts of the learner's files, except the scripts that start this component. */
+  async #textsBeside(part: ScriptComponent): Promise<string[]> {
+    const { path, files, scripts } = this.#folder
+    const own = scripts.filter((script) => this.#componentsOf(script).includes(part)).map(({ name }) => name)
+    const others = files.filter(({ name }) => !own.includes(name) && !/\.(md|json)$/.test(name))
+    return Promise.all(others.map(({ name }) => readFile(join(path, name), "utf8")))
   }
 
   async forgetExits(): Promise<void> {

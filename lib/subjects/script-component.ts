@@ -4,19 +4,29 @@ import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
-import { logOf, type ComponentName, type FlagChanges } from "../components/component.ts"
+import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { Wait } from "../failures/wait.ts"
-import { againOf, argvWith, findProcesses, type FoundProcess } from "../components/discovery/process.ts"
+import {
+  againOf,
+  argvWith,
+  findProcesses,
+  isStandIn,
+  programPathOf,
+  STAND_IN_MARK,
+  type FoundProcess,
+} from "../components/discovery/process.ts"
 import { reportComponent } from "../components/component-event.ts"
 import { ask } from "../clients/probe.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
+import type { Started } from "../components/settings/flags.ts"
 import type { Exit, Spawned } from "../machines/machine.ts"
 import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
+import { HOME } from "./folder.ts"
 import { COMEBACK, currentPlace, Ending, isThere, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
@@ -74,6 +84,11 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return this.#failure
   }
 
+  /** Whether it is ours, in place of the learner's. */
+  get isStandIn(): boolean {
+    return isStandIn(this)
+  }
+
   get argv(): readonly string[] {
     return (this.#process ?? this.#original ?? this.#shortLived)?.argv ?? [this.name]
   }
@@ -84,6 +99,15 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
 
   get cwd(): string {
     return (this.#process ?? this.#original ?? this.#shortLived)?.cwd ?? "/root"
+  }
+
+  /** How its script started it, as far as that is known; otherwise only its name. */
+  get attempted(): Started {
+    const known = this.#process ?? this.#original ?? this.#shortLived
+    if (known !== undefined) return known
+    const failure = this.#failure instanceof ComponentError ? this.#failure.failure : undefined
+    const argv = failure?.kind === "component-exited" ? failure.argv : undefined
+    return { argv: argv ?? [this.name], cwd: HOME }
   }
 
   get settings(): SettingsOf<Name> {
@@ -319,7 +343,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const { machine, explain } = this.#around
     if ("place" in failure) this.#scriptPath = failure.place?.file ?? this.#scriptPath
     const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
-    const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors(run) }
+    const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors(this.isStandIn ? undefined : run) }
     const explained = await explain(whole)
     return new ComponentError(whole, certain ?? explained)
   }
@@ -349,6 +373,26 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     await this.kill()
     await this.#thaw()
     this.#original = undefined
+  }
+
+  /** Ends it and starts ours in its place. @throws ComponentError if ours does not start */
+  async replaceBy(ours: Component): Promise<void> {
+    await this.discard()
+    await Promise.all(ours.files.map(({ path, content, mode }) => this.#around.machine.write(path, content, mode)))
+    this.#shortLived = undefined
+    this.#scriptPath = undefined
+    this.#settings = undefined
+    this.#unexpected = undefined
+    this.#original = {
+      name: this.name,
+      pid: 0,
+      state: "running",
+      argv: argvOf(ours),
+      exe: programPathOf(this.name),
+      env: { [STAND_IN_MARK]: "1" },
+      cwd: "/root",
+    }
+    await this.start()
   }
 
   async restart(changes: FlagChanges = {}): Promise<void> {

@@ -6,6 +6,13 @@ import type { Part } from "../clusters/part.ts"
 import type { Stage } from "../clusters/stage.ts"
 import type { Permission } from "../clusters/permission.ts"
 
+/** A component of ours that runs in place of the learner's. */
+export interface StandIn {
+  readonly component: ComponentName
+  /** Why the learner's does not run. */
+  readonly reason: string
+}
+
 /** The cluster that is graded: our own, or the one that a learner's scripts start. Lessons use both in the same way. */
 export interface Subject {
   readonly machine: Machine
@@ -22,6 +29,14 @@ export interface Subject {
    * next call starts the component again, so that later outcomes are graded on their own merit.
    */
   ensure(names: readonly ComponentName[]): Promise<void>
+  /** The components of ours that run in place of the learner's; none by default. */
+  readonly standIns?: readonly StandIn[]
+  /**
+   * Starts ours in place of a component that did not start, and ends what is left of that. undefined if all components
+   * are ours.
+   * @throws ComponentError if ours does not start either, RemediedError if ours does not fit
+   */
+  standIn?(name: ComponentName): Promise<void>
   /** Forgets the components that have ended until now, because the outcome that they failed has reported it. */
   forgetExits(): Promise<void>
   /**

@@ -77,13 +77,14 @@ export async function readAccess(machine: Machine, path: string): Promise<Access
   return context && accessBy(machine, path, context)
 }
 
-interface FoundKubeconfig {
+export interface FoundKubeconfig {
   readonly path: string
   /** undefined if the kubeconfig is malformed or incomplete. */
   readonly context: KubeconfigContext | undefined
 }
 
-async function kubeconfigsOn(machine: Machine, processes: readonly FoundProcess[]): Promise<FoundKubeconfig[]> {
+/** The kubeconfigs on a machine: the usual ones, those in the usual folders, and those that processes use. */
+export async function kubeconfigsOn(machine: Machine, processes: readonly FoundProcess[]): Promise<FoundKubeconfig[]> {
   const [{ stdout }, named] = await Promise.all([
     machine.run(["find", "-L", ...FOLDERS, "-type", "f", "-size", "-256k"], { timeout: LOOK_WITHIN }),
     Promise.all(

@@ -2,6 +2,17 @@ import type { FlagChanges } from "../component.ts"
 import { specOf, specs, type ComponentName } from "../registry.ts"
 import type { Machine } from "../../machines/machine.ts"
 
+/**
+ * The environment variable by which a process of ours is known that runs in place of a learner's component. It shows
+ * itself to every program that looks at the machine, and is kept when the component is restarted.
+ */
+export const STAND_IN_MARK = "BYHAND_STAND_IN"
+
+/** Whether a process is a stand-in: ours, in place of the learner's. */
+export function isStandIn({ env }: Pick<FoundProcess, "env">): boolean {
+  return STAND_IN_MARK in env
+}
+
 /** A process of a component. It does not matter which program started it. */
 export interface FoundProcess {
   readonly name: ComponentName
