@@ -50,7 +50,12 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   const { machine, folder } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
   await writePurpose(folder, { command: "watch", subject: path })
   const interrupted = once(process, "SIGINT")
-  const graders = new Graders({ BYHAND_RUN: id, BYHAND_SUBJECT: path, BYHAND_MACHINE: provider.kind })
+  const graders = new Graders({
+    BYHAND_RUN: id,
+    BYHAND_SUBJECT: path,
+    BYHAND_MACHINE: provider.kind,
+    BYHAND_STAND_IN: "0", // It stops at the first lesson that does not pass.
+  })
   try {
     await Promise.race([gradeForever(files, graders), interrupted])
     return INTERRUPTED
