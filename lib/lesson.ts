@@ -26,7 +26,7 @@ export { serves } from "./curriculum/serves.ts"
 export { eventually } from "./curriculum/until.ts"
 export { hello } from "./curriculum/pod-hello.ts"
 export type { Kit } from "./curriculum/kit.ts"
-export { connectionsOf, connectionsTo, listeners, portOf } from "./clients/sockets.ts"
+export { connectionsOf, connectionsTo, listeners, portOf, portsOf } from "./clients/sockets.ts"
 export { containerPid } from "./clients/container.ts"
 export { tinyScheduler } from "./clients/tiny-scheduler.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
@@ -149,6 +149,11 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
       },
     })
   })
+}
+
+/** Ends an outcome that this cluster does not allow to check. @param lacks what is missing, as the end of a sentence */
+export function cannotCheck(lacks: string): never {
+  throw new NotChecked(`cannot check here: ${lacks}`)
 }
 
 /** The text of a manifest in fixtures/manifests. */

@@ -24,6 +24,12 @@ export async function connectionsOf(machine: Machine, pid: number): Promise<TcpS
   return established.filter(({ pid: holder, local }) => holder === pid && !own.includes(portOf(local)))
 }
 
+/** The addresses on which a process listens, host:port, as a client on the same machine reaches them. */
+export async function portsOf(machine: Machine, pid: number): Promise<string[]> {
+  const own = (await sockets(machine, ["--listening"])).filter((socket) => socket.pid === pid)
+  return [...new Set(own.map(({ local }) => local.replace(/^(?:\*|0\.0\.0\.0|\[::\])(?=:\d+$)/, "127.0.0.1")))]
+}
+
 /** The port of an address; "" where it has none. */
 export function portOf(address: string): string {
   return /:(\d+)$/.exec(address)?.[1] ?? ""

@@ -12,6 +12,7 @@ import type { Machine } from "../machines/machine.ts"
 import { allows, type Permission } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
+import type { LessonSpec } from "./lesson-spec.ts"
 import { NotChecked } from "./not-checked.ts"
 
 /** The addresses of a kubelet, and how to verify it. */
@@ -62,6 +63,8 @@ export interface Kit {
   readonly store: EtcdClient
   /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
   readonly stored: (key: string) => Promise<unknown>
+  /** Whether the subject has a start script with the number of this lesson. Our own cluster has what such a script does. */
+  readonly hasScript: boolean
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce: string
   /** Adds a line of evidence to the report. */
@@ -81,6 +84,7 @@ export function mustAllow({ subject }: Pick<Classroom, "subject">, permit: Permi
 
 /** What the kit of one outcome is made from. */
 export interface KitOptions {
+  readonly lesson: Pick<LessonSpec, "number">
   readonly classroom: Classroom
   readonly store: EtcdClient
   readonly evidence: (line: string) => void
@@ -89,7 +93,7 @@ export interface KitOptions {
 }
 
 /** The kit for one outcome. */
-export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOptions): Kit {
+export function kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd }: KitOptions): Kit {
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
   const needs = (permit: Permission) => mustAllow(classroom, permit)
   const part = (name: ComponentName) => guarded(subject.part(name), needs)
@@ -113,6 +117,7 @@ export function kitOf({ classroom, store, evidence, cleanups, lessonEnd }: KitOp
     sh,
     store,
     nonce,
+    hasScript: subject.canEnter(lesson.number),
     at: {
       get etcd() {
         const { settings } = subject.part("etcd")

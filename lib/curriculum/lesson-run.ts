@@ -258,7 +258,7 @@ export class LessonRun implements AsyncDisposable {
           foreseeCommand: (failure) => classroom.foresee(failure, "components"),
           isKnown: (finding) => this.#causes.has(causeOf(finding)),
         },
-        () => body(kitOf({ classroom, store, evidence, cleanups, lessonEnd })),
+        () => body(kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd })),
       )
     } catch (thrown) {
       if (thrown instanceof NotChecked) throw thrown

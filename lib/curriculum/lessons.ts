@@ -11,11 +11,12 @@ import { scheduler } from "./lessons/04-scheduler.ts"
 import { kubelet } from "./lessons/05-kubelet.ts"
 import { pod } from "./lessons/06-pod.ts"
 import { resilience } from "./lessons/07-resilience.ts"
+import { pki } from "./lessons/08-pki.ts"
 
-export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience }
+export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki }
 
 /** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
-export const lessons: readonly LessonSpec[] = [etcd, apiserver, objects, scheduler, kubelet, pod, resilience]
+export const lessons: readonly LessonSpec[] = [etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki]
 
 /** A lesson's number as text: two digits, such as "03". */
 export function lessonId({ number }: Pick<LessonSpec, "number">): string {

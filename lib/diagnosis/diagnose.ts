@@ -14,6 +14,7 @@ import { images } from "./symptoms/images.ts"
 import { kubelet } from "./symptoms/kubelet.ts"
 import { machine } from "./symptoms/machine.ts"
 import { network } from "./symptoms/network.ts"
+import { pki } from "./symptoms/pki.ts"
 import { pods } from "./symptoms/pods.ts"
 import { lastWords } from "./symptoms/last-words.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
@@ -33,6 +34,7 @@ export const catalogue: readonly Symptom[] = [
   continuations,
   configuration,
   etcd,
+  pki,
   credentials,
   apiserver,
   access,

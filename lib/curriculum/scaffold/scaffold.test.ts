@@ -4,10 +4,11 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { hint } from "../../cli/hint.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
-import { pki, pkiCommands } from "../../pki/pki.ts"
+import { pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
-import { reference } from "../transcript/reference.ts"
+import { GRANT_KUBELET_API, withPki } from "../../components/secured.ts"
+import { facts, reference } from "../transcript/reference.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -136,12 +137,23 @@ describe("the given files and the solution agree with what the lessons start", (
     ...reference["kube-apiserver"].files.map(writes),
   ]
 
+  const secured = [
+    ...securedCommands("$NODE").map((argv) => broken(argv.map(word))),
+    ...[withPki.etcd(reference.etcd), withPki["kube-apiserver"](reference["kube-apiserver"], facts)].map(commandOf),
+    ...[withPki["kube-scheduler"](reference["kube-scheduler"]), withPki.kubelet(reference.kubelet)].map(commandOf),
+    ...withPki["kube-apiserver"](reference["kube-apiserver"], facts).files.map(writes),
+    GRANT_KUBELET_API,
+  ]
+  const commandsOf = (script: string): string[] => {
+    if (script === "08-pki") return secured
+    return [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
+  }
+
   test.each(SCRIPTS)("%s.sh of the solution contains the hint's commands", async (script) => {
     const typed = oneLine(readFileSync(join(solution, `${script}.sh`), "utf8").replaceAll(/^\s*#.*$/gm, ""))
-    const commands = [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
     const { data } = await hint(script, "3")
     const answer = oneLine((data as { hint: string }).hint) // hint's JSON output.
-    for (const command of commands.map(oneLine)) {
+    for (const command of commandsOf(script).map(oneLine)) {
       expect(typed).toContain(command)
       expect(answer).toContain(command)
     }

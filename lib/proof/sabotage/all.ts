@@ -14,6 +14,7 @@ import { outcomes04 } from "./outcomes-04.ts"
 import { outcomes05 } from "./outcomes-05.ts"
 import { outcomes06 } from "./outcomes-06.ts"
 import { outcomes07 } from "./outcomes-07.ts"
+import { outcomes08 } from "./outcomes-08.ts"
 import { pods } from "./pods.ts"
 import { scheduler } from "./scheduler.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -36,6 +37,7 @@ export const sabotages: readonly Sabotage[] = [
   outcomes05,
   outcomes06,
   outcomes07,
+  outcomes08,
 ].flat()
 
 /** The sabotage with this id. @throws UsageError if there is none; the error names the id that is most similar */

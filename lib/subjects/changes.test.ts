@@ -1,0 +1,103 @@
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { Artifacts } from "../clusters/artifacts.ts"
+import type { Stage } from "../clusters/stage.ts"
+import { startSandbox } from "../machines/sandbox.ts"
+import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { readFolder } from "./folder.ts"
+import { ScriptCluster } from "./script-cluster.ts"
+
+let place: Workplace
+let given: Artifacts
+beforeAll(async () => {
+  place = await workplace()
+  given = await artifacts(["etcd"])
+})
+afterAll(() => place[Symbol.asyncDispose]())
+
+const STAGES: readonly Stage[] = [{ number: 8, components: ["etcd"], changes: { etcd: (component) => component } }]
+const END = "pkill -KILL -x etcd; while pgrep -x etcd; do sleep 0.1; done"
+const CHANGED = "etcd --data-dir=/var/lib/etcd --name=changed"
+const UNTIL_WELL = "until curl -fs http://127.0.0.1:2379/health; do kill -0 $! || exit 1; sleep 0.1; done"
+
+/** A machine with a folder whose first script starts etcd; the second one changes it. */
+async function open(name: string, change: string | undefined) {
+  const path = join(place.folder, name)
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, "01-etcd.sh"), "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n")
+  if (change !== undefined) writeFileSync(join(path, "08-change.sh"), `#!/bin/bash\n${change}\n`)
+  const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
+  const cluster = await ScriptCluster.open({
+    machine,
+    folder: await readFolder(path),
+    artifacts: { ...given, images: undefined },
+    patience: 60_000,
+    explain: () => Promise.resolve(undefined),
+    scriptNumberOf: () => 1,
+    changeNumbers: [8],
+  })
+  return { cluster, [Symbol.asyncDispose]: () => machine.close() }
+}
+
+const failureOf = (attempt: Promise<void>) =>
+  attempt.then(
+    () => undefined,
+    (error: unknown) => ({ name: (error as Error).name, failure: (error as { failure?: unknown }).failure }), // An Error.
+  )
+
+test.each([
+  ["in the background", `set -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}`],
+  ["with exec", `${END}\nexec ${CHANGED}`],
+])("a script of a later lesson starts a component in another way: %s", async (way, script) => {
+  await using opened = await open(way.replaceAll(" ", "-"), script)
+  const { cluster } = opened
+  await cluster.ensure(["etcd"])
+  const before = cluster.part("etcd").pid
+  expect(cluster.canEnter(8)).toBe(true)
+  await cluster.enter(STAGES)
+  await cluster.ensure(["etcd"]) // That the first process has ended is no failure.
+  const { argv, pid } = cluster.part("etcd")
+  expect(pid).not.toBe(before)
+  expect(argv).toContain("--name=changed")
+
+  await cluster.part("etcd").restart()
+  await cluster.enter(STAGES) // It does not run again.
+  expect(cluster.part("etcd").argv).toEqual(argv)
+})
+
+test("a script that fails before it changes a component is named, and blocks after that", async () => {
+  await using opened = await open("fails", "exit 3")
+  const { cluster } = opened
+  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
+    failure: { kind: "script-ended", name: "etcd", script: "08-change.sh", exit: { code: 3 }, wasRunning: true },
+  })
+  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({ name: "BlockedError" })
+})
+
+test("a component that ends in its new way is reported, and not its script", async () => {
+  await using opened = await open("ends", `${END}\netcd --data-dri=/var/lib/etcd &\n${UNTIL_WELL}`)
+  const { cluster } = opened
+  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
+    failure: { kind: "component-exited", name: "etcd", argv: ["etcd", "--data-dri=/var/lib/etcd"] },
+  })
+})
+
+test("a component that is not started again is reported with the script that ended it", async () => {
+  await using opened = await open("forgets", END)
+  const { cluster } = opened
+  await cluster.enter(STAGES)
+  expect(await failureOf(cluster.ensure(["etcd"]))).toMatchObject({
+    failure: { kind: "script-ended", name: "etcd", script: "08-change.sh" },
+  })
+})
+
+test("without such a script nothing changes", async () => {
+  await using opened = await open("without", undefined)
+  const { cluster } = opened
+  expect(cluster.canEnter(8)).toBe(false)
+  await cluster.ensure(["etcd"])
+  const { pid } = cluster.part("etcd")
+  await cluster.enter(STAGES)
+  expect(cluster.part("etcd").pid).toBe(pid)
+})
