@@ -31,6 +31,9 @@ const CRASHES = 3
 /** How long a state that cannot change by itself must last until it counts (milliseconds). */
 const AGREEING = 1_000
 
+/** How long a script that goes on may take to give a user a role, after kube-apiserver refuses that user (milliseconds). */
+const BINDS = 10_000
+
 /** The end of a wait. */
 export interface End {
   readonly failure: WithoutLog
@@ -185,9 +188,9 @@ export class Ending {
     const tried = access instanceof NoAccessError ? access.tried : undefined
     const isMissing = tried?.length === 0
     const isRefused = tried?.some(({ answer }) => answer === "no") === true
-    // Roles that were just bound take a moment.
-    const time = isMissing ? AGREEING : FIRST_COMEBACK
-    if (!this.#lasts("no access", (isMissing || isRefused) && isStuck, time)) return undefined
+    // A script that goes on may write a kubeconfig, or bind a role.
+    const time = isMissing ? AGREEING : isStuck ? FIRST_COMEBACK : BINDS
+    if (!this.#lasts("no access", (isMissing && isStuck) || isRefused, time)) return undefined
     const isRunning = run.exit === undefined && run.pid !== process.pid
     return {
       failure: {
