@@ -10,11 +10,13 @@ test("a lesson has the verdict of its worst outcome", () => {
 })
 
 test("every outcome that was not checked counts as skipped", () => {
-  expect(countsOf(["passed", "passed", "failed", "blocked", "cannot check here", "not chosen"])).toEqual({
-    passed: 2,
-    failed: 1,
-    skipped: 3,
-  })
+  expect(countsOf(["passed", "passed", "failed", "blocked", "cannot check here", "not started", "not chosen"])).toEqual(
+    {
+      passed: 2,
+      failed: 1,
+      skipped: 4,
+    },
+  )
 })
 
 test("a blocked outcome makes the run fail; one that cannot be checked here does so only if the run is strict and the outcome is not excepted", () => {
@@ -25,6 +27,7 @@ test("a blocked outcome makes the run fail; one that cannot be checked here does
   expect(isFailure("blocked", outcome, lax)).toBe(true)
   expect(isFailure("passed", outcome, strict)).toBe(false)
   expect(isFailure("not chosen", outcome, strict)).toBe(false)
+  expect(isFailure("not started", outcome, strict)).toBe(false)
   expect(isFailure("cannot check here", outcome, lax)).toBe(false)
   expect(isFailure("cannot check here", outcome, strict)).toBe(true)
   expect(isFailure("cannot check here", outcome, { strict: true, except: ["05"] })).toBe(false)
