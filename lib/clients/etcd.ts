@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { Etcd3, type IKeyValue } from "etcd3"
+import { Etcd3, type IKeyValue, type WatchBuilder } from "etcd3"
 import { messageOf } from "../base/errors.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { EtcdRefused } from "../failures/failure.ts"
@@ -25,6 +25,14 @@ export interface Revision {
   readonly value: string
   /** The same value as bytes, without decoding. */
   readonly bytes: Buffer
+}
+
+/** A change of one key. */
+export interface Change {
+  readonly key: string
+  /** The revision of the store that the change made. */
+  readonly revision: number
+  readonly kind: "created" | "changed" | "deleted"
 }
 
 /** The certificates and the key for TLS with etcd, in PEM format. */
@@ -101,25 +109,58 @@ export class EtcdClient implements Disposable {
     const newest = await this.get(key)
     if (newest === undefined) return []
     const states: Revision[] = []
-    const watcher = await answered(this.#client.watch().key(key).startRevision(String(from)).create())
+    await this.#follow(this.#client.watch().key(key).startRevision(String(from)), key, (state) => {
+      states.push(revisionOf(state))
+      return states.at(-1)?.revision === newest.revision
+    })
+    return states
+  }
+
+  /**
+   * All changes of keys that begin with a prefix, in order.
+   * @param from the revision of the first change
+   * @param isLast whether a change is the last one to wait for
+   */
+  async changes(prefix: string, from: number, isLast: (change: Change) => boolean): Promise<Change[]> {
+    const changes: Change[] = []
+    await this.#follow(this.#client.watch().prefix(prefix).startRevision(String(from)), prefix, (state, isDeleted) => {
+      const { key, mod_revision: revision, create_revision: created } = state
+      const kind = isDeleted ? "deleted" : created === revision ? "created" : "changed"
+      const change: Change = { key: key.toString(), revision: Number(revision), kind }
+      changes.push(change)
+      return isLast(change)
+    })
+    return changes
+  }
+
+  /**
+   * Runs a watch until `isLast` returns true for a change.
+   * @param what what is watched, for the error message
+   * @throws EtcdRefusedError if that change does not come in time
+   */
+  async #follow(
+    watch: WatchBuilder,
+    what: string,
+    isLast: (state: IKeyValue, isDeleted: boolean) => boolean,
+  ): Promise<void> {
+    const watcher = await answered(watch.create())
     const all = new Promise<void>((resolve, reject) => {
       watcher.on("error", (error) => reject(new EtcdRefusedError(error)))
       watcher.on("put", (state) => {
-        states.push(revisionOf(state))
-        if (states.at(-1)?.revision === newest.revision) resolve()
+        if (isLast(state, false)) resolve()
+      })
+      watcher.on("delete", (state) => {
+        if (isLast(state, true)) resolve()
       })
     })
     const timer = new AbortController()
     const tooLate = sleep(ANSWER_WITHIN, undefined, { signal: timer.signal }).then(() => {
-      throw new EtcdRefusedError(
-        `the watch of ${key} did not reach revision ${newest.revision} in ${ANSWER_WITHIN / 1000} s`,
-      )
+      throw new EtcdRefusedError(`the watch of ${what} did not end in ${ANSWER_WITHIN / 1000} s`)
     })
     tooLate.catch(() => undefined) // An aborted timer rejects, and nothing waits for it any more.
     // A watch that etcd has cancelled cannot be cancelled again: that call would not end.
     await Promise.race([all, tooLate]).finally(() => timer.abort())
     await watcher.cancel()
-    return states
   }
 
   [Symbol.dispose](): void {

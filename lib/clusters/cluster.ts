@@ -14,7 +14,7 @@ import type { Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
-import { pki, pkiCommands, pkiScript, secured, securedCommands } from "../pki/pki.ts"
+import { pki, managerCommands, pkiCommands, pkiScript, secured, securedCommands } from "../pki/pki.ts"
 import type { Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
@@ -73,6 +73,7 @@ export class Cluster {
   readonly parts: readonly ManagedComponent[]
   #facts: ClusterFacts
   #files: Promise<void> | undefined
+  #manager: Promise<void> | undefined
   #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
   #secured: Promise<void> | undefined
@@ -210,6 +211,7 @@ export class Cluster {
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
     if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
     if (SECURED.some(({ certificate }) => isNamed(certificate))) await (this.#secured ??= this.#makeSecured())
+    if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#makeManager())
     await (this.#oomScore ??= this.#learnOomScore())
   }
 
@@ -228,6 +230,11 @@ export class Cluster {
   writeFiles(): Promise<void> {
     this.#files ??= this.#writeFiles()
     return this.#files
+  }
+
+  async #makeManager(): Promise<void> {
+    await this.writeFiles() // They contain the CA.
+    await this.#runPki(managerCommands())
   }
 
   async #makeSecured(): Promise<void> {

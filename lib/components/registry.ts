@@ -1,5 +1,6 @@
 import { apiserver } from "./apiserver.ts"
 import { containerd } from "./containerd.ts"
+import { controllerManager } from "./controller-manager.ts"
 import { etcd } from "./etcd.ts"
 import { imageRegistry } from "./image-registry.ts"
 import { kubelet } from "./kubelet.ts"
@@ -12,7 +13,7 @@ import type { Started } from "./settings/flags.ts"
 import type { ComponentSpec, MachineFeature, Settings } from "./spec.ts"
 
 /** All components. Add a component here; everything else is derived from its spec. */
-const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet] as const
+const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet, controllerManager] as const
 
 export type ComponentName = (typeof list)[number]["name"]
 

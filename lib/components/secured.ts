@@ -11,6 +11,7 @@ export const SECURED_FILES = {
   encryption: "/etc/kubernetes/encryption.yaml",
   scheduler: "/etc/kubernetes/scheduler.conf",
   kubelet: "/etc/kubernetes/kubelet.conf",
+  controllerManager: "/etc/kubernetes/controller-manager.conf",
 } as const
 
 const CLIENTS = `https://127.0.0.1:${ETCD_PORT}`
@@ -128,6 +129,19 @@ export const withPki = {
     ],
   }),
 } as const
+
+/** kube-controller-manager as the user that RBAC knows by that name. It starts after the PKI lesson. */
+export function managerWithPki(component: Component): Component {
+  const kubeconfigFile = SECURED_FILES.controllerManager
+  return {
+    ...having(component, [
+      { flag: "--kubeconfig", value: kubeconfigFile },
+      { flag: "--authentication-kubeconfig", value: kubeconfigFile, why: "its own clients are authenticated" },
+      { flag: "--authorization-kubeconfig", value: kubeconfigFile, why: "and authorized by kube-apiserver" },
+    ]),
+    files: [...component.files, kubeconfigFor(kubeconfigFile, "system:kube-controller-manager", pki.controllerManager)],
+  }
+}
 
 /** The kubelet's configuration, changed so that kube-apiserver decides what each of the kubelet's clients may do. */
 function delegating(config: string): string {

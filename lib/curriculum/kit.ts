@@ -34,6 +34,7 @@ export interface Kit {
   readonly scheduler: Part
   readonly containerd: Part
   readonly kubelet: Part
+  readonly controllerManager: Part
   /** Any component, by its name. */
   readonly part: (name: ComponentName) => Part
   /** Starts containerd and the registry that serves images to it. */
@@ -57,8 +58,11 @@ export interface Kit {
   readonly kubernetes: () => Promise<Kubernetes>
   /** The credentials of an administrator. */
   readonly access: () => Promise<Access>
-  /** The HTTP status with which kube-apiserver answers a request that carries this token. */
-  readonly ask: (path: string, token?: string) => Promise<number>
+  /**
+   * The HTTP status with which kube-apiserver answers a request that carries this token.
+   * @param ca the CA that must have signed its certificate, in PEM format; by default the administrator's
+   */
+  readonly ask: (path: string, token?: string, ca?: string) => Promise<number>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
   /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
@@ -104,6 +108,7 @@ export function kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd 
     scheduler: part("kube-scheduler"),
     containerd: part("containerd"),
     kubelet: part("kubelet"),
+    controllerManager: part("kube-controller-manager"),
     part,
     startRuntime: async () => {
       if (subject.part("containerd").isRunning && !allows(subject.permits, "restart")) return
@@ -136,8 +141,9 @@ export function kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd 
     cniFolder: () => Promise.resolve(subject.part("containerd").settings.cniFolder),
     kubernetes: () => classroom.kubernetes(),
     access: () => classroom.access(),
-    ask: async (path, token) => {
-      const { ca, serverName } = await classroom.access()
+    ask: async (path, token, trusted) => {
+      const { ca: own, serverName } = await classroom.access()
+      const ca = trusted === undefined ? own : Buffer.from(trusted)
       const request = { ...classroom.apiserverAddress, path, ca, serverName, token }
       return (await httpGet(machine, request)).status
     },

@@ -12,11 +12,22 @@ import { kubelet } from "./lessons/05-kubelet.ts"
 import { pod } from "./lessons/06-pod.ts"
 import { resilience } from "./lessons/07-resilience.ts"
 import { pki } from "./lessons/08-pki.ts"
+import { controllerManager } from "./lessons/09-controller-manager.ts"
 
-export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki }
+export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki, controllerManager }
 
 /** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
-export const lessons: readonly LessonSpec[] = [etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki]
+export const lessons: readonly LessonSpec[] = [
+  etcd,
+  apiserver,
+  objects,
+  scheduler,
+  kubelet,
+  pod,
+  resilience,
+  pki,
+  controllerManager,
+]
 
 /** A lesson's number as text: two digits, such as "03". */
 export function lessonId({ number }: Pick<LessonSpec, "number">): string {
@@ -64,11 +75,16 @@ export function featuresFor(lesson: LessonSpec, title: string): readonly Machine
   return lesson.outcomes[title]?.requires ?? featuresOfLesson(lesson)
 }
 
+/** The components of a lesson that run before it, because an earlier lesson starts them. */
+function componentsBefore({ number, components }: LessonSpec): ComponentName[] {
+  return components.filter((name) => (lessonThatStarts(name)?.number ?? 0) < number)
+}
+
 /** The stages of a cluster up to a lesson, in order. */
 export function stagesUpTo(lesson: LessonSpec): Stage[] {
   return lessons
     .filter(({ number, settings }) => number <= lesson.number && settings !== undefined)
-    .map((one) => ({ number: one.number, components: one.components, changes: settingsIn(one) }))
+    .map((one) => ({ number: one.number, components: componentsBefore(one), changes: settingsIn(one) }))
 }
 
 /** The component settings in effect in a lesson: its own and those of all lessons before it, applied in order. */

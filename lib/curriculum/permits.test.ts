@@ -79,7 +79,7 @@ async function state(env: Record<string, string>): Promise<object> {
     (await machine.run(["sh", "-ec", line], { env })).stdout.trim().split("\n").toSorted()
   return {
     processes: await look(
-      "ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|kubelet|containerd|crane|nginx|containerd-shim)'",
+      "ps -e -o pid=,comm= | grep -E ' (etcd|kube-apiserver|kube-scheduler|kube-controller|kubelet|containerd|crane|nginx|containerd-shim)'",
     ),
     dataFolder: await look("stat -c '%i %n' /var/lib/etcd /var/lib/etcd/member /var/lib/etcd* /tmp /tmp/*"),
     keys: await look("etcdctl get / --prefix --keys-only | grep -v -e ^$ -e /events/ -e /leases/ -e /masterleases/"),

@@ -8,6 +8,7 @@ import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
 import { configuration } from "./symptoms/configuration.ts"
 import { containerd } from "./symptoms/containerd.ts"
+import { controllerManager } from "./symptoms/controller-manager.ts"
 import { credentials } from "./symptoms/credentials.ts"
 import { etcd } from "./symptoms/etcd.ts"
 import { images } from "./symptoms/images.ts"
@@ -39,6 +40,7 @@ export const catalogue: readonly Symptom[] = [
   apiserver,
   access,
   scheduler,
+  controllerManager,
   containerd,
   kubelet,
   network,

@@ -65,6 +65,10 @@ export interface ObservedApi {
   readonly clusterRoleBindings?: readonly ApiObject[]
   /** Missing in old recordings. */
   readonly certificateSigningRequests?: readonly ApiObject[]
+  /** Missing in recordings from before lesson 09. */
+  readonly jobs?: readonly ApiObject[]
+  /** The ConfigMap kube-root-ca.crt of each namespace. Missing in recordings from before lesson 09. */
+  readonly rootCas?: readonly ApiObject[]
 }
 
 /**

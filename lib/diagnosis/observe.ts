@@ -20,6 +20,7 @@ import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { LOGS } from "./containers.ts"
 import { SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
+import { publicKeyOf, signingKeysIn } from "./service-account-keys.ts"
 import { earlierLog } from "./signs.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 import { DISKS } from "./symptoms/machine.ts"
@@ -126,7 +127,7 @@ export async function observe(
   const puzzled = bare.filter(({ log }) =>
     log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)),
   )
-  const [files, helps] = await Promise.all([
+  const [files, helps, keys] = await Promise.all([
     filesOf(
       machine,
       bare,
@@ -137,6 +138,7 @@ export async function observe(
       machine,
       puzzled.map(({ name }) => `${specOf(name).program} --help`),
     ),
+    looksAt(machine, depth === "all" ? signingKeysIn(bare).map(publicKeyOf) : []),
   ])
   const commands = startCommandsOf({ files })
   const seen = {
@@ -154,7 +156,7 @@ export async function observe(
     api: undefined,
     kubeconfigPath,
     files,
-    looks: { ...looks, ...helps },
+    looks: { ...looks, ...helps, ...keys },
     failure,
   }
   const [components, api] = await Promise.all([
@@ -365,21 +367,35 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
   // Without an answer there is nothing to observe.
   const version = await request("/version").catch(() => ({ status: 0, body: "" }))
   if (version.status !== 200) return undefined
-  const [namespaces, nodes, pods, events, services, leases, deployments, replicaSets, requests, bindings] =
-    await Promise.all([
-      items("/api/v1/namespaces"),
-      items("/api/v1/nodes"),
-      items("/api/v1/pods"),
-      items("/api/v1/events"),
-      items("/api/v1/services"),
-      items("/apis/coordination.k8s.io/v1/leases"),
-      items("/apis/apps/v1/deployments"),
-      items("/apis/apps/v1/replicasets"),
-      items("/apis/certificates.k8s.io/v1/certificatesigningrequests"),
-      items(
-        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=kubernetes.io/bootstrapping!=rbac-defaults",
-      ),
-    ])
+  const [
+    namespaces,
+    nodes,
+    pods,
+    events,
+    services,
+    leases,
+    deployments,
+    replicaSets,
+    requests,
+    bindings,
+    jobs,
+    rootCas,
+  ] = await Promise.all([
+    items("/api/v1/namespaces"),
+    items("/api/v1/nodes"),
+    items("/api/v1/pods"),
+    items("/api/v1/events"),
+    items("/api/v1/services"),
+    items("/apis/coordination.k8s.io/v1/leases"),
+    items("/apis/apps/v1/deployments"),
+    items("/apis/apps/v1/replicasets"),
+    items("/apis/certificates.k8s.io/v1/certificatesigningrequests"),
+    items(
+      "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=kubernetes.io/bootstrapping!=rbac-defaults",
+    ),
+    items("/apis/batch/v1/jobs"),
+    items(`/api/v1/configmaps?fieldSelector=${encodeURIComponent("metadata.name=kube-root-ca.crt")}`),
+  ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
     namespaces,
@@ -392,5 +408,7 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     replicaSets,
     certificateSigningRequests: requests,
     clusterRoleBindings: bindings,
+    jobs,
+    rootCas,
   }
 }

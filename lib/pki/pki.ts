@@ -12,6 +12,7 @@ export const pki = {
   ca: pair("ca"),
   apiserver: pair("apiserver"),
   scheduler: pair("scheduler"),
+  controllerManager: pair("controller-manager"),
   kubelet: pair("kubelet"),
   kubeletClient: pair("apiserver-kubelet-client"),
   serviceAccount: { private: `${FOLDER}/sa.key`, public: `${FOLDER}/sa.pub` },
@@ -141,6 +142,21 @@ export function securedCommands(nodeName: string): string[][] {
     issue(admin, "/O=system:masters/CN=admin", "clientAuth"),
     issue(scheduler, "/CN=system:kube-scheduler", "clientAuth"),
     issue(kubelet, `/O=system:nodes/CN=system:node:${nodeName}`, "clientAuth"),
+  ]
+}
+
+/**
+ * The command that makes the certificate of kube-controller-manager. It serves with it, and shows it to kube-apiserver:
+ * RBAC knows this user.
+ */
+export function managerCommands(): string[][] {
+  return [
+    issue(
+      pki.controllerManager,
+      "/CN=system:kube-controller-manager",
+      "serverAuth,clientAuth",
+      "IP:127.0.0.1,DNS:localhost",
+    ),
   ]
 }
 

@@ -202,8 +202,13 @@ export class ScriptCluster implements Subject {
       this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
     await Promise.all([
       kubectl("delete", "pods,configmaps,secrets", "--all", "--force", "--grace-period=0", "--wait=false"),
+      kubectl("delete", "deployments,replicasets,jobs", "--all", "--wait=false"),
+      kubectl("delete", "namespace/demo", "--ignore-not-found", "--wait=false"),
       kubectl("delete", "node/paper", "--ignore-not-found"),
-      kubectl("delete", "lease/kube-scheduler", "--namespace=kube-system", "--ignore-not-found"),
+      kubectl("delete", "lease/paper", "--namespace=kube-node-lease", "--ignore-not-found"),
+      ...["kube-scheduler", "kube-controller-manager"].map((name) =>
+        kubectl("delete", `lease/${name}`, "--namespace=kube-system", "--ignore-not-found"),
+      ),
     ])
   }
 

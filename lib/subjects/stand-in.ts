@@ -11,7 +11,7 @@ import { kubeconfigsOn, type Access } from "../components/discovery/access.ts"
 import { etcdTls } from "../components/etcd.ts"
 import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { withFilesOf } from "../components/settings/files.ts"
-import { flagOf, type Started } from "../components/settings/flags.ts"
+import { absolute, flagOf, type Started } from "../components/settings/flags.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import type { Source } from "../kubeconfig/parse.ts"
 import type { Machine } from "../machines/machine.ts"
@@ -60,10 +60,29 @@ export async function standInFor(ours: Component, site: Site): Promise<Component
       return containerd(ours, site)
     case "kubelet":
       return kubelet(ours, site)
+    case "kube-controller-manager":
+      return controllerManager(ours, site)
     case "registry":
       return ours
     default:
       return assertNever(ours.name)
+  }
+}
+
+async function controllerManager(ours: Component, { part, access }: Site): Promise<Component> {
+  const { kubeconfig, ca } = await access()
+  const apiserver = part("kube-apiserver")
+  const rootCa = `${FOLDER}/root-ca.crt`
+  return {
+    ...withFlags(ours, {
+      "--kubeconfig": kubeconfig,
+      "--tls-cert-file": null,
+      "--tls-private-key-file": null,
+      "--root-ca-file": rootCa,
+      "--service-account-private-key-file":
+        absolute(apiserver, flagOf(apiserver, "--service-account-signing-key-file")) ?? null,
+    }),
+    files: [{ path: rootCa, content: ca.toString() }],
   }
 }
 

@@ -4,11 +4,12 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { hint } from "../../cli/hint.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
-import { pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
+import { managerCommands, pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { GRANT_KUBELET_API, withPki } from "../../components/secured.ts"
 import { facts, reference } from "../transcript/reference.ts"
+import { managed } from "../lessons/09-controller-manager.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -144,8 +145,14 @@ describe("the given files and the solution agree with what the lessons start", (
     ...withPki["kube-apiserver"](reference["kube-apiserver"], facts).files.map(writes),
     GRANT_KUBELET_API,
   ]
+  const controlled = [
+    ...managerCommands().map((argv) => broken(argv.map(word))),
+    ...[managed.apiserver, managed.manager].map(commandOf),
+    ...managed.manager.files.map(writes),
+  ]
   const commandsOf = (script: string): string[] => {
     if (script === "08-pki") return secured
+    if (script === "09-controller-manager") return controlled
     return [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
   }
 

@@ -27,6 +27,7 @@ const WORKS: Readonly<Record<string, string>> = {
   "04-scheduler.sh": "kubectl get --raw=/readyz --server=https://127.0.0.1:10259",
   "05-containerd.sh": "ctr version",
   "08-pki.sh": `tr '\\0' '\\n' </proc/$(pidof kubelet)/cmdline | grep -q kubelet.conf && kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
+  "09-controller-manager.sh": "kubectl get --raw=/healthz --server=https://127.0.0.1:10257",
   "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
 }
 const nginxAnswers = `kubectl run hello --image=nginx && kubectl wait --for=condition=Ready --timeout=60s pod/hello >/dev/null &&

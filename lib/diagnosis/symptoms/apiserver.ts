@@ -311,7 +311,8 @@ export const apiserver: readonly Symptom[] = [
     component: "kube-apiserver",
     sign: (seen) => {
       const ending = seen.api?.namespaces.find(({ metadata }) => metadata.deletionTimestamp !== undefined)
-      return ending === undefined || seen.failure === undefined
+      const isAttended = componentOf(seen, "kube-controller-manager")?.state === "running"
+      return ending === undefined || seen.failure === undefined || isAttended
         ? undefined
         : {
             evidence: `namespace ${ending.metadata.name}: deletionTimestamp ${ending.metadata.deletionTimestamp ?? ""}`,

@@ -1,7 +1,8 @@
 import { z } from "zod"
 import { certificate, otherCa, isUnverified } from "../certificates.ts"
 import { portOf } from "../../clients/sockets.ts"
-import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf, nowOf } from "../facts.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf } from "../facts.ts"
+import { withoutLeadership } from "../leadership.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {
@@ -82,29 +83,7 @@ export const scheduler: readonly Symptom[] = [
     remedy: ({ path }, seen) => `Write this cluster's address into ${path}: server: ${apiserverUrlOf(seen)}`,
     look: ({ path }) => `grep server ${path}; ss -tnp | grep kube-scheduler`,
   }),
-  symptom({
-    id: "scheduler-without-leadership",
-    component: "kube-scheduler",
-    lasting: (seen) => (expiresLate(seen) ? AT_ONCE : undefined),
-    sign: (seen) => {
-      const one = componentOf(seen, "kube-scheduler")
-      const holder = fieldsOf(leaseOf(seen)).holderIdentity
-      if (
-        seen.failure === undefined ||
-        one?.state !== "running" ||
-        flagOf(one, "--leader-elect") === "false" ||
-        holder === "" ||
-        holder.startsWith(`${seen.hostname}_`)
-      )
-        return undefined
-      return { evidence: `lease kube-system/kube-scheduler: holderIdentity: ${holder}`, holder }
-    },
-    cause: ({ holder }) =>
-      `kube-scheduler stands by, because the lease names ${holder} as the leader, and no kube-scheduler on this machine has that name`,
-    remedy:
-      "If the leader is dead, wait until its lease runs out, or delete the lease: kubectl delete lease kube-scheduler -n kube-system. A single scheduler needs none: --leader-elect=false.",
-    look: "kubectl get lease kube-scheduler -n kube-system -o yaml",
-  }),
+  withoutLeadership("kube-scheduler", "scheduler-without-leadership"),
   symptom({
     id: "scheduler-not-running",
     component: "kube-scheduler",
@@ -174,21 +153,15 @@ function isUnstarted(seen: Observation): boolean {
 const fields = z.object({
   spec: z.object({
     nodeName: z.string().default(""),
-    holderIdentity: z.string().nullish(),
-    renewTime: z.string().nullish(),
-    leaseDurationSeconds: z.number().nullish(),
     unschedulable: z.boolean().default(false),
   }),
 })
 
-/** The fields of a Pod's, a lease's or a Node's spec that are read here. */
+/** The fields of a Pod's or a Node's spec that are read here. */
 function fieldsOf(object: ApiObject | undefined) {
   const { data } = fields.safeParse(object)
   return {
     nodeName: data?.spec.nodeName ?? "",
-    holderIdentity: data?.spec.holderIdentity ?? "",
-    renewTime: data?.spec.renewTime ?? "",
-    leaseDurationSeconds: data?.spec.leaseDurationSeconds ?? 0,
     unschedulable: data?.spec.unschedulable ?? false,
   }
 }
@@ -196,23 +169,6 @@ function fieldsOf(object: ApiObject | undefined) {
 /** The first Pod that has no Node. */
 function unbound(seen: Observation): string | undefined {
   return seen.api?.pods.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
-}
-
-/** The lease by which schedulers elect a leader. */
-function leaseOf(seen: Observation): ApiObject | undefined {
-  return seen.api?.leases.find(
-    ({ metadata }) => metadata.name === "kube-scheduler" && metadata.namespace === "kube-system",
-  )
-}
-
-/** Milliseconds: a lease that runs out within this time is awaited. */
-const LATE = 30_000
-
-/** Whether the lease of another leader runs out only much later. */
-function expiresLate(seen: Observation): boolean {
-  const { renewTime, leaseDurationSeconds } = fieldsOf(leaseOf(seen))
-  const now = nowOf(seen)?.getTime() ?? Number.NaN
-  return Date.parse(renewTime) + leaseDurationSeconds * 1000 - now > LATE
 }
 
 /**

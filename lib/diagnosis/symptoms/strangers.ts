@@ -1,4 +1,4 @@
-import { componentNames } from "../../components/registry.ts"
+import { componentNames, type ComponentName } from "../../components/registry.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { etcdAddressOf, foreignListener, notGenuine } from "../signs.ts"
 import { componentOf, flagOf, symptom, type Symptom } from "../symptom.ts"
@@ -54,27 +54,33 @@ export const strangers: readonly Symptom[] = [
     remedy: ({ pid }) => `Stop that process: kill ${pid}. Only kube-apiserver should talk to etcd.`,
     look: (_, seen) => `ss -tnp dport = :${portOf(etcdAddressOf(seen))}`,
   }),
-  symptom({
-    id: "second-scheduler",
-    component: "kube-scheduler",
+  second("kube-scheduler", "second-scheduler", "binds Pods too"),
+  second("kube-controller-manager", "second-controller-manager", "does the same work"),
+]
+
+/** Another process of a component runs, and is not a standby that waits for a lease. @param does what it does, as a clause */
+function second(name: ComponentName, id: string, does: string): Symptom {
+  return symptom({
+    id,
+    component: name,
     sign: (seen) => {
-      const one = componentOf(seen, "kube-scheduler")
+      const one = componentOf(seen, name)
       if (seen.failure === undefined || one === undefined || one.pid === 0) return undefined
-      // If the cluster's own must not run, each one that runs is another one.
+      // If the cluster's own must not run, each one that runs is another one. The kernel keeps 15 characters of a name.
       const other = seen.listeners.find(
-        ({ program, pid }) => program === "kube-scheduler" && (pid !== one.pid || !one.isMeantToBe),
+        ({ program, pid }) => program === name.slice(0, 15) && (pid !== one.pid || !one.isMeantToBe),
       )
       const isStandby = flagOf(one, "--leader-elect") !== "false" && one.isMeantToBe
       return other === undefined || isStandby
         ? undefined
         : {
-            evidence: `ss -tlnp: ${other.local} kube-scheduler,pid=${other.pid}`,
+            evidence: `ss -tlnp: ${other.local} ${other.program},pid=${other.pid}`,
             pid: String(other.pid),
             address: other.local,
           }
     },
-    cause: ({ pid, address }) => `another kube-scheduler runs (pid ${pid}, on ${address}), and binds Pods too`,
+    cause: ({ pid, address }) => `another ${name} runs (pid ${pid}, on ${address}), and ${does}`,
     remedy: ({ pid }) => `Stop that one: kill ${pid}`,
-    look: "ps -o pid,args -C kube-scheduler",
-  }),
-]
+    look: `ps -o pid,args -C ${name.slice(0, 15)}`,
+  })
+}

@@ -15,6 +15,7 @@ import { outcomes05 } from "./outcomes-05.ts"
 import { outcomes06 } from "./outcomes-06.ts"
 import { outcomes07 } from "./outcomes-07.ts"
 import { outcomes08 } from "./outcomes-08.ts"
+import { outcomes09 } from "./outcomes-09.ts"
 import { pods } from "./pods.ts"
 import { scheduler } from "./scheduler.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -38,6 +39,7 @@ export const sabotages: readonly Sabotage[] = [
   outcomes06,
   outcomes07,
   outcomes08,
+  outcomes09,
 ].flat()
 
 /** The sabotage with this id. @throws UsageError if there is none; the error names the id that is most similar */

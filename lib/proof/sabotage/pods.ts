@@ -10,13 +10,20 @@ until kubectl get pod web | grep -q CrashLoopBackOff; do sleep 0.2; done`
 const sandbox =
   "kubectl run web --image=nginx\nuntil kubectl get events | grep -q FailedCreatePodSandBox; do sleep 0.2; done"
 
+/** Ends kube-controller-manager, which byhand up has started. */
+const NO_MANAGER = "pkill -KILL -x kube-controller\nwhile pidof kube-controller-manager; do sleep 0.05; done"
+
 /** Sabotages of Pods, Deployments and Services. */
 export const pods: readonly Sabotage[] = [
   {
     id: "not-ready-taint",
     breaks: "new Nodes get a not-ready taint, and no controller removes it",
-    component: { "kube-apiserver": flags({ "--disable-admission-plugins": "ServiceAccount" }) },
-    script: "kubectl run web --image=nginx",
+    component: {
+      "kube-apiserver": flags({ "--disable-admission-plugins": "ServiceAccount" }),
+      // It would lift the taint before the script ends it.
+      "kube-controller-manager": flags({ "--controllers": "*,-node-lifecycle-controller" }),
+    },
+    script: `${NO_MANAGER}\nkubectl run web --image=nginx`,
     fails: [],
     finding: "not-ready-taint",
   },
@@ -142,7 +149,8 @@ ${sandbox}`,
   {
     id: "deployment-without-controller-manager",
     breaks: "a Deployment is created while kube-controller-manager does not run",
-    script: "kubectl create deployment web --image=nginx --replicas=2",
+    script: `${NO_MANAGER}
+kubectl create deployment web --image=nginx --replicas=2`,
     undo: REMOVE_WEB,
     fails: [],
     finding: "deployment-without-controller-manager",
