@@ -60,7 +60,8 @@ export function gitHub(
 export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], folder: string): GitHubReport {
   const failed = result.lessons.flatMap(({ id, tests }) =>
     tests
-      .filter(({ verdict, counts }) => counts && verdict !== "blocked")
+      // A blocked outcome has a card if the lesson that blocks it does not run.
+      .filter(({ verdict, counts, card }) => counts && (verdict !== "blocked" || card !== null))
       .map((test) => ({ ...test, lesson: id, at: scriptLineOf(id, test.card ?? undefined, lastLines(test), scripts) })),
   )
   const fileOf = (name: string) => join(folder, name)

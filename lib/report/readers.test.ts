@@ -95,6 +95,21 @@ function printed(result: RunResult, given: { width?: number; isTTY?: boolean; se
   return text
 }
 
+test("a blocked outcome shows its card, if it has one: the lesson that blocks it does not run", () => {
+  const failure = { kind: "not-running", name: "etcd", log: [], logPath: "/var/log/etcd.log" } as const
+  const card = { failure, observed: "etcd exited with 1 after 0.1 s", unwell: [] }
+  const blocked = outcome({ title: "a Pod", verdict: "blocked", reason: "blocked by lesson 01", card })
+  const lesson = lessonResultOf({ id: "06", title: "a Pod runs" }, [
+    blocked,
+    { ...blocked, title: "another", card: null },
+  ])
+  const result = runResultOf({ kubernetes: "1.37.2", subject: null, milliseconds: 1 }, [lesson], [])
+  const lines = printed(result).split("\n")
+  expect(lines[3]).toBe(" × 06 a Pod: blocked by lesson 01")
+  expect(lines[4]).toBe("   observed   etcd exited with 1 after 0.1 s")
+  expect(lines.filter((line) => line.includes("another"))).toEqual([])
+})
+
 test("each outcome that was checked has a line, and the others have none; --see adds the command", () => {
   const lines = printed(resultWith()).split("\n")
   expect(lines.slice(0, 4)).toEqual(["", " RUN  v4.1.12 /suite", "", " ✓ 01 etcd starts 131ms"])

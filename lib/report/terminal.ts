@@ -131,7 +131,7 @@ function waitingLine({ awaited, milliseconds, answer }: WaitEvent, { width }: Sc
 
 function outcomeLines(
   { lesson, title }: OutcomeName,
-  { verdict, milliseconds, see, card, message, standIns }: OutcomeResult,
+  { verdict, reason, milliseconds, see, card, message, standIns }: OutcomeResult,
   screen: Screen,
   withSee: boolean,
 ): string[] {
@@ -152,6 +152,14 @@ function outcomeLines(
         "",
       ]
     case "blocked":
+      // The lesson that blocks it does not run, so this outcome tells why.
+      return card === null
+        ? []
+        : [
+            ` ${paint("red", "×", screen)} ${name}: ${reason ?? verdict}`,
+            ...cardLines(card, lesson, undefined, screen.width),
+            "",
+          ]
     case "cannot check here":
     case "not started":
     case "not chosen":
