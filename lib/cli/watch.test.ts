@@ -55,7 +55,8 @@ test(
     save(() => cpSync(join(SOLUTION, "01-etcd.sh"), join(folder, "01-etcd.sh")))
     await isSaid(/^01 .* passed [^]*^02 .* failed [^]*^Lesson 02 does not pass/m)
     save(() => {
-      for (const script of readdirSync(SOLUTION))
+      // Without scripts for the lessons that can be left out, they are not started, and the run is short.
+      for (const script of readdirSync(SOLUTION).filter((name) => !/^0[89]/.test(name)))
         cpSync(join(SOLUTION, script), join(folder, script), { recursive: true })
     })
     await isSaid(/^02 .* passed [^]*^07 .* passed [^]*^Every lesson passes/m)
