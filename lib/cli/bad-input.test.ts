@@ -83,7 +83,7 @@ const OF_BYHAND: readonly Try[] = [
   ["down --name absent", {}, /^No cluster named absent is up\. /],
   ["shell --name absent true", {}, /^No cluster named absent is up\. Start it with: npx byhand up --name absent$/],
   ["grade 01 --stand-in", {}, /^--stand-in \(BYHAND_STAND_IN\) needs a folder of start scripts\. Name the folder: /],
-  ["grade 99", {}, /^There is no lesson 99\. There are 01, .*, 07\.$/],
+  ["grade 99", {}, /^There is no lesson 99\. There are 01, .*, 09\.$/],
   ["grade 01 --json HERE/nowhere/result.json", {}, /^--json \S+\/nowhere\/result\.json cannot be written: ENOENT/],
   ["grade abc", {}, /^There is no lesson abc, and no such folder\. There are 01, /],
   ["grade 01 -1", {}, /^There is no lesson -1\. /],

@@ -30,7 +30,7 @@ export const controllerManager = {
   },
   components: [...before, "kube-controller-manager"],
   settings: { "kube-apiserver": withPlugins, "kube-controller-manager": managerWithPki },
-  isThere: ({ part }) => part("kube-controller-manager").isRunning,
+  isThere: (subject) => subject.part("kube-controller-manager").isRunning,
   parts: [
     {
       script: "09-controller-manager",
