@@ -30,7 +30,8 @@ const WORKS: Readonly<Record<string, string>> = {
   "09-controller-manager.sh": "kubectl get --raw=/healthz --server=https://127.0.0.1:10257",
   "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
 }
-const nginxAnswers = `kubectl run hello --image=nginx && kubectl wait --for=condition=Ready --timeout=60s pod/hello >/dev/null &&
+// After kube-controller-manager has started, a moment passes until the namespace has its ServiceAccount.
+const nginxAnswers = `for try in $(seq 50); do kubectl run hello --image=nginx && break; sleep 0.2; done && kubectl wait --for=condition=Ready --timeout=60s pod/hello >/dev/null &&
   curl -sf "http://$(kubectl get pod hello -o jsonpath='{.status.podIP}')" && kubectl logs hello && kubectl exec hello -- nginx -v`
 
 let given: Artifacts
