@@ -219,8 +219,8 @@ export const apiserver: readonly Symptom[] = [
     },
     cause: ({ status }) => `kube-apiserver answers a request without credentials with ${status}`,
     remedy:
-      "Leave --anonymous-auth=true out, and delete each binding that gives the group system:unauthenticated a role.",
-    look: "kubectl get clusterrolebindings -o wide | grep unauthenticated",
+      "Start kube-apiserver with --anonymous-auth=false, or take the group system:unauthenticated out of its authorization policy.",
+    look: "kubectl auth can-i --list --as=system:anonymous --as-group=system:unauthenticated",
   }),
   symptom({
     id: "etcd-unreachable",
