@@ -23,6 +23,7 @@ export { expect } from "vitest"
 export * from "./curriculum/lessons.ts"
 export { keepNewData, putDataBack, replaceData } from "./curriculum/etcd-data.ts"
 export { serves } from "./curriculum/serves.ts"
+export { cannotCheck } from "./curriculum/not-checked.ts"
 export { eventually } from "./curriculum/until.ts"
 export { hello } from "./curriculum/pod-hello.ts"
 export type { Kit } from "./curriculum/kit.ts"
@@ -150,11 +151,6 @@ export function lesson<Spec extends LessonSpec>(spec: Spec, define: (tools: { te
       },
     })
   })
-}
-
-/** Ends an outcome that this cluster does not allow to check. @param lacks what is missing, as the end of a sentence */
-export function cannotCheck(lacks: string): never {
-  throw new NotChecked(`cannot check here: ${lacks}`)
 }
 
 /** The text of a manifest in fixtures/manifests. */

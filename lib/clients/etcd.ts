@@ -109,7 +109,8 @@ export class EtcdClient implements Disposable {
     const newest = await this.get(key)
     if (newest === undefined) return []
     const states: Revision[] = []
-    await this.#follow(this.#client.watch().key(key).startRevision(String(from)), key, (state) => {
+    await this.#follow(this.#client.watch().key(key).startRevision(String(from)), key, (state, isDeleted) => {
+      if (isDeleted) return false // A deletion leaves no state.
       states.push(revisionOf(state))
       return states.at(-1)?.revision === newest.revision
     })

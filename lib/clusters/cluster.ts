@@ -210,8 +210,9 @@ export class Cluster {
     const texts = [...argvOf(component), ...component.files.map(({ content }) => content)]
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
     if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
-    if (SECURED.some(({ certificate }) => isNamed(certificate))) await (this.#secured ??= this.#makeSecured())
-    if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#makeManager())
+    if (SECURED.some(({ certificate }) => isNamed(certificate)))
+      await (this.#secured ??= this.#addToPki(securedCommands(this.machine.name)))
+    if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#addToPki(managerCommands()))
     await (this.#oomScore ??= this.#learnOomScore())
   }
 
@@ -232,14 +233,9 @@ export class Cluster {
     return this.#files
   }
 
-  async #makeManager(): Promise<void> {
+  async #addToPki(commands: readonly (readonly string[])[]): Promise<void> {
     await this.writeFiles() // They contain the CA.
-    await this.#runPki(managerCommands())
-  }
-
-  async #makeSecured(): Promise<void> {
-    await this.writeFiles() // They contain the CA.
-    await this.#runPki(securedCommands(this.machine.name))
+    await this.#runPki(commands)
   }
 
   /** @throws FailureError */

@@ -1,5 +1,5 @@
 import { kubeconfig, KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
-import { APISERVER_AT_KUBELET, pki, secured } from "../pki/pki.ts"
+import { APISERVER_AT_KUBELET, pki, secured, type Pair } from "../pki/pki.ts"
 import { APISERVER_PORT, TOKENS_FILE } from "./apiserver.ts"
 import { withFlags, type Component, type ComponentFile, type Flag } from "./component.ts"
 import { ETCD_PORT } from "./etcd.ts"
@@ -17,7 +17,10 @@ export const SECURED_FILES = {
 const CLIENTS = `https://127.0.0.1:${ETCD_PORT}`
 const PEERS = "https://127.0.0.1:2380"
 
-/** Only health can be asked without credentials. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#anonymous-requests */
+/**
+ * Only health can be asked without credentials.
+ * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#anonymous-requests
+ */
 const authentication = `apiVersion: apiserver.config.k8s.io/v1
 kind: AuthenticationConfiguration
 anonymous:
@@ -41,7 +44,7 @@ resources:
   - identity: {}
 `
 
-function kubeconfigFor(path: string, name: string, user: { certificate: string; key: string }): ComponentFile {
+function kubeconfigFor(path: string, name: string, user: Pair): ComponentFile {
   const server = `https://127.0.0.1:${APISERVER_PORT}`
   return { path, content: kubeconfig({ server, ca: { file: pki.ca.certificate }, user, name }), mode: 0o600 }
 }
@@ -113,14 +116,8 @@ export const withPki = {
       },
     ],
   }),
-  "kube-scheduler": (component: Component): Component => ({
-    ...having(component, [
-      { flag: "--kubeconfig", value: SECURED_FILES.scheduler },
-      { flag: "--authentication-kubeconfig", value: SECURED_FILES.scheduler, why: "its own clients are authenticated" },
-      { flag: "--authorization-kubeconfig", value: SECURED_FILES.scheduler, why: "and authorized by kube-apiserver" },
-    ]),
-    files: [...component.files, kubeconfigFor(SECURED_FILES.scheduler, "system:kube-scheduler", secured.scheduler)],
-  }),
+  "kube-scheduler": (component: Component): Component =>
+    asItself(component, SECURED_FILES.scheduler, secured.scheduler),
   kubelet: (component: Component): Component => ({
     ...having(component, [{ flag: "--kubeconfig", value: SECURED_FILES.kubelet }]),
     files: [
@@ -132,14 +129,18 @@ export const withPki = {
 
 /** kube-controller-manager as the user that RBAC knows by that name. It starts after the PKI lesson. */
 export function managerWithPki(component: Component): Component {
-  const kubeconfigFile = SECURED_FILES.controllerManager
+  return asItself(component, SECURED_FILES.controllerManager, pki.controllerManager)
+}
+
+/** A component that calls kube-apiserver as the user system:NAME, and lets it decide about the component's own clients. */
+function asItself(component: Component, path: string, user: Pair): Component {
   return {
     ...having(component, [
-      { flag: "--kubeconfig", value: kubeconfigFile },
-      { flag: "--authentication-kubeconfig", value: kubeconfigFile, why: "its own clients are authenticated" },
-      { flag: "--authorization-kubeconfig", value: kubeconfigFile, why: "and authorized by kube-apiserver" },
+      { flag: "--kubeconfig", value: path },
+      { flag: "--authentication-kubeconfig", value: path, why: "its own clients are authenticated" },
+      { flag: "--authorization-kubeconfig", value: path, why: "and authorized by kube-apiserver" },
     ]),
-    files: [...component.files, kubeconfigFor(kubeconfigFile, "system:kube-controller-manager", pki.controllerManager)],
+    files: [...component.files, kubeconfigFor(path, `system:${component.name}`, user)],
   }
 }
 

@@ -13,7 +13,7 @@ import { allows, type Permission } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
-import { NotChecked } from "./not-checked.ts"
+import { cannotCheck } from "./not-checked.ts"
 
 /** The addresses of a kubelet, and how to verify it. */
 export interface KubeletAddress extends Address {
@@ -83,7 +83,7 @@ export interface Kit {
 
 /** Checks that the subject permits something. @throws NotChecked if it does not */
 export function mustAllow({ subject }: Pick<Classroom, "subject">, permit: Permission): void {
-  if (!allows(subject.permits, permit)) throw new NotChecked(`cannot check here: needs --allow ${permit}`)
+  if (!allows(subject.permits, permit)) cannotCheck(`needs --allow ${permit}`)
 }
 
 /** What the kit of one outcome is made from. */

@@ -12,7 +12,7 @@ import { dependenciesOf, specOf as componentSpecOf, type ComponentName } from ".
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
 import { kitOf, mustAllow, type Kit } from "./kit.ts"
-import { NotChecked } from "./not-checked.ts"
+import { cannotCheck, NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { waitingAs, WaitError } from "./until.ts"
 import { featuresFor, lessonAnsweringFor, lessonId, lessonThatStarts, stagesUpTo } from "./lessons.ts"
@@ -147,7 +147,7 @@ export class LessonRun implements AsyncDisposable {
       throw withoutStack(error)
     })
     const lacks = classroom.lacks(featuresFor(lesson, title))
-    if (lacks !== undefined) throw new NotChecked(`cannot check here: ${lacks}`)
+    if (lacks !== undefined) cannotCheck(lacks)
     return classroom
   }
 

@@ -7,7 +7,7 @@ import { logOf } from "../components/component.ts"
 import { settingsOf, specOf, specs } from "../components/registry.ts"
 import { knownFiles } from "../components/settings/files.ts"
 import { absolute } from "../components/settings/flags.ts"
-import { findProcesses } from "../components/discovery/process.ts"
+import { findProcesses, STAND_IN_MARK } from "../components/discovery/process.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import { parseKubeconfig, type Source } from "../kubeconfig/parse.ts"
 import type { Credentials } from "../components/discovery/access.ts"
@@ -34,8 +34,10 @@ const AWAITED_WITHIN = 1_500
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
 /** Variables that change what a component does, besides its flags, and the mark of a stand-in. */
-const SETTINGS_IN_ENVIRONMENT =
-  /^(?:BYHAND_STAND_IN|ETCD_\w+|(?:https?|no|all)_proxy|KUBECONFIG|GODEBUG|GOMEMLIMIT|LD_PRELOAD)$/i
+const SETTINGS_IN_ENVIRONMENT = new RegExp(
+  String.raw`^(?:${STAND_IN_MARK}|ETCD_\w+|(?:https?|no|all)_proxy|KUBECONFIG|GODEBUG|GOMEMLIMIT|LD_PRELOAD)$`,
+  "i",
+)
 
 /** Commands that show how the machine itself is. */
 const LOOKS = [

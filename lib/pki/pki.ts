@@ -39,6 +39,12 @@ export const APISERVER_AT_KUBELET = "kube-apiserver-kubelet-client"
 export const APISERVER_NAMES =
   "IP:127.0.0.1,IP:10.0.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc"
 
+/** The names and addresses of a server that only clients on its own machine call. */
+const LOOPBACK = "IP:127.0.0.1,DNS:localhost"
+
+/** The usage of a certificate that a component shows as a server and as a client, as each member of etcd does. */
+const BOTH = "serverAuth,clientAuth"
+
 /** A certificate and its key, as paths. */
 export interface Pair {
   readonly certificate: string
@@ -106,20 +112,18 @@ export function pkiCommands(nodeName: string): string[][] {
   return [
     authority(pki.ca, "byhand-ca"),
     issue(pki.apiserver, "/CN=kube-apiserver", "serverAuth", APISERVER_NAMES),
-    issue(pki.scheduler, "/CN=kube-scheduler", "serverAuth", "IP:127.0.0.1,DNS:localhost"),
-    issue(pki.kubelet, `/CN=system:node:${nodeName}`, "serverAuth", `IP:127.0.0.1,DNS:localhost,DNS:${nodeName}`),
-    issue(pki.kubeletClient, "/O=system:masters/CN=kube-apiserver-kubelet-client", "clientAuth"),
-    [
-      "openssl",
-      "genpkey",
-      "-algorithm",
-      "EC",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-out",
-      pki.serviceAccount.private,
-    ],
-    ["openssl", "pkey", "-in", pki.serviceAccount.private, "-pubout", "-out", pki.serviceAccount.public],
+    issue(pki.scheduler, "/CN=kube-scheduler", "serverAuth", LOOPBACK),
+    issue(pki.kubelet, `/CN=system:node:${nodeName}`, "serverAuth", `${LOOPBACK},DNS:${nodeName}`),
+    issue(pki.kubeletClient, `/O=system:masters/CN=${APISERVER_AT_KUBELET}`, "clientAuth"),
+    ...signingKey(pki.serviceAccount),
+  ]
+}
+
+/** The commands that make a key that signs tokens, and the public key that verifies them. */
+export function signingKey(files: { readonly private: string; readonly public: string }): string[][] {
+  return [
+    ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", files.private],
+    ["openssl", "pkey", "-in", files.private, "-pubout", "-out", files.public],
   ]
 }
 
@@ -130,13 +134,10 @@ export function pkiCommands(nodeName: string): string[][] {
  */
 export function securedCommands(nodeName: string): string[][] {
   const { etcd, apiserver, admin, scheduler, kubelet } = secured
-  const local = `IP:127.0.0.1,DNS:localhost`
-  // A member of etcd is a server, and a client of itself and of the other members.
-  const both = "serverAuth,clientAuth"
   return [
     authority(etcd.ca, "byhand-etcd-ca"),
-    issue(etcd.server, "/CN=etcd", both, local, etcd.ca),
-    issue(etcd.peer, "/CN=etcd-peer", both, local, etcd.ca),
+    issue(etcd.server, "/CN=etcd", BOTH, LOOPBACK, etcd.ca),
+    issue(etcd.peer, "/CN=etcd-peer", BOTH, LOOPBACK, etcd.ca),
     issue(apiserver.toEtcd, "/CN=kube-apiserver-etcd-client", "clientAuth", undefined, etcd.ca),
     issue(apiserver.toKubelet, `/CN=${APISERVER_AT_KUBELET}`, "clientAuth"),
     issue(admin, "/O=system:masters/CN=admin", "clientAuth"),
@@ -150,14 +151,7 @@ export function securedCommands(nodeName: string): string[][] {
  * RBAC knows this user.
  */
 export function managerCommands(): string[][] {
-  return [
-    issue(
-      pki.controllerManager,
-      "/CN=system:kube-controller-manager",
-      "serverAuth,clientAuth",
-      "IP:127.0.0.1,DNS:localhost",
-    ),
-  ]
+  return [issue(pki.controllerManager, "/CN=system:kube-controller-manager", BOTH, LOOPBACK)]
 }
 
 /**

@@ -89,22 +89,26 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return isStandIn(this)
   }
 
+  /** Its process, or else how it was started before. */
+  get #lastKnown() {
+    return this.#process ?? this.#original ?? this.#shortLived
+  }
+
   get argv(): readonly string[] {
-    return (this.#process ?? this.#original ?? this.#shortLived)?.argv ?? [this.name]
+    return this.#lastKnown?.argv ?? [this.name]
   }
 
   get env(): Readonly<Record<string, string>> {
-    return (this.#process ?? this.#original ?? this.#shortLived)?.env ?? {}
+    return this.#lastKnown?.env ?? {}
   }
 
   get cwd(): string {
-    return (this.#process ?? this.#original ?? this.#shortLived)?.cwd ?? "/root"
+    return this.#lastKnown?.cwd ?? "/root"
   }
 
   /** How its script started it, as far as that is known; otherwise only its name. */
   get attempted(): Started {
-    const known = this.#process ?? this.#original ?? this.#shortLived
-    if (known !== undefined) return known
+    if (this.#lastKnown !== undefined) return this.#lastKnown
     const failure = this.#failure instanceof ComponentError ? this.#failure.failure : undefined
     const argv = failure?.kind === "component-exited" ? failure.argv : undefined
     return { argv: argv ?? [this.name], cwd: HOME }

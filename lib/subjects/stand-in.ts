@@ -15,7 +15,7 @@ import { absolute, flagOf, type Started } from "../components/settings/flags.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import type { Source } from "../kubeconfig/parse.ts"
 import type { Machine } from "../machines/machine.ts"
-import { APISERVER_NAMES, issue, pki, pkiCommands, pkiScript, type Pair } from "../pki/pki.ts"
+import { APISERVER_NAMES, issue, pki, pkiCommands, pkiScript, signingKey, type Pair } from "../pki/pki.ts"
 import { HOME } from "./folder.ts"
 
 /** The folder on the machine with the files of stand-ins. No file of the learner is written over. */
@@ -120,11 +120,8 @@ async function apiserver(ours: Component, site: Site): Promise<Component> {
   const { host, port } = own?.address ?? { host: "127.0.0.1", port: APISERVER_PORT }
   const server = new URL(meant?.server ?? `https://${host}:${port}`)
   const { ca, flags } = await serving(site, own, meant?.ca, [server.hostname, meant?.serverName])
-  const account = { certificate: `${FOLDER}/sa.pub`, key: `${FOLDER}/sa.key` }
-  await make(machine, [
-    ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", account.key],
-    ["openssl", "pkey", "-in", account.key, "-pubout", "-out", account.certificate],
-  ])
+  const account = { public: `${FOLDER}/sa.pub`, private: `${FOLDER}/sa.key` }
+  await make(machine, signingKey(account))
 
   const { etcdServer, etcdFiles } = fromEtcd(site, own)
   const kubelets = [
@@ -155,8 +152,8 @@ async function apiserver(ours: Component, site: Site): Promise<Component> {
       "--secure-port": server.port === "" ? "443" : server.port,
       "--token-auth-file": `${FOLDER}/tokens.csv`,
       "--client-ca-file": clientCa ?? null,
-      "--service-account-key-file": account.certificate,
-      "--service-account-signing-key-file": account.key,
+      "--service-account-key-file": account.public,
+      "--service-account-signing-key-file": account.private,
       "--kubelet-certificate-authority": kubelet?.ca ?? null,
       "--kubelet-client-certificate": kubelet?.certificate ?? null,
       "--kubelet-client-key": kubelet?.key ?? null,

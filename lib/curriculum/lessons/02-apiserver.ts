@@ -1,6 +1,6 @@
 import type { LessonSpec } from "../lesson-spec.ts"
 import { reference } from "../transcript/reference.ts"
-import { broken, word, writes } from "../transcript/bash.ts"
+import { madeOnce, writes } from "../transcript/bash.ts"
 import { APISERVER_PORT } from "../../components/apiserver.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
 import { pki, pkiCommands } from "../../pki/pki.ts"
@@ -21,14 +21,7 @@ export const apiserver = {
       starts: "kube-apiserver",
       lines: ({ start, waitFor }) => [
         "# Certificates and keys, readable only by their owner. They are made once, because clients keep using them.",
-        `if [ ! -e ${pki.serviceAccount.public} ]; then`,
-        ...[
-          `mkdir -p ${pki.folder}`,
-          "umask 077",
-          ...pkiCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
-          "umask 022",
-        ].map((line) => `  ${line.replaceAll("\n", "\n  ")}`),
-        "fi",
+        ...madeOnce(pki.serviceAccount.public, pkiCommands("$NODE"), pki.folder),
         writes({
           path: KUBECONFIG_FILE,
           mode: 0o600,

@@ -1,6 +1,7 @@
+import { dirname } from "node:path/posix"
 import type { LessonSpec } from "../lesson-spec.ts"
 import { facts, reference } from "../transcript/reference.ts"
-import { broken, word } from "../transcript/bash.ts"
+import { madeOnce } from "../transcript/bash.ts"
 import { GRANT_KUBELET_API, withPki } from "../../components/secured.ts"
 import { etcdctlEnvironment } from "../../components/etcd.ts"
 import { argvOf } from "../../components/component.ts"
@@ -39,14 +40,7 @@ export const pki = {
       script: "08-pki",
       lines: ({ start, kill, waitFor }) => [
         "# A CA for etcd, and a certificate for each client. They are made once, because components keep using them.",
-        `if [ ! -e ${secured.kubelet.certificate} ]; then`,
-        ...[
-          `mkdir -p ${secured.etcd.ca.certificate.replace(/\/[^/]*$/, "")}`,
-          "umask 077",
-          ...securedCommands("$NODE").map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
-          "umask 022",
-        ].map((line) => `  ${line.replaceAll("\n", "\n  ")}`),
-        "fi",
+        ...madeOnce(secured.kubelet.certificate, securedCommands("$NODE"), dirname(secured.etcd.ca.certificate)),
         kill([reference["kube-scheduler"], reference["kube-apiserver"], reference.etcd]),
         start(changed.etcd),
         `export ${Object.entries(etcdctl)

@@ -2,7 +2,7 @@ import { withFlags, type Component } from "../../components/component.ts"
 import { managerWithPki, withPki } from "../../components/secured.ts"
 import { managerCommands, pki } from "../../pki/pki.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
-import { broken, word } from "../transcript/bash.ts"
+import { madeOnce } from "../transcript/bash.ts"
 import { facts, reference } from "../transcript/reference.ts"
 
 /** kube-apiserver with the admission plugins ServiceAccount and TaintNodesByCondition, which are on by default. */
@@ -36,11 +36,7 @@ export const controllerManager = {
       script: "09-controller-manager",
       starts: "kube-controller-manager",
       lines: ({ start, kill }) => [
-        `if [ ! -e ${pki.controllerManager.certificate} ]; then`,
-        ...["umask 077", ...managerCommands().map((argv) => `${broken(argv.map(word))} 2>/dev/null`), "umask 022"].map(
-          (line) => `  ${line.replaceAll("\n", "\n  ")}`,
-        ),
-        "fi",
+        ...madeOnce(pki.controllerManager.certificate, managerCommands()),
         "# From here on, a controller creates ServiceAccounts and lifts the taints of new Nodes: both plugins can be on.",
         kill([reference["kube-apiserver"]]),
         start(managed.apiserver),

@@ -44,6 +44,20 @@ export function asks({ host, port, path, tls }: HttpProbe, ...options: readonly 
   return ["curl", "-sf", "--cacert", ca, ...shown, ...options, `https://${host}:${port}${path}`].join(" ")
 }
 
+/**
+ * Lines that make certificates and keys, which only their owner can read, unless a file of theirs exists.
+ * @param folder a folder to create first
+ */
+export function madeOnce(file: string, commands: readonly (readonly string[])[], folder?: string): string[] {
+  const lines = [
+    ...(folder === undefined ? [] : [`mkdir -p ${folder}`]),
+    "umask 077",
+    ...commands.map((argv) => `${broken(argv.map(word))} 2>/dev/null`),
+    "umask 022",
+  ]
+  return [`if [ ! -e ${file} ]; then`, ...lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`), "fi"]
+}
+
 /** A file as a heredoc. It is created with its mode, so that a secret is never readable by others. */
 export function writes({ path, content, mode = 0o644 }: ComponentFile): string {
   const end = VARIABLE.test(content) ? "EOF" : "'EOF'"

@@ -1,5 +1,5 @@
 import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
-import { flags, type Sabotage } from "./sabotage.ts"
+import { deadLeader, flags, type Sabotage } from "./sabotage.ts"
 
 const OWN = "/etc/kubernetes/scheduler.conf"
 const ownKubeconfig = { component: { "kube-scheduler": flags({ "--kubeconfig": OWN }) } }
@@ -75,10 +75,7 @@ until kubectl --kubeconfig=${OWN} get --raw /readyz 2>/dev/null; do sleep 0.1; d
     id: "lease-of-a-dead-leader",
     breaks: "a scheduler that no longer runs holds the leader lease for another hour",
     before: "04 of two",
-    script: `kubectl create -f - <<EOF
-{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kube-scheduler", "namespace": "kube-system"},
- "spec": {"holderIdentity": "elsewhere_ghost", "leaseDurationSeconds": 3600, "acquireTime": "$(date -u +%FT%T.000000Z)", "renewTime": "$(date -u +%FT%T.000000Z)"}}
-EOF`,
+    script: deadLeader("kube-scheduler"),
     fails: ["04 of two"],
     until: 6,
     finding: "scheduler-without-leadership",

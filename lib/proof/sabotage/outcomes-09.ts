@@ -1,6 +1,6 @@
 import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
 import { pki } from "../../pki/pki.ts"
-import { flags, listen, type Sabotage } from "./sabotage.ts"
+import { deadLeader, flags, listen, type Sabotage } from "./sabotage.ts"
 
 const managerFlags = (changes: Readonly<Record<string, string | null>>) => ({
   component: { "kube-controller-manager": flags(changes) },
@@ -183,10 +183,7 @@ kubectl patch pod client -n demo --type=merge -p '{"metadata": {"finalizers": ["
     id: "lease-of-a-dead-manager",
     breaks: "a manager that no longer runs holds the leader lease for another hour",
     before: "09 of two managers",
-    script: `kubectl create -f - <<EOF
-{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kube-controller-manager", "namespace": "kube-system"},
- "spec": {"holderIdentity": "elsewhere_ghost", "leaseDurationSeconds": 3600, "acquireTime": "$(date -u +%FT%T.000000Z)", "renewTime": "$(date -u +%FT%T.000000Z)"}}
-EOF`,
+    script: deadLeader("kube-controller-manager"),
     fails: ["09 of two managers"],
     until: 9,
     finding: "controller-manager-without-leadership",

@@ -71,6 +71,14 @@ export function listen(port: number, host = "127.0.0.1"): string {
 until ss -Htln sport = :${port} | grep -q .; do sleep 0.05; done`
 }
 
+/** A script that creates the lease of a leader that does not run. It is valid for an hour. */
+export function deadLeader(component: ComponentName): string {
+  return `kubectl create -f - <<EOF
+{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "${component}", "namespace": "kube-system"},
+ "spec": {"holderIdentity": "elsewhere_ghost", "leaseDurationSeconds": 3600, "acquireTime": "$(date -u +%FT%T.000000Z)", "renewTime": "$(date -u +%FT%T.000000Z)"}}
+EOF`
+}
+
 /** Lines that remove all objects named web, and all events. */
 export const REMOVE_WEB = `kubectl delete pod,deployment,replicaset,service web --ignore-not-found --grace-period=1
 kubectl delete events --all`
