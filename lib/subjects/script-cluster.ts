@@ -13,12 +13,12 @@ import { standInFor } from "./stand-in.ts"
 import type { StandIn, Subject } from "./subject.ts"
 import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
-import type { Explain } from "../failures/failure.ts"
+import type { Explain, NotReady } from "../failures/failure.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
 import { reportComponent } from "../components/component-event.ts"
 import { findAccess, NoAccessError, type Access } from "../components/discovery/access.ts"
 import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
-import { ask } from "../clients/probe.ts"
+import { ask, type ProbeAnswer } from "../clients/probe.ts"
 import { sockets } from "../clients/sockets.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
@@ -358,31 +358,24 @@ export class ScriptCluster implements Subject {
    * cannot become ready any more, or until the timeout passes.
    */
   async #changeEnds(run: Run): Promise<void> {
-    const began = performance.now()
-    let unready: { readonly name: ComponentName; readonly answer: string } | undefined
-    const isCertain = { now: false }
-    using wait = new Wait(
+    let unready: { readonly name: ComponentName; readonly answer: string; readonly logPath: string } | undefined
+    await this.#lookUntil(
+      run,
       `${run.name} ends`,
-      () => unready && { kind: "not-ready", waited: performance.now() - began, log: [], logPath: run.log, ...unready },
-      this.#foresee,
+      () => unready,
+      async (processes) => {
+        const own = processes.filter(({ name, pid }) =>
+          this.#sightings.of(name, run.seenBefore).some((one) => one.pid === pid),
+        )
+        unready = undefined
+        for (const process of own) {
+          const { isWell, answer } = await this.#ask(process, processes)
+          if (isWell && process.pid === run.pid) return true // The script became this component with exec.
+          if (!isWell) unready ??= { name: process.name, answer, logPath: run.log }
+        }
+        return false
+      },
     )
-    void wait.certainty.then(() => {
-      isCertain.now = true
-    })
-    while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
-      const processes = await findProcesses(this.machine)
-      const own = processes.filter(({ name, pid }) =>
-        this.#sightings.of(name, run.seenBefore).some((one) => one.pid === pid),
-      )
-      unready = undefined
-      for (const process of own) {
-        const { probe } = await probeOf(this.machine, process, processes)
-        const { isWell, answer } = await ask(this.machine, probe, () => this.access())
-        if (isWell && process.pid === run.pid) return // The script became this component with exec.
-        if (!isWell) unready ??= { name: process.name, answer }
-      }
-      await sleep(POLL_INTERVAL)
-    }
   }
 
   /**
@@ -466,39 +459,50 @@ export class ScriptCluster implements Subject {
    * passes. The next script may depend on that component.
    */
   async #settles(script: Script, run: Run): Promise<void> {
-    const began = performance.now()
     const own = this.#componentsOf(script).map(({ name }) => name)
-    const isCertain = { now: false }
     let answer: string | undefined
-    using wait = new Wait(
-      `${own.join(" and ") || "the cluster"} becomes ready, or ${script.name} ends`,
-      () =>
-        own[0] === undefined
-          ? undefined
-          : {
-              kind: "not-ready",
-              name: own[0],
-              waited: performance.now() - began,
-              answer,
-              log: [],
-              logPath: logFor(script),
-            },
-      this.#foresee,
-    )
+    const unready = () => (own[0] === undefined ? undefined : { name: own[0], answer, logPath: logFor(script) })
+    const awaited = `${own.join(" and ") || "the cluster"} becomes ready, or ${script.name} ends`
+    await this.#lookUntil(run, awaited, unready, async (processes) => {
+      const started = processes.find(({ name }) => own.includes(name))
+      if (started === undefined)
+        return own.some((name) => this.#sightings.hasEnded(name, run.seenBefore, FIRST_COMEBACK))
+      const answered = await this.#ask(started, processes)
+      if (!answered.isWell) answer = answered.answer
+      return answered.isWell || this.#lacksKubeconfig(started)
+    })
+  }
+
+  /** Asks a component whether it is ready. */
+  async #ask(process: FoundProcess, processes: readonly FoundProcess[]): Promise<ProbeAnswer> {
+    const { probe } = await probeOf(this.machine, process, processes)
+    return ask(this.machine, probe, () => this.access())
+  }
+
+  /**
+   * Looks at the processes again and again until a look returns true, until a script ends, until a cause is certain that
+   * no time heals, or until the timeout passes. The component's own wait reports what is certain.
+   * @param awaited what must happen, for a line that a person reads
+   * @param unready the component that is not ready now, with its last answer; undefined if there is none
+   */
+  async #lookUntil(
+    run: Run,
+    awaited: string,
+    unready: () => Pick<NotReady, "name" | "answer" | "logPath"> | undefined,
+    look: (processes: readonly FoundProcess[]) => Promise<boolean>,
+  ): Promise<void> {
+    const began = performance.now()
+    const failure = (): NotReady | undefined => {
+      const one = unready()
+      return one && { kind: "not-ready", waited: performance.now() - began, log: [], ...one }
+    }
+    const isCertain = { now: false }
+    using wait = new Wait(awaited, failure, this.#foresee)
     void wait.certainty.then(() => {
       isCertain.now = true
     })
-    // The component's own wait reports what is certain.
     while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
-      const processes = await findProcesses(this.machine)
-      const started = processes.find(({ name }) => own.includes(name))
-      if (started !== undefined) {
-        const { probe } = await probeOf(this.machine, started, processes)
-        const answered = await ask(this.machine, probe, () => this.access())
-        if (answered.isWell) return
-        answer = answered.answer
-        if (await this.#lacksKubeconfig(started)) return
-      } else if (own.some((name) => this.#sightings.hasEnded(name, run.seenBefore, FIRST_COMEBACK))) return
+      if (await look(await findProcesses(this.machine))) return
       await sleep(POLL_INTERVAL)
     }
   }
