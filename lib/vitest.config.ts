@@ -6,7 +6,10 @@ const ALONE = "lib/**/*.alone.test.ts"
 /** The files that take minutes, the longest first. */
 const LONGEST = ["passing-builds", "failing-builds", "cli/watch", "container/container", "machines/isolation"]
 
-/** Starts the longest files first, so that no worker waits for one at the end. vitest knows durations only from its cache. */
+/**
+ * Starts the longest files first, so that no worker waits for one at the end. vitest knows durations only from its
+ * cache.
+ */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {

@@ -11,7 +11,9 @@ import {
   settingOf,
 } from "../lib/lesson.ts"
 
-/** The servers whose ports must be closed to strangers. containerd's port serves only what the kubelet has announced. */
+/**
+ * The servers whose ports must be closed to strangers. containerd's port serves only what the kubelet has announced.
+ */
 const SERVERS = ["etcd", "kube-apiserver", "kube-scheduler", "kubelet"] as const
 
 /** Paths that answer with data. A port that serves nothing but health has none of them. */

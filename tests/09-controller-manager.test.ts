@@ -51,7 +51,7 @@ async function list<T>({ kubectl }: Kit, what: string): Promise<T[]> {
   return (JSON.parse(await kubectl(`get ${what} -o json`)) as { items: T[] }).items // kubectl prints a list.
 }
 
-/** The Pods of a Deployment that nobody has deleted. */
+/** The Pods of a Deployment that are not being deleted. */
 async function podsOf(kit: Kit, deployment: string): Promise<Pod[]> {
   return (await list<Pod>(kit, `pods -l app=${deployment}`)).filter(
     (pod) => pod.metadata.deletionTimestamp === undefined,

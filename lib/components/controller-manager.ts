@@ -18,7 +18,9 @@ export interface ControllerManagerSettings extends Settings {
   readonly serviceAccountKey: string | undefined
   /** The range from which each Node gets its own range of Pod addresses; undefined if Nodes get none. */
   readonly clusterCidr: string | undefined
-  /** The controllers that run, as --controllers lists them: "*" for all that are on by default, "-NAME" for one less. */
+  /**
+   * The controllers that run, as --controllers lists them: "*" for all that are on by default, "-NAME" for one less.
+   */
   readonly controllers: readonly string[]
 }
 

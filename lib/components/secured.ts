@@ -59,8 +59,8 @@ function having(component: Component, flags: readonly Flag[]): Component {
 }
 
 /**
- * How components of our own cluster differ from the PKI lesson on: every connection uses TLS, each component has its own
- * certificate, and RBAC and the Node authorizer decide what it may do.
+ * How components of our own cluster differ from the PKI lesson on: every connection uses TLS, each component has its
+ * own certificate, and RBAC and the Node authorizer decide what it may do.
  */
 export const withPki = {
   etcd: (component: Component): Component =>
@@ -132,7 +132,9 @@ export function managerWithPki(component: Component): Component {
   return asItself(component, SECURED_FILES.controllerManager, pki.controllerManager)
 }
 
-/** A component that calls kube-apiserver as the user system:NAME, and lets it decide about the component's own clients. */
+/**
+ * A component that calls kube-apiserver as the user system:NAME, and lets it decide about the component's own clients.
+ */
 function asItself(component: Component, path: string, user: Pair): Component {
   return {
     ...having(component, [

@@ -133,8 +133,8 @@ export class Classroom implements AsyncDisposable {
   }
 
   /**
-   * Reads an administrator's credentials if kube-apiserver runs, also if they have changed since. If none are found, the
-   * test that needs them fails.
+   * Reads an administrator's credentials if kube-apiserver runs, also if they have changed since. If none are found,
+   * the test that needs them fails.
    */
   async look(): Promise<void> {
     const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]

@@ -67,7 +67,9 @@ export interface Kit {
   readonly store: EtcdClient
   /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
   readonly stored: (key: string) => Promise<unknown>
-  /** Whether the subject has a start script with the number of this lesson. Our own cluster has what such a script does. */
+  /**
+   * Whether the subject has a start script with the number of this lesson. Our own cluster has what such a script does.
+   */
   readonly hasScript: boolean
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce: string

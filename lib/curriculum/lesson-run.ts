@@ -276,8 +276,8 @@ export class LessonRun implements AsyncDisposable {
   }
 
   /**
-   * An outcome that waits in vain for a cause that a card names already is blocked by that card's lesson. So is one that
-   * waits in vain after another wait has used up the whole patience.
+   * An outcome that waits in vain for a cause that a card names already is blocked by that card's lesson. So is one
+   * that waits in vain after another wait has used up the whole patience.
    * @throws NotChecked
    */
   #mayBlock(lesson: LessonSpec, { hasTimedOut }: WaitError, finding: Finding | undefined): void {

@@ -77,8 +77,8 @@ export interface NotReady extends OfComponent {
   /** Whether the wait ended early, because the component cannot become ready by itself. */
   readonly isCertain?: boolean
   /**
-   * The kubeconfigs that give no full access, each with the answer of kubectl, if that is what it waits for and no command
-   * will write another one; none if no kubeconfig exists.
+   * The kubeconfigs that give no full access, each with the answer of kubectl, if that is what it waits for and no
+   * command will write another one; none if no kubeconfig exists.
    */
   readonly tried?: NoAccess["tried"] | undefined
   /** The command that the learner's script runs now; undefined if it has ended or is not known. */

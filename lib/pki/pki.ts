@@ -155,8 +155,8 @@ export function managerCommands(): string[][] {
 }
 
 /**
- * Commands as one script for a POSIX shell. Only the owner can read the keys. A certificate or key that exists is kept: its
- * path is the last word of a command.
+ * Commands as one script for a POSIX shell. Only the owner can read the keys. A certificate or key that exists is kept:
+ * its path is the last word of a command.
  */
 export function pkiScript(commands: readonly (readonly string[])[]): string {
   return [

@@ -74,8 +74,8 @@ async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promi
 }
 
 /**
- * Whether the first lesson can run with the programs of its own components only, on a machine that is replaced after it.
- * A learner's scripts must not name another program.
+ * Whether the first lesson can run with the programs of its own components only, on a machine that is replaced after
+ * it. A learner's scripts must not name another program.
  */
 async function mayBeginEarly({ subject, run, keep }: Settings, first: LessonSpec): Promise<boolean> {
   if (run !== undefined || keep !== undefined) return false

@@ -42,8 +42,8 @@ const WAITING_EVERY = 30_000
 const SLOW = 300
 
 /**
- * For people: a line for each outcome when it ends, with a card if it failed, and a table of the lessons at the end. The
- * last line has only the counts, which grading pipelines read.
+ * For people: a line for each outcome when it ends, with a card if it failed, and a table of the lessons at the end.
+ * The last line has only the counts, which grading pipelines read.
  * @param see whether the command that shows an outcome is printed below each outcome that passes
  */
 export function terminal(screen: Screen, see: boolean): Reader {

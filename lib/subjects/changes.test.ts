@@ -1,12 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import type { Stage } from "../clusters/stage.ts"
-import { startSandbox } from "../machines/sandbox.ts"
+import { openScripts } from "../proof/testing/open-scripts.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { readFolder } from "./folder.ts"
-import { ScriptCluster } from "./script-cluster.ts"
 
 let place: Workplace
 let given: Artifacts
@@ -22,22 +18,12 @@ const CHANGED = "etcd --data-dir=/var/lib/etcd --name=changed"
 const UNTIL_WELL = "until curl -fs http://127.0.0.1:2379/health; do kill -0 $! || exit 1; sleep 0.1; done"
 
 /** A machine with a folder whose first script starts etcd; the second one changes it. */
-async function open(name: string, change: string | undefined) {
-  const path = join(place.folder, name)
-  mkdirSync(path, { recursive: true })
-  writeFileSync(join(path, "01-etcd.sh"), "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n")
-  if (change !== undefined) writeFileSync(join(path, "08-change.sh"), `#!/bin/bash\n${change}\n`)
-  const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
-  const cluster = await ScriptCluster.open({
-    machine,
-    folder: await readFolder(path),
-    artifacts: { ...given, images: undefined },
-    patience: 60_000,
-    explain: () => Promise.resolve(undefined),
-    scriptNumberOf: () => 1,
-    changeNumbers: [8],
-  })
-  return { cluster, [Symbol.asyncDispose]: () => machine.close() }
+function open(change: string | undefined) {
+  const files = {
+    "01-etcd.sh": "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n",
+    ...(change === undefined ? {} : { "08-change.sh": `#!/bin/bash\n${change}\n` }),
+  }
+  return openScripts(place, given, files, { scriptNumberOf: () => 1, changeNumbers: [8] })
 }
 
 const failureOf = (attempt: Promise<void>) =>
@@ -49,8 +35,8 @@ const failureOf = (attempt: Promise<void>) =>
 test.each([
   ["in the background", `set -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}`],
   ["with exec", `${END}\nexec ${CHANGED}`],
-])("a script of a later lesson starts a component in another way: %s", async (way, script) => {
-  await using opened = await open(way.replaceAll(" ", "-"), script)
+])("a script of a later lesson starts a component in another way: %s", async (_, script) => {
+  await using opened = await open(script)
   const { cluster } = opened
   await cluster.ensure(["etcd"])
   const before = cluster.part("etcd").pid
@@ -67,7 +53,7 @@ test.each([
 })
 
 test("a script that fails before it changes a component is named, and blocks after that", async () => {
-  await using opened = await open("fails", "exit 3")
+  await using opened = await open("exit 3")
   const { cluster } = opened
   expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
     failure: { kind: "script-ended", name: "etcd", script: "08-change.sh", exit: { code: 3 }, wasRunning: true },
@@ -76,7 +62,7 @@ test("a script that fails before it changes a component is named, and blocks aft
 })
 
 test("a component that ends in its new way is reported, and not its script", async () => {
-  await using opened = await open("ends", `${END}\netcd --data-dri=/var/lib/etcd &\n${UNTIL_WELL}`)
+  await using opened = await open(`${END}\netcd --data-dri=/var/lib/etcd &\n${UNTIL_WELL}`)
   const { cluster } = opened
   expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
     failure: { kind: "component-exited", name: "etcd", argv: ["etcd", "--data-dri=/var/lib/etcd"] },
@@ -84,7 +70,7 @@ test("a component that ends in its new way is reported, and not its script", asy
 })
 
 test("a component that is not started again is reported with the script that ended it", async () => {
-  await using opened = await open("forgets", END)
+  await using opened = await open(END)
   const { cluster } = opened
   await cluster.enter(STAGES)
   expect(await failureOf(cluster.ensure(["etcd"]))).toMatchObject({
@@ -93,7 +79,7 @@ test("a component that is not started again is reported with the script that end
 })
 
 test("without such a script nothing changes", async () => {
-  await using opened = await open("without", undefined)
+  await using opened = await open(undefined)
   const { cluster } = opened
   expect(cluster.canEnter(8)).toBe(false)
   await cluster.ensure(["etcd"])

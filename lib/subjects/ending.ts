@@ -31,7 +31,9 @@ const CRASHES = 3
 /** How long a state that cannot change by itself must last until it counts (milliseconds). */
 const AGREEING = 1_000
 
-/** How long a script that goes on may take to give a user a role, after kube-apiserver refuses that user (milliseconds). */
+/**
+ * How long a script that goes on may take to give a user a role, after kube-apiserver refuses that user (milliseconds).
+ */
 const BINDS = 10_000
 
 /** The end of a wait. */
@@ -174,7 +176,8 @@ export class Ending {
 
   /**
    * The component waits for a kubeconfig of the administrator, which no command will write any more: its script has
-   * ended, or became the component, or waits for it in the foreground. kube-apiserver refuses the users of those that exist.
+   * ended, or became the component, or waits for it in the foreground. kube-apiserver refuses the users of those that
+   * exist.
    */
   async withoutAccess(process: FoundProcess): Promise<End | undefined> {
     const run = this.#run

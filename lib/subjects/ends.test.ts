@@ -1,13 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import { Cluster } from "../clusters/cluster.ts"
 import type { Machine } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { readFolder } from "./folder.ts"
-import { ScriptCluster } from "./script-cluster.ts"
+import { openScripts } from "../proof/testing/open-scripts.ts"
 import { lastOf, Trace } from "./trace.ts"
 
 let place: Workplace
@@ -22,19 +19,13 @@ const ETCD = "etcd --data-dir=/var/lib/etcd"
 const MISTYPED = "etcd --data-dri=/var/lib/etcd"
 
 /** A machine with a folder whose only script starts etcd. */
-async function open(name: string, script: string) {
-  const path = join(place.folder, name)
-  mkdirSync(path, { recursive: true })
-  writeFileSync(join(path, "01-etcd.sh"), `#!/bin/bash\n${script}\n`)
-  const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
-  const cluster = await ScriptCluster.open({
-    machine,
-    folder: await readFolder(path),
-    artifacts: { ...given, images: undefined },
-    patience: 60_000,
-    explain: () => Promise.resolve(undefined),
-    scriptNumberOf: () => 1,
-  })
+async function open(script: string) {
+  const { cluster, machine } = await openScripts(
+    place,
+    given,
+    { "01-etcd.sh": `#!/bin/bash\n${script}\n` },
+    { scriptNumberOf: () => 1 },
+  )
   const failure = () =>
     cluster.ensure(["etcd"]).then(
       () => undefined,
@@ -59,8 +50,8 @@ describe("a component that ends before it is ready is reported with its flags, i
     ],
     ["supervisor", `while true; do\n  ${MISTYPED} || true\n  sleep 0.5\ndone`, { line: 3, logPath: own, times: 3 }],
     ["another name", `exec -a store ${MISTYPED}`, { logPath: own, exit: { code: 2, signal: null } }],
-  ] as const)("%s", async (name, script, { logPath, ...expected }) => {
-    await using opened = await open(name.replaceAll(/\W/g, "-"), script)
+  ] as const)("%s", async (_, script, { logPath, ...expected }) => {
+    await using opened = await open(script)
     const found = await opened.failure()
     expect(found).toMatchObject({
       kind: "component-exited",
@@ -90,8 +81,8 @@ describe("a script that does not start its component is reported with its line",
       { kind: "script-ended", exit: { code: 7 }, place: { line: 3, command: "exit 7" } },
     ],
     ["prints its version", "etcd --version\nexit 3", { kind: "script-ended", place: { line: 3, command: "exit 3" } }],
-  ] as const)("%s", async (name, script, expected) => {
-    await using opened = await open(name.replaceAll(/\W/g, "-"), script)
+  ] as const)("%s", async (_, script, expected) => {
+    await using opened = await open(script)
     expect(await opened.failure()).toMatchObject(expected)
   })
 })
@@ -100,7 +91,7 @@ describe("a component that ends later by itself", () => {
   const killOnce = "pkill -KILL -x etcd; while pidof etcd; do sleep 0.05; done"
 
   test("fails the next outcome, once, and is started again", async () => {
-    await using opened = await open("later", `exec ${ETCD}`)
+    await using opened = await open(`exec ${ETCD}`)
     const { cluster, failure } = opened
     expect(await failure()).toBeUndefined()
     await cluster.machine.run(["sh", "-c", killOnce])
@@ -115,7 +106,7 @@ describe("a component that ends later by itself", () => {
   })
 
   test("is reported also when a supervisor starts it again, and not when a lesson ended it", async () => {
-    await using opened = await open("supervised-later", `while true; do\n  ${ETCD}\n  sleep 0.2\ndone`)
+    await using opened = await open(`while true; do\n  ${ETCD}\n  sleep 0.2\ndone`)
     const { cluster, failure } = opened
     expect(await failure()).toBeUndefined()
     await cluster.part("etcd").restart()
@@ -145,7 +136,7 @@ describe("a component that ends later by itself", () => {
   })
 
   test("is not reported again when its outcome has failed already", async () => {
-    await using opened = await open("told", `exec ${ETCD}`)
+    await using opened = await open(`exec ${ETCD}`)
     const { cluster, failure } = opened
     expect(await failure()).toBeUndefined()
     await cluster.machine.run(["sh", "-c", killOnce])

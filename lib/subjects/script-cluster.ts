@@ -480,8 +480,8 @@ export class ScriptCluster implements Subject {
   }
 
   /**
-   * Looks at the processes again and again until a look returns true, until a script ends, until a cause is certain that
-   * no time heals, or until the timeout passes. The component's own wait reports what is certain.
+   * Looks at the processes again and again until a look returns true, until a script ends, until a cause is certain
+   * that no time heals, or until the timeout passes. The component's own wait reports what is certain.
    * @param awaited what must happen, for a line that a person reads
    * @param unready the component that is not ready now, with its last answer; undefined if there is none
    */

@@ -1,12 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
 import type { ComponentName } from "../components/registry.ts"
-import { startSandbox } from "../machines/sandbox.ts"
+import { openScripts } from "../proof/testing/open-scripts.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { readFolder } from "./folder.ts"
-import { ScriptCluster } from "./script-cluster.ts"
 import { valuesOf } from "./stand-in.ts"
 
 test.each([
@@ -30,19 +28,11 @@ beforeAll(async () => {
 afterAll(() => place[Symbol.asyncDispose]())
 
 /** A machine with a learner's folder, and a way to run a line on it. */
-async function open(name: string, files: Readonly<Record<string, string>>, patience = 60_000) {
+async function open(files: Readonly<Record<string, string>>, patience = 60_000) {
   const given = await artifacts(["kube-scheduler"])
-  const path = join(place.folder, name)
-  mkdirSync(path)
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text)
-  const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
   const numbers: Partial<Record<ComponentName, number>> = { etcd: 1, "kube-apiserver": 2, "kube-scheduler": 4 }
-  const cluster = await ScriptCluster.open({
-    machine,
-    folder: await readFolder(path),
-    artifacts: { ...given, images: undefined },
+  const { cluster, machine } = await openScripts(place, given, files, {
     patience,
-    explain: () => Promise.resolve(undefined),
     scriptNumberOf: (component) => numbers[component] ?? 99,
   })
   const sh = async (line: string) => (await machine.run(["sh", "-ec", line])).stdout.trim()
@@ -54,7 +44,7 @@ const solution = (name: string) => readFileSync(join(packageRoot, "fixtures", "s
 
 describe("our etcd in place of the learner's", () => {
   test("serves where a later script looks for it", async () => {
-    await using opened = await open("named", {
+    await using opened = await open({
       "01-etcd.sh": "exit 1\n",
       "02-apiserver.sh": "PORT=12379\nexec kube-apiserver --etcd-servers=http://127.0.0.1:$PORT\n",
     })
@@ -75,7 +65,6 @@ describe("our etcd in place of the learner's", () => {
     const waits =
       "etcd --name=a --data-dir=/var/lib/etcd --initial-cluster=a=http://127.0.0.1:2380,b=http://127.0.0.1:23800"
     await using opened = await open(
-      "supervised",
       {
         "01-etcd.sh": `(while true; do ${waits} --initial-advertise-peer-urls=http://127.0.0.1:2380; sleep 0.1; done) &\nwait\n`,
       },
@@ -101,7 +90,7 @@ describe("our kube-apiserver in place of the learner's", () => {
         .replaceAll("6443", "16443")
         .replaceAll("/etc/kubernetes/pki", "/srv/pki")
         .replaceAll("/root/.kube/config", "/root/cluster/admin")
-    await using opened = await open("own-files", {
+    await using opened = await open({
       "01-etcd.sh": changed("01-etcd.sh"),
       "02-apiserver.sh": changed("02-apiserver.sh").replace("--secure-port", "--secure-prot"),
       "04-scheduler.sh": changed("04-scheduler.sh"),
@@ -124,7 +113,7 @@ describe("our kube-apiserver in place of the learner's", () => {
   })
 
   test("leaves a kubeconfig and certificates where later scripts expect them", async () => {
-    await using opened = await open("nothing", {
+    await using opened = await open({
       "01-etcd.sh": solution("01-etcd.sh"),
       "02-apiserver.sh": "exit 1\n",
       "04-scheduler.sh": solution("04-scheduler.sh").replace("/root/.kube/config", "/srv/admin.conf"),

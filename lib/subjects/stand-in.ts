@@ -39,8 +39,8 @@ export interface Site {
 }
 
 /**
- * Fits a component of our own cluster into the cluster of a learner: it listens where the learner's files expect it, and
- * accepts the credentials and certificates that are there. Files that are missing are made.
+ * Fits a component of our own cluster into the cluster of a learner: it listens where the learner's files expect it,
+ * and accepts the credentials and certificates that are there. Files that are missing are made.
  * @param ours the component as our own cluster starts it
  * @throws NoStandInError, NoAccessError
  */

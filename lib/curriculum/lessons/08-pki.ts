@@ -23,11 +23,11 @@ const etcdctl = etcdctlEnvironment(settingsOf("etcd", { argv: argvOf(changed.etc
 export const pki = {
   number: 8,
   slug: "pki",
-  title: "PKI and RBAC: each component is somebody",
+  title: "PKI and RBAC: each component has its own identity",
   row: {
     topic: "PKI and RBAC",
     proves:
-      "every port refuses strangers; each component is itself and may do only its work; Secrets are encrypted in etcd",
+      "every port refuses strangers; each component has its own identity and may do only its work; Secrets are encrypted in etcd",
   },
   components: ["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet"],
   settings: withPki,

@@ -172,7 +172,7 @@ export const controllerManager: readonly Symptom[] = [
             }
       }),
     cause: ({ pod, namespace, finalizer }) =>
-      `Pod ${pod} in the namespace ${namespace} was deleted and stays, because it has the finalizer ${finalizer}, which nobody removes`,
+      `Pod ${pod} in the namespace ${namespace} was deleted and stays, because it has the finalizer ${finalizer}, which no program removes`,
     remedy: ({ pod, namespace }) =>
       `Remove it, if no program needs it: kubectl patch pod ${pod} -n ${namespace} --type=merge -p '{"metadata": {"finalizers": null}}'`,
     look: ({ pod, namespace }) => `kubectl get pod ${pod} -n ${namespace} -o jsonpath={.metadata.finalizers}`,
@@ -268,7 +268,9 @@ const awaitsPods = ({ expected, actual }: Mismatch) =>
   Array.isArray(expected) && holds(expected, "Running") && Array.isArray(actual) && actual.length === 0
 /** Something should become a text, and is none. */
 const awaitsText = ({ actual }: Mismatch) => actual === "" || actual === undefined
-/** A certificate should appear, and there is an empty text. Pods run without it, so other outcomes do not wait for it. */
+/**
+ * A certificate should appear, and there is an empty text. Pods run without it, so other outcomes do not wait for it.
+ */
 const awaitsCertificate = ({ expected, actual }: Mismatch) =>
   typeof expected === "string" && expected.includes("CERTIFICATE") && actual === ""
 /** The failed outcome names the object. */

@@ -21,7 +21,7 @@ export const pki: readonly Symptom[] = [
         return shown === undefined || listener?.pid !== componentOf(seen, name)?.pid ? undefined : shown
       },
       cause: ({ address }) =>
-        `${name} answers requests without TLS on ${address}, so everybody who reaches that port can read what it says`,
+        `${name} answers requests without TLS on ${address}, so every client that reaches that port can read its answers`,
       remedy: ({ address }) => `Remove the flag that names ${address}, or serve https there with a certificate.`,
       look: ({ address }) => `curl -i http://${address}/metrics; ps -o args= -C ${name}`,
     }),
@@ -40,7 +40,7 @@ export const pki: readonly Symptom[] = [
       return shown === undefined || isClosed || listener?.pid !== etcd?.pid ? undefined : shown
     },
     cause: ({ address }) =>
-      `etcd uses TLS on ${address} and accepts clients without a certificate of its CA, because it has neither --client-cert-auth nor --trusted-ca-file: everybody who reaches that port can read and change every object`,
+      `etcd uses TLS on ${address} and accepts clients without a certificate of its CA, because it has neither --client-cert-auth nor --trusted-ca-file: every client that reaches that port can read and change every object`,
     remedy: "Give etcd --client-cert-auth, and --trusted-ca-file with the CA of its clients.",
     look: "ps -o args= -C etcd",
   }),

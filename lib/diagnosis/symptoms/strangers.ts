@@ -58,7 +58,10 @@ export const strangers: readonly Symptom[] = [
   second("kube-controller-manager", "second-controller-manager", "does the same work"),
 ]
 
-/** Another process of a component runs, and is not a standby that waits for a lease. @param does what it does, as a clause */
+/**
+ * Another process of a component runs, and is not a standby that waits for a lease.
+ * @param does what it does, as a clause
+ */
 function second(name: ComponentName, id: string, does: string): Symptom {
   return symptom({
     id,

@@ -20,8 +20,8 @@ export interface Sabotage {
    */
   readonly before?: string
   /**
-   * The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. A later
-   * one may be blocked instead, if it waits and meets the cause that the card of an earlier one names.
+   * The tests that must fail. Each is named as above: the lesson's number and the beginning of the test's title. A
+   * later one may be blocked instead, if it waits and meets the cause that the card of an earlier one names.
    */
   readonly fails: readonly string[]
   /**
