@@ -25,6 +25,9 @@ test(
   { timeout: 600_000 },
   async () => {
     const { folder } = await layOut(join(learner, "my-cluster"))
+    // Without scripts for the lessons that can be left out, they are not started, and the run is short.
+    const left = (name: string) => /^(?:0[89]|1\d)/.test(name)
+    for (const script of readdirSync(folder).filter(left)) rmSync(join(folder, script))
     const before = await place.census()
     let said = ""
     const program = join(packageRoot, "dist", "cli", "main.js")
@@ -55,8 +58,7 @@ test(
     save(() => cpSync(join(SOLUTION, "01-etcd.sh"), join(folder, "01-etcd.sh")))
     await isSaid(/^01 .* passed [^]*^02 .* failed [^]*^Lesson 02 does not pass/m)
     save(() => {
-      // Without scripts for the lessons that can be left out, they are not started, and the run is short.
-      for (const script of readdirSync(SOLUTION).filter((name) => !/^0[89]/.test(name)))
+      for (const script of readdirSync(SOLUTION).filter((name) => !left(name)))
         cpSync(join(SOLUTION, script), join(folder, script), { recursive: true })
     })
     await isSaid(/^02 .* passed [^]*^07 .* passed [^]*^Every lesson passes/m)

@@ -134,18 +134,19 @@ export class Classroom implements AsyncDisposable {
 
   /**
    * Reads an administrator's credentials if kube-apiserver runs, also if they have changed since. If none are found,
-   * the test that needs them fails.
+   * the test that needs them fails. A changed kubeconfig that gives no access does not replace the earlier credentials:
+   * only the tests that use the file fail.
    */
   async look(): Promise<void> {
-    const [etcd, apiserver] = [this.subject.part("etcd"), this.subject.part("kube-apiserver")]
+    // Without etcd, kube-apiserver answers after seconds or not at all.
+    if (!this.subject.part("etcd").isRunning || !this.subject.part("kube-apiserver").isRunning) return
     const before = this.#access
     if (before !== undefined) {
       const now = await readAccess(this.machine, before.kubeconfig).catch(() => undefined)
       // A lesson that deletes the kubeconfig on purpose puts it back.
-      if (now !== undefined && now.portable !== before.portable) this.#access = undefined
+      if (now === undefined || now.portable === before.portable) return
     }
-    // Without etcd, kube-apiserver answers after seconds or not at all.
-    if (etcd.isRunning && apiserver.isRunning) this.#access ??= await this.subject.access().catch(() => undefined)
+    this.#access = await this.subject.access().catch(() => before)
   }
 
   /** The environment variables with which kubectl, etcdctl and ctr find this cluster. */

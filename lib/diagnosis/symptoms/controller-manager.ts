@@ -58,8 +58,9 @@ export const controllerManager: readonly Symptom[] = [
           : "Start it with --use-service-account-credentials=true: RBAC has a role for the ServiceAccount of each controller.",
       }
     },
-    cause: ({ user, verb, resource }) =>
-      `RBAC does not allow kube-controller-manager, which is the user ${user}, to ${verb} ${resource}, so its controllers do nothing`,
+    // Which request is refused first depends on the moment.
+    cause: ({ user }) =>
+      `RBAC refuses what kube-controller-manager, which is the user ${user}, needs to do, so its controllers do nothing`,
     remedy: ({ remedy }) => remedy,
     look: ({ user, verb, resource }) => `kubectl auth can-i ${verb} ${resource} --as=${user}`,
   }),
