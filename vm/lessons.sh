@@ -14,7 +14,7 @@ lessons() { # USER [FILE of a lesson…]
   echo "== $user on $(uname -r), cgroup: $(stat -fc %T /sys/fs/cgroup), files owned by $user"
   chown -R "$user:" /payload/project /payload/cache
   # A run that hangs shows where, before the virtual machine is stopped.
-  (sleep $HANGS && echo "== still running after $HANGS:" && ps -eHo pid,stat,etime,wchan:20,args | cut -c1-200 && dmesg | tail -n 30) &
+  (sleep $HANGS && echo "== still running after $HANGS:" && ps --ppid 2 -p 2 --deselect -Ho pid,stat,etime,wchan:20,args | cut -c1-150 && dmesg | tail -n 30) &
   local watch=$!
   runuser -u "$user" -- env HOME="$(getent passwd "$user" | cut -d: -f6)" BYHAND_RESULT="$results/$user.json" \
     node node_modules/vitest/vitest.mjs run "$@" 2>&1 || failed=1
