@@ -180,7 +180,8 @@ export class Cluster {
       return change && ((component: Component) => change(component, this.#facts))
     }
     const outdated = this.parts.filter((part) => part.isRunning && part.isChangedBy(changeOf(part)))
-    for (const part of outdated.toReversed()) await part.stop()
+    // After SIGTERM, kube-apiserver waits a minute for the clients that watch.
+    for (const part of outdated.toReversed()) await part.kill()
     for (const part of this.parts) part.change(changeOf(part))
     await this.up(outdated.map(({ name }) => name))
   }

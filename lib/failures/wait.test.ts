@@ -62,6 +62,20 @@ test("looks that do not agree end nothing", async () => {
   wait[Symbol.dispose]()
 })
 
+test("after a look that took long, the next one is late", async () => {
+  let count = 0
+  const slow = async () => {
+    count++
+    await new Promise((resolve) => setTimeout(resolve, 5_000))
+    return []
+  }
+  using _wait = new Wait("etcd becomes ready", () => failure, slow)
+  await vi.advanceTimersByTimeAsync(25_900)
+  expect(count).toBe(1)
+  await vi.advanceTimersByTimeAsync(200)
+  expect(count).toBe(2)
+})
+
 test("a cause that a supervisor may remove must be seen for longer, without a gap", async () => {
   const gone = [{ finding: finding("it does not run"), lasting: 6_000 }]
   const { wait, ended, looks } = waitFor([gone, gone, gone, [], gone])

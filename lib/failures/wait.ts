@@ -35,6 +35,8 @@ const AGREE = 1_000
 /** How much longer the pause after each look that found nothing is, and the longest pause (milliseconds). */
 const GROWTH = 1.5
 const LONGEST = 4_000
+/** A pause lasts at least this many times as long as the look before it, so that looks leave a slow machine its time. */
+const SHARE = 4
 /** Milliseconds between two reports of a wait. The first comes after two of them. */
 const REPORT_EVERY = 1_000
 
@@ -115,7 +117,8 @@ export class Wait implements Disposable {
       return
     }
     this.#pause = found.length > 0 ? AGREE : Math.min(this.#pause * GROWTH, LONGEST)
-    this.#lookIn(this.#pause)
+    const took = performance.now() - now
+    this.#lookIn(Math.max(this.#pause, found.length > 0 ? took : SHARE * took))
   }
 
   /** Ends the looks and the reports. */
