@@ -187,7 +187,10 @@ export class LessonRun implements AsyncDisposable {
       const isNews = !this.#reported.has(key)
       this.#reported.add(key)
       // A lesson that is run alone also reports on the components of earlier lessons.
-      if (isNews) meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), failure)
+      if (isNews) {
+        const card = await this.#cardOf(classroom, keyOf({ lesson, title }), failure)
+        meta.card = culprit.number === lesson.number ? card : { ...card, hintFor: lessonId(culprit) }
+      }
       if (culprit.number !== lesson.number || !isNews)
         throw blockedBy(culprit, isOfComponent(error) ? this.#replaced.get(error.component) : undefined)
       throw withoutStack(failure)

@@ -16,6 +16,8 @@ export interface Card {
   readonly unwell: readonly Unwell[]
   /** The components of ours that ran in place of the learner's; undefined if there were none. */
   readonly standIns?: readonly string[] | undefined
+  /** The lesson whose hint helps, two digits; undefined if it is the outcome's own. */
+  readonly hintFor?: string | undefined
 }
 
 /** Columns of a label, such as "observed", and of the space in front of it. */
@@ -52,7 +54,7 @@ function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
  * @param width the number of columns; lines are wrapped or cut there, except commands, which must stay whole
  */
 export function cardLines(
-  { failure, expected, observed, finding, unwell, standIns = [] }: Card,
+  { failure, expected, observed, finding, unwell, standIns = [], hintFor }: Card,
   lesson: string,
   see: string | undefined,
   width: number,
@@ -63,7 +65,7 @@ export function cardLines(
     ...prose("with", standIns.length === 0 ? "" : `${oursIn(standIns)} in place of yours`, width),
     ...(finding === undefined ? causeUnknown(unwell, width) : findingLines(finding, width)),
     ...commands(finding === undefined ? "look" : "", see === finding?.look ? undefined : see),
-    ...commands("hint", `npx byhand hint ${lesson}`),
+    ...commands("hint", `npx byhand hint ${hintFor ?? lesson}`),
     ...(finding === undefined ? logLines(unwell, width) : logLines(logOf(failure), width)),
   ]
 }

@@ -144,7 +144,7 @@ function cardText(test: FailedTest): string {
 function annotationText(test: FailedTest): string {
   const { lesson, card, reason, verdict } = test
   if (card === null) return reason ?? verdict
-  const { observed, finding, standIns = [] } = card
+  const { observed, finding, standIns = [], hintFor = lesson } = card
   return [
     ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
     ...(standIns.length === 0 ? [] : [`with ${oursIn(standIns)} in place of yours`]),
@@ -156,7 +156,7 @@ function annotationText(test: FailedTest): string {
           `Do: ${finding.remedy}`,
         ]),
     ...linesBelowCard(test),
-    `Hint: npx byhand hint ${lesson}`,
+    `Hint: npx byhand hint ${hintFor}`,
   ].join("\n")
 }
 

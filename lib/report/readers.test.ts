@@ -97,7 +97,7 @@ function printed(result: RunResult, given: { width?: number; isTTY?: boolean; se
 
 test("a blocked outcome shows its card, if it has one: the lesson that blocks it does not run", () => {
   const failure = { kind: "not-running", name: "etcd", log: [], logPath: "/var/log/etcd.log" } as const
-  const card = { failure, observed: "etcd exited with 1 after 0.1 s", unwell: [] }
+  const card = { failure, observed: "etcd exited with 1 after 0.1 s", unwell: [], hintFor: "01" }
   const blocked = outcome({ title: "a Pod", verdict: "blocked", reason: "blocked by lesson 01", card })
   const lesson = lessonResultOf({ id: "06", title: "a Pod runs" }, [
     blocked,
@@ -107,6 +107,7 @@ test("a blocked outcome shows its card, if it has one: the lesson that blocks it
   const lines = printed(result).split("\n")
   expect(lines[3]).toBe(" × 06 a Pod: blocked by lesson 01")
   expect(lines[4]).toBe("   observed   etcd exited with 1 after 0.1 s")
+  expect(lines).toContain("   hint       npx byhand hint 01")
   expect(lines.filter((line) => line.includes("another"))).toEqual([])
 })
 
