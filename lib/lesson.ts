@@ -77,10 +77,10 @@ const nothing = () => undefined
 let all: Promise<Artifacts> | undefined
 
 /** Whether a lesson runs before the artifacts of all lessons are ready, because it needs only those that are. */
-function isEarly({ components }: LessonSpec): boolean {
+function isEarly({ components, judges = [] }: LessonSpec): boolean {
   const preparation = inject("preparation")
   if ("failed" in preparation || preparation.ready.length === preparation.all.length) return false
-  return components.every((name) => preparation.ready.includes(name))
+  return [...components, ...judges].every((name) => preparation.ready.includes(name))
 }
 
 /** Whether the user has named a lesson on the command line. */

@@ -69,6 +69,12 @@ const modules: Partial<Record<GroupName, Module>> = {
     packageOf: (tool) => `${crane}/cmd/${tool}`,
     stamp: (version) => ({ [`${crane}/cmd/crane/cmd.Version`]: `v${version}` }),
   },
+  // Our own program around the library, beside its go.mod.
+  porcupine: {
+    module: "github.com/anishathalye/porcupine",
+    packageOf: (tool) => `./${tool}`,
+    stamp: () => ({}),
+  },
 }
 
 const source = "Go modules"

@@ -17,6 +17,7 @@ const toolsOf = {
   "cni-plugins": ["bridge", "host-local", "loopback", "portmap"],
   crane: ["crane"],
   catatonit: ["catatonit"],
+  porcupine: ["porcupine"],
 } as const
 
 /** A project whose tools are released together, in one version. */
@@ -25,7 +26,14 @@ export type ToolName = (typeof toolsOf)[GroupName][number]
 /** The version of each group, without the v. */
 export type Release = Readonly<Record<GroupName, string>>
 
-const alike = { containerd: "2.3.7", runc: "1.5.2", "cni-plugins": "1.9.1", crane: "0.22.1", catatonit: "0.2.1" }
+const alike = {
+  containerd: "2.3.7",
+  runc: "1.5.2",
+  "cni-plugins": "1.9.1",
+  crane: "0.22.1",
+  catatonit: "0.2.1",
+  porcupine: "1.3.1",
+}
 
 /** The versions that go with each minor version of Kubernetes. */
 const releases: Readonly<Record<string, Omit<Release, "kubernetes">>> = {

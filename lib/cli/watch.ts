@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { join, resolve } from "node:path"
 import { deferred } from "../base/deferred.ts"
-import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { judges, prepareArtifacts } from "../clusters/artifacts.ts"
 import { componentNames } from "../components/registry.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
@@ -46,7 +46,7 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   const progress = terminalProgress()
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
-  const { binds } = await prepareArtifacts(componentNames, settings, progress)
+  const { binds } = await prepareArtifacts([...componentNames, ...judges], settings, progress)
   const { machine, folder } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
   await writePurpose(folder, { command: "watch", subject: path })
   const interrupted = once(process, "SIGINT")

@@ -10,8 +10,7 @@ import { LABELS, thisHost } from "../machines/container/labels.ts"
 import { identify } from "../machines/identity.ts"
 import type { Progress } from "../base/progress.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
-import type { ComponentName } from "../components/registry.ts"
-import type { Artifacts } from "./artifacts.ts"
+import type { Artifacts, Needed } from "./artifacts.ts"
 
 /** The artifacts could not be prepared in a container. The output of the container is already on standard error. */
 class ArtifactsError extends RemediedError {}
@@ -25,7 +24,7 @@ const INSIDE = { project: "/byhand/project", cache: "/byhand/cache", binDir: "/b
  * @throws ArtifactsError, EngineError, MachineImageError
  */
 export async function prepareArtifactsInContainer(
-  names: readonly ComponentName[],
+  names: readonly Needed[],
   settings: Settings,
   progress: Progress,
 ): Promise<Artifacts> {

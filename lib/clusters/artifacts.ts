@@ -1,4 +1,4 @@
-import { resolveBinaries } from "../binaries/resolve.ts"
+import { NoBinaryError, resolveBinaries, type Binary } from "../binaries/resolve.ts"
 import { groupOf, type ToolName } from "../binaries/versions.ts"
 import { archivePath } from "../components/image-registry.ts"
 import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
@@ -14,29 +14,43 @@ export interface Artifacts {
   readonly images: Images | undefined
 }
 
+/** The programs that judge what a lesson has recorded. */
+export const judges = ["porcupine"] as const satisfies readonly ToolName[]
+export type Judge = (typeof judges)[number]
+
+/** What a run needs: components, and judges, without which it runs too. */
+export type Needed = ComponentName | Judge
+
 /** The programs with which images are built. They stay on the host. */
 const IMAGE_TOOLS: readonly ToolName[] = ["catatonit"]
 
 /**
  * Finds, downloads or builds the programs and images that the given components, and all that they depend on, need. It
- * prepares nothing else.
+ * prepares nothing else. A judge that no source has is left out: the outcome that needs it cannot be checked.
  * @throws NoBinaryError, NoImageError or UsageError, each with what was tried and a remedy
  */
 export async function prepareArtifacts(
-  names: readonly ComponentName[],
+  needed: readonly Needed[],
   settings: Settings,
   progress: Progress,
 ): Promise<Artifacts> {
   if (process.platform !== "linux")
-    return (await import("./artifacts-in-container.ts")).prepareArtifactsInContainer(names, settings, progress)
+    return (await import("./artifacts-in-container.ts")).prepareArtifactsInContainer(needed, settings, progress)
+  const names = needed.filter((name) => !isJudge(name))
   const tools = [...new Set(dependenciesOf(names).flatMap((spec) => spec.tools))]
   const needsImages = featuresOf(names).includes("images")
   const binaries = await resolveBinaries([...tools, ...(needsImages ? IMAGE_TOOLS : [])], settings, progress)
   const images = needsImages ? await resolveImages(binaries, settings, progress) : undefined
+  const wanted = needed.filter(isJudge)
+  const found = await resolveBinaries(wanted, settings, progress).catch((error: unknown) => {
+    if (!(error instanceof NoBinaryError)) throw error
+    progress.note(error.message)
+    return new Map<ToolName, Binary>()
+  })
   return {
     binds: [
-      ...tools.flatMap((tool) => {
-        const binary = binaries.get(tool)
+      ...[...tools, ...wanted].flatMap((tool) => {
+        const binary = binaries.get(tool) ?? found.get(tool)
         return binary === undefined ? [] : [{ source: binary.path, target: `${folderOf(tool)}/${tool}` }]
       }),
       ...(images === undefined ? [] : [images.pause, images.nginx]).map(({ archive, reference }) => ({
@@ -46,6 +60,10 @@ export async function prepareArtifacts(
     ],
     images,
   }
+}
+
+function isJudge(name: Needed): name is Judge {
+  return judges.some((judge) => judge === name)
 }
 
 /** The folder of a program on the machine. CNI plugins have their own folder, which is not on PATH. */

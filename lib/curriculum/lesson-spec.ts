@@ -1,5 +1,6 @@
 import type { Permission } from "../clusters/permission.ts"
 import type { Subject } from "../subjects/subject.ts"
+import type { Judge } from "../clusters/artifacts.ts"
 import type { Changes } from "../clusters/stage.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { MachineFeature } from "../components/spec.ts"
@@ -19,6 +20,8 @@ export interface LessonSpec {
    * The components that must run when its outcomes are checked. The first lesson that names a component brings it up.
    */
   readonly components: readonly ComponentName[]
+  /** The programs that judge what it records. Without them, the outcomes that need them cannot be checked. */
+  readonly judges?: readonly Judge[]
   /** What the machine must provide besides what these components require. */
   readonly requires?: readonly MachineFeature[]
   /** How components of our own cluster differ from this lesson on, in this lesson and in all later ones. */

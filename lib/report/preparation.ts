@@ -7,7 +7,7 @@ import { messageOf, UsageError } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
 import { backgroundProgress } from "../base/progress-background.ts"
-import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { judges, prepareArtifacts, type Needed } from "../clusters/artifacts.ts"
 import { componentNames, dependenciesOf } from "../components/registry.ts"
 import { lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
@@ -56,21 +56,24 @@ async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promi
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
   // A learner's scripts can start any component, whichever lessons are graded.
-  const all =
-    settings.subject === undefined ? [...new Set(chosen.flatMap(({ components }) => components))] : componentNames
+  const all = settings.subject === undefined ? [...new Set(chosen.flatMap(neededFor))] : [...componentNames, ...judges]
   const first = chosen.toSorted((a, b) => a.number - b.number)[0]
   const machine = provider.kind
   const demanded = chosen.length < lessons.length ? chosen.map(({ number }) => number) : []
   if (first === undefined || !(await mayBeginEarly(settings, first)))
     return { machine, all, ready: all, artifacts: await prepareArtifacts(all, settings, progress), demanded }
-  const artifacts = await prepareArtifacts(first.components, settings, progress)
+  const artifacts = await prepareArtifacts(neededFor(first), settings, progress)
   const title = `Preparing what lesson ${lessonId(first)} does not need`
   const whole = prepareArtifacts(all, settings, backgroundProgress(title))
   whole.catch(() => undefined) // The test process meets the same error, and reports it.
   const soon = await Promise.race([whole, sleep(SOON, undefined, { ref: false })])
   return soon === undefined
-    ? { machine, all, ready: first.components, artifacts, demanded }
+    ? { machine, all, ready: neededFor(first), artifacts, demanded }
     : { machine, all, ready: all, artifacts: soon, demanded }
+}
+
+function neededFor({ components, judges: own = [] }: LessonSpec): Needed[] {
+  return [...components, ...own]
 }
 
 /**

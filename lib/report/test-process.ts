@@ -1,7 +1,6 @@
 import { recordArtifact, type TestArtifactBase, type TestContext } from "vitest"
-import type { Artifacts } from "../clusters/artifacts.ts"
+import type { Artifacts, Needed } from "../clusters/artifacts.ts"
 import type { Kind } from "../machines/provider.ts"
-import type { ComponentName } from "../components/component.ts"
 import type { StandIn } from "../subjects/subject.ts"
 import type { Card } from "./card.ts"
 import type { OutcomeEvent } from "./events.ts"
@@ -23,10 +22,10 @@ export interface OutcomeEventArtifact extends TestArtifactBase {
 export interface Preparations {
   /** The kind of machine that was chosen. */
   readonly machine: Kind
-  /** The components that the chosen lessons need. */
-  readonly all: readonly ComponentName[]
-  /** The components whose artifacts are ready; the others are prepared while the first lesson runs. */
-  readonly ready: readonly ComponentName[]
+  /** The components and judges that the chosen lessons need. */
+  readonly all: readonly Needed[]
+  /** Those whose artifacts are ready; the others are prepared while the first lesson runs. */
+  readonly ready: readonly Needed[]
   readonly artifacts: Artifacts
   /** The numbers of the lessons that the user has named; empty if all lessons run. */
   readonly demanded: readonly number[]

@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
-import { prepareArtifacts } from "../../clusters/artifacts.ts"
+import { judges, prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { closingLine } from "../../report/result.ts"
@@ -168,7 +168,7 @@ interface Scope {
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
   // Prepare them once here, so that the graders do not prepare them at the same time.
-  await prepareArtifacts(componentNames, readSettings(), terminalProgress())
+  await prepareArtifacts([...componentNames, ...judges], readSettings(), terminalProgress())
   const recordings = await mkdtemp(join(tmpdir(), "byhand-recordings-"))
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },

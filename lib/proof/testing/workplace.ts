@@ -3,8 +3,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { prepareArtifacts, type Artifacts } from "../../clusters/artifacts.ts"
-import { componentNames, type ComponentName } from "../../components/registry.ts"
+import { prepareArtifacts, type Artifacts, type Needed } from "../../clusters/artifacts.ts"
+import { componentNames } from "../../components/registry.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { readSettings, type Settings } from "../../base/settings.ts"
 import { census, type Census } from "./census.ts"
@@ -50,8 +50,8 @@ export async function workplace(variables: Record<string, string> = {}): Promise
 
 /**
  * The real binaries and images that components need, from the project's own cache.
- * @param names the components; by default all
+ * @param names the components and judges; by default all components
  */
-export function artifacts(names: readonly ComponentName[] = componentNames): Promise<Artifacts> {
+export function artifacts(names: readonly Needed[] = componentNames): Promise<Artifacts> {
   return prepareArtifacts(names, readSettings(), silentProgress)
 }
