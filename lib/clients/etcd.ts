@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { Etcd3, type IKeyValue, type WatchBuilder } from "etcd3"
+import type { Etcd3, IKeyValue, WatchBuilder } from "etcd3"
 import { messageOf } from "../base/errors.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { EtcdRefused } from "../failures/failure.ts"
-import type { EtcdTls } from "../components/etcd.ts"
-import type { Machine } from "../machines/machine.ts"
+import { connect, type ClientTls } from "./etcd-connection.ts"
 
 /** The longest time that a call may take, in milliseconds. */
 const ANSWER_WITHIN = 10_000
@@ -35,15 +34,6 @@ export interface Change {
   readonly kind: "created" | "changed" | "deleted"
 }
 
-/** The certificates and the key for TLS with etcd, in PEM format. */
-export interface ClientTls {
-  readonly ca: Buffer
-  readonly certificate: Buffer | undefined
-  readonly key: Buffer | undefined
-  /** The host name or IP address that the certificate of etcd must contain. */
-  readonly host: string
-}
-
 /**
  * A client of the etcd API. Each call has a timeout of ten seconds, so that a lesson does not hang if etcd does not
  * answer.
@@ -52,16 +42,7 @@ export class EtcdClient implements Disposable {
   readonly #client: Etcd3
 
   constructor(address: string, tls?: ClientTls) {
-    const identity =
-      tls?.certificate === undefined || tls.key === undefined ? {} : { certChain: tls.certificate, privateKey: tls.key }
-    this.#client = new Etcd3({
-      hosts: `${tls === undefined ? "http" : "https"}://${address}`,
-      ...(tls === undefined
-        ? {}
-        : {
-            credentials: { rootCertificate: tls.ca, ...identity },
-            grpcOptions: { "grpc.ssl_target_name_override": tls.host },
-          }),
+    this.#client = connect(address, tls, {
       defaultCallOptions: () => ({ deadline: Date.now() + ANSWER_WITHIN }),
     })
   }
@@ -178,11 +159,4 @@ function answered<T>(answer: PromiseLike<T>): Promise<T> {
 
 function revisionOf(state: IKeyValue): Revision {
   return { revision: Number(state.mod_revision), value: state.value.toString(), bytes: state.value }
-}
-
-/** Reads the certificates and the key from the machine, for an etcd client that runs outside the machine. */
-export async function readTls(machine: Machine, tls: EtcdTls): Promise<Omit<ClientTls, "host">> {
-  const read = (path: string | undefined) => (path === undefined ? undefined : machine.read(path))
-  const [ca, certificate, key] = await Promise.all([machine.read(tls.ca), read(tls.certificate), read(tls.key)])
-  return { ca, certificate, key }
 }
