@@ -1,21 +1,15 @@
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import type { Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { AgentMachine, shutdown } from "./agent-machine.ts"
 import { isAlive } from "./identity.ts"
-import { ADDRESS, type Attached } from "./provider.ts"
+import { ADDRESS, RunNetwork, type Reach } from "./network.ts"
+import type { Attached } from "./provider.ts"
 import { LeftoverError } from "./run-folder.ts"
 
 /** Milliseconds between two checks whether the supervisor has ended. */
 const POLL_INTERVAL = 20
-
-/** How the agent of a machine is reached, and what the machine lacks to run containers. */
-export interface Reach {
-  readonly dial: () => Socket
-  readonly lacks: string | undefined
-}
 
 /**
  * Gives this process access to the machine in a run's folder, which another process started. Undefined if its
@@ -35,8 +29,10 @@ export async function attachTo(folder: string, reach: Reach, enter: Attached["en
         "The next machine that starts removes it.",
       )
   }
+  const machine = new AgentMachine({ name, address: ADDRESS, ...reach, end })
   return {
-    machine: new AgentMachine({ name, address: ADDRESS, ...reach, end }),
+    machine,
+    network: new RunNetwork(machine, reach),
     folder,
     // A connection without a request stays open until the machine ends.
     whenEnded: () =>

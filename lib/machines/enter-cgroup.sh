@@ -1,9 +1,10 @@
 #!/bin/sh
 # Enters its own cgroups, hides all other cgroups, and executes the command. In each hierarchy it makes two folders. The outer
-# folder has the limits. The inner folder is the machine's root. No process in the machine can write to the outer folder.
+# folder has the limits. The inner folder is the machine's root. No process in the machine can write to the outer folder. A further
+# machine of a run gets an inner folder of its own beside it, so the limits count for the whole run.
 # usage: enter-cgroup.sh SETTINGS COMMAND…      SETTINGS: see supervisor.sh      RUN_DIR/cgroups: the outer folder in each hierarchy, one a line
 set -eu
-run='' memory=0 processes=0
+run='' memory=0 processes=0 place='' name=''
 # shellcheck source=/dev/null
 . "$1"
 shift
@@ -45,6 +46,13 @@ clear() { # FOLDER
 }
 
 while read -r folder; do
+  if [ -n "$place" ]; then
+    entered=$folder/$name
+    clear "$entered"
+    make "$entered"
+    echo $$ >"$entered/cgroup.procs"
+    continue
+  fi
   clear "$folder"
   make "$folder"
   if [ "$memory" != 0 ]; then

@@ -3,11 +3,14 @@
 # When it ends, the kernel ends everything in the machine.
 # usage: init.sh SETTINGS      SETTINGS: see supervisor.sh      RUN_DIR/binds: lines of "SOURCE<tab>TARGET"
 set -eu
-run='' name='' mode='' node='' agent='' owner='' address='' home=''
+run='' name='' mode='' node='' agent='' owner='' address='' home='' hosts=''
+# Only a further machine of a run has these: the name of the first machine, and names of its own for what both have.
+first='' files='' socket=agent.sock
 # shellcheck source=/dev/null
 . "$1"
+: "${files:=$run/disk}"
 export PATH="${path:?}"
-root=$run/disk/root
+root=$files/root
 umask 022
 mount --make-rprivate /
 
@@ -21,12 +24,12 @@ bind_read_only() { # SOURCE TARGET
 mkdir -p "$root"
 mount --bind "$root" "$root"
 cd "$root"
-mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent run/byhand/socket tmp root home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
+mkdir -p usr etc/cni/net.d dev/pts dev/shm proc sys run/byhand/agent run/byhand/socket tmp root shared home opt/cni/bin opt/images etc/ssl var/log var/lib var/tmp old
 chmod 1777 tmp var/tmp
 chmod 700 root
 if [ "$mode" = root ]; then
-  mkdir -p "$run/disk/usr/upper" "$run/disk/usr/work"
-  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$run/disk/usr/upper,workdir=$run/disk/usr/work" usr
+  mkdir -p "$files/usr/upper" "$files/usr/work"
+  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$files/usr/upper,workdir=$files/usr/work" usr
 else
   # In a user namespace, the host's folders cannot be written to. The binaries need a writable folder.
   mount --rbind /usr usr
@@ -46,7 +49,11 @@ printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexisten
 printf 'root:x:0:\nnogroup:x:65534:\n' >etc/group
 printf 'hosts: files\n' >etc/nsswitch.conf
 printf '%s\n' "$name" >etc/hostname
-printf '127.0.0.1 localhost %s\n' "$name" >etc/hosts # kube-apiserver reaches the kubelet by the Node's name, on loopback.
+# On the first machine, kube-apiserver reaches the kubelet by the Node's name, on loopback.
+if [ -z "$first" ]; then printf '127.0.0.1 localhost %s\n' "$name"
+else printf '127.0.0.1 localhost\n%s %s\n' "${first_address:?}" "$first"
+fi >etc/hosts
+printf '%s' "$hosts" >>etc/hosts
 : >etc/resolv.conf
 printf 'export PATH=%s\n' "$path" >etc/profile
 cp etc/profile root/.bashrc
@@ -125,6 +132,7 @@ bind_read_only "$node" run/byhand/node
 bind_read_only "$agent" run/byhand/agent
 mkdir -p "$run/socket"
 mount --bind "$run/socket" run/byhand/socket
+mount --bind "$run/disk/shared" shared
 while IFS='	' read -r source target; do
   : >"$root$target"
   bind_read_only "$source" "$root$target"
@@ -136,10 +144,12 @@ umount -l /old
 rmdir /old
 
 # The machine's own network. The kubelet needs an address that is not loopback, and a default route. The route leads nowhere.
+# network.sh moves the uplink out of the machine if the run has several. A machine that takes the place of an earlier one has its
+# hardware address, which the others remember.
 hostname "$name"
 ip -batch - <<EOF
 link set lo up
-link add eth0 type veth peer name uplink
+link add eth0 address 02:00:0a:4d:00:$(printf %02x "${address##*.}") type veth peer name uplink
 addr add $address/24 dev eth0
 link set uplink up
 link set eth0 up
@@ -148,5 +158,5 @@ EOF
 
 # The agent's environment contains no variable of the host.
 env -i "HOME=$home" "PATH=$path" \
-  /run/byhand/node /run/byhand/agent/agent.mjs /run/byhand/socket/agent.sock "$owner" &
+  /run/byhand/node /run/byhand/agent/agent.mjs "/run/byhand/socket/$socket" "$owner" &
 wait $!

@@ -1,4 +1,4 @@
-# shellcheck shell=sh # It is sourced, by supervisor.sh, enter.sh and lib/machines/identity.ts.
+# shellcheck shell=sh # It is sourced, by supervisor.sh, network.sh, enter.sh and lib/machines/identity.ts.
 # Identifies a process so that it cannot be confused with a later one that gets the same pid (PID reuse): by its pid, its
 # start time (proc(5), field 22 of stat) and the boot it runs in.
 
@@ -26,3 +26,20 @@ is_alive() { # PID START_TIME BOOT
 is_alive_in() { # FILE
   read -r its_pid its_start its_boot 2>/dev/null <"$1" && is_alive "$its_pid" "$its_start" "$its_boot"
 }
+
+# Prints the pid of the first process of a machine. Fails if the machine has ended.
+first_process() { # PLACE: the folder with the machine's file "init"
+  # The file identifies the process unshare, which waits for the machine's first process.
+  is_alive_in "$1/init" && read -r its_outer _ <"$1/init" || return 1
+  its_first=
+  read -r its_first _ <"/proc/$its_outer/task/$its_outer/children" # The file does not end with a newline.
+  [ -n "$its_first" ] && echo "$its_first"
+} 2>/dev/null
+
+# Kills the first process in a machine. unshare waits for it and ends when everything in the machine has ended. If unshare does
+# not run yet, this first process does not exist, so this function kills the process that will become unshare.
+end_machine() { # PID of unshare
+  its_first=
+  [ "$(cat "/proc/$1/comm")" != unshare ] || read -r its_first _ <"/proc/$1/task/$1/children"
+  kill -9 "${its_first:-$1}"
+} 2>/dev/null

@@ -2,6 +2,7 @@ import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 import type { Limits } from "./limits.ts"
 import type { Machine } from "./machine.ts"
+import type { MachineName, Network } from "./network.ts"
 
 /** What a machine is made of: Linux namespaces of this host, or a container of a Docker engine. */
 export type Kind = Exclude<Settings["machine"], "auto">
@@ -30,6 +31,8 @@ export interface MachineOptions {
 /** A machine that has started. */
 export interface Started {
   readonly machine: Machine
+  /** The further machines of the run, which start when they are asked for. */
+  readonly network: Network
   /** The run's folder on the host. */
   readonly folder: string
   /** The folder on the host that keeps the machine's logs after its end. The logs of the last ten runs are kept. */
@@ -41,15 +44,18 @@ export interface Started {
 /** A running machine that another process has started. */
 export interface Attached {
   readonly machine: Machine
+  /** The further machines of the run. */
+  readonly network: Network
   /** The run's folder on the host. */
   readonly folder: string
   /** Resolves when the machine has ended. */
   readonly whenEnded: () => Promise<void>
   /**
    * Runs a command on the machine with the terminal or pipes of this process.
+   * @param on a further machine that runs; by default the first
    * @returns the exit status of the command
    */
-  readonly enter: (command: readonly string[]) => Promise<number>
+  readonly enter: (command: readonly string[], on?: MachineName) => Promise<number>
 }
 
 /** Makes machines of one kind. A command chooses its provider once (see providers.ts) and passes it on. */
@@ -70,6 +76,3 @@ export interface MachineProvider {
    */
   readonly attach: (id: string) => Promise<Attached | undefined>
 }
-
-/** The address of a machine in its own network, which no other machine shares. */
-export const ADDRESS = "10.77.0.2"

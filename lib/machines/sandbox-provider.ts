@@ -1,6 +1,5 @@
 import { execa } from "execa"
 import { readFile } from "node:fs/promises"
-import { connect } from "node:net"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { choosePrivilege } from "../base/privilege.ts"
@@ -9,8 +8,7 @@ import { attachTo } from "./attach.ts"
 import { publishedPortOf } from "./container/published-port.ts"
 import { triedWithin } from "./namespaces.ts"
 import type { Attached, Availability, MachineProvider } from "./provider.ts"
-import { NEEDS_ROOT, scriptsFolder, startSandbox } from "./sandbox.ts"
-import { socketOf } from "./socket.ts"
+import { NEEDS_ROOT, reachOf, scriptsFolder, startSandbox } from "./sandbox.ts"
 
 /** Makes machines from Linux namespaces (man 7 namespaces). */
 export function sandboxProvider(settings: Settings): MachineProvider {
@@ -36,17 +34,19 @@ async function attach(folder: string): Promise<Attached | undefined> {
   if (publishedPortOf(folder) !== undefined) return undefined // A container.
   const mode = (await readFile(join(folder, "mode"), "utf8").catch(() => "")).trim()
   if (mode === "") return undefined
-  const reach = { dial: () => connect(socketOf(folder)), lacks: mode === "root" ? undefined : NEEDS_ROOT }
-  return attachTo(folder, reach, (command) => enter(folder, mode, command))
+  return attachTo(folder, reachOf(folder, mode === "root" ? "root" : "user"), (command, on) =>
+    enter(on === undefined ? folder : join(folder, "machines", on), mode, command),
+  )
 }
 
-async function enter(folder: string, mode: string, command: readonly string[]): Promise<number> {
+/** @param place the folder with the files of the machine */
+async function enter(place: string, mode: string, command: readonly string[]): Promise<number> {
   const needsSudo = mode === "root" && process.getuid?.() !== 0
   const [file = "", ...args] = [
     ...(needsSudo ? ["sudo", "--preserve-env=TERM"] : []),
     "sh",
     join(scriptsFolder, "enter.sh"),
-    folder,
+    place,
     ...command,
   ]
   const { exitCode, signal } = await execa(file, args, { stdio: "inherit", reject: false })

@@ -401,13 +401,15 @@ test.skipIf(!isRoot)(
     before = await place.census()
     const child = another(
       `
-    const { machine, privilege, logs } = await startSandbox({ name, binds: ${JSON.stringify(readable)}, settings })
+    const { machine, network, privilege, logs } = await startSandbox({ name, binds: ${JSON.stringify(readable)}, settings })
     const cluster = new Cluster({ machine, images: undefined, patience: settings.patience })
     await cluster.ensure(["kube-apiserver"])
     const { stdout } = await machine.run(["sh", "-c", "id -u; hostname; kubectl get namespace default -o name"])
+    const further = await (await network.machine("etcd-2")).run(["sh", "-c", "hostname; ls -ld /shared | cut -d ' ' -f 1,3"])
+    await network.link("etcd-2").down()
     const written = await machine.write("/usr/byhand", "x").then(() => true, () => false)
     await machine.close()
-    console.log(JSON.stringify({ privilege, privileged: machine.privileged, stdout, written, logs }))`,
+    console.log(JSON.stringify({ privilege, privileged: machine.privileged, stdout, written, logs, further: further.stdout }))`,
       {
         root: copy,
         wrap: ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"],
@@ -422,6 +424,7 @@ test.skipIf(!isRoot)(
       privileged: false,
       stdout: `0\n${place.name}\nnamespace/default\n`,
       written: false,
+      further: "etcd-2\ndrwx------ root\n",
     })
     expect(await readdir(found.logs)).toEqual(["etcd.log", "kube-apiserver.log"])
     expect(await place.census()).toEqual(before)

@@ -7,10 +7,12 @@ import { AgentMachine } from "./agent-machine.ts"
 import { ORDINARY_LIMITS, overAfter } from "./limits.ts"
 import { choosePrivilege, type Privilege } from "../base/privilege.ts"
 import { MachineStartError, makeRunFolder } from "./run-folder.ts"
-import { ADDRESS, type MachineOptions, type Started } from "./provider.ts"
+import { ADDRESS, RunNetwork, type Reach } from "./network.ts"
+import type { MachineOptions, Started } from "./provider.ts"
+import { ask } from "./requests.mts"
 import { checkSocketLength, socketOf } from "./socket.ts"
 import { supervise } from "./supervised.ts"
-import { SETTINGS_FILE, settingsText } from "./supervisor-settings.ts"
+import { SETTINGS_FILE, settingsText, type SupervisorSettings } from "./supervisor-settings.ts"
 
 /** A sandbox that has started, and the privilege with which it was started. */
 export interface Sandbox extends Started {
@@ -74,15 +76,18 @@ export async function startSandbox({
         "npx byhand doctor says what this host can run and what to change.",
       ),
   )
-  const machine = new AgentMachine({
-    name,
-    address: ADDRESS,
-    lacks: privilege === "user" ? NEEDS_ROOT : undefined,
-    dial: () => connect(socketOf(folder)),
-    end,
-    whyEnded,
-  })
-  return { machine, privilege, folder, logs, detach }
+  const reach = reachOf(folder, mode)
+  const machine = new AgentMachine({ name, address: ADDRESS, ...reach, end, whyEnded })
+  return { machine, network: new RunNetwork(machine, reach, whyEnded), privilege, folder, logs, detach }
+}
+
+/** How the machines of a sandbox are reached. @param folder the run's folder */
+export function reachOf(folder: string, mode: SupervisorSettings["mode"]): Reach {
+  return {
+    lacks: mode === "root" ? undefined : NEEDS_ROOT,
+    dial: (name) => connect(socketOf(folder, name)),
+    ask: (words) => ask(folder, words),
+  }
 }
 
 /**

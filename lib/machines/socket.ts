@@ -1,14 +1,15 @@
 import { join } from "node:path"
 import { UsageError } from "../base/errors.ts"
+import type { MachineName } from "./network.ts"
 
 /**
  * The largest number of bytes that the kernel allows in the path of a socket (man 7 unix), without the 0 at the end.
  */
 const LONGEST_PATH = 107
 
-/** The socket of the agent of the machine in a run's folder. */
-export function socketOf(folder: string): string {
-  return join(folder, "socket", "agent.sock")
+/** The socket of the agent of a machine in a run's folder. The path of the first machine's is not the shortest. */
+export function socketOf(folder: string, name: MachineName | "agent.sock" = "agent.sock"): string {
+  return join(folder, "socket", name)
 }
 
 /**

@@ -3,7 +3,7 @@ import { CAPABILITIES } from "./capabilities.ts"
 import { cgroupOf } from "./cgroup.ts"
 import { ENVIRONMENT } from "./environment.ts"
 import type { Limits } from "./limits.ts"
-import { ADDRESS } from "./provider.ts"
+import { ADDRESS, MACHINES } from "./network.ts"
 
 /** The settings for the shell scripts that make a machine. */
 export interface SupervisorSettings {
@@ -34,6 +34,9 @@ export function settingsText({ limits, ...given }: SupervisorSettings): string {
   const values: Readonly<Record<string, string>> = {
     ...given,
     address: ADDRESS,
+    hosts: Object.entries(MACHINES)
+      .map(([name, address]) => `${address} ${name}\n`)
+      .join(""), // The end of /etc/hosts.
     cgroup: cgroupOf(given.run),
     capabilities: CAPABILITIES.map((capability) => `+${capability.toLowerCase()}`).join(","),
     path: ENVIRONMENT.PATH,

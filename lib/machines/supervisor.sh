@@ -9,7 +9,7 @@ set -u
 trap '' INT HUP PIPE
 settings=$1
 # Defaults for the settings, because shellcheck cannot read the file.
-run='' mode='' scripts='' logs='' disk=0 seconds=0 cgroup=''
+run='' mode='' scripts='' logs='' owner='' disk=0 seconds=0 cgroup=''
 # shellcheck source=/dev/null
 . "$settings"
 export PATH="${path:?}"
@@ -25,11 +25,24 @@ hierarchies() {
   fi
 }
 
+# Prints the folder with the logs of a machine that has ended, if there are any. A symbolic link in the path could lead to files
+# of the host.
+logs_in() { # FILES: the folder of the machine's files
+  logs_of_machine=$1/root/var/log/byhand
+  [ "$(realpath "$logs_of_machine")" = "$(realpath "$1")/root/var/log/byhand" ] && [ -n "$(ls -A "$logs_of_machine")" ] &&
+    echo "$logs_of_machine"
+} 2>/dev/null
+
 keep_logs() { # RUN_DIR whose machine has ended
-  [ -n "$(ls -A "$1/disk/root/var/log/byhand" 2>/dev/null)" ] || return 0
+  from=$(logs_in "$1/disk") || return 0
   kept=$logs/$(basename "$1")
+  # The logs of further machines get names such as node-2-kubelet.log.
+  for further in "$1"/disk/machines/*; do
+    its_logs=$(logs_in "$further") || continue
+    for log in "$its_logs"/*; do mv "$log" "$from/${further##*/}-${log##*/}"; done
+  done
   # Without -T, mv would move the logs into a folder that an earlier run of the same name left.
-  rm -rf "$kept" && mv -T "$1/disk/root/var/log/byhand" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
+  rm -rf "$kept" && mv -T "$from" "$kept" && chown -hR --reference="$1/owner" "$kept" && touch "$kept"
   forget_old_logs "$logs"
 }
 
@@ -69,9 +82,9 @@ sweep() { # Removes the remains of earlier runs whose supervisor was killed, or 
     [ -f "$folder/owner" ] || { find "$folder" -maxdepth 0 -mmin +1 -empty -exec rmdir {} +; continue; }
     is_alive_in "$folder/owner" && continue
     [ -f "$folder/supervisor" ] && is_alive_in "$folder/supervisor" && continue
-    if [ -f "$folder/init" ] && is_alive_in "$folder/init"; then
-      read -r pid _ <"$folder/init" && kill -9 "$pid" 2>/dev/null
-    fi
+    for init in "$folder"/init "$folder"/machines/*/init; do
+      if [ -f "$init" ] && is_alive_in "$init"; then read -r pid _ <"$init" && kill -9 "$pid" 2>/dev/null; fi
+    done
     remove "$folder"
   done
 }
@@ -83,6 +96,12 @@ sweep
 mkdir -p "$run/disk"
 # With a disk limit, the machine's files are kept in memory and count as memory, because not every file system has quotas.
 if [ "$mode" = root ] && [ "$disk" != 0 ]; then mount -t tmpfs -o "size=$disk,mode=755" tmpfs "$run/disk"; fi
+# The folder /shared of all machines of the run.
+mkdir -m 700 "$run/disk/shared"
+# Requests for further machines and for their network. This process holds it open, so that no request is lost.
+mkfifo -m 600 "$run/requests"
+[ -z "$owner" ] || chown "$owner" "$run/requests"
+exec 4<>"$run/requests"
 
 # The first process of a machine has only the listed capabilities. Its children cannot get other ones.
 set -- setpriv "--bounding-set=-all,${capabilities:?}" --inh-caps=-all sh "$scripts/init.sh" "$settings"
@@ -100,25 +119,20 @@ fi
 exec 3<&0
 # pdeathsig: the machine must end when this supervisor ends, even by SIGKILL. setsid: Ctrl-C in a terminal must not reach the
 # machine.
-setpriv --pdeathsig KILL setsid "$@" <&- 3<&- 2>"$run/init.log" &
+setpriv --pdeathsig KILL setsid "$@" <&- 3<&- 4<&- 2>"$run/init.log" &
 machine=$!
 identify $machine >"$run/init"
 started=$(start_time $machine)
-# Kills the first process in the machine. unshare waits for it and ends when everything in the machine has ended. If unshare
-# does not run yet, this first process does not exist, so this function kills the process that will become unshare.
-end() {
-  child=
-  [ "$(cat /proc/$machine/comm)" != unshare ] || read -r child _ </proc/$machine/task/$machine/children
-  kill -9 "${child:-$machine}"
-} 2>/dev/null
-trap end TERM
+trap 'end_machine $machine' TERM
 exec >&-
+setpriv --pdeathsig KILL sh "$scripts/network.sh" "$settings" <&4 3<&- 4<&- >/dev/null 2>&1 &
+network=$!
 
 (
   while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
   # If this supervisor was killed, the machine has ended too, and its PID can belong to another process (PID reuse).
-  [ -n "${detached:-}" ] || [ "$(start_time $machine)" != "$started" ] || end
-) &
+  [ -n "${detached:-}" ] || [ "$(start_time $machine)" != "$started" ] || end_machine $machine
+) 4<&- &
 watcher=$!
 exec 3<&-
 
@@ -131,6 +145,13 @@ fi
 
 wait $machine || wait $machine # SIGTERM ends the first wait early.
 kill $watcher 2>/dev/null
+# A machine that hangs in its start must not keep network.sh from reading the request.
+for init in "$run"/machines/*/init; do
+  if [ -f "$init" ] && is_alive_in "$init"; then read -r pid _ <"$init" && end_machine "$pid"; fi
+done
+echo "- stop" >&4
+wait $network
+exec 4<&-
 [ -z "$timer" ] || kill -9 $timer 2>/dev/null
 [ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
 # On a full disk, the machine could not write its error message.

@@ -5,9 +5,10 @@ import { AgentMachine } from "../agent-machine.ts"
 import { ORDINARY_LIMITS, overAfter, type Limits } from "../limits.ts"
 import { MachineStartError, makeRunFolder } from "../run-folder.ts"
 import { checkIsBuilt } from "../sandbox.ts"
-import { ADDRESS, type MachineOptions, type Started } from "../provider.ts"
+import { ADDRESS, RunNetwork } from "../network.ts"
+import type { MachineOptions, Started } from "../provider.ts"
 import { supervise } from "../supervised.ts"
-import { dialLine } from "./line.mts"
+import { reachOf } from "./reach.ts"
 import { publishedPortOf } from "./published-port.ts"
 import { ORDER_FILE } from "./sweep.ts"
 
@@ -48,11 +49,7 @@ export async function startContainer({
   const published = publishedPortOf(folder)
   if (published === undefined)
     throw new MachineStartError(`The container of the machine ended as soon as it had started.`, "Try again.")
-  const { lacks } = published
-  return {
-    machine: new AgentMachine({ name, address: ADDRESS, lacks, dial: () => dialLine(published), end, whyEnded }),
-    folder,
-    logs,
-    detach,
-  }
+  const reach = reachOf(published)
+  const machine = new AgentMachine({ name, address: ADDRESS, ...reach, end, whyEnded })
+  return { machine, network: new RunNetwork(machine, reach, whyEnded), folder, logs, detach }
 }

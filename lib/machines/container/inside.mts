@@ -9,15 +9,19 @@ import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { basename, join } from "node:path"
+import { ask } from "../requests.mts"
 import { answerLine, PORT } from "./line.mts"
 
 const [run = "", mode = "", logs = ""] = process.argv.slice(2)
 
-const line = answerLine(readFileSync("/byhand/key", "utf8"), (outside) => {
-  const inside = connect(join(run, "socket", "agent.sock"))
-  outside.pipe(inside).pipe(outside)
-  outside.on("error", () => inside.destroy()).on("close", () => inside.destroy())
-  inside.on("error", () => outside.destroy()).on("close", () => outside.destroy())
+const line = answerLine(readFileSync("/byhand/key", "utf8"), {
+  connect: (outside, name = "agent.sock") => {
+    const inside = connect(join(run, "socket", name))
+    outside.pipe(inside).pipe(outside)
+    outside.on("error", () => inside.destroy()).on("close", () => inside.destroy())
+    inside.on("error", () => outside.destroy()).on("close", () => outside.destroy())
+  },
+  ask: (words) => ask(run, words),
 })
 line.on("tlsClientError", () => undefined) // A client without the key.
 

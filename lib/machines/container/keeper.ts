@@ -201,6 +201,7 @@ async function runWith(
         source: join(import.meta.dirname, file),
         target: `/byhand/inside/${file}`,
       })),
+      { source: join(import.meta.dirname, "..", "requests.mjs"), target: "/byhand/requests.mjs" },
     ])
     .withAutoCleanup(await hasRyuk(on, image))
   const timer = setTimeout(

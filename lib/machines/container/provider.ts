@@ -9,8 +9,8 @@ import { findEngine, nameToTestcontainers } from "./engine.ts"
 import { execIn } from "./exec.ts"
 import { ensureImage } from "./image.ts"
 import { INSIDE } from "./inside.ts"
-import { dialLine } from "./line.mts"
 import { publishedPortOf } from "./published-port.ts"
+import { reachOf } from "./reach.ts"
 
 /** Makes machines that are containers of a Docker engine. */
 export function containerProvider(settings: Settings): MachineProvider {
@@ -41,8 +41,8 @@ async function prepare(settings: Settings, progress: Progress): Promise<void> {
 async function attach(folder: string): Promise<Attached | undefined> {
   const published = publishedPortOf(folder)
   if (published === undefined) return undefined
-  const { lacks } = published
-  return attachTo(folder, { dial: () => dialLine(published), lacks }, (command) =>
-    execIn(published, ["sh", `${INSIDE.scripts}/enter.sh`, INSIDE.run, ...command]),
-  )
+  return attachTo(folder, reachOf(published), (command, on) => {
+    const place = on === undefined ? INSIDE.run : `${INSIDE.run}/machines/${on}`
+    return execIn(published, ["sh", `${INSIDE.scripts}/enter.sh`, place, ...command])
+  })
 }
