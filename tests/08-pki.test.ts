@@ -87,18 +87,34 @@ function serial({ sh, at: { apiserver } }: Kit): Promise<string> {
 
 /**
  * Replaces the certificate of kube-apiserver, until the outcome ends, by one with the same names and the same key.
- * @param days how long it is valid; a negative number for one that has expired
+ * @param validity its dates, as options of openssl-ca(1); other commands of OpenSSL cannot make an expired certificate
  * @returns its serial number
  */
-async function reissue(kit: Kit, days: number): Promise<string> {
+async function reissue(kit: Kit, validity: string): Promise<string> {
   const { sh, apiserver, onCleanup } = kit
   const { ca, key } = await caOf(kit)
   const [file, itsKey] = [settingOf(apiserver, "--tls-cert-file"), settingOf(apiserver, "--tls-private-key-file")]
   const before = await serial(kit)
   await sh(
     `openssl x509 -in ${file} -signkey ${itsKey} -x509toreq -copy_extensions copy -out ${ca}.csr
-openssl x509 -req -in ${ca}.csr -CA ${ca} -CAkey ${key} -set_serial 0x$(openssl rand -hex 8) -days ${days} -copy_extensions copy -out ${ca}.new
+cat >${ca}.cnf
+: >${ca}.index
+openssl ca -batch -config ${ca}.cnf -cert ${ca} -keyfile ${key} -in ${ca}.csr ${validity} -notext -out ${ca}.new
 cp ${file} ${ca}.before`,
+    {
+      input: `[ca]
+default_ca = own
+[own]
+database = ${ca}.index
+rand_serial = yes
+new_certs_dir = /tmp
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = optional
+`,
+    },
   )
   onCleanup(async () => {
     await sh(`cat ${ca}.before >${file}`)
@@ -285,7 +301,7 @@ lesson(pki, ({ test }) => {
   test("a certificate that is renewed while kube-apiserver runs is picked up", async (kit) => {
     const { kubectl, apiserver, evidence } = kit
     const { pid } = apiserver
-    const renewed = await reissue(kit, 30)
+    const renewed = await reissue(kit, "-days 30")
     await eventually(() => serial(kit)).toBe(renewed)
     await kubectl("get namespaces")
     expect(apiserver.pid).toBe(pid)
@@ -293,7 +309,7 @@ lesson(pki, ({ test }) => {
   })
 
   test("an expired certificate is refused, and the refusal says so", async (kit) => {
-    const expired = await reissue(kit, -1)
+    const expired = await reissue(kit, "-startdate 20200101000000Z -enddate 20200102000000Z")
     await eventually(() => serial(kit)).toBe(expired)
     await expect(kit.kubectl("get namespaces")).rejects.toThrow("certificate has expired")
   })

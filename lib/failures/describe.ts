@@ -5,8 +5,14 @@ import type { ComponentExited, Failure, Plain, ScriptPlace } from "./failure.ts"
 
 /** The largest number of characters of a value that a message contains. */
 const LONGEST = 600
-/** The largest number of characters of a script's command that a message contains. */
+/** The largest number of characters of a command that a message contains. */
 const LONGEST_COMMAND = 100
+
+/** A command as a person types it, in one line and without the end of a long one: what it printed matters more. */
+function shortened(argv: readonly string[]): string {
+  const line = quote(argv).replaceAll(/\s*\n\s*/g, "; ")
+  return line.length <= LONGEST_COMMAND ? line : `${line.slice(0, LONGEST_COMMAND - 1)}…`
+}
 
 /** How a process ended, as a clause without a subject: "exited with 1". */
 export function howEnded(exit: Exit | undefined): string {
@@ -18,7 +24,7 @@ export function howEnded(exit: Exit | undefined): string {
 export function describe(failure: Failure): string {
   switch (failure.kind) {
     case "command-failed":
-      return `${quote(failure.argv)} ended with status ${failure.exitCode}: ${failure.stderr.trim() || failure.stdout.trim() || "it printed nothing"}`
+      return `${shortened(failure.argv)} ended with status ${failure.exitCode}: ${failure.stderr.trim() || failure.stdout.trim() || "it printed nothing"}`
     case "mismatch":
       return shown(failure.actual)
     case "component-exited":

@@ -130,3 +130,9 @@ test("an error's message is built from its failure, its cause and its remedy", (
     "kubectl get pods ended with status 1: The connection to the server 127.0.0.1:6443 was refused",
   )
 })
+
+test("of a long command, its beginning is shown, and what it printed is shown whole", () => {
+  const script = `openssl x509 -in a.crt\n${"openssl ca -batch ".repeat(20)}`
+  const said = described({ ...refused, argv: ["sh", "-ec", script], stderr: "unknown option -x\n" })
+  expect(said).toMatch(/^sh -ec 'openssl x509 -in a\.crt; openssl ca .{40,}… ended with status 1: unknown option -x$/)
+})
