@@ -40,8 +40,12 @@ export async function ask(run: string, words: readonly string[]): Promise<Answer
 /** Writes to the FIFO. @returns false if no process reads it, because the run has ended */
 async function write(run: string, text: string): Promise<boolean> {
   try {
-    await using fifo = await open(join(run, "requests"), constants.O_WRONLY | constants.O_NONBLOCK)
-    if (text !== "") await fifo.write(text)
+    const fifo = await open(join(run, "requests"), constants.O_WRONLY | constants.O_NONBLOCK)
+    try {
+      if (text !== "") await fifo.write(text)
+    } finally {
+      await fifo.close() // Not `await using`: vitest loads its configuration without compiling that, and this file with it.
+    }
     return true
   } catch {
     return false
