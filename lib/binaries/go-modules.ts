@@ -75,6 +75,11 @@ const modules: Partial<Record<GroupName, Module>> = {
     packageOf: (tool) => `./${tool}`,
     stamp: () => ({}),
   },
+  coredns: {
+    module: "github.com/coredns/coredns",
+    packageOf: () => "./coredns", // A program of ours, with fewer plugins: fixtures/binaries/coredns-v…/coredns.
+    stamp: () => ({}),
+  },
 }
 
 const source = "Go modules"

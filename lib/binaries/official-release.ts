@@ -49,6 +49,10 @@ const assets: Partial<Record<GroupName, (version: string, tools: readonly ToolNa
     const url = onGithub("containernetworking/plugins", version, `cni-plugins-linux-${architecture}-v${version}.tgz`)
     return [{ url, checksums: [`${url}.sha512`, `${url}.sha256`] }]
   },
+  coredns: (version) => {
+    const url = onGithub("coredns/coredns", version, `coredns_${version}_linux_${architecture}.tgz`)
+    return [{ url, checksums: [`${url}.sha256`] }]
+  },
   crane: (version) => [
     {
       url: onGithub(

@@ -10,7 +10,15 @@ describe("versions", () => {
     "everything that Kubernetes %s needs and Go can build has its go.mod and go.sum",
     (version) => {
       const release = releaseFor(version)
-      for (const group of ["kubernetes", "etcd", "containerd", "cni-plugins", "crane", "porcupine"] as const) {
+      for (const group of [
+        "kubernetes",
+        "etcd",
+        "containerd",
+        "cni-plugins",
+        "crane",
+        "coredns",
+        "porcupine",
+      ] as const) {
         const pins = join(packageRoot, "fixtures", "binaries", `${group}-v${release[group]}`)
         expect(existsSync(join(pins, "go.mod")) && existsSync(join(pins, "go.sum")), pins).toBe(true)
       }

@@ -16,6 +16,8 @@ const toolsOf = {
   runc: ["runc"],
   "cni-plugins": ["bridge", "host-local", "loopback", "portmap"],
   crane: ["crane"],
+  coredns: ["coredns"],
+  nftables: ["nft"],
   catatonit: ["catatonit"],
   porcupine: ["porcupine"],
 } as const
@@ -31,6 +33,8 @@ const alike = {
   runc: "1.5.2",
   "cni-plugins": "1.9.1",
   crane: "0.22.1",
+  coredns: "1.15.0",
+  nftables: "1.0.6",
   catatonit: "0.2.1",
   porcupine: "1.3.1",
 }
@@ -45,7 +49,14 @@ const releases: Readonly<Record<string, Omit<Release, "kubernetes">>> = {
 export const knownVersions = ["1.36.3", "1.37.2"] as const
 
 /** The oldest version that the lessons can use, for tools whose version does not depend on that of Kubernetes. */
-const oldest: Partial<Release> = { runc: "1.1.0", "cni-plugins": "1.0.0", crane: "0.10.0", catatonit: "0.1.7" }
+const oldest: Partial<Release> = {
+  runc: "1.1.0",
+  "cni-plugins": "1.0.0",
+  crane: "0.10.0",
+  coredns: "1.12.0",
+  nftables: "1.0.1", // kube-proxy needs this version.
+  catatonit: "0.1.7",
+}
 
 /**
  * The versions of all groups that go with a version of Kubernetes.

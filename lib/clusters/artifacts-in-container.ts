@@ -82,6 +82,7 @@ export async function prepareArtifactsInContainer(
     images: images && {
       pause: { ...images.pause, archive: outside(images.pause.archive) },
       nginx: { ...images.nginx, archive: outside(images.nginx.archive) },
+      ...(images.coredns && { coredns: { ...images.coredns, archive: outside(images.coredns.archive) } }),
     },
   }
 }

@@ -2,7 +2,7 @@ import { NoBinaryError, resolveBinaries, type Binary } from "../binaries/resolve
 import { groupOf, type ToolName } from "../binaries/versions.ts"
 import { archivePath } from "../components/image-registry.ts"
 import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
-import { resolveImages, type Images } from "../images/resolve.ts"
+import { listed, resolveImages, type Images } from "../images/resolve.ts"
 import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 
@@ -21,7 +21,7 @@ export type Judge = (typeof judges)[number]
 /** What a run needs: components, and judges, without which it runs too. */
 export type Needed = ComponentName | Judge
 
-/** The programs with which images are built. They stay on the host. */
+/** The programs with which the images of every lesson are built. They stay on the host. */
 const IMAGE_TOOLS: readonly ToolName[] = ["catatonit"]
 
 /**
@@ -36,10 +36,12 @@ export async function prepareArtifacts(
 ): Promise<Artifacts> {
   if (process.platform !== "linux")
     return (await import("./artifacts-in-container.ts")).prepareArtifactsInContainer(needed, settings, progress)
-  const names = needed.filter((name) => !isJudge(name))
-  const tools = [...new Set(dependenciesOf(names).flatMap((spec) => spec.tools))]
+  const specs = dependenciesOf(needed.filter((name) => !isJudge(name)))
+  const names = specs.map(({ name }) => name)
+  const tools = [...new Set(specs.flatMap((spec) => spec.tools))]
   const needsImages = featuresOf(names).includes("images")
-  const binaries = await resolveBinaries([...tools, ...(needsImages ? IMAGE_TOOLS : [])], settings, progress)
+  const imageTools = needsImages ? [...IMAGE_TOOLS, ...specs.flatMap((spec) => spec.imageTools ?? [])] : []
+  const binaries = await resolveBinaries([...tools, ...imageTools], settings, progress)
   const images = needsImages ? await resolveImages(binaries, settings, progress) : undefined
   const wanted = needed.filter(isJudge)
   const found = await resolveBinaries(wanted, settings, progress).catch((error: unknown) => {
@@ -53,7 +55,7 @@ export async function prepareArtifacts(
         const binary = binaries.get(tool) ?? found.get(tool)
         return binary === undefined ? [] : [{ source: binary.path, target: `${folderOf(tool)}/${tool}` }]
       }),
-      ...(images === undefined ? [] : [images.pause, images.nginx]).map(({ archive, reference }) => ({
+      ...(images === undefined ? [] : listed(images)).map(({ archive, reference }) => ({
         source: archive,
         target: archivePath(reference),
       })),

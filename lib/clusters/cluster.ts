@@ -10,7 +10,7 @@ import type { Foresee } from "../failures/wait.ts"
 import type { Known } from "./known.ts"
 import { findAccess, type Access, type Credentials } from "../components/discovery/access.ts"
 import { findProcesses } from "../components/discovery/process.ts"
-import type { Images } from "../images/resolve.ts"
+import { listed, type Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
@@ -94,7 +94,7 @@ export class Cluster {
       encryptionKey: randomBytes(32).toString("base64"),
       nodeIp: machine.address,
       pauseImage: images?.pause.reference ?? "",
-      images: images === undefined ? [] : [images.pause.reference, images.nginx.reference],
+      images: images === undefined ? [] : listed(images).map(({ reference }) => reference),
       mayAdjustOomScore: false,
     }
     const surroundings: Surroundings = {

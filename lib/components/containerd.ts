@@ -96,7 +96,7 @@ const network = `{
   "name": "byhand",
   "plugins": [
     {
-      "type": "bridge", "bridge": "cni0", "isGateway": true,
+      "type": "bridge", "bridge": "cni0", "isDefaultGateway": true,
       "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }]], "dataDir": "/run/cni/ipam" }
     }
   ]

@@ -72,6 +72,8 @@ export interface ComponentSpec<Name extends string = string, Own extends Setting
   readonly startsAhead?: boolean
   /** The programs that a machine gets with it: its own programs, and the tools to inspect it. */
   readonly tools: readonly ToolName[]
+  /** The programs of the images that come with it, apart from those of every lesson. They stay on the host. */
+  readonly imageTools?: readonly ToolName[]
   /** Describes the component as our own cluster starts it. */
   readonly describe: (facts: ClusterFacts) => Component
   /** Reads its settings from the same sources as the component: flags, environment and configuration files. */

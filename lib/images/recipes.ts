@@ -28,6 +28,15 @@ export function pause(catatonit: string): Recipe {
   }
 }
 
+/** CoreDNS alone: its program needs no library. */
+export function coredns(program: string): Recipe {
+  return {
+    parts: "coredns",
+    layOut: (root) => addProgram(program, root, "coredns"),
+    config: ["--entrypoint", "/coredns", "--exposed-ports", "53/udp,53/tcp"],
+  }
+}
+
 /** Debian's nginx with the libraries of this host that it needs, one page, and busybox for a shell inside. */
 export function nginx(settings: Settings): Recipe {
   return {

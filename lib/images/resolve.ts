@@ -10,7 +10,7 @@ import type { Progress } from "../base/progress.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { assemble } from "./assemble.ts"
 import { pull } from "./pull.ts"
-import { nginx, pause, type Recipe } from "./recipes.ts"
+import { coredns, nginx, pause, type Recipe } from "./recipes.ts"
 
 /** An image that the lessons use. */
 export interface Image {
@@ -27,34 +27,48 @@ export interface Images {
   /** The image of a Pod's sandbox. */
   readonly pause: Image
   readonly nginx: Image
+  /** undefined if no lesson needs it. */
+  readonly coredns?: Image
 }
 
 /** No source has a required image. */
 export class NoImageError extends RemediedError {}
 
 /** The images by their full names. */
-export const REFERENCES = { pause: "registry.k8s.io/pause:3.10.2", nginx: "docker.io/library/nginx:latest" } as const // kubeadm 1.37 and containerd 2.3 use this version of pause.
+export const REFERENCES = {
+  pause: "registry.k8s.io/pause:3.10.2", // kubeadm 1.37 and containerd 2.3 use this version.
+  nginx: "docker.io/library/nginx:latest",
+  coredns: "docker.io/coredns/coredns:1.15.0",
+} as const
+
+/** The images in a list. */
+export function listed({ pause: ofPause, nginx: ofNginx, coredns: ofCoredns }: Images): Image[] {
+  return [ofPause, ofNginx, ...(ofCoredns === undefined ? [] : [ofCoredns])]
+}
 
 const platform = `linux/${architecture}`
 
 /**
  * Finds each image of the lessons in the first source that has it: the cache, the official registry or a mirror of it.
  * Otherwise the image is made on this host from Debian packages. Images are kept in the cache.
- * @param binaries must contain crane and catatonit
+ * @param binaries must contain crane and catatonit. The image of CoreDNS is among the images if they contain coredns.
  * @throws NoImageError with every source that was tried
  */
 export async function resolveImages(binaries: Binaries, settings: Settings, progress: Progress): Promise<Images> {
-  const path = (name: "crane" | "catatonit") => {
+  const path = (name: "crane" | "catatonit" | "coredns") => {
     const binary = binaries.get(name)
     if (binary === undefined) throw new TypeError(`resolveImages needs the binary ${name}`)
     return binary.path
   }
   const crane = path("crane")
-  const [ofPause, ofNginx] = await Promise.all([
+  const [ofPause, ofNginx, ofCoredns] = await Promise.all([
     resolveImage(REFERENCES.pause, pause(path("catatonit")), crane, settings, progress),
     resolveImage(REFERENCES.nginx, nginx(settings), crane, settings, progress),
+    binaries.has("coredns")
+      ? resolveImage(REFERENCES.coredns, coredns(path("coredns")), crane, settings, progress)
+      : undefined,
   ])
-  return { pause: ofPause, nginx: ofNginx }
+  return { pause: ofPause, nginx: ofNginx, ...(ofCoredns === undefined ? {} : { coredns: ofCoredns }) }
 }
 
 async function resolveImage(
