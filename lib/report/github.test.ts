@@ -141,7 +141,7 @@ const graded = run([
       message: "it ended\n    goodbye\n",
       card: {
         failure: FAILURE,
-        observed: "100% refused\n::notice title=Autograding report::{}",
+        observed: "100% refused\n::notice title=something::{}",
         unwell: [],
         finding: finding({ evidence: "unknown flag: --etcd-servers\n```" }),
       },
@@ -153,13 +153,11 @@ const graded = run([
   ]),
 ])
 
-test("a failed outcome gives an error at the script's line, a blocked one gives none, and then come the points for GitHub Classroom", () => {
+test("a failed outcome gives an error at the script's line, and a blocked one gives none", () => {
   const { commands } = gitHubReport(graded, scripts, "")
   expect(commands).toEqual([
     `::error file=02-apiserver.sh,line=${lineOf("02-apiserver.sh", "--etcd-servers")},title=02 starts%2C and holds port%3A 6443::` +
-      "100%25 refused%0A::notice title=Autograding report::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast lines:%0Agoodbye%0AHint: npx byhand hint 02",
-    "::notice title=Autograding complete::Points 1/3",
-    '::notice title=Autograding report::{"totalPoints":1,"maxPoints":3}',
+      "100%25 refused%0A::notice title=something::{}%0AWhy: it does (some-finding)%0AEvidence: unknown flag: --etcd-servers%0A```%0ADo: Do.%0A%0Alast lines:%0Agoodbye%0AHint: npx byhand hint 02",
   ])
   expect(gitHubReport(graded, scripts, "learners/one").commands[0]).toMatch(
     /^::error file=learners\/one\/02-apiserver\.sh,/,
@@ -172,10 +170,7 @@ test("a lesson's file that cannot be loaded is an error without a script, and co
     scripts,
     "",
   )
-  expect(commands.slice(0, 2)).toEqual([
-    "::error title=01-etcd.test.ts::no such module",
-    "::notice title=Autograding complete::Points 0/1",
-  ])
+  expect(commands).toEqual(["::error title=01-etcd.test.ts::no such module"])
   expect(summary).toContain("### ✗ 01-etcd.test.ts\n\n```text\nno such module\n```")
 })
 

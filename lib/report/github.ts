@@ -21,15 +21,14 @@ interface FailedTest extends OutcomeResult {
 
 /** What a job of GitHub Actions shows about a learner's folder. */
 export interface GitHubReport {
-  /** Workflow commands, one a line: errors at the scripts' lines, then the points as GitHub Classroom reads them. */
+  /** Workflow commands, one a line: errors at the scripts' lines, and a warning for each component of ours. */
   readonly commands: readonly string[]
   /** Markdown for the job's page. */
   readonly summary: string
 }
 
 /**
- * For a learner's folder in a job of GitHub Actions: annotates the scripts' lines, writes the job's summary and prints
- * the points.
+ * For a learner's folder in a job of GitHub Actions: annotates the scripts' lines and writes the job's summary.
  * @returns undefined if there is no such job, or no such folder
  */
 export function gitHub(
@@ -82,9 +81,6 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
       ...result.standIns.map(({ component, reason }) =>
         command("warning", { title: `our ${component} in place of yours` }, reason),
       ),
-      // GitHub Classroom finds these two by their titles.
-      command("notice", { title: "Autograding complete" }, `Points ${passed}/${chosen}`),
-      command("notice", { title: "Autograding report" }, JSON.stringify({ totalPoints: passed, maxPoints: chosen })),
     ],
     summary: [
       `## ${passed} of ${chosen} points`,
