@@ -4,6 +4,7 @@ import { admit } from "./lib/machines/admission.ts"
 import { messageOf, UsageError } from "./lib/base/errors.ts"
 import { admitFlags, commandLine } from "./lib/report/command-line.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
+import { targetsFor } from "./lib/report/targets.ts"
 import { BYHAND, byhandPlugin } from "./lib/report/vitest-plugin.ts"
 import { sabotageOf } from "./lib/proof/sabotage/all.ts"
 import { readSettings, type Settings } from "./lib/base/settings.ts"
@@ -18,6 +19,7 @@ async function admittedSettings(): Promise<Settings> {
     // Wrong settings and flags are refused before anything starts.
     admitFlags(commandLine().flags, [BYHAND])
     checkExcept(found.except)
+    targetsFor(found)
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
     if (found.subject !== undefined) await readFolder(found.subject)

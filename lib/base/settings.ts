@@ -101,6 +101,14 @@ const schema = z.strictObject({
     .min(1, "is empty")
     .transform((given) => resolve(given))
     .optional(),
+  /** Formats in which the result is written, such as junit=junit.xml. `byhand grade --format` sets this. */
+  BYHAND_FORMAT: list.default([]),
+  /** How grade books name the student. The default is the name of the graded folder. */
+  BYHAND_STUDENT: z
+    .string()
+    .min(1, "is empty")
+    .regex(/^\P{Cc}*$/u, "must not contain control characters")
+    .optional(),
   /** Whether our own component takes the place of a learner's that does not start. */
   BYHAND_STAND_IN: flag.default(false),
   /** Whether to print, below each passed outcome, the command that shows the outcome. */
@@ -144,6 +152,10 @@ export interface Settings {
   readonly subject: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
+  /** Formats and files, such as junit=junit.xml. lib/report/targets.ts reads them. */
+  readonly format: readonly string[]
+  /** How grade books name the student. Undefined for the name of the graded folder. */
+  readonly student: string | undefined
   /** Whether our own component takes the place of a learner's that does not start. */
   readonly standIn: boolean
   /** Whether each passed outcome is followed by the command that shows it. */
@@ -187,6 +199,8 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     record: values.BYHAND_RECORD,
     subject: values.BYHAND_SUBJECT,
     result: values.BYHAND_RESULT,
+    format: values.BYHAND_FORMAT,
+    student: values.BYHAND_STUDENT,
     standIn: values.BYHAND_STAND_IN,
     see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,

@@ -5,6 +5,9 @@ import { packageRoot } from "../base/settings.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
 import { emptyResultFile } from "../report/result-file.ts"
+import { wasGraded } from "../report/points.ts"
+import type { RunResult } from "../report/result.ts"
+import { targetsOf, type Target } from "../report/targets.ts"
 import type { ByhandOptions } from "../report/vitest-plugin.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { Settings } from "../base/settings.ts"
@@ -25,11 +28,16 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly keep?: boolean
   /** true: print the result as JSON instead of lines for people. A file's name: also write the result to that file. */
   readonly json?: boolean | string
+  /** Formats in which the result is written, each NAME=FILE, or NAME for standard output. */
+  readonly format?: readonly string[]
+  /** How grade books name the student. */
+  readonly student?: string
 }
 
 /**
  * Runs the lessons as `npx vitest run` does, on a learner's folder if one is named. The test process gets the
- * settings in its environment. Sets the exit status.
+ * settings in its environment. Sets the exit status: 0 if everything passed; with a format whose platform takes another
+ * status for an error of the grader, 0 if there is a grade.
  * @param targets a folder of start scripts, then numbers of lessons; both are optional
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
@@ -48,6 +56,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
       `There is no lesson ${unknown === "" ? "without a number" : unknown}${unknown === first && /[^\d.-]/.test(unknown) ? ", and no such folder" : ""}.`,
       `There are ${all.map(lessonId).join(", ")}.`,
     )
+  const outputs = targetsOf([...(options.format ?? []), ...(json === true ? ["json"] : [])], "--format")
   const name = nameOf({ ...options, name: options.name ?? KEPT, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
@@ -57,10 +66,13 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   if (options.standIn === true) process.env["BYHAND_STAND_IN"] = "1"
   if (options.keep === true) process.env["BYHAND_KEEP"] = idOf(name)
   if (typeof json === "string") process.env["BYHAND_RESULT"] = resolve(json)
+  if (outputs.length > 0) process.env["BYHAND_FORMAT"] = outputs.map(asSetting).join(",")
+  if (options.student !== undefined) process.env["BYHAND_STUDENT"] = options.student
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except
   const settings = settingsOf({ ...options, json: false }) // Wrong settings are refused here, before anything runs.
   if (settings.subject !== undefined) await readFolder(settings.subject)
   if (typeof json === "string") emptyResultFile(json, `--json ${json}`)
+  for (const { file, given } of outputs) if (file !== undefined) emptyResultFile(file, given)
   if (options.keep === true) await endKept(settings, name)
 
   const { startVitest } = await import("vitest/node")
@@ -68,6 +80,10 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
   const filters = all
     .filter((lesson) => lessons.length === 0 || lessons.some((given) => isCalled(given)(lesson)))
     .map(testFileOf)
+  let result: RunResult | undefined
+  const alongside: ByhandOptions["alongside"] = (event) => {
+    if (event.type === "run ended") result = event.result
+  }
   await startVitest("test", filters, {
     root: packageRoot,
     config: join(packageRoot, "vitest.config.ts"),
@@ -75,9 +91,25 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
     run: true,
     // The other loaders write to a folder beside the dependencies, where an ordinary user may have no permission.
     configLoader: "runner",
-    ...(json === true ? { reporters: [[BYHAND, { json: true } satisfies ByhandOptions]] } : {}),
+    reporters: [[BYHAND, { alongside } satisfies ByhandOptions]],
   })
+  if (outputs.some(({ format }) => format.isGradedSuccess))
+    process.exitCode = result !== undefined && wasGraded(result) && outputs.every(isWritten) ? 0 : 1
   if (options.keep === true) process.stderr.write(await howToEnter(settings, name))
+}
+
+/**
+ * A target as an item of BYHAND_FORMAT.
+ * @throws UsageError if the file's name has a comma, which separates the items
+ */
+function asSetting({ format, file = "-", given }: Target): string {
+  if (file.includes(",")) throw new UsageError(`${given} names a file with a comma.`, "Choose a path without commas.")
+  return `${format.name}=${file}`
+}
+
+/** Whether a document is there. Its file was emptied before the run. */
+function isWritten({ file }: Target): boolean {
+  return file === undefined || statSync(file, { throwIfNoEntry: false })?.size !== 0
 }
 
 /**

@@ -27,6 +27,9 @@ const MACHINE = [
 
 const LAST = ["--last", "the machine of the last byhand watch or byhand grade --keep"] as const
 
+/** The list of formats in the help text of grade. Only that command waits for the modules of the formats. */
+const formatList = process.argv.includes("grade") ? (await import("../report/targets.ts")).formatHelp() : ""
+
 // Each command imports its modules when it is called, so that no command waits for the modules of another.
 command("up", "start a cluster to play with: everything that the lessons start, all at once")
   .option(...MACHINE)
@@ -107,6 +110,12 @@ command(
     "--stand-in",
     "if a component of the folder does not start, go on with our own in its place, so that later scripts are graded too;\nthe output marks it, and the exit status stays 1",
   )
+  .option(
+    "--format <format>",
+    `also write the result as FORMAT=FILE, or print it as FORMAT (repeatable):\n${formatList}`,
+    (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
+  )
+  .option("--student <id>", "how grade books name the student (default: the name of the folder)", once("--student"))
   .option("--see", "print below each test that passes the command that shows the same")
   .option(
     "--except <list>",

@@ -1,23 +1,15 @@
 import { randomBytes } from "node:crypto"
 import { appendFileSync, readdirSync, readFileSync } from "node:fs"
-import { basename, join, relative } from "node:path"
+import { join, relative } from "node:path"
 import { stripVTControlCharacters } from "node:util"
 import type { Settings } from "../base/settings.ts"
-import { cardLines } from "./card.ts"
 import type { Reader } from "./events.ts"
-import { standInNamesOf, summaryOf, type LessonResult, type OutcomeResult, type RunResult } from "./result.ts"
-import { oursIn, withOurs } from "./stand-ins.ts"
+import { cardText, failureText, faultTitle, lastLines } from "./failure-text.ts"
+import { isOwnFailure, pointsOfLesson, pointsOfRun } from "./points.ts"
+import { standInNamesOf, summaryOf, type LessonResult, type RunResult } from "./result.ts"
+import { withOurs } from "./stand-ins.ts"
 import { scriptLineOf, type ScriptText } from "./script-line.ts"
 import type { Verdict } from "./verdict.ts"
-
-/** The last lines of a message that are shown. */
-const LAST_LINES = 12
-
-/** A failed test, with its lesson. */
-interface FailedTest extends OutcomeResult {
-  /** Two digits. */
-  readonly lesson: string
-}
 
 /** What a job of GitHub Actions shows about a learner's folder. */
 export interface GitHubReport {
@@ -59,12 +51,11 @@ export function gitHub(
 export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], folder: string): GitHubReport {
   const failed = result.lessons.flatMap(({ id, tests }) =>
     tests
-      // A blocked outcome has a card if the lesson that blocks it does not run.
-      .filter(({ verdict, counts, card }) => counts && (verdict !== "blocked" || card !== null))
+      .filter(isOwnFailure)
       .map((test) => ({ ...test, lesson: id, at: scriptLineOf(id, test.card ?? undefined, lastLines(test), scripts) })),
   )
   const fileOf = (name: string) => join(folder, name)
-  const { passed, chosen } = points(result)
+  const { reached, most } = pointsOfRun(result)
   return {
     commands: [
       ...result.faults.map(({ file, message }) => command("error", { title: faultTitle(file) }, message)),
@@ -75,7 +66,7 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
             ...(at === undefined ? {} : { file: fileOf(at.script), line: String(at.line) }),
             title: `${test.lesson} ${test.title}`,
           },
-          annotationText(test),
+          failureText(test.lesson, test),
         ),
       ),
       ...result.standIns.map(({ component, reason }) =>
@@ -83,7 +74,7 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
       ),
     ],
     summary: [
-      `## ${passed} of ${chosen} points`,
+      `## ${reached} of ${most} points`,
       "",
       "| | lesson | verdict | points | |",
       "| --- | --- | --- | --- | --- |",
@@ -103,68 +94,10 @@ export function gitHubReport(result: RunResult, scripts: readonly ScriptText[], 
         `### ✗ ${test.lesson} ${inline(test.title)}`,
         ...(at === undefined ? [] : ["", `Look at \`${fileOf(at.script)}\`, line ${at.line}.`]),
         "",
-        ...fenced(cardText(test)),
+        ...fenced(cardText(test.lesson, test)),
         "",
       ]),
     ].join("\n"),
-  }
-}
-
-/** A lesson's file that cannot be loaded is not the fault of a script. */
-function faultTitle(file: string | null): string {
-  return file === null ? "outside of the tests" : basename(file)
-}
-
-/** The last lines that the script or the component printed; none for an assertion, whose values the card shows. */
-function lastLines({ card, message }: OutcomeResult): string[] {
-  if (card?.expected !== undefined) return []
-  const [, ...lines] = (message ?? "").split("\n").map((line) => line.trim())
-  return lines.filter((line) => line !== "" && card?.observed.includes(line) !== true).slice(-LAST_LINES)
-}
-
-/** The last lines as text below a card; none if the card shows them already. */
-function linesBelowCard(test: FailedTest): string[] {
-  const lines = lastLines(test)
-  return lines.length === 0 || test.card?.finding?.evidence === lines.join("\n") ? [] : ["", "last lines:", ...lines]
-}
-
-/** The card for the job's page. */
-function cardText(test: FailedTest): string {
-  if (test.card === null) return annotationText(test)
-  return cardLines(test.card, test.lesson, test.see ?? undefined, Infinity)
-    .map((line) => line.slice(3)) // The terminal's indentation.
-    .join("\n")
-}
-
-/** The text of an annotation. */
-function annotationText(test: FailedTest): string {
-  const { lesson, card, reason, verdict } = test
-  if (card === null) return reason ?? verdict
-  const { observed, finding, standIns = [], hintFor = lesson } = card
-  return [
-    ...(card.expected === undefined ? [observed] : [`expected ${card.expected}`, `observed ${observed}`]),
-    ...(standIns.length === 0 ? [] : [`with ${oursIn(standIns)} in place of yours`]),
-    ...(finding === undefined
-      ? []
-      : [
-          `Why: ${finding.cause} (${finding.id})`,
-          ...(finding.evidence === "" ? [] : [`Evidence: ${finding.evidence}`]),
-          `Do: ${finding.remedy}`,
-        ]),
-    ...linesBelowCard(test),
-    `Hint: npx byhand hint ${hintFor}`,
-  ].join("\n")
-}
-
-/**
- * One point for each chosen outcome that passed. A fault counts as a chosen outcome that did not pass. An outcome that
- * is not started is not a chosen one.
- */
-function points({ lessons, faults }: Pick<RunResult, "lessons" | "faults">): { passed: number; chosen: number } {
-  const tests = lessons.flatMap((lesson) => lesson.tests)
-  return {
-    passed: tests.filter(({ verdict }) => verdict === "passed").length,
-    chosen: tests.filter(({ verdict }) => !["not chosen", "not started"].includes(verdict)).length + faults.length,
   }
 }
 
@@ -178,8 +111,8 @@ const MARK = {
 } as const satisfies Record<Verdict, string>
 
 function row(lesson: LessonResult): string {
-  const { passed, chosen } = points({ lessons: [lesson], faults: [] })
-  return `| ${MARK[lesson.verdict]} ${lesson.id} | ${inline(lesson.title)} | ${[lesson.verdict, withOurs(standInNamesOf(lesson))].join(" ").trim()} | ${passed}/${chosen} | ${inline(summaryOf(lesson))} |`
+  const { reached, most } = pointsOfLesson(lesson)
+  return `| ${MARK[lesson.verdict]} ${lesson.id} | ${inline(lesson.title)} | ${[lesson.verdict, withOurs(standInNamesOf(lesson))].join(" ").trim()} | ${reached}/${most} | ${inline(summaryOf(lesson))} |`
 }
 
 /** One line of Markdown that shows a text as it is. */
@@ -205,7 +138,8 @@ function command(name: string, properties: Readonly<Record<string, string>>, tex
   return `::${name} ${listed}::${escaped(text)}`
 }
 
-function scriptsIn(folder: string): ScriptText[] {
+/** The start scripts of a learner's folder, in order. */
+export function scriptsIn(folder: string): ScriptText[] {
   const names = readdirSync(folder)
     .filter((name) => /^\d\d-[^/]*\.sh$/.test(name))
     .toSorted((a, b) => (a < b ? -1 : 1))

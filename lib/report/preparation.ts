@@ -16,6 +16,7 @@ import type { Preparations } from "./test-process.ts"
 import { makeRunsDir } from "../machines/admission.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { emptyResultFile } from "./result-file.ts"
+import { targetsFor } from "./targets.ts"
 
 /**
  * Before the first lesson starts: prepares the machine and the binaries that the chosen lessons need, with progress on
@@ -32,7 +33,7 @@ export class Preparation implements Reporter {
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
     const settings = this.#settings
     try {
-      if (settings.result !== undefined) emptyResultFile(settings.result, `BYHAND_RESULT=${settings.result}`)
+      for (const { file, given } of targetsFor(settings)) if (file !== undefined) emptyResultFile(file, given)
       makeRunsDir(settings)
     } catch (error) {
       process.stderr.write(`${messageOf(error)}\n`)

@@ -5,7 +5,7 @@ import { expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { RunEvent } from "./events.ts"
-import { emptyResultFile, resultAsJson, resultInFile } from "./result-file.ts"
+import { emptyResultFile } from "./result-file.ts"
 import {
   exitStatusOf,
   lessonResultOf,
@@ -16,6 +16,8 @@ import {
   type RunResult,
 } from "./result.ts"
 import { lessonTable } from "./lesson-table.ts"
+import { targetReader } from "./target-reader.ts"
+import { targetsFor, targetsOf } from "./targets.ts"
 import { terminal } from "./terminal.ts"
 
 const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
@@ -209,14 +211,15 @@ test("the exit status is 1 for a failure, for a blocked outcome and for a fault,
 test("the JSON output is the result, and a file keeps nothing of an earlier run", () => {
   const result = resultWith()
   let text = ""
-  const reader = resultAsJson((part) => void (text += part))
+  const reader = targetReader(targetsOf(["json"], "--format"), undefined, (part) => void (text += part))
   for (const event of eventsOf(result)) reader(event)
   expect(runResult.parse(JSON.parse(text))).toEqual(result)
 
   const folder = mkdtempSync(join(tmpdir(), "byhand-result-"))
   try {
     const file = join(folder, "result.json")
-    for (const event of eventsOf(result)) resultInFile(file)(event)
+    const inFile = targetReader(targetsFor({ format: [], result: file }), undefined)
+    for (const event of eventsOf(result)) inFile(event)
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(result)
     emptyResultFile(file, "--json result.json")
     expect(readFileSync(file, "utf8")).toBe("")

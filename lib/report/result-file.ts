@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs"
 import { messageOf, UsageError } from "../base/errors.ts"
-import type { Reader } from "./events.ts"
 
 /**
  * Empties the file to which the result will be written. If this run is killed, the file must not contain the result of
@@ -18,18 +17,4 @@ export function emptyResultFile(file: string, given: string): void {
       { cause: error },
     )
   }
-}
-
-/** For programs: writes the result as JSON when the run has ended. */
-export function resultAsJson(write: (text: string) => void): Reader {
-  return (event) => {
-    if (event.type === "run ended") write(`${JSON.stringify(event.result, undefined, 2)}\n`)
-  }
-}
-
-/** Writes the result as JSON to a file when the run has ended. */
-export function resultInFile(file: string): Reader {
-  return resultAsJson((text) => {
-    writeFileSync(file, text)
-  })
 }

@@ -53,8 +53,15 @@ const fault = z.object({
   stack: z.string().nullable(),
 })
 
+/**
+ * The name and version of the schema of RunResult. A field that is added keeps the version; the version changes if a
+ * field is removed or gets another meaning.
+ */
+export const RESULT_SCHEMA = "byhand/result/v1"
+
 /** The schema of RunResult. */
 export const runResult = z.object({
+  schema: z.literal(RESULT_SCHEMA),
   kubernetes: z.string().describe("the version of Kubernetes that was run, such as 1.37.2"),
   subject: z.string().nullable().describe("the folder of start scripts; null for the project's own cluster"),
   passed: z.number().int(),
@@ -83,7 +90,7 @@ export type Fault = z.infer<typeof fault>
 
 /** The JSON Schema of RunResult, for editors and validators. */
 export function resultSchema(): object {
-  return z.toJSONSchema(runResult, { unrepresentable: "any" })
+  return { title: RESULT_SCHEMA, ...z.toJSONSchema(runResult, { unrepresentable: "any" }) }
 }
 
 /** Builds a lesson's result from those of its outcomes. */
@@ -105,6 +112,7 @@ export function runResultOf(
 ): RunResult {
   const counts = countsOf(lessons.flatMap(({ tests }) => tests.map((test) => test.verdict)))
   return {
+    schema: RESULT_SCHEMA,
     kubernetes: run.kubernetes,
     subject: run.subject,
     passed: counts.passed,

@@ -12,12 +12,12 @@ import { VitestAdapter } from "./vitest-adapter.ts"
 /** The name of our reporters for vitest's --reporter flag and for its configuration. */
 export const BYHAND = "byhand"
 
-/** The options that a program can give to our reporters, as in reporters: [["byhand", { json: true }]]. */
+/** The options that a program can give to our reporters, as in reporters: [["byhand", { reader }]]. */
 export type ByhandOptions = {
-  /** Print the result as JSON instead of lines for people. */
-  readonly json?: boolean
   /** Print nothing, and pass the events to this reader instead. */
   readonly reader?: Reader
+  /** Pass the events to this reader too. */
+  readonly alongside?: Reader
 } // A type, not an interface, because vitest requires the options to be a Record.
 
 /**
@@ -55,5 +55,5 @@ function outputOf(reporter: unknown): { output: Output; reader?: Reader | undefi
   if (!Array.isArray(reporter)) return { output: "none" } // vitest's own reporters use standard output.
   const options = reporter[1] as ByhandOptions | undefined // What the configuration gave, or an empty object.
   if (options?.reader !== undefined) return { output: "none", reader: options.reader }
-  return { output: options?.json === true ? "json" : "people" }
+  return { output: "people", reader: options?.alongside }
 }
