@@ -11,7 +11,7 @@ import type { Kit } from "./curriculum/kit.ts"
 import { NotChecked } from "./curriculum/not-checked.ts"
 import { LessonRun } from "./curriculum/lesson-run.ts"
 import type { LessonSpec } from "./curriculum/lesson-spec.ts"
-import { lessonId } from "./curriculum/lessons.ts"
+import { everyComponentOf, lessonId } from "./curriculum/lessons.ts"
 import { onComponentEvent } from "./components/component-event.ts"
 import { onWait } from "./failures/wait.ts"
 import { cardOf } from "./report/card.ts"
@@ -77,10 +77,10 @@ const nothing = () => undefined
 let all: Promise<Artifacts> | undefined
 
 /** Whether a lesson runs before the artifacts of all lessons are ready, because it needs only those that are. */
-function isEarly({ components, judges = [] }: LessonSpec): boolean {
+function isEarly(spec: LessonSpec): boolean {
   const preparation = inject("preparation")
   if ("failed" in preparation || preparation.ready.length === preparation.all.length) return false
-  return [...components, ...judges].every((name) => preparation.ready.includes(name))
+  return [...everyComponentOf(spec), ...(spec.judges ?? [])].every((name) => preparation.ready.includes(name))
 }
 
 /** Whether the user has named a lesson on the command line. */

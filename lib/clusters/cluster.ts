@@ -14,6 +14,7 @@ import { listed, type Images } from "../images/resolve.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
+import type { Network } from "../machines/network.ts"
 import { pki, managerCommands, pkiCommands, pkiScript, secured, securedCommands } from "../pki/pki.ts"
 import type { Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
@@ -31,6 +32,9 @@ const SECURED = [
   secured.kubelet,
 ]
 
+/** The path of a certificate or key in a command line or a file. */
+const PKI_FILE = new RegExp(String.raw`${pki.folder}/[\w./-]+\.(?:crt|key|pub)`, "g")
+
 export interface ClusterOptions {
   readonly machine: Machine
   /** undefined if no component requires images. */
@@ -38,14 +42,24 @@ export interface ClusterOptions {
   /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
   /** Finds the known cause of a failure. Without it, no error names a cause. */
-  readonly explain?: Explain
+  readonly explain?: Explain | undefined
   /** Looks for causes that no time heals while a component is awaited. By default there are none. */
   readonly foresee?: Foresee | undefined
   /** Changes the description of a component, to break it on purpose. By default it changes nothing. */
-  readonly alter?: ((component: Component) => Component) | undefined
+  readonly alter?: ((component: Component, machine: string) => Component) | undefined
   /** What lessons may do to the cluster; by default everything. */
   readonly permits?: Permission
+  /** The machines of the run. Without it, the cluster has only its own machine. */
+  readonly network?: Network | undefined
+  /** Explains what happens on a further machine. By default, no error there names a cause. */
+  readonly diagnosisOn?: DiagnosisOn | undefined
 }
+
+/** Explains what happens on a machine. @param known the facts that a diagnosis cannot observe there */
+export type DiagnosisOn = (
+  machine: Machine,
+  known: () => readonly Known[],
+) => { readonly explain: Explain; readonly foresee: Foresee }
 
 /** The features that a machine provides to components. */
 export function featuresOfMachine({ privileged }: Pick<Machine, "privileged">): readonly MachineFeature[] {
@@ -68,7 +82,7 @@ export class Cluster {
   readonly machine: Machine
   readonly permits: Permission
   /** The administrator's bearer token, new for each cluster. */
-  readonly token = randomBytes(16).toString("hex")
+  readonly token: string
   /** The components in start order. */
   readonly parts: readonly ManagedComponent[]
   #facts: ClusterFacts
@@ -77,21 +91,32 @@ export class Cluster {
   #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
   #secured: Promise<void> | undefined
+  readonly #options: ClusterOptions
+  /** The cluster of the first machine; undefined if this is it. */
+  readonly #first: Cluster | undefined
+  /** The same cluster on further machines, by their names. */
+  readonly #further = new Map<string, Cluster>()
 
-  constructor({
-    machine,
-    images,
-    patience,
-    explain = () => Promise.resolve(undefined),
-    foresee,
-    alter = (component) => component,
-    permits = "destroy",
-  }: ClusterOptions) {
+  /** @param first the cluster of the first machine, for its part on a further one */
+  constructor(options: ClusterOptions, first?: Cluster) {
+    const {
+      machine,
+      images,
+      patience,
+      explain = () => Promise.resolve(undefined),
+      foresee,
+      alter = (component) => component,
+      permits = "destroy",
+    } = options
+    this.#options = options
+    this.#first = first
+    this.token = first?.token ?? randomBytes(16).toString("hex")
     this.machine = machine
     this.permits = permits
     this.#facts = {
       token: this.token,
-      encryptionKey: randomBytes(32).toString("base64"),
+      encryptionKey: first === undefined ? randomBytes(32).toString("base64") : first.#facts.encryptionKey,
+      node: machine.name,
       nodeIp: machine.address,
       pauseImage: images?.pause.reference ?? "",
       images: images === undefined ? [] : listed(images).map(({ reference }) => reference),
@@ -104,7 +129,7 @@ export class Cluster {
       prepare: (component) => this.#prepare(component),
       explain,
       foresee,
-      alter,
+      alter: (component) => alter(component, machine.name),
       disturbances: new Disturbances(),
     }
     const managed = ({ name, describe }: Spec) => new ManagedComponent(name, () => describe(this.#facts), surroundings)
@@ -123,8 +148,35 @@ export class Cluster {
     return this.parts.map(({ known }) => known)
   }
 
+  /** See Subject. */
+  async on(name: string): Promise<Cluster> {
+    if (this.#first !== undefined) return this.#first.on(name)
+    if (name === this.machine.name) return this
+    const { network, diagnosisOn } = this.#options
+    if (network === undefined) throw new TypeError("This cluster has only one machine.")
+    const machine = await network.machine(name)
+    const known = this.#further.get(name)
+    if (known?.machine === machine) return known // Otherwise that machine has ended.
+    const explained = diagnosisOn?.(machine, () => cluster.known())
+    const cluster: Cluster = new Cluster(
+      { ...this.#options, explain: undefined, foresee: undefined, machine, ...explained },
+      this,
+    )
+    this.#further.set(name, cluster)
+    return cluster
+  }
+
+  /**
+   * Components and all that they depend on, in start order. On a further machine, they use the others over the network,
+   * except those that each machine has.
+   */
+  #inOrder(names: readonly ComponentName[]): readonly Spec[] {
+    const all = dependenciesOf(names)
+    return this.#first === undefined ? all : all.filter((one) => one.isProvided === true || names.includes(one.name))
+  }
+
   async ensure(names: readonly ComponentName[]): Promise<void> {
-    for (const { name } of dependenciesOf(names)) {
+    for (const { name } of this.#inOrder(names)) {
       const part = this.part(name)
       const exit = await part.unexpectedExit()
       if (exit !== undefined) throw exit
@@ -146,7 +198,7 @@ export class Cluster {
    */
   async up(names: readonly ComponentName[] = runnableOn(this.machine)): Promise<void> {
     const starts = new Map<string, Promise<void>>()
-    for (const { name, after, isPatient = false } of dependenciesOf(names)) {
+    for (const { name, after, isPatient = false } of this.#inOrder(names)) {
       const awaited = isPatient ? [] : after.map((other) => starts.get(other) ?? Promise.resolve())
       starts.set(
         name,
@@ -192,11 +244,13 @@ export class Cluster {
   }
 
   async access(): Promise<Access> {
+    if (this.#first !== undefined) return this.#first.access()
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
   /** The credentials of the administrator: a token, or a certificate if kube-apiserver accepts no tokens. */
   async #administrator(): Promise<Partial<Credentials>> {
+    if (this.#first !== undefined) return this.#first.#administrator()
     const ca = await this.ca()
     if (this.part("kube-apiserver").plannedFlags.includes("--token-auth-file")) return { ca, token: this.token }
     const [certificate, key] = await Promise.all([
@@ -209,12 +263,33 @@ export class Cluster {
   /** Creates the files that a component reads and that its own description does not contain. */
   async #prepare(component: Component): Promise<void> {
     const texts = [...argvOf(component), ...component.files.map(({ content }) => content)]
+    await (this.#oomScore ??= this.#learnOomScore())
+    if (this.#first === undefined) return this.#makeFiles(texts)
+    await this.#first.#makeFiles(texts)
+    await this.#copyFromFirst(texts)
+  }
+
+  /** Makes the certificates and the kubeconfig that some texts name. */
+  async #makeFiles(texts: readonly string[]): Promise<void> {
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
     if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
     if (SECURED.some(({ certificate }) => isNamed(certificate)))
       await (this.#secured ??= this.#addToPki(securedCommands(this.machine.name)))
     if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#addToPki(managerCommands()))
-    await (this.#oomScore ??= this.#learnOomScore())
+  }
+
+  /** Copies the certificates and keys that some texts name from the first machine, unless this one has them. */
+  async #copyFromFirst(texts: readonly string[]): Promise<void> {
+    const from = this.#first?.machine
+    const paths = new Set(texts.flatMap((text) => text.match(PKI_FILE) ?? []))
+    if (from === undefined || paths.size === 0) return
+    const { stdout } = await from.run(["stat", "--format=%a %n", ...paths]) // A path can be one that is made later.
+    for (const line of stdout.trim().split("\n")) {
+      const [, mode, path] = /^(\d+) (.*)$/.exec(line) ?? []
+      if (mode === undefined || path === undefined) continue
+      if ((await this.machine.run(["test", "-e", path])).exitCode === 0) continue
+      await this.machine.write(path, await from.read(path), Number.parseInt(mode, 8))
+    }
   }
 
   /** A component as this cluster would start it. */
@@ -270,6 +345,7 @@ export class Cluster {
 
   /** The certificate of the CA, in PEM format. */
   ca(): Promise<Buffer> {
+    if (this.#first !== undefined) return this.#first.ca()
     this.#ca ??= this.writeFiles().then(() => this.machine.read(pki.ca.certificate))
     return this.#ca
   }

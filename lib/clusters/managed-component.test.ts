@@ -34,7 +34,15 @@ beforeEach(async () => {
 afterEach(() => machine.close())
 
 const exitedOrForeign = expect.stringMatching(/^(?:component-exited|foreign-listener)$/) as string
-const facts = { token: "t", encryptionKey: "", nodeIp: "", pauseImage: "", images: [], mayAdjustOomScore: false }
+const facts = {
+  token: "t",
+  encryptionKey: "",
+  node: "byhand",
+  nodeIp: "",
+  pauseImage: "",
+  images: [],
+  mayAdjustOomScore: false,
+}
 const etcd = specOf("etcd").describe(facts)
 const apiserver = specOf("kube-apiserver").describe(facts)
 /** A managed component that differs from the one of the cluster. */

@@ -19,6 +19,8 @@ export interface ClusterFacts {
   readonly token: string
   /** The key with which kube-apiserver encrypts Secrets, in base64; "$ENCRYPTION_KEY" in a transcript. */
   readonly encryptionKey: string
+  /** The name of the machine, which is the name of its Node too; "$NODE" in a transcript. */
+  readonly node: string
   /** The Node's address, which must not be loopback; "$NODE_IP" in a transcript. */
   readonly nodeIp: string
   /** The full name of the pause image, whose container holds the namespaces of a Pod. */

@@ -3,21 +3,21 @@ import { command, type Command } from "../clients/command.ts"
 import { kubernetes, type Kubernetes } from "../clients/kubernetes.ts"
 import { EtcdClient } from "../clients/etcd.ts"
 import { readTls } from "../clients/etcd-connection.ts"
-import { Cluster, featuresOfMachine } from "../clusters/cluster.ts"
+import { Cluster, featuresOfMachine, type DiagnosisOn } from "../clusters/cluster.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
-import type { MachineFeature } from "../components/spec.ts"
+import type { MachineFeature, Peers } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
 import { readAccess, type Access } from "../components/discovery/access.ts"
 import type { Address } from "../components/settings/address.ts"
 import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
+import type { Link, Network } from "../machines/network.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
 import { explain, foresee, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
-import type { Finding } from "../failures/finding.ts"
-import type { Foreseen, Foresee } from "../failures/wait.ts"
+import type { Foreseen } from "../failures/wait.ts"
 import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
@@ -40,6 +40,8 @@ export interface ClassroomParts {
   readonly limit?: number
   /** The folder in which each diagnosis records what it saw; undefined if nothing is recorded. */
   readonly recordings?: string | undefined
+  /** The machines of the run; undefined if there is only this one. */
+  readonly network?: Network | undefined
 }
 
 /**
@@ -59,14 +61,24 @@ export class Classroom implements AsyncDisposable {
   /** Breaks something on purpose; undefined in an ordinary run. */
   readonly interference: Interference | undefined
   /** A random text for names and values, so that no answer can be prepared in advance. */
-  readonly nonce = randomBytes(4).toString("hex")
+  readonly nonce: string
   readonly #leave: () => Promise<void>
   readonly #limit: number
   readonly #recordings: string | undefined
+  readonly #parts: ClassroomParts
+  /** The classroom of the first machine; undefined if this is it. */
+  readonly #first: Classroom | undefined
+  /** The same on further machines, by their names. */
+  readonly #further = new Map<string, Classroom>()
   #access: Access | undefined
   #forward: Forward | undefined
 
-  constructor({ machine, subject, interference, leave, limit = LONGEST_COMMAND, recordings }: ClassroomParts) {
+  /** @param first the classroom of the first machine, for that of a further one */
+  constructor(parts: ClassroomParts, first?: Classroom) {
+    const { machine, subject, interference, leave, limit = LONGEST_COMMAND, recordings } = parts
+    this.#parts = parts
+    this.#first = first
+    this.nonce = first?.nonce ?? randomBytes(4).toString("hex")
     this.#recordings = recordings
     this.machine = machine
     this.#leave = leave ?? (() => machine.close())
@@ -74,7 +86,7 @@ export class Classroom implements AsyncDisposable {
     this.subject = subject
     this.interference = interference
     const environment = () => this.environment()
-    this.kubectl = accompanied(command(machine, "kubectl", limit, environment))
+    this.kubectl = first?.kubectl ?? accompanied(command(machine, "kubectl", limit, environment))
     this.etcdctl = accompanied(command(machine, "etcdctl", limit, environment))
     this.etcdutl = accompanied(command(machine, "etcdutl", limit, environment))
     this.ctr = accompanied(command(machine, "ctr", limit, environment))
@@ -89,29 +101,26 @@ export class Classroom implements AsyncDisposable {
   static async open(artifacts: Artifacts, settings: Settings): Promise<Classroom> {
     const { subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
-    const { machine, leave } = await machineFor(artifacts, settings)
+    const { machine, network, leave } = await machineFor(artifacts, settings)
     const interference = registeredInterference()
-    await interference?.atStart(machine)
+    await interference?.atStart(machine, network)
     const limit = Math.min(LONGEST_COMMAND, patience)
-    const explainFor =
-      (subject: () => Subject) =>
-      async (failure: Failure): Promise<Finding | undefined> =>
-        (await explain(machine, failure, { known: subject().known(), recordings: settings.record })).finding
-    const foreseeFor =
-      (subject: () => Subject): Foresee =>
-      (failure) =>
-        foresee(machine, failure, { known: subject().known(), recordings: settings.record }, "components")
-    const common = { machine, interference, leave, limit, recordings: settings.record }
+    const diagnosisOn: DiagnosisOn = (on, known) => ({
+      explain: async (failure) => (await explain(on, failure, { known: known(), recordings: settings.record })).finding,
+      foresee: (failure) => foresee(on, failure, { known: known(), recordings: settings.record }, "components"),
+    })
+    const common = { machine, network, interference, leave, limit, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
         folder,
         artifacts,
         patience,
-        explain: explainFor(() => scripts),
-        foresee: foreseeFor(() => scripts),
+        network,
+        ...diagnosisOn(machine, () => scripts.known()),
+        diagnosisOn,
         changeNumbers: lessons.filter((lesson) => lesson.settings !== undefined).map(({ number }) => number),
-        scriptNumberOf: (name) => lessonThatStarts(name)?.number ?? Number.MAX_SAFE_INTEGER,
+        scriptNumberOf: (name, on) => lessonThatStarts(name, on)?.number ?? Number.MAX_SAFE_INTEGER,
       })
       return new Classroom({ ...common, subject: scripts })
     }
@@ -119,12 +128,41 @@ export class Classroom implements AsyncDisposable {
       machine,
       images: artifacts.images,
       patience,
-      explain: explainFor(() => cluster),
-      foresee: foreseeFor(() => cluster),
+      network,
+      ...diagnosisOn(machine, () => cluster.known()),
+      diagnosisOn,
       alter: interference?.alter.bind(interference),
     })
     if (artifacts.images !== undefined) cluster.startAhead()
     return new Classroom({ ...common, subject: cluster })
+  }
+
+  /**
+   * The same cluster on another machine of the run, with the commands of that machine. kubectl and the Kubernetes API are
+   * those of the first.
+   * @param name the name of a further machine, or of the first
+   */
+  async on(name: string): Promise<Classroom> {
+    if (this.#first !== undefined) return this.#first.on(name)
+    const subject = await this.subject.on(name)
+    if (subject === this.subject) return this
+    const known = this.#further.get(name)
+    if (known?.subject === subject) return known // Otherwise the machine has ended, and this is another one.
+    const classroom = new Classroom({ ...this.#parts, machine: subject.machine, subject }, this)
+    this.#further.set(name, classroom)
+    return classroom
+  }
+
+  /** The further machines that run, as far as lessons have used them. */
+  get further(): readonly Classroom[] {
+    return [...this.#further.values()]
+  }
+
+  /** The link between a machine and the network of the run. @throws TypeError if the run has only one machine */
+  link(name: string): Link {
+    const { network } = this.#parts
+    if (network === undefined) throw new TypeError("This run has only one machine.")
+    return network.link(name)
   }
 
   /** Why this machine cannot provide what a lesson requires; undefined if it can. */
@@ -154,23 +192,27 @@ export class Classroom implements AsyncDisposable {
   environment(): Record<string, string> {
     const containerd = this.subject.part("containerd")
     return {
-      ...etcdctlEnvironment(this.subject.part("etcd").settings, {
-        apiserver: this.subject.part("kube-apiserver").settings,
-      }),
+      ...etcdctlEnvironment(this.subject.part("etcd").settings, this.#clientsOfEtcd),
       ...(this.#access === undefined ? {} : { KUBECONFIG: this.#access.kubeconfig }),
       ...(containerd.isRunning ? { CONTAINERD_ADDRESS: containerd.settings.socket } : {}),
     }
   }
 
+  /** Whose certificate etcdctl shows: kube-apiserver's; etcd's own on a further machine. */
+  get #clientsOfEtcd(): Peers {
+    return this.#first === undefined ? { apiserver: this.subject.part("kube-apiserver").settings } : {}
+  }
+
   /** The credentials of an administrator. @throws NoAccessError if none are found */
   async access(): Promise<Access> {
+    if (this.#first !== undefined) return this.#first.access()
     this.#access ??= await this.subject.access()
     return this.#access
   }
 
   /** Where kube-apiserver listens. */
   get apiserverAddress(): Address {
-    return this.subject.part("kube-apiserver").settings.address
+    return (this.#first ?? this).subject.part("kube-apiserver").settings.address
   }
 
   /** A client of etcd's own API, through a forwarded port. `close` ends both. */
@@ -178,7 +220,7 @@ export class Classroom implements AsyncDisposable {
     const etcd = this.subject.part("etcd").settings
     const { host, port } = etcd.address
     const forward = await this.machine.forward(port, host)
-    const files = etcdTls(etcd, { apiserver: this.subject.part("kube-apiserver").settings })
+    const files = etcdTls(etcd, this.#clientsOfEtcd)
     const store = new EtcdClient(
       forward.address,
       files === undefined ? undefined : { ...(await readTls(this.machine, files)), host },
@@ -192,8 +234,20 @@ export class Classroom implements AsyncDisposable {
     }
   }
 
-  /** Explains a failure, as far as its cause is known. */
-  explain(failure: Failure): Promise<Explanation> {
+  /**
+   * Explains a failure, as far as its cause is known. If the first machine shows no cause, the further ones are examined.
+   */
+  async explain(failure: Failure): Promise<Explanation> {
+    const own = await this.#explainHere(failure)
+    if (own.finding !== undefined || this.#further.size === 0) return own
+    const others = await Promise.all(this.further.map((one) => one.#explainHere(failure)))
+    return {
+      finding: others.find(({ finding }) => finding !== undefined)?.finding,
+      unwell: [own, ...others].flatMap(({ unwell }) => unwell),
+    }
+  }
+
+  #explainHere(failure: Failure): Promise<Explanation> {
     return explain(this.machine, failure, {
       known: this.subject.known(),
       kubeconfigPath: this.#access?.kubeconfig,
@@ -202,17 +256,21 @@ export class Classroom implements AsyncDisposable {
   }
 
   /** Looks once for causes that no time heals, while an outcome is still awaited. */
-  foresee(failure: Failure, depth: "components" | "objects" = "objects"): Promise<readonly Foreseen[]> {
-    return foresee(
+  async foresee(failure: Failure, depth: "components" | "objects" = "objects"): Promise<readonly Foreseen[]> {
+    const own = foresee(
       this.machine,
       failure,
       { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig, recordings: this.#recordings },
       depth,
     )
+    // A lesson may have ended a machine on purpose.
+    const others = this.further.map((one) => one.foresee(failure, "components").catch(() => []))
+    return (await Promise.all([own, ...others])).flat()
   }
 
   /** The Kubernetes API through a forwarded port. */
   async kubernetes(): Promise<Kubernetes> {
+    if (this.#first !== undefined) return this.#first.kubernetes()
     const { host, port } = this.apiserverAddress
     this.#forward ??= await this.machine.forward(port, host)
     return kubernetes(await this.access(), this.#forward.address, this.#limit)
@@ -232,15 +290,15 @@ export class Classroom implements AsyncDisposable {
 async function machineFor(
   { binds }: Artifacts,
   settings: Settings,
-): Promise<Required<Pick<ClassroomParts, "machine" | "leave">>> {
+): Promise<Required<Pick<ClassroomParts, "machine" | "network" | "leave">>> {
   const { run, keep, subject, patience } = settings
   if (run !== undefined) {
     const found = await attachMachine(settings, run)
     if (found === undefined)
       throw new UsageError(`BYHAND_RUN=${run} names no running machine.`, "Unset it to start a new machine.")
-    return { machine: found.machine, leave: () => Promise.resolve() }
+    return { machine: found.machine, network: found.network, leave: () => Promise.resolve() }
   }
-  const { machine, folder, detach } = await (
+  const { machine, network, folder, detach } = await (
     await chooseProvider(settings)
   ).start({
     name: "byhand",
@@ -254,5 +312,5 @@ async function machineFor(
     ...(keep === undefined ? {} : { id: keep }),
   })
   if (keep !== undefined) await writePurpose(folder, { command: "grade", subject: subject ?? null })
-  return { machine, leave: keep === undefined ? () => machine.close() : detach }
+  return { machine, network, leave: keep === undefined ? () => machine.close() : detach }
 }

@@ -1,15 +1,16 @@
 import type { Component } from "../components/component.ts"
 import type { Machine } from "../machines/machine.ts"
+import type { Network } from "../machines/network.ts"
 
 /**
  * Breaks one thing on purpose while lessons run. lib/proof implements it. Production code only calls an interference
  * that was registered or passed to it.
  */
 export interface Interference {
-  /** Returns the component that is started instead of the given one. */
-  alter(component: Component): Component
-  /** Called once, when the machine runs and nothing else runs on it. */
-  atStart(machine: Machine): Promise<void>
+  /** Returns the component that is started on a machine instead of the given one. */
+  alter(component: Component, machine: string): Component
+  /** Called once, when the first machine runs and nothing else runs on it. */
+  atStart(machine: Machine, network?: Network): Promise<void>
   /**
    * Called just before the body of each outcome.
    * @param outcome the lesson's number and the outcome's title, as in "03 a ConfigMap that kubectl creates …"

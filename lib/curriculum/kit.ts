@@ -9,6 +9,7 @@ import type { Access } from "../components/discovery/access.ts"
 import type { EtcdSettings } from "../components/etcd.ts"
 import type { Address } from "../components/settings/address.ts"
 import type { Machine } from "../machines/machine.ts"
+import { LinkUnsupportedError, type Link } from "../machines/network.ts"
 import { allows, type Permission } from "../clusters/permission.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
@@ -29,6 +30,18 @@ export interface KubeletAddress extends Address {
 /** What a test uses. */
 export interface Kit {
   readonly machine: Machine
+  /**
+   * The same for another machine of the run, which is started if it does not run: its `machine`, `sh`, `part`, `etcd`,
+   * `etcdctl`, `store` and so on. `kubectl`, `kubernetes`, `access` and `ask` are those of the first machine, because there
+   * is one cluster.
+   * @param name the name of a further machine, such as node-2, or of the first
+   */
+  readonly on: (name: string) => Promise<Kit>
+  /**
+   * The link between a machine of the run and the network, to cut, delay or limit it. It is restored after this outcome. If
+   * this host cannot do what is asked, the outcome ends as "cannot check here".
+   */
+  readonly link: (name: string) => Link
   readonly etcd: Part
   readonly apiserver: Part
   readonly scheduler: Part
@@ -99,12 +112,24 @@ export interface KitOptions {
 }
 
 /** The kit for one outcome. */
-export function kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd }: KitOptions): Kit {
+export function kitOf(options: KitOptions): Kit {
+  const { lesson, classroom, store, evidence, cleanups, lessonEnd } = options
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
   const needs = (permit: Permission) => mustAllow(classroom, permit)
   const part = (name: ComponentName) => guarded(subject.part(name), needs)
   return {
     machine,
+    on: async (name) => {
+      const there = await classroom.on(name)
+      const { store: its, close } = await there.store()
+      cleanups.add(close)
+      return kitOf({ ...options, classroom: there, store: its })
+    },
+    link: (name) => {
+      const link = checked(classroom.link(name))
+      cleanups.add(() => link[Symbol.asyncDispose]())
+      return link
+    },
     etcd: part("etcd"),
     apiserver: part("kube-apiserver"),
     scheduler: part("kube-scheduler"),
@@ -157,6 +182,21 @@ export function kitOf({ lesson, classroom, store, evidence, cleanups, lessonEnd 
     onCleanup: (step) => cleanups.add(step),
     onLessonEnd: (step) => lessonEnd.add(step),
     needs,
+  }
+}
+
+/** A link whose changes end the outcome as "cannot check here" if this host cannot make them. */
+function checked(link: Link): Link {
+  const attempt = (change: Promise<void>) =>
+    change.catch((error: unknown) => {
+      if (error instanceof LinkUnsupportedError) cannotCheck(`this host ${error.lacks}`)
+      throw error
+    })
+  return {
+    ...link,
+    delay: (milliseconds) => attempt(link.delay(milliseconds)),
+    lossy: (percent) => attempt(link.lossy(percent)),
+    limit: (kilobits) => attempt(link.limit(kilobits)),
   }
 }
 

@@ -1,7 +1,8 @@
 import type { TaskMeta } from "vitest"
 import { messageOf, problemOf } from "../base/errors.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
-import { CommandTimeoutError, MachineError } from "../machines/agent-machine.ts"
+import { CommandTimeoutError, MachineEndedError } from "../machines/agent-machine.ts"
+import type { MachineName } from "../machines/network.ts"
 import type { Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
@@ -164,16 +165,23 @@ export class LessonRun implements AsyncDisposable {
    * later ones are blocked.
    */
   async #bringUp(classroom: Classroom, { lesson, title, meta }: OutcomeRun): Promise<void> {
-    const { after: wanted = lesson.components } = specOf({ lesson, title })
+    const { after: wanted = lesson.components, machines = lesson.machines ?? {} } = specOf({ lesson, title })
     // What the outcome requires of the machine is there already.
     const after = wanted.filter((name) => canRun(name, classroom.machine))
     if (!allows(classroom.subject.permits, "restart")) {
       const isDown = classroom.subject.parts.some(({ name, isRunning }) => after.includes(name) && !isRunning)
-      if (isDown) mustAllow(classroom, "restart")
+      if (isDown || Object.keys(machines).length > 0) mustAllow(classroom, "restart")
       return
     }
+    let machine: MachineName | undefined
     try {
       await this.#ensure(classroom, lesson, after)
+      for (const [on, names] of Object.entries(machines)) {
+        machine = on as MachineName // The keys of FurtherMachines.
+        const there = await classroom.on(on)
+        await there.subject.enter(stagesUpTo(lesson))
+        await there.subject.ensure(names.filter((name) => canRun(name, there.machine)))
+      }
     } catch (error) {
       // The component was started and is started again for the next outcome, so nothing is blocked.
       if (hasEnded(error)) {
@@ -181,9 +189,14 @@ export class LessonRun implements AsyncDisposable {
         throw withoutStack(error)
       }
       const failure = error instanceof BlockedError ? error.cause : error
-      const culprit = (isOfComponent(error) ? lessonAnsweringFor(error.component, lesson) : undefined) ?? lesson
-      if (!(failure instanceof ComponentError)) this.#closedSince = culprit
-      const key = isOfComponent(error) ? reportKey(error.component, lesson) : String(culprit.number)
+      const culprit =
+        (isOfComponent(error) ? lessonAnsweringFor(error.component, lesson, machine) : undefined) ?? lesson
+      // Lessons that need no further machine can still be checked.
+      if (!(failure instanceof ComponentError) && machine === undefined) this.#closedSince = culprit
+      const key =
+        isOfComponent(error) && failure instanceof ComponentError
+          ? reportKey(error.component, lesson, machine)
+          : `${culprit.number} ${machine ?? ""}`
       const isNews = !this.#reported.has(key)
       this.#reported.add(key)
       // A lesson that is run alone also reports on the components of earlier lessons.
@@ -266,7 +279,8 @@ export class LessonRun implements AsyncDisposable {
     } catch (thrown) {
       if (thrown instanceof NotChecked) throw thrown
       const [error, certain] = thrown instanceof WaitError ? [thrown.cause, thrown.finding] : [thrown, undefined]
-      if (error instanceof MachineError && error.code === "EPIPE") this.#closedSince = lesson // The machine has ended.
+      // A lesson can end a further machine on purpose.
+      if (error instanceof MachineEndedError && error.machine === classroom.machine.name) this.#closedSince = lesson
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && certain === undefined && ++this.#hung > 1) this.#closedSince = lesson
       if (error instanceof ComponentError) this.#reported.add(reportKey(error.component, lesson))
@@ -323,8 +337,8 @@ export class LessonRun implements AsyncDisposable {
 }
 
 /** A component, with the number of the lesson that answers for it. */
-function reportKey(component: ComponentName, lesson: LessonSpec): string {
-  return `${lessonAnsweringFor(component, lesson)?.number} ${component}`
+function reportKey(component: ComponentName, lesson: LessonSpec, machine?: MachineName): string {
+  return `${lessonAnsweringFor(component, lesson, machine)?.number} ${component} ${machine ?? ""}`
 }
 
 /** The name of an outcome outside of its lesson: "03 a ConfigMap that …". */

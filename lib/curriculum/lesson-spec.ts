@@ -3,6 +3,7 @@ import type { Subject } from "../subjects/subject.ts"
 import type { Judge } from "../clusters/artifacts.ts"
 import type { Changes } from "../clusters/stage.ts"
 import type { ComponentName } from "../components/component.ts"
+import type { MachineName } from "../machines/network.ts"
 import type { MachineFeature } from "../components/spec.ts"
 import type { Hand } from "./transcript/hand.ts"
 
@@ -22,6 +23,11 @@ export interface LessonSpec {
   readonly components: readonly ComponentName[]
   /** The programs that judge what it records. Without them, the outcomes that need them cannot be checked. */
   readonly judges?: readonly Judge[]
+  /**
+   * The further machines that it needs, each with the components that must run there. They are started in this order,
+   * after the components of the first machine. The first lesson that names a component on a machine brings it up.
+   */
+  readonly machines?: FurtherMachines
   /** What the machine must provide besides what these components require. */
   readonly requires?: readonly MachineFeature[]
   /** How components of our own cluster differ from this lesson on, in this lesson and in all later ones. */
@@ -37,13 +43,19 @@ export interface LessonSpec {
   readonly outcomes: Readonly<Record<string, OutcomeSpec>>
 }
 
+/** Components by the name of a further machine on which they run. A machine without components runs, too. */
+export type FurtherMachines = { readonly [name in MachineName]?: readonly ComponentName[] }
+
 /** One block of commands that a person types. */
 export interface LessonPart {
   /**
    * The learner's start script that contains these lines, without ".sh", such as "05-kubelet"; undefined if the lines
-   * start nothing that keeps running. It is also the key of the hint in fixtures/hints/hints.json.
+   * start nothing that keeps running. The name of a script for a further machine ends in "@" and the machine, such as
+   * "10-kubelet@node-2". It is also the key of the hint in fixtures/hints/hints.json.
    */
   readonly script?: string
+  /** The further machine on which a person types the lines; the first machine by default. */
+  readonly on?: MachineName
   /** The component that the script must start. */
   readonly starts?: ComponentName
   /** Lines for bash. */
@@ -58,6 +70,8 @@ export interface OutcomeSpec {
   readonly permits: Permission
   /** The components that must run before it starts; by default all components of the lesson. */
   readonly after?: readonly ComponentName[]
+  /** The further machines that must run before it starts, with their components; by default all of the lesson. */
+  readonly machines?: FurtherMachines
   /** What the machine must provide; by default all that the components of the lesson require. */
   readonly requires?: readonly MachineFeature[]
 }

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
 import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
 import type { MachineFeature } from "../components/spec.ts"
+import type { MachineName } from "../machines/network.ts"
 import type { Changes, Stage } from "../clusters/stage.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { etcd } from "./lessons/01-etcd.ts"
@@ -49,25 +50,39 @@ export function titlesOf({ outcomes }: LessonSpec): string[] {
   return Object.keys(outcomes)
 }
 
-/** The lesson that brings up a component: the first that needs it. */
-export function lessonThatStarts(component: ComponentName): LessonSpec | undefined {
+/**
+ * The lesson that brings up a component: the first that needs it.
+ * @param machine the further machine on which it runs; undefined for the first machine
+ */
+export function lessonThatStarts(component: ComponentName, machine?: MachineName): LessonSpec | undefined {
+  if (machine !== undefined) return lessons.find(({ machines }) => machines?.[machine]?.includes(component))
   return lessons.find(({ components }) => dependenciesOf(components).some(({ name }) => name === component))
+}
+
+/** The components of a lesson on all machines. */
+export function everyComponentOf({ components, machines = {} }: LessonSpec): ComponentName[] {
+  return [...new Set([...components, ...Object.values(machines).flat()])]
 }
 
 /**
  * The lesson to which a failed start of a component belongs: the last one up to the given lesson that changes how the
  * component is started, or else the one that brings it up.
  */
-export function lessonAnsweringFor(component: ComponentName, upTo: LessonSpec): LessonSpec | undefined {
+export function lessonAnsweringFor(
+  component: ComponentName,
+  upTo: LessonSpec,
+  machine?: MachineName,
+): LessonSpec | undefined {
   const changed = lessons.findLast(
     ({ number, settings }) => number <= upTo.number && settings?.[component] !== undefined,
   )
-  return changed ?? lessonThatStarts(component)
+  const starter = lessonThatStarts(component, machine)
+  return changed !== undefined && changed.number > (starter?.number ?? 0) ? changed : starter
 }
 
 /** Everything that the machine must provide for all outcomes of a lesson. */
-export function featuresOfLesson({ components, requires = [] }: LessonSpec): MachineFeature[] {
-  return [...new Set([...featuresOf(components), ...requires])]
+export function featuresOfLesson(lesson: LessonSpec): MachineFeature[] {
+  return [...new Set([...featuresOf(everyComponentOf(lesson)), ...(lesson.requires ?? [])])]
 }
 
 /** Everything that the machine must provide for one outcome of a lesson. */

@@ -9,7 +9,7 @@ import type { Settings } from "../base/settings.ts"
 import { backgroundProgress } from "../base/progress-background.ts"
 import { judges, prepareArtifacts, type Needed } from "../clusters/artifacts.ts"
 import { componentNames, dependenciesOf } from "../components/registry.ts"
-import { lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
+import { everyComponentOf, lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { Preparations } from "./test-process.ts"
@@ -73,8 +73,8 @@ async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promi
     : { machine, all, ready: all, artifacts: soon, demanded }
 }
 
-function neededFor({ components, judges: own = [] }: LessonSpec): Needed[] {
-  return [...components, ...own]
+function neededFor(lesson: LessonSpec): Needed[] {
+  return [...everyComponentOf(lesson), ...(lesson.judges ?? [])]
 }
 
 /**

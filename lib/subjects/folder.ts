@@ -4,6 +4,7 @@ import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import type { Machine } from "../machines/machine.ts"
+import { isMachineName, MACHINES, type MachineName } from "../machines/network.ts"
 
 /** The path of the learner's folder on the machine. */
 export const HOME = "/root/cluster"
@@ -16,6 +17,10 @@ export interface Script {
   readonly name: string
   /** The number at the beginning of its name. */
   readonly number: number
+  /** What is between the number and the machine in its name, such as kubelet. It names what the script starts. */
+  readonly title: string
+  /** The further machine on which it runs, from a name such as 10-kubelet@node-2.sh; undefined for the first machine. */
+  readonly machine: MachineName | undefined
   /** SHA-256 of the script and of the files in the folder that it names. If it changes, the script must run again. */
   readonly fingerprint: string
 }
@@ -43,13 +48,15 @@ export async function readFolder(path: string): Promise<Folder> {
       "Keep only start scripts and configuration in the folder.",
     )
   const scripts = files.flatMap(({ name }) => {
-    const [, number] = /^(\d\d)-[^/]*\.sh$/.exec(name) ?? []
+    const [, number, title = "", machine] = /^(\d\d)-([^/@]*)(?:@([^/]*))?\.sh$/.exec(name) ?? []
     return number === undefined
       ? []
       : [
           {
             name,
             number: Number(number),
+            title,
+            machine: machineOf(name, machine),
             fingerprint: fingerprintOf(
               name,
               path,
@@ -64,6 +71,16 @@ export async function readFolder(path: string): Promise<Folder> {
       "Create a folder with: npx byhand new FOLDER",
     )
   return { path, files, scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
+}
+
+/** @throws UsageError if there is no machine of that name */
+function machineOf(script: string, name: string | undefined): MachineName | undefined {
+  if (name === undefined) return undefined
+  if (isMachineName(name)) return name
+  throw new UsageError(
+    `${script} names the machine ${name}, which no lesson has.`,
+    `Name one of ${Object.keys(MACHINES).join(", ")}, or none: without @ a script runs on the first machine.`,
+  )
 }
 
 /** The fingerprint of a script. A file is included if the script names the file or a folder that contains it. */

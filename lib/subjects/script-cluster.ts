@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
-import { canRun, Cluster } from "../clusters/cluster.ts"
+import { canRun, Cluster, type DiagnosisOn } from "../clusters/cluster.ts"
 import { Disturbances } from "../clusters/disturbances.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import { problemOf } from "../base/errors.ts"
@@ -22,6 +22,7 @@ import { ask, type ProbeAnswer } from "../clients/probe.ts"
 import { sockets } from "../clients/sockets.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
+import { isMachineName, type MachineName, type Network } from "../machines/network.ts"
 import { Genuine } from "./genuine.ts"
 import { HOME, layOut, type Folder, type Script } from "./folder.ts"
 import type { Around, Run } from "./around.ts"
@@ -34,6 +35,8 @@ import { Witnesses } from "./witnesses.ts"
 const POLL_INTERVAL = 100
 /** The file with the names and fingerprints of the scripts that have run on the machine. */
 const STATE = "/run/byhand/scripts.json"
+/** The file on a further machine with the names and fingerprints of all scripts of the folder. */
+const FOLDER_STATE = "/run/byhand/folder"
 
 export interface ScriptClusterOptions {
   readonly machine: Machine
@@ -46,12 +49,16 @@ export interface ScriptClusterOptions {
   /** Looks for causes that no time heals while a component is awaited. By default there are none. */
   readonly foresee?: Foresee | undefined
   /**
-   * Returns the number of the script that must start a component, such as 2 for 02-apiserver.sh. Scripts with a lower
-   * number run before it.
+   * Returns the number of the script that must start a component on a machine, such as 2 for 02-apiserver.sh. Scripts
+   * with a lower number run before it.
    */
-  readonly scriptNumberOf: (name: ComponentName) => number
+  readonly scriptNumberOf: (name: ComponentName, machine: MachineName | undefined) => number
   /** The numbers of the scripts that change how components are started; none by default. */
   readonly changeNumbers?: readonly number[]
+  /** The machines of the run. Without it, the cluster has only its own machine. */
+  readonly network?: Network | undefined
+  /** Explains what happens on a further machine. By default, no error there names a cause. */
+  readonly diagnosisOn?: DiagnosisOn | undefined
 }
 
 /** The cluster that a learner's scripts start. Everything that the lessons know about it is read from its processes. */
@@ -62,9 +69,18 @@ export class ScriptCluster implements Subject {
   readonly #scriptNumberOf: (name: ComponentName) => number
   readonly #changeNumbers: readonly number[]
   readonly #folder: Folder
+  /** The scripts that run on this machine, in order. */
+  readonly #scripts: readonly Script[]
+  readonly #options: ScriptClusterOptions
+  /** The cluster of the first machine; undefined if this is it. */
+  readonly #first: ScriptCluster | undefined
+  /** The same cluster on further machines, by their names. */
+  readonly #further = new Map<string, { readonly machine: Machine; readonly cluster: Promise<ScriptCluster> }>()
   readonly #patience: number
   readonly #foresee: Foresee | undefined
   readonly #runs = new Map<string, { run: Run; script: Script }>()
+  /** The names of the scripts that have run, on all machines. */
+  readonly #ran: Set<string>
   /** The runs of scripts that change how components are started. */
   readonly #changes: Run[] = []
   /** Why the scripts of a stage have failed, by its number. */
@@ -80,24 +96,18 @@ export class ScriptCluster implements Subject {
   /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
   #isCordoned: boolean | undefined = false
 
-  private constructor(
-    {
-      machine,
-      folder,
-      artifacts,
-      patience,
-      explain,
-      foresee,
-      scriptNumberOf,
-      changeNumbers = [],
-    }: ScriptClusterOptions,
-    witnesses: Witnesses,
-  ) {
+  private constructor(options: ScriptClusterOptions, witnesses: Witnesses, first: ScriptCluster | undefined) {
+    const { machine, folder, artifacts, patience, explain, foresee, scriptNumberOf, changeNumbers = [] } = options
+    const name = first === undefined || !isMachineName(machine.name) ? undefined : machine.name
     this.machine = machine
+    this.#options = options
+    this.#first = first
+    this.#ran = first === undefined ? new Set() : first.#ran
     this.#folder = folder
+    this.#scripts = folder.scripts.filter((script) => script.machine === name)
     this.#patience = patience
     this.#foresee = foresee
-    this.#scriptNumberOf = scriptNumberOf
+    this.#scriptNumberOf = (component) => scriptNumberOf(component, name)
     this.#changeNumbers = changeNumbers
     this.#witnesses = witnesses
     this.#hasImages = artifacts.images !== undefined
@@ -121,11 +131,43 @@ export class ScriptCluster implements Subject {
   }
 
   /** Copies the folder to the machine. No script runs yet. */
-  static async open(options: ScriptClusterOptions): Promise<ScriptCluster> {
+  static async open(options: ScriptClusterOptions, first?: ScriptCluster): Promise<ScriptCluster> {
     await layOut(options.machine, options.folder)
-    const cluster = new ScriptCluster(options, await Witnesses.remember(options.machine))
+    const cluster = new ScriptCluster(options, await Witnesses.remember(options.machine), first)
     await cluster.#takeOver()
     return cluster
+  }
+
+  /** See Subject. */
+  async on(name: string): Promise<ScriptCluster> {
+    if (this.#first !== undefined) return this.#first.on(name)
+    if (name === this.machine.name) return this
+    const { network } = this.#options
+    if (network === undefined) throw new TypeError("This cluster has only one machine.")
+    const machine = await network.machine(name)
+    const known = this.#further.get(name)
+    if (known?.machine === machine) return known.cluster // Otherwise that machine has ended.
+    const cluster = this.#openOn(machine, network)
+    this.#further.set(name, { machine, cluster })
+    const opened = await cluster
+    // A machine that was used before can have been replaced.
+    this.#further.set(name, { machine: opened.machine, cluster })
+    return opened
+  }
+
+  /**
+   * A further machine that was used before is used again only if no script of the folder has changed: its components
+   * depend on those of the other machines.
+   */
+  async #openOn(given: Machine, network: Network): Promise<ScriptCluster> {
+    const whole = this.#folder.scripts.map(({ name, fingerprint }) => `${name} ${fingerprint}`).join("\n")
+    const before = await given.read(FOLDER_STATE).catch(() => undefined) // A new machine has no such file.
+    if (before !== undefined && before.toString() !== whole) await given.close()
+    const machine = await network.machine(given.name)
+    await machine.write(FOLDER_STATE, whole)
+    const explained = this.#options.diagnosisOn?.(machine, () => opened.known())
+    const opened: ScriptCluster = await ScriptCluster.open({ ...this.#options, ...explained, machine }, this)
+    return opened
   }
 
   /**
@@ -146,15 +188,15 @@ export class ScriptCluster implements Subject {
     const isChange = ({ number }: Script) => this.#changeNumbers.includes(number)
     const isSame = ({ name, fingerprint }: Script) => fingerprints[name] === fingerprint
     // Components that were changed by a script can only be started anew in the order of all scripts.
-    const hasChanged = this.#folder.scripts.some((script) => isChange(script) && script.name in fingerprints)
-    const isOutdated =
-      hasChanged && !this.#folder.scripts.every((script) => !(script.name in fingerprints) || isSame(script))
-    for (const script of this.#folder.scripts) {
+    const hasChanged = this.#scripts.some((script) => isChange(script) && script.name in fingerprints)
+    const isOutdated = hasChanged && !this.#scripts.every((script) => !(script.name in fingerprints) || isSame(script))
+    for (const script of this.#scripts) {
       const own = this.#componentsOf(script)
       const isKept = isSame(script) && (isChange(script) || own.some(({ isRunning }) => isRunning))
       if (isKept && !isOutdated) {
         const run = { name: script.name, log: logFor(script), exit: undefined, pid: undefined, trace: undefined }
         this.#runs.set(script.name, { run: { ...run, seenBefore: 0 }, script })
+        this.#ran.add(script.name)
       } else {
         await this.#endScript(script)
         for (const component of own) await this.#discard(component)
@@ -226,7 +268,8 @@ export class ScriptCluster implements Subject {
     await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
-    const wanted = dependenciesOf(names)
+    // On a further machine, components use the others over the network.
+    const wanted = dependenciesOf(names).filter(({ name }) => this.#first === undefined || names.includes(name))
     for (const component of this.parts) {
       if (!wanted.some(({ name }) => name === component.name)) continue
       const exit = await component.unexpectedExit()
@@ -234,7 +277,7 @@ export class ScriptCluster implements Subject {
       if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
       if (!component.isUp) await component.start()
     }
-    if (this.part("kubelet").isRunning && this.#answers)
+    if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
       await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
   }
 
@@ -292,8 +335,8 @@ export class ScriptCluster implements Subject {
 
   /** The texts of the learner's files, except the scripts that start this component. */
   async #textsBeside(part: ScriptComponent): Promise<string[]> {
-    const { path, files, scripts } = this.#folder
-    const own = scripts.filter((script) => this.#componentsOf(script).includes(part)).map(({ name }) => name)
+    const { path, files } = this.#folder
+    const own = this.#scripts.filter((script) => this.#componentsOf(script).includes(part)).map(({ name }) => name)
     const others = files.filter(({ name }) => !own.includes(name) && !/\.(md|json)$/.test(name))
     return Promise.all(others.map(({ name }) => readFile(join(path, name), "utf8")))
   }
@@ -307,14 +350,17 @@ export class ScriptCluster implements Subject {
   }
 
   canEnter(number: number): boolean {
-    return this.#scriptsOf(number).length > 0
+    return this.#folder.scripts.some((script) => script.number === number)
   }
 
   async enter(stages: readonly Stage[]): Promise<void> {
     for (const stage of stages) {
       const failure = this.#stageFailures.get(stage.number)
       if (failure !== undefined) throw new BlockedError(failure.component, failure)
-      const scripts = this.#scriptsOf(stage.number).filter(({ name }) => !this.#runs.has(name))
+      // Where the lesson is the first that needs components on this machine, its scripts start them.
+      if (this.#first !== undefined && this.parts.some(({ name }) => this.#scriptNumberOf(name) === stage.number))
+        continue
+      const scripts = this.#pending(({ number }) => number === stage.number)
       if (scripts.length === 0) continue
       // The scripts of earlier lessons come first.
       await this.ensure(stage.components.filter((name) => canRun(name, this.machine)))
@@ -325,10 +371,6 @@ export class ScriptCluster implements Subject {
         throw error
       }
     }
-  }
-
-  #scriptsOf(number: number): Script[] {
-    return this.#folder.scripts.filter((script) => script.number === number)
   }
 
   /**
@@ -398,6 +440,7 @@ export class ScriptCluster implements Subject {
   }
 
   async access(): Promise<Access> {
+    if (this.#first !== undefined) return this.#first.access()
     return findAccess(this.machine, await findProcesses(this.machine))
   }
 
@@ -407,18 +450,55 @@ export class ScriptCluster implements Subject {
    */
   #runScripts(name: ComponentName): Promise<void> {
     const last = this.#scriptNumberOf(name)
-    this.#running = this.#running
-      .catch(() => undefined)
-      .then(async () => {
-        if (this.machine.privileged && this.#hasImages) await this.#serveImages()
-        const scripts = this.#folder.scripts.filter((script) => script.number <= last && !this.#runs.has(script.name))
-        for (const script of scripts) {
-          const run = await this.#run(script)
-          // The caller itself waits for what the last script starts.
-          if (script !== scripts.at(-1)) await this.#settles(script, run)
-        }
-      })
+    return this.#queued(async () => {
+      if (this.machine.privileged && this.#hasImages && this.#needsImages) await this.#serveImages()
+      const scripts = this.#pending((script) => script.number <= last)
+      for (const script of scripts) {
+        // Scripts of the first machine prepare what those that follow in the order of names need on further machines.
+        if (this.#first !== undefined) await this.#first.#runPending((other) => other.name < script.name)
+        const run = await this.#run(script)
+        // The caller itself waits for what the last script starts.
+        if (script !== scripts.at(-1)) await this.#settles(script, run)
+      }
+      // What the caller waits for can need them: one may let a new Node in.
+      void this.#first?.runLater(last)
+    })
+  }
+
+  /** Runs the scripts that had to wait for those of further machines, in the background. */
+  async runLater(last: number): Promise<void> {
+    await this.#runPending((script) => script.number <= last).catch(() => undefined) // The machine has ended.
+  }
+
+  #runPending(isWanted: (script: Script) => boolean): Promise<void> {
+    return this.#queued(async () => {
+      for (const script of this.#pending(isWanted)) await this.#settles(script, await this.#run(script))
+    })
+  }
+
+  /** The scripts that have not run and may run now: all that precede them in the order of names have. */
+  #pending(isWanted: (script: Script) => boolean): Script[] {
+    const waitsFor = ({ name, number }: Script) =>
+      this.#folder.scripts.some(
+        (other) =>
+          other.machine !== undefined && other.number === number && other.name < name && !this.#ran.has(other.name),
+      )
+    return this.#scripts.filter(
+      (script) =>
+        isWanted(script) && !this.#runs.has(script.name) && (script.machine !== undefined || !waitsFor(script)),
+    )
+  }
+
+  #queued(action: () => Promise<void>): Promise<void> {
+    this.#running = this.#running.catch(() => undefined).then(action)
     return this.#running
+  }
+
+  /** Whether a lesson has a component on this machine that requires images. */
+  get #needsImages(): boolean {
+    return specs.some(
+      ({ name, requires }) => requires.includes("images") && this.#scriptNumberOf(name) < Number.MAX_SAFE_INTEGER,
+    )
   }
 
   /** Starts the components that the course provides. On a machine that was used before, they may run already. */
@@ -445,6 +525,7 @@ export class ScriptCluster implements Subject {
       run.exit = ended
     })
     this.#runs.set(script.name, { run, script })
+    this.#ran.add(script.name)
     await this.machine.write(
       STATE,
       JSON.stringify(
@@ -526,8 +607,7 @@ export class ScriptCluster implements Subject {
     const named = this.parts.filter(({ name }) => names(script, name))
     if (named.length > 0) return named
     return this.parts.filter(
-      ({ name }) =>
-        this.#scriptNumberOf(name) === script.number && !this.#folder.scripts.some((other) => names(other, name)),
+      ({ name }) => this.#scriptNumberOf(name) === script.number && !this.#scripts.some((other) => names(other, name)),
     )
   }
 
@@ -549,7 +629,7 @@ export class ScriptCluster implements Subject {
 
 /** Whether the name of a script contains the word of a component. */
 function names(script: Script, component: ComponentName): boolean {
-  return script.name.includes(specOf(component).scriptWord)
+  return script.title.includes(specOf(component).scriptWord)
 }
 
 /** The command that runs a script. */

@@ -51,4 +51,11 @@ export interface Subject {
   access(): Promise<Access>
   /** The facts that a diagnosis cannot observe on the machine. */
   known(): Known[]
+  /**
+   * The same cluster on another machine of the run, which is started if it does not run. Components start there when
+   * they are asked for, without those that they depend on. Each caller gets the same, as long as the machine runs.
+   * @param name the name of a further machine, or of the first
+   * @throws NetworkError if the machine cannot be started
+   */
+  on(name: string): Promise<Subject>
 }

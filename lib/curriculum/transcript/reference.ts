@@ -7,6 +7,7 @@ import { REFERENCES } from "../../images/resolve.ts"
 export const facts: ClusterFacts = {
   token: "$TOKEN",
   encryptionKey: "$ENCRYPTION_KEY",
+  node: "$NODE",
   nodeIp: "$NODE_IP",
   pauseImage: REFERENCES.pause,
   images: [REFERENCES.pause, REFERENCES.nginx],

@@ -1,4 +1,5 @@
 import { withFlags, type Component, type ComponentName, type FlagChanges } from "../../components/component.ts"
+import type { MachineName } from "../../machines/network.ts"
 
 /** One thing that is broken on purpose, and its predicted results. It is one row of the matrix. */
 export interface Sabotage {
@@ -6,6 +7,8 @@ export interface Sabotage {
   readonly id: string
   /** What is broken, as a clause: "another program already uses etcd's client port". */
   readonly breaks: string
+  /** The further machine on which it happens; the first machine by default. */
+  readonly on?: MachineName
   /** Changes to the description of a component. They apply from the component's first start on. */
   readonly component?: { readonly [name in ComponentName]?: (component: Component) => Component }
   /** A program of a Debian package. PATH finds it before the project's own program of the same name. */

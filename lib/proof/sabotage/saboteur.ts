@@ -6,6 +6,7 @@ import type { Component } from "../../components/component.ts"
 import type { Interference } from "../../curriculum/interference.ts"
 import { RemediedError } from "../../base/errors.ts"
 import type { Machine } from "../../machines/machine.ts"
+import { isMachineName, type Network } from "../../machines/network.ts"
 import type { Settings } from "../../base/settings.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -16,27 +17,30 @@ export class SabotageFailedError extends RemediedError {}
 export class Saboteur implements Interference {
   readonly #sabotage: Sabotage
   readonly #settings: Settings
-  #machine: Machine | undefined
+  /** The machine on which it happens. A further machine is started when the sabotage happens. */
+  #machine: (() => Promise<Machine>) | undefined
 
   constructor(sabotage: Sabotage, settings: Settings) {
     this.#sabotage = sabotage
     this.#settings = settings
   }
 
-  alter(component: Component): Component {
+  alter(component: Component, machine: string): Component {
+    const { on } = this.#sabotage
+    if (on === undefined ? isMachineName(machine) : machine !== on) return component
     return this.#sabotage.component?.[component.name]?.(component) ?? component
   }
 
-  async atStart(machine: Machine): Promise<void> {
-    this.#machine = machine
-    await this.#bring(machine)
-    if (this.#sabotage.before === undefined) await this.#act(machine)
+  async atStart(machine: Machine, network?: Network): Promise<void> {
+    const { on } = this.#sabotage
+    this.#machine = async () => (on === undefined || network === undefined ? machine : network.machine(on))
+    if (this.#sabotage.brings !== undefined) await this.#bring(await this.#machine())
+    if (this.#sabotage.before === undefined) await this.#act()
   }
 
   async before(outcome: string): Promise<void> {
     const { before } = this.#sabotage
-    if (this.#machine !== undefined && before !== undefined && outcome.startsWith(before))
-      await this.#act(this.#machine)
+    if (before !== undefined && outcome.startsWith(before)) await this.#act()
   }
 
   /** Puts the program of a Debian package into the first folder of PATH. The project's own program is not changed. */
@@ -52,9 +56,10 @@ export class Saboteur implements Interference {
     )
   }
 
-  async #act(machine: Machine): Promise<void> {
+  async #act(): Promise<void> {
     const { id, script } = this.#sabotage
-    if (script === undefined) return
+    const machine = await this.#machine?.()
+    if (script === undefined || machine === undefined) return
     const { exitCode, stdout, stderr } = await machine.run(["sh", "-ec", script])
     if (exitCode !== 0)
       throw new SabotageFailedError(

@@ -27,9 +27,10 @@ export async function openScripts(
   const path = join(folder, `scripts-${++opened}`)
   mkdirSync(path)
   for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text)
-  const { machine } = await startSandbox({ name, binds: given.binds, settings })
+  const { machine, network } = await startSandbox({ name, binds: given.binds, settings })
   const cluster = await ScriptCluster.open({
     machine,
+    network,
     folder: await readFolder(path),
     artifacts: { ...given, images: undefined },
     patience: 60_000,
