@@ -104,12 +104,12 @@ export class Classroom implements AsyncDisposable {
     const { machine, network, leave } = await machineFor(artifacts, settings)
     const interference = registeredInterference()
     await interference?.atStart(machine, network)
-    const limit = Math.min(LONGEST_COMMAND, patience)
     const diagnosisOn: DiagnosisOn = (on, known) => ({
       explain: async (failure) => (await explain(on, failure, { known: known(), recordings: settings.record })).finding,
       foresee: (failure) => foresee(on, failure, { known: known(), recordings: settings.record }, "components"),
     })
-    const common = { machine, network, interference, leave, limit, recordings: settings.record }
+    // On a slow machine, a command may take as long as a component.
+    const common = { machine, network, interference, leave, limit: patience, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
