@@ -29,6 +29,9 @@ const list = z.string().transform((given) =>
 /** The beginning of the name of each setting. */
 const PREFIX = "BYHAND_"
 
+/** The patience if none is set (milliseconds). */
+export const DEFAULT_PATIENCE = 60_000
+
 const TOO_LONG = "must be at most 86400, a day"
 
 const schema = z.strictObject({
@@ -67,7 +70,7 @@ const schema = z.strictObject({
     .regex(/^-?\d+(\.\d+)?$/, "must be a number of seconds")
     .transform(Number)
     .pipe(z.number(TOO_LONG).positive("must be more than 0").max(86_400, TOO_LONG))
-    .default(60),
+    .default(DEFAULT_PATIENCE / 1000),
   /** Whether "cannot check here" counts as failed. */
   BYHAND_STRICT: flag.default(false),
   /** Lessons (05) or titles of tests that BYHAND_STRICT does not count. */

@@ -62,6 +62,17 @@ test("looks that do not agree end nothing", async () => {
   wait[Symbol.dispose]()
 })
 
+test("on a machine that needs more patience, the first look is later", async () => {
+  vi.stubEnv("BYHAND_PATIENCE", "600")
+  const { wait, looks } = waitFor([[]])
+  await vi.advanceTimersByTimeAsync(9_900)
+  expect(looks()).toBe(0)
+  await vi.advanceTimersByTimeAsync(200)
+  expect(looks()).toBe(1)
+  wait[Symbol.dispose]()
+  vi.unstubAllEnvs()
+})
+
 test("after a look that took long, the next one is late", async () => {
   let count = 0
   const slow = async () => {

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel"
 import { deferred } from "../base/deferred.ts"
+import { DEFAULT_PATIENCE, readSettings } from "../base/settings.ts"
 import { describe, shown } from "./describe.ts"
 import type { Failure } from "./failure.ts"
 import type { Finding } from "./finding.ts"
@@ -28,7 +29,10 @@ export interface WaitEvent {
   readonly answer: string
 }
 
-/** Milliseconds from the beginning of a wait to the first look. Most waits have ended by then, and cost no look. */
+/**
+ * Milliseconds from the beginning of a wait to the first look. Most waits have ended by then, and cost no look. On a
+ * machine that needs more patience, it is as many times longer.
+ */
 const FIRST = 1_000
 /** Milliseconds between a look that found a cause and the next look. */
 const AGREE = 1_000
@@ -77,7 +81,7 @@ export class Wait implements Disposable {
     this.#awaited = awaited
     this.#failure = failure
     this.#foresee = foresee
-    if (foresee !== undefined) this.#lookIn(FIRST)
+    if (foresee !== undefined) this.#lookIn(FIRST * Math.max(1, readSettings().patience / DEFAULT_PATIENCE))
     this.#reporting = setInterval(() => {
       this.#report()
     }, REPORT_EVERY)
