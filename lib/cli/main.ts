@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
 import { messageOf, UsageError } from "../base/errors.ts"
 import type { GradeOptions } from "./grade.ts"
-import type { ClusterOptions, CommonOptions, Outcome } from "./options.ts"
+import type { ClusterOptions, CommonOptions, Outcome, ShellOptions } from "./options.ts"
 import { once, wrongUse } from "./wrong-use.ts"
 
 const WRONG_USE = 2
@@ -27,6 +27,12 @@ const MACHINE = [
 
 const LAST = ["--last", "the machine of the last byhand watch or byhand grade --keep"] as const
 
+const ON = [
+  "--on <machine>",
+  "a further machine of the run, such as node-2; for a cluster of byhand up it is started if it does not run",
+  once("--on"),
+] as const
+
 /** The list of formats in the help text of grade. Only that command waits for the modules of the formats. */
 const formatList = process.argv.includes("grade") ? (await import("../report/targets.ts")).formatHelp() : ""
 
@@ -42,8 +48,9 @@ command(
   "open a shell in the machine of the cluster, or run one command there and return its exit status",
 )
   .option(...LAST)
+  .option(...ON)
   .passThroughOptions()
-  .action(async (words: string[], options: ClusterOptions) => {
+  .action(async (words: string[], options: ShellOptions) => {
     process.exitCode = await (await import("./shell.ts")).shell(words, options)
   })
 command(
@@ -76,7 +83,9 @@ command(
 command(
   "transcript",
   "print the whole workshop as a bash script, to run as root in an empty machine:\nbyhand up --empty && byhand transcript | byhand shell bash",
-).action(async (options: CommonOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
+)
+  .option("--on <machine>", "what is typed on a further machine, such as node-2, at the same time", once("--on"))
+  .action(async (options: ShellOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
 command(
   "cache [action]",
   "show what the cache contains and how large it is; byhand cache prune removes what no later run needs",

@@ -17,6 +17,12 @@ export interface ClusterOptions extends CommonOptions {
   readonly last?: boolean
 }
 
+/** The options of byhand shell. */
+export interface ShellOptions extends ClusterOptions {
+  /** The name of a further machine; the first by default. */
+  readonly on?: string
+}
+
 /** What a command prints, and its exit status: 0 success, 1 something failed. */
 export interface Outcome {
   /** For people. */

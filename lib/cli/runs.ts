@@ -8,6 +8,7 @@ import { APISERVER_PORT, TOKENS_FILE } from "../components/apiserver.ts"
 import { UsageError } from "../base/errors.ts"
 import { isAlive } from "../machines/identity.ts"
 import type { Machine } from "../machines/machine.ts"
+import type { Network } from "../machines/network.ts"
 import { readPurpose, type Purpose } from "../machines/purpose.ts"
 import type { Attached } from "../machines/provider.ts"
 import { attachMachine } from "../machines/providers.ts"
@@ -36,6 +37,8 @@ export function relayOf(folder: string): string {
 export interface Run {
   readonly name: string
   readonly machine: Machine
+  /** Its further machines. */
+  readonly network: Network
   readonly folder: string
   readonly enter: Attached["enter"]
   readonly since: Date

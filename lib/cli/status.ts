@@ -4,6 +4,9 @@ import { isStandIn } from "../components/discovery/process.ts"
 import { isReady, lookAt } from "./look.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, kubeconfigOf, theRun, type Run } from "./runs.ts"
+import type { Observation } from "../diagnosis/observation.ts"
+import type { Machine } from "../machines/machine.ts"
+import type { MachineName } from "../machines/network.ts"
 import type { Purpose } from "../machines/purpose.ts"
 import { table } from "./table.ts"
 
@@ -14,6 +17,12 @@ interface ComponentStatus {
   readonly ready: boolean
   /** Whether it is ours, in place of the learner's. */
   readonly standIn: boolean
+}
+
+/** A further machine of a run, with the components that run there. */
+interface MachineStatus {
+  readonly name: MachineName
+  readonly components: readonly ComponentStatus[]
 }
 
 interface RunStatus {
@@ -28,6 +37,7 @@ interface RunStatus {
   /** Whether every component is ready, except those that are not expected to run and do not run. */
   readonly isWell: boolean
   readonly components: readonly ComponentStatus[]
+  readonly machines: readonly MachineStatus[]
 }
 
 /**
@@ -45,10 +55,35 @@ export async function status(options: CommonOptions): Promise<Outcome> {
   }
 }
 
-async function statusOf({ name, machine, folder, since, purpose }: Run): Promise<RunStatus> {
+async function statusOf({ name, machine, network, folder, since, purpose }: Run): Promise<RunStatus> {
   const isEmpty = !(await hasKubeconfig(folder))
   const seen = await lookAt(machine, isEmpty)
-  const components = seen.components
+  const components = componentsOf(machine, seen)
+  const machines = await Promise.all(
+    (await network.running()).map(async (one): Promise<MachineStatus> => {
+      const further = await network.machine(one)
+      const running = componentsOf(further, await lookAt(further, true)).filter(({ running }) => running)
+      return { name: one, components: running }
+    }),
+  )
+  return {
+    name,
+    since,
+    kubernetes: seen.api?.version.replace(/^v/, "") ?? null,
+    kubeconfig: isEmpty ? null : kubeconfigOf(folder),
+    lessonsOf: purpose?.command ?? null,
+    subject: purpose?.subject ?? null,
+    isWell:
+      components.every(({ running, ready }) => ready || (isEmpty && !running)) &&
+      machines.every((one) => one.components.every(({ ready }) => ready)),
+    components,
+    machines,
+  }
+}
+
+/** The components that a machine can run. */
+function componentsOf(machine: Machine, seen: Observation): ComponentStatus[] {
+  return seen.components
     .filter((component) => canRun(component.name, machine))
     .map((component) => ({
       name: component.name,
@@ -57,30 +92,39 @@ async function statusOf({ name, machine, folder, since, purpose }: Run): Promise
       ready: isReady(component, seen),
       standIn: isStandIn({ env: component.env ?? {} }),
     }))
-  return {
-    name,
-    since,
-    kubernetes: seen.api?.version.replace(/^v/, "") ?? null,
-    kubeconfig: isEmpty ? null : kubeconfigOf(folder),
-    lessonsOf: purpose?.command ?? null,
-    subject: purpose?.subject ?? null,
-    isWell: components.every(({ running, ready }) => ready || (isEmpty && !running)),
-    components,
-  }
 }
 
-function describe({ name, since, kubernetes, kubeconfig, lessonsOf, subject, components }: RunStatus): string {
+function describe({
+  name,
+  since,
+  kubernetes,
+  kubeconfig,
+  lessonsOf,
+  subject,
+  components,
+  machines,
+}: RunStatus): string {
   return (
     `${name}, since ${since.toLocaleString("sv")}${kubernetes === null ? "" : `, Kubernetes ${kubernetes}`}\n` +
     (kubeconfig === null ? "" : `  KUBECONFIG=${kubeconfig}\n`) +
     (lessonsOf === null ? "" : `  the machine of byhand ${lessonsOf}${subject === null ? "" : ` ${subject}`}\n`) +
-    table(
-      components.map((component) => [
-        `  ${component.name}`,
-        component.pid === null ? "not running" : `pid ${component.pid}`,
-        component.ready ? "ready" : component.running ? "not ready" : "",
-        component.standIn ? "ours, in place of the learner's" : "",
-      ]),
-    )
+    tableOf(components) +
+    machines
+      .map(
+        (one) =>
+          `  machine ${one.name}${one.components.length === 0 ? ": no component runs" : ""}\n${tableOf(one.components)}`,
+      )
+      .join("")
+  )
+}
+
+function tableOf(components: readonly ComponentStatus[]): string {
+  return table(
+    components.map((component) => [
+      `  ${component.name}`,
+      component.pid === null ? "not running" : `pid ${component.pid}`,
+      component.ready ? "ready" : component.running ? "not ready" : "",
+      component.standIn ? "ours, in place of the learner's" : "",
+    ]),
   )
 }

@@ -13,7 +13,7 @@ export const LONGEST_ANSWER = 500
 /** A failure of a component, without the fields that are added when its log is read. */
 export type WithoutLog = ComponentFailure extends infer Kind
   ? Kind extends ComponentFailure
-    ? Omit<Kind, "name" | "log" | "logPath" | "bash">
+    ? Omit<Kind, "name" | "log" | "logPath" | "bash" | "machine">
     : never
   : never
 
@@ -42,8 +42,9 @@ export class ComponentError extends FailureError<ComponentFailure> {
 
   /** The state of the component, with the last lines of its log. */
   get unwell(): Unwell {
-    const { name, logPath, log } = this.failure
-    return { name, state: stateOf(this.failure), logPath, lastLines: log }
+    const { name, logPath, log, machine } = this.failure
+    const state = stateOf(this.failure)
+    return { name, state: machine === undefined ? state : `on ${machine} ${state}`, logPath, lastLines: log }
   }
 }
 

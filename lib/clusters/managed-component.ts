@@ -11,6 +11,7 @@ import {
 } from "../components/component.ts"
 import { reportComponent } from "../components/component-event.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
+import { furtherMachine } from "../machines/network.ts"
 import { ask, type Administrator } from "../clients/probe.ts"
 import type { Probe } from "../components/probe.ts"
 import {
@@ -275,7 +276,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   }
 
   #whole(failure: WithoutLog, log: readonly string[]): ComponentFailure {
-    return { ...failure, name: this.name, log, logPath: this.#logPath }
+    return { ...failure, name: this.name, log, logPath: this.#logPath, ...furtherMachine(this.#surroundings.machine) }
   }
 
   /** The lines of its log since its last start. */

@@ -11,12 +11,13 @@ import { readAccess, type Access } from "../components/discovery/access.ts"
 import type { Address } from "../components/settings/address.ts"
 import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
-import type { Link, Network } from "../machines/network.ts"
+import { isMachineName, type Link, type Network } from "../machines/network.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
 import { explain, foresee, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
 import { registeredInterference, type Interference } from "./interference.ts"
 import type { Settings } from "../base/settings.ts"
@@ -105,8 +106,14 @@ export class Classroom implements AsyncDisposable {
     const interference = registeredInterference()
     await interference?.atStart(machine, network)
     const diagnosisOn: DiagnosisOn = (on, known) => ({
-      explain: async (failure) => (await explain(on, failure, { known: known(), recordings: settings.record })).finding,
-      foresee: (failure) => foresee(on, failure, { known: known(), recordings: settings.record }, "components"),
+      explain: async (failure) => {
+        const { finding } = await explain(on, failure, { known: known(), recordings: settings.record })
+        return finding && foundOn(on, finding)
+      },
+      foresee: async (failure) => {
+        const found = await foresee(on, failure, { known: known(), recordings: settings.record }, "components")
+        return found.map((one) => ({ ...one, finding: foundOn(on, one.finding) }))
+      },
     })
     // On a slow machine, a command may take as long as a component.
     const common = { machine, network, interference, leave, limit: patience, recordings: settings.record }
@@ -240,7 +247,16 @@ export class Classroom implements AsyncDisposable {
   async explain(failure: Failure): Promise<Explanation> {
     const own = await this.#explainHere(failure)
     if (own.finding !== undefined || this.#further.size === 0) return own
-    const others = await Promise.all(this.further.map((one) => one.#explainHere(failure)))
+    const others = await Promise.all(
+      this.further.map(async (one): Promise<Explanation> => {
+        const { finding, unwell } = await one.#explainHere(failure)
+        const { machine } = one
+        return {
+          finding: finding && foundOn(machine, finding),
+          unwell: unwell.map((component) => ({ ...component, state: `on ${machine.name} ${component.state}` })),
+        }
+      }),
+    )
     return {
       finding: others.find(({ finding }) => finding !== undefined)?.finding,
       unwell: [own, ...others].flatMap(({ unwell }) => unwell),
@@ -262,7 +278,7 @@ export class Classroom implements AsyncDisposable {
       failure,
       { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig, recordings: this.#recordings },
       depth,
-    )
+    ).then((found) => found.map((one) => ({ ...one, finding: foundOn(this.machine, one.finding) })))
     // A lesson may have ended a machine on purpose.
     const others = this.further.map((one) => one.foresee(failure, "components").catch(() => []))
     return (await Promise.all([own, ...others])).flat()
@@ -280,6 +296,11 @@ export class Classroom implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#leave()
   }
+}
+
+/** A finding whose cause names the machine, if that is a further one. */
+function foundOn({ name }: Machine, finding: Finding): Finding {
+  return isMachineName(name) ? { ...finding, cause: `on ${name}, ${finding.cause}` } : finding
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ComponentName } from "../components/registry.ts"
 import type { Exit } from "../machines/machine.ts"
+import type { MachineName } from "../machines/network.ts"
 import type { Finding } from "./finding.ts"
 
 /** A value that JSON can hold, so that a failure can be recorded and read again. */
@@ -40,6 +41,8 @@ interface OfComponent {
   /** The last lines of its log. */
   readonly log: readonly string[]
   readonly logPath: string
+  /** The further machine on which it runs; undefined for the first. */
+  readonly machine?: MachineName | undefined
   /** The errors that bash has printed about the script of a learner, such as "./01-etcd.sh: line 3: …". */
   readonly bash?: readonly string[] | undefined
 }

@@ -8,6 +8,7 @@
 #   start NAME ADDRESS      starts a further machine, unless it runs
 #   end NAME                ends a further machine
 #   link NAME down|up|delay MILLISECONDS|lossy PERCENT|limit KILOBITS|clear      changes the link between the machine and the bridge
+#   list                    prints the names of the further machines that run
 #   stop                    ends all further machines; there is no answer
 set -u
 trap '' INT HUP PIPE
@@ -89,6 +90,12 @@ link() { # NAME WORD [VALUE]
   esac
 }
 
+list() {
+  for place in "$run"/machines/*/; do
+    ! is_alive_in "$place/init" || basename "$place"
+  done
+}
+
 # Carries out one request. The words of a request contain no special characters.
 carry_out() { # ID WORD…
   id=$1
@@ -96,6 +103,7 @@ carry_out() { # ID WORD…
   case $problem$1 in
     start) start "$2" "$3" ;;
     end) end "$2" ;;
+    list) list ;;
     # The port of the first machine has a name of its own: the name of the machine can be too long.
     link) [ "$2" != "$first" ] || { shift 2; set -- link first "$@"; }; shift; link "$@" ;;
     *) echo "${problem:-unknown: $1}"; false ;;
@@ -106,9 +114,16 @@ carry_out() { # ID WORD…
   mv "$run/answer-$id.status" "$run/answer-$id"
 }
 
+problem=
 if [ $# = 1 ]; then
-  read -r request || exit 0
-  [ "$request" != "- stop" ] || exit 0
+  while read -r request || exit 0; do
+    # shellcheck disable=SC2086 # The words of the request.
+    case $request in
+      "- stop") exit 0 ;;
+      *" list") carry_out $request ;; # It changes nothing, and needs no network.
+      *) break ;;
+    esac
+  done
   set -- unshare --net sh "$0" "$settings" "$request"
   if [ "$mode" = user ]; then
     pid=$(first_process "$run") || exit 0

@@ -21,6 +21,11 @@ export function isMachineName(name: string): name is MachineName {
   return name in MACHINES
 }
 
+/** The field `machine` of a failure: the name of a further machine. Empty for the first. */
+export function furtherMachine({ name }: Pick<Machine, "name">): { readonly machine?: MachineName } {
+  return isMachineName(name) ? { machine: name } : {}
+}
+
 /** A further machine could not be started, or a link could not be changed. */
 export class NetworkError extends RemediedError {}
 
@@ -66,6 +71,8 @@ export interface Network {
    * @throws NetworkError, MachineEndedError if the run has ended
    */
   machine(name: string): Promise<Machine>
+  /** The names of the further machines that run. */
+  running(): Promise<readonly MachineName[]>
   /** The link of a machine that runs. @param name a name in MACHINES, or the name of the first machine */
   link(name: string): Link
 }
@@ -139,6 +146,11 @@ export class RunNetwork implements Network {
         await this.#reach.ask(["end", name]) // If there is no answer, the whole run has ended.
       },
     })
+  }
+
+  async running(): Promise<readonly MachineName[]> {
+    const answer = await this.#reach.ask(["list"])
+    return (answer?.message ?? "").split("\n").filter(isMachineName)
   }
 
   link(name: string): Link {

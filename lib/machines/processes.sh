@@ -32,7 +32,7 @@ first_process() { # PLACE: the folder with the machine's file "init"
   # The file identifies the process unshare, which waits for the machine's first process.
   is_alive_in "$1/init" && read -r its_outer _ <"$1/init" || return 1
   its_first=
-  read -r its_first _ <"/proc/$its_outer/task/$its_outer/children" # The file does not end with a newline.
+  read -r its_first _ <"/proc/$its_outer/task/$its_outer/children" || true # The file does not end with a newline.
   [ -n "$its_first" ] && echo "$its_first"
 } 2>/dev/null
 

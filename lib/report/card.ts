@@ -44,7 +44,7 @@ function expectation(failure: Failure): Pick<Card, "expected" | "observed"> {
         expected: shown(failure.expected),
         observed: failure.cause === undefined ? shown(failure.actual) : describe(failure.cause),
       }
-    : { observed: describe(failure) }
+    : { observed: `${describe(failure)}${"machine" in failure && "log" in failure ? ` on ${failure.machine}` : ""}` }
 }
 
 /**

@@ -24,6 +24,7 @@ import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
 import type { Started } from "../components/settings/flags.ts"
 import type { Exit, Spawned } from "../machines/machine.ts"
+import { furtherMachine } from "../machines/network.ts"
 import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
 import { HOME } from "./folder.ts"
@@ -353,7 +354,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   #whole(failure: WithoutLog, log: readonly string[]): ComponentFailure {
-    return { ...failure, name: this.name, log, logPath: this.#logPath }
+    return { ...failure, name: this.name, log, logPath: this.#logPath, ...furtherMachine(this.#around.machine) }
   }
 
   /** The errors that bash has printed about its script; undefined if there are none. */

@@ -3,21 +3,30 @@ import { logOf, type Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
 import { asks, commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
 import { lessonId, lessons } from "../lessons.ts"
+import type { MachineName } from "../../machines/network.ts"
 import type { Hand } from "./hand.ts"
 import { reference } from "./reference.ts"
 
 /**
  * The whole workshop as a script for bash: the same components that the lessons start, typed by hand. It must run as
  * root on a machine that has the tools and the image archives, and on which no component runs yet.
+ * With several machines there is a script for each, and they run at the same time: lines wait for what the other
+ * machines give them in /shared.
  * @param kubernetes the version of Kubernetes that the machine has
+ * @param machine the further machine on which it runs; undefined for the first
  */
-export function transcript(kubernetes: string): string {
+export function transcript(kubernetes: string, machine?: MachineName): string {
+  const typed = lessons.flatMap(({ number, title, parts }) => {
+    const own = parts.filter(({ on }) => on === machine)
+    // A further machine has no part in most lessons.
+    return own.length === 0 && machine !== undefined
+      ? []
+      : [heading(number, title), ...own.flatMap(({ lines }) => lines(scripted))]
+  })
+  if (machine !== undefined) return [intro(kubernetes), ...typed, ""].join("\n")
   return [
     intro(kubernetes),
-    ...lessons.flatMap(({ number, title, parts }) => [
-      heading(number, title),
-      ...parts.flatMap(({ lines }) => lines(scripted)),
-    ]),
+    ...typed,
     `echo "The components still run. To end them: kill ${Object.values(reference)
       .reverse()
       .map((component) => `$${pidOf(component)}`)
