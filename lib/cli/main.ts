@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander"
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
-import { packageRoot } from "../base/settings.ts"
+import { ownVersion } from "../base/version.ts"
 import { messageOf, UsageError } from "../base/errors.ts"
 import type { GradeOptions } from "./grade.ts"
 import type { ClusterOptions, CommonOptions, Outcome, ShellOptions } from "./options.ts"
+import type { SubmitOptions } from "./submit.ts"
+import type { VerifyOptions } from "./verify.ts"
 import { once, wrongUse } from "./wrong-use.ts"
 
 const WRONG_USE = 2
 
 const program = strict(new Command("byhand"))
   .description("A Kubernetes control plane, bootstrapped by hand, as a course that grades itself.")
-  .version(`byhand ${version()}`, "-V, --version", "print the version")
+  .version(`byhand ${ownVersion()}`, "-V, --version", "print the version")
   .addHelpText(
     "after",
     "\nExit status: 0 success, 1 something failed, 2 wrong use. Settings are also read from BYHAND_* variables. Flags take precedence.",
@@ -132,6 +132,38 @@ command(
     once("--except"),
   )
   .action(async (targets: string[], options: GradeOptions) => (await import("./grade.ts")).grade(targets, options))
+command(
+  "submit <folder>",
+  "grade a folder of start scripts, and write what the workshop asks for as a folder and an archive;\nnothing is written if it contains a secret (exit status 1)",
+)
+  .option(...MACHINE)
+  .option("--out <dir>", "the new folder to write; the archive is DIR.tar.gz", once("--out"))
+  .option("--key <file>", "ssh key that signs the submission (ssh-keygen -Y sign)", once("--key"))
+  .option("--student <id>", "name of the student (default: the name of the folder)", once("--student"))
+  .action(async (folder: string, options: SubmitOptions) =>
+    show(options, await (await import("./submit.ts")).submit(folder, options)),
+  )
+command("verify <dir>", "check whether a submission was edited, and who signed it; exit status 1 if something is wrong")
+  .option(...MACHINE)
+  .option("--signers <file>", "who may sign: ALLOWED SIGNERS of ssh-keygen(1)", once("--signers"))
+  .option(
+    "--identity <id>",
+    "who must have signed (default: the student whom the submission names)",
+    once("--identity"),
+  )
+  .option("--rerun", "also grade the scripts here, and compare the verdicts")
+  .action(async (folder: string, options: VerifyOptions) =>
+    show(options, await (await import("./verify.ts")).verify(folder, options)),
+  )
+command(
+  "replay <dir> <lesson> [command...]",
+  "run the scripts of a submission up to a lesson, and open a shell on the machine as it is then, or run one command there",
+)
+  .option(...MACHINE)
+  .passThroughOptions()
+  .action(async (folder: string, lesson: string, words: string[], options: CommonOptions) => {
+    process.exitCode = await (await import("./replay.ts")).replay(folder, lesson, words, options)
+  })
 
 function command(nameAndArguments: string, description: string, json = "--json", forPrograms = "print JSON"): Command {
   return strict(program.command(nameAndArguments))
@@ -150,11 +182,6 @@ function strict(command: Command): Command {
   return command.configureOutput({ writeErr: () => undefined }).exitOverride((error) => {
     throw error.exitCode === 0 ? error : wrongUse(error, command)
   })
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string } // npm requires it.
-  return manifest.version
 }
 
 function show({ json }: CommonOptions, { text, data, exitCode }: Outcome): void {
