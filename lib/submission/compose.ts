@@ -65,9 +65,13 @@ export function composed({
     ...about,
     points: pointsOfRun(result),
     verdicts: verdictsOf(result),
-    files: Object.fromEntries([...files].toSorted().map(([path, content]) => [path, entryOf(content)])),
+    files: Object.fromEntries(byPath(files).map(([path, content]) => [path, entryOf(content)])),
   }
   return files.set(MANIFEST, own(`${JSON.stringify(manifest, undefined, 2)}\n`))
+}
+
+function byPath(files: ReadonlyMap<string, Content>): [string, Content][] {
+  return [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** The verdict of each outcome, by its id. */
@@ -124,7 +128,7 @@ export async function written(
 async function archived(path: string, name: string, files: ReadonlyMap<string, Content>): Promise<void> {
   const tar = pack()
   const done = pipeline(tar, createGzip(), createWriteStream(path))
-  for (const [file, { bytes, mode }] of [...files].toSorted())
+  for (const [file, { bytes, mode }] of byPath(files))
     tar.entry({ name: join(name, file), mode: (mode & 0o100) === 0 ? 0o644 : 0o755, mtime: new Date(0) }, bytes)
   tar.finalize()
   await done
