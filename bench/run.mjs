@@ -80,6 +80,8 @@ try {
     await runByHand()
     await runCluster("sandbox", ours)
     if (engine !== undefined) await runCluster("container", inContainer)
+    await runMachines("sandbox", ours)
+    if (engine !== undefined) await runMachines("container", inContainer)
     await runUp()
     if (flags["no-lessons"]) continue
     await runLessons("sandbox", ours)
@@ -187,6 +189,37 @@ async function runCluster(kind, table) {
   }
 }
 
+/** Starts further machines one after another, then cuts and restores a link, until packets arrive again. */
+async function runMachines(kind, table) {
+  const { machine, network } = await providerOf(kind, settings).start({ name: "bench", binds: artifacts.binds })
+  let last = performance.now()
+  const lap = (name) => {
+    const now = performance.now()
+    note(table, name, (now - last) / 1000)
+    last = now
+  }
+  try {
+    const second = await network.machine("node-2")
+    lap("second machine")
+    await network.machine("etcd-2")
+    lap("third machine")
+    await second.spawn(["/run/byhand/node", "-e", 'require("net").createServer().listen(7000, "0.0.0.0")'], {
+      log: "/tmp/log",
+    })
+    const call = `/run/byhand/node -e 'require("net").connect(7000, "node-2").on("connect", () => process.exit(0)).on("error", () => process.exit(1))'`
+    await run(machine, `until ${call}; do sleep 0.05; done`)
+    last = performance.now()
+    const link = network.link("node-2")
+    await link.down()
+    await link.up()
+    lap("link")
+    await run(machine, call)
+    lap("call")
+  } finally {
+    await machine.close()
+  }
+}
+
 async function run(machine, line) {
   const { exitCode, stderr } = await machine.run(["sh", "-ec", line])
   if (exitCode !== 0) throw new Error(`${line}: ${stderr}`)
@@ -228,6 +261,9 @@ function report() {
   const median = (numbers) => numbers?.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
   const containerRows = [
     ["the machine itself", "machine"],
+    ["a second machine, and the network", "second machine"],
+    ["a third machine", "third machine"],
+    ["a link, cut and restored", "link"],
     ["etcd to nginx serving", "serving"],
     ["all lessons, whole command", "total"],
   ].flatMap(([title, name]) => {
@@ -246,6 +282,10 @@ function report() {
       ]),
     ["  Pod, nginx answers", "Pod"],
     ["the machine itself", "machine"],
+    ["a second machine, and the network", "second machine"],
+    ["a third machine", "third machine"],
+    ["a link, cut and restored", "link"],
+    ["a connection over it, with the start of Node.js", "call"],
     ["byhand up, from typing to the default namespace", "typed"],
   ].flatMap(([title, name, aim]) => {
     const [mine, shell] = [median(ours[name]), median(byHand[name])]

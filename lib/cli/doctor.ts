@@ -2,6 +2,7 @@ import { EOL } from "node:os"
 import { paint } from "../base/colour.ts"
 import { diagnose, unwell } from "../diagnosis/diagnose.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
+import type { MachineName } from "../machines/network.ts"
 import { lookAt } from "./look.ts"
 import { record as recordObservation } from "../diagnosis/record.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
@@ -24,6 +25,8 @@ const COLOUR = {
 /** What is wrong with a running cluster. */
 export interface Diagnosis {
   readonly cluster: string
+  /** The further machine that was examined; undefined for the first. */
+  readonly machine?: MachineName
   readonly runsNothing: boolean
   readonly findings: readonly Finding[]
   /** Components that are not well and that no finding explains. */
@@ -38,9 +41,7 @@ export async function doctor(options: CommonOptions): Promise<Outcome> {
   const settings = settingsOf(options)
   const host = options.name === undefined ? await examineHost(settings) : { text: "", data: {}, exitCode: 0 }
   const runs = options.name === undefined ? await allRuns(settings) : [await theRun(settings, options)]
-  const diagnoses = await Promise.all(
-    runs.map(async (run) => examineCluster(run, !(await hasKubeconfig(run.folder)), settings.record)),
-  )
+  const diagnoses = (await Promise.all(runs.map((run) => examineAll(run, settings.record)))).flat()
   return {
     text: [host.text, ...diagnoses.map(describe)].filter((text) => text !== "").join(EOL),
     data: {
@@ -56,6 +57,19 @@ export async function doctor(options: CommonOptions): Promise<Outcome> {
 
 function isWell({ findings, unwell: components }: Diagnosis): boolean {
   return findings.length === 0 && components.length === 0
+}
+
+/** Diagnoses all machines of a running cluster. On a further machine, the components that run must be well. */
+async function examineAll(run: Run, recordings: string | undefined): Promise<Diagnosis[]> {
+  const { name, network } = run
+  const further = await network.running()
+  return Promise.all([
+    hasKubeconfig(run.folder).then((has) => examineCluster(run, !has, recordings)),
+    ...further.map(async (machine) => ({
+      ...(await examineCluster({ name, machine: await network.machine(machine) }, true, recordings)),
+      machine,
+    })),
+  ])
 }
 
 /**
@@ -80,14 +94,15 @@ export async function examineCluster(
 }
 
 function describe(diagnosis: Diagnosis): string {
-  const { cluster, findings, unwell: components } = diagnosis
+  const { cluster, machine, findings, unwell: components } = diagnosis
+  const subject = machine === undefined ? cluster : `${cluster} on ${machine}`
   if (isWell(diagnosis) && diagnosis.runsNothing)
-    return `${cluster} is well: it was started empty, and no component runs in it.${EOL}`
-  if (isWell(diagnosis)) return `${cluster} is well: no known problem was found.${EOL}`
+    return `${subject} is well: it was started empty, and no component runs in it.${EOL}`
+  if (isWell(diagnosis)) return `${subject} is well: no known problem was found.${EOL}`
   const { width } = standardOutput()
   const cards = findings.flatMap((finding) => [finding.component ?? "the machine", ...findingLines(finding, width), ""])
   return [
-    `${cluster} is not well. To look closer: ${typed("shell", cluster)}`,
+    `${subject} is not well. To look closer: ${typed("shell", cluster)}${machine === undefined ? "" : ` --on ${machine}`}`,
     "",
     ...cards,
     ...(components.length === 0 ? [] : [...unwellLines(components, width), ""]),

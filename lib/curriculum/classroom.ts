@@ -300,7 +300,7 @@ export class Classroom implements AsyncDisposable {
 
 /** A finding whose cause names the machine, if that is a further one. */
 function foundOn({ name }: Machine, finding: Finding): Finding {
-  return isMachineName(name) ? { ...finding, cause: `on ${name}, ${finding.cause}` } : finding
+  return isMachineName(name) ? { ...finding, machine: name, cause: `on ${name}, ${finding.cause}` } : finding
 }
 
 /**

@@ -16,6 +16,7 @@ import type { Known } from "../clusters/known.ts"
 import type { Failure } from "../failures/failure.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
+import { isMachineName } from "../machines/network.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { LOGS } from "./containers.ts"
@@ -211,6 +212,13 @@ async function flagsOf(machine: Machine, commands: readonly string[]): Promise<R
   )
 }
 
+/** Whether a file can belong to what runs on a machine. A script can be that of another machine: 10-kubelet@node-2.sh. */
+function isOfMachine(path: string, name: string): boolean {
+  if (!path.startsWith(`${SCRIPTS_FOLDER}/`) || !path.endsWith(".sh")) return true
+  const [, of] = /@([^/]+)\.sh$/.exec(path) ?? []
+  return of === (isMachineName(name) ? name : undefined)
+}
+
 /**
  * Every file that a command line names, those that such a file names, and those in the folders where components look by
  * themselves. No private keys.
@@ -233,7 +241,10 @@ find ${SCRIPTS_FOLDER}/etc -type f 2>/dev/null`,
   )
   const named = [
     kubeconfigPath,
-    ...stdout.trim().split("\n"),
+    ...stdout
+      .trim()
+      .split("\n")
+      .filter((path) => isOfMachine(path, machine.name)),
     ...components.flatMap(({ argv, cwd }) =>
       argv
         .slice(1)

@@ -1,4 +1,5 @@
 import type { ComponentName } from "../components/registry.ts"
+import type { MachineName } from "../machines/network.ts"
 
 /** A known cause of a failure, with its evidence, its remedy, and a command to look closer. */
 export interface Finding {
@@ -6,6 +7,8 @@ export interface Finding {
   readonly id: string
   /** The component that has the problem; undefined if the machine has the problem, such as a full disk. */
   readonly component: ComponentName | undefined
+  /** The further machine that has the problem; undefined for the first. */
+  readonly machine?: MachineName
   /** A clause that states the fact, such as "no process listens on 127.0.0.1:2379". */
   readonly cause: string
   /** What the learner must do, as sentences or as a command. */

@@ -27,9 +27,12 @@ export function scriptLineOf(
   lesson: string,
   card: Card | undefined,
   words: readonly string[],
-  scripts: readonly ScriptText[],
+  all: readonly ScriptText[],
 ): ScriptLine | undefined {
-  const { finding, observed = "", unwell = [] } = card ?? {}
+  const { failure, finding, observed = "", unwell = [] } = card ?? {}
+  const machine = finding?.machine ?? (failure !== undefined && "machine" in failure ? failure.machine : undefined)
+  const ofMachine = all.filter(({ name }) => machine !== undefined && name.endsWith(`@${machine}.sh`))
+  const scripts = ofMachine.length === 0 ? all : ofMachine
   const said = [observed, finding?.evidence ?? "", ...words, ...unwell.flatMap(({ lastLines }) => lastLines)].flatMap(
     (text) => text.split("\n"),
   )

@@ -38,4 +38,10 @@ export const TARGETS: readonly Target[] = [
     command: ["byhand", "shell", "--name", STRUCK, "sleep", "2"],
     before: ["up", "--empty", "--name", STRUCK],
   },
+  {
+    name: "shell on a further machine",
+    what: "shell",
+    command: ["byhand", "shell", "--name", STRUCK, "--on", "node-2", "sleep", "2"],
+    before: ["up", "--empty", "--name", STRUCK],
+  },
 ]

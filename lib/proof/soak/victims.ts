@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { specs } from "../../components/registry.ts"
 import { isAlive } from "../../machines/identity.ts"
 
-/** The role of a process in a run. The launcher waits outside the machine for the machine's first process. */
-export type ProcessRole = "runner" | "worker" | "supervisor" | "launcher" | "machine" | "component"
+/**
+ * The role of a process in a run. The launcher waits outside a machine for the machine's first process. The network
+ * contains the bridge between the machines of a run.
+ */
+export type ProcessRole = "runner" | "worker" | "supervisor" | "network" | "launcher" | "machine" | "component"
 
 /** The places where a run's processes are found. */
 export interface Scene {
@@ -29,7 +32,7 @@ const PROCESSES = [...specs.map(({ program }) => program), "containerd-shim", "n
 export function find(role: ProcessRole, { group, machines }: Scene): number[] {
   const all = processes()
   const runners = all.filter((one) => one.group === group && /\/\.bin\/(vitest|byhand)$/.test(one.argv[1] ?? ""))
-  const launchers = machines.flatMap((folder) => ownerOf(join(folder, "init")))
+  const launchers = machines.flatMap(placesOf).flatMap((place) => ownerOf(join(place, "init")))
   const unshares = all.filter(({ pid, name }) => launchers.includes(pid) && name === "unshare")
   const firsts = all.filter(({ parent }) => unshares.some(({ pid }) => pid === parent))
   const below = (pid: number): Process[] =>
@@ -43,6 +46,12 @@ export function find(role: ProcessRole, { group, machines }: Scene): number[] {
         .map(({ pid }) => pid)
     case "supervisor":
       return machines.flatMap((folder) => ownerOf(join(folder, "supervisor")))
+    case "network":
+      return all
+        .filter(
+          ({ argv }) => argv[1]?.endsWith("/network.sh") === true && machines.some((one) => argv[2]?.startsWith(one)),
+        )
+        .map(({ pid }) => pid)
     case "launcher":
       return launchers
     case "machine":
@@ -53,6 +62,12 @@ export function find(role: ProcessRole, { group, machines }: Scene): number[] {
         .filter(({ name }) => PROCESSES.includes(name))
         .map(({ pid }) => pid)
   }
+}
+
+/** The folders with the files of each machine of a run. */
+function placesOf(folder: string): string[] {
+  const further = join(folder, "machines")
+  return [folder, ...(existsSync(further) ? readdirSync(further).map((name) => join(further, name)) : [])]
 }
 
 /** The PID of the process that a file in a run's folder identifies, if that process still runs. */

@@ -75,6 +75,7 @@ export async function census(
     else if (
       cgroup.includes("/byhand-") ||
       command.includes("/machines/supervisor.sh") ||
+      command.includes("/machines/network.sh") ||
       command.startsWith("dockerd ") ||
       command.includes("/engine-")
     )
