@@ -98,10 +98,11 @@ mkdir -p "$run/disk"
 if [ "$mode" = root ] && [ "$disk" != 0 ]; then mount -t tmpfs -o "size=$disk,mode=755" tmpfs "$run/disk"; fi
 # The folder /shared of all machines of the run.
 mkdir -m 700 "$run/disk/shared"
-# Requests for further machines and for their network. This process holds it open, so that no request is lost.
+# Requests for further machines and for their network. They can be written as soon as the machine has started. Only network.sh
+# keeps it open: if network.sh has ended, a request fails at once.
 mkfifo -m 600 "$run/requests"
 [ -z "$owner" ] || chown "$owner" "$run/requests"
-exec 4<>"$run/requests"
+if [ -p "$run/requests" ]; then exec 4<>"$run/requests"; else exec 4</dev/null; fi # The disk can be full.
 
 # The first process of a machine has only the listed capabilities. Its children cannot get other ones.
 set -- setpriv "--bounding-set=-all,${capabilities:?}" --inh-caps=-all sh "$scripts/init.sh" "$settings"
@@ -127,12 +128,13 @@ trap 'end_machine $machine' TERM
 exec >&-
 setpriv --pdeathsig KILL sh "$scripts/network.sh" "$settings" <&4 3<&- 4<&- >/dev/null 2>&1 &
 network=$!
+exec 4<&-
 
 (
   while read -r line <&3; do [ "$line" != detach ] || detached=yes; done
   # If this supervisor was killed, the machine has ended too, and its PID can belong to another process (PID reuse).
   [ -n "${detached:-}" ] || [ "$(start_time $machine)" != "$started" ] || end_machine $machine
-) 4<&- &
+) &
 watcher=$!
 exec 3<&-
 
@@ -149,9 +151,9 @@ kill $watcher 2>/dev/null
 for init in "$run"/machines/*/init; do
   if [ -f "$init" ] && is_alive_in "$init"; then read -r pid _ <"$init" && end_machine "$pid"; fi
 done
-echo "- stop" >&4
+# Opening the FIFO for writing only would wait for a reader.
+if [ -p "$run/requests" ]; then echo "- stop" 1<>"$run/requests"; else kill -9 $network; fi
 wait $network
-exec 4<&-
 [ -z "$timer" ] || kill -9 $timer 2>/dev/null
 [ ! -s "$run/init.log" ] || cat "$run/init.log" >&2
 # On a full disk, the machine could not write its error message.
