@@ -58,6 +58,7 @@ export async function withGradedMachine<T>(
       BYHAND_RUN: id,
       BYHAND_SUBJECT: folder,
       BYHAND_MACHINE: provider.kind,
+      BYHAND_KUBERNETES: settings.kubernetes,
       // A submission is the learner's own work.
       BYHAND_STAND_IN: "0",
     })

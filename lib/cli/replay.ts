@@ -28,7 +28,6 @@ export async function replay(
   if (edited.length > 0)
     throw new UsageError(`${given} was edited: ${edited.join("; ")}.`, "npx byhand verify shows everything.")
   const settings = settingsOf({ ...options, kubernetes: options.kubernetes ?? manifest.kubernetes })
-  process.env["BYHAND_KUBERNETES"] = settings.kubernetes
   return withGradedMachine(
     {
       folder: join(folder, SCRIPTS),

@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.ts"
 import { quote } from "../base/shell.ts"
 import { ownVersion } from "../base/version.ts"
 import { lessons } from "../curriculum/lessons.ts"
+import { wasGraded } from "../report/points.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { composed, leaksOf, written } from "../submission/compose.ts"
 import { secretsOfCluster, secretsOfEnvironment, secretsOn, tooShort } from "../submission/known-secrets.ts"
@@ -59,6 +60,12 @@ export async function submit(given: string, options: SubmitOptions): Promise<Out
       },
     },
     async ({ machine, result }) => {
+      if (!wasGraded(result))
+        return {
+          text: "\nNothing was written, because nothing could be graded. The reason is above.\n",
+          data: { leaks: [] },
+          exitCode: 1,
+        }
       process.stderr.write("Looking at the cluster, and for secrets …\n")
       const environment = await environmentOf(machine)
       const listed = await machine.run(["kubectl", "get", "secrets", "--all-namespaces", "-o", "json"], {

@@ -86,7 +86,6 @@ function sentenceOn(signature: Signature, signedBy: string, hasSigners: boolean)
 /** The outcomes that have another verdict here. */
 async function rerun(folder: string, { manifest }: Checked, options: VerifyOptions): Promise<string[]> {
   const settings = settingsOf({ ...options, kubernetes: options.kubernetes ?? manifest.kubernetes })
-  process.env["BYHAND_KUBERNETES"] = settings.kubernetes
   return withGradedMachine(
     { folder: join(folder, SCRIPTS), settings, lessons, isQuiet: options.json === true },
     ({ result }) => {
