@@ -121,9 +121,10 @@ export function kitOf(options: KitOptions): Kit {
     machine,
     on: async (name) => {
       const there = await classroom.on(name)
-      const { store: its, close } = await there.store()
-      cleanups.add(close)
-      return kitOf({ ...options, classroom: there, store: its })
+      // On a machine without etcd, the files of its clients can be missing.
+      const its = await there.store().catch(() => ({ store, close: () => undefined }))
+      cleanups.add(its.close)
+      return kitOf({ ...options, classroom: there, store: its.store })
     },
     link: (name) => {
       const link = checked(classroom.link(name))
