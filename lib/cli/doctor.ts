@@ -8,7 +8,7 @@ import { record as recordObservation } from "../diagnosis/record.ts"
 import { examine, type Examined } from "../diagnosis/host/doctor.ts"
 import { findingLines, unwellLines } from "../report/card.ts"
 import { standardOutput } from "../report/terminal.ts"
-import { featuresOfLesson, lessons } from "../curriculum/lessons.ts"
+import { featuresOfLesson, lessonId, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
 import { settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, theRun, type Run } from "./runs.ts"
@@ -128,7 +128,7 @@ async function examineHost(settings: Settings): Promise<Outcome & { data: object
       ...(verdict === "ok" || remedy === ""
         ? []
         : [
-            `         ${affected.length === 0 ? "" : `needed by lessons ${affected.map((lesson) => String(lesson).padStart(2, "0")).join(", ")}: `}${remedy}`,
+            `         ${affected.length === 0 ? "" : `needed by lessons ${affected.map((number) => lessonId({ number })).join(", ")}: `}${remedy}`,
           ]),
     ]
   })

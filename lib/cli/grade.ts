@@ -2,8 +2,7 @@ import { statSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
-import type { LessonSpec } from "../curriculum/lesson-spec.ts"
-import { lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
+import { isCalled, lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import { wasGraded } from "../report/points.ts"
 import type { RunResult } from "../report/result.ts"
@@ -135,9 +134,4 @@ async function howToEnter(settings: Settings, name: string): Promise<string> {
   const run = await findRun(settings, name)
   if (run === undefined) return "No machine is kept: none was started, or it has ended during the run.\n"
   return `The machine is kept. To look inside: ${addressed("shell", run)}   To end it: ${addressed("down", run)}\n`
-}
-
-/** Whether a word of the command line names a lesson. The zero before its number is optional. */
-function isCalled(given: string): (lesson: LessonSpec) => boolean {
-  return (lesson) => given !== "" && lessonId(lesson) === given.padStart(2, "0")
 }

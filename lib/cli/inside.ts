@@ -18,6 +18,21 @@ export function imagesOn({ privileged }: Pick<Machine, "privileged">): string[] 
   return [`Images that exist (there is no internet): ${names.join(", ")}; as archives in ${IMAGES}`]
 }
 
+/**
+ * What a terminal enters a machine with: a shell, or the given command. From now on, Ctrl-C and Ctrl-\\ are for the process
+ * on the machine, and not for this one.
+ * @param environment variables that the shell or the command gets
+ */
+export function entered(words: readonly string[], environment: Readonly<Record<string, string>>): string[] {
+  const ignore = () => undefined
+  process.on("SIGINT", ignore).on("SIGQUIT", ignore)
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  return [
+    ...(variables.length === 0 ? [] : ["env", ...variables]),
+    ...(words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"]),
+  ]
+}
+
 /** The components on a machine that are ours, in place of a learner's. */
 export async function standInsOn(machine: Machine): Promise<ComponentName[]> {
   return (await findProcesses(machine)).filter(isStandIn).map(({ name }) => name)

@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
-import { lessonId, lessons } from "../curriculum/lessons.ts"
+import { isCalled, lessonId, lessons } from "../curriculum/lessons.ts"
 import { checkSubmission } from "../submission/check.ts"
 import { SCRIPTS } from "../submission/compose.ts"
 import { withGradedMachine } from "./graded-machine.ts"
-import { environmentOf } from "./inside.ts"
+import { entered, environmentOf } from "./inside.ts"
 import { settingsOf, type CommonOptions } from "./options.ts"
 
 /**
@@ -20,7 +20,7 @@ export async function replay(
   words: readonly string[],
   options: CommonOptions,
 ): Promise<number> {
-  const last = lessons.find((one) => lesson !== "" && lessonId(one) === lesson.padStart(2, "0"))
+  const last = lessons.find(isCalled(lesson))
   if (last === undefined)
     throw new UsageError(`There is no lesson ${lesson}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
   const folder = resolve(given)
@@ -36,18 +36,12 @@ export async function replay(
       isQuiet: words.length > 0,
     },
     async ({ machine, enter }) => {
-      const variables = Object.entries(await environmentOf(machine)).map(([name, value]) => `${name}=${value}`)
+      const environment = await environmentOf(machine)
       if (words.length === 0)
         process.stderr.write(
           `\nThis is the machine of ${manifest.student} at the end of lesson ${lessonId(last)}. It ends with this shell: exit\n`,
         )
-      const ignore = () => undefined
-      process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for the process on the machine.
-      return enter([
-        "env",
-        ...variables,
-        ...(words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"]),
-      ])
+      return enter(entered(words, environment))
     },
   )
 }

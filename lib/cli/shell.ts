@@ -1,4 +1,4 @@
-import { environmentOf, imagesOn, standInsOn } from "./inside.ts"
+import { entered, environmentOf, imagesOn, standInsOn } from "./inside.ts"
 import { UsageError } from "../base/errors.ts"
 import type { Machine } from "../machines/machine.ts"
 import { isMachineName, MACHINES, type MachineName } from "../machines/network.ts"
@@ -17,16 +17,7 @@ export async function shell(words: readonly string[], options: ShellOptions): Pr
   const environment = run.purpose === undefined ? {} : await environmentOf(machine)
   if (words.length === 0)
     process.stderr.write(`${[...(await introduction(run, machine, environment)), ...imagesOn(machine)].join("\n")}\n`)
-  const ignore = () => undefined
-  process.on("SIGINT", ignore).on("SIGQUIT", ignore) // Ctrl-C is for the process on the machine.
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-  return run.enter(
-    [
-      ...(variables.length === 0 ? [] : ["env", ...variables]),
-      ...(words.length > 0 ? words : ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"]),
-    ],
-    on,
-  )
+  return run.enter(entered(words, environment), on)
 }
 
 /**

@@ -154,8 +154,7 @@ export class EtcdMember implements Disposable {
 
   /**
    * Watches all keys that begin with a prefix. Resolves when the member has accepted the watch.
-   * @param from the revision of the first change
-   * If `from` was compacted, the stream ends at once.
+   * @param from the revision of the first change; if it was compacted, the stream ends at once
    * @throws Error if the member does not answer
    */
   async watch(prefix: string, from: number, onResponse: (response: WatchResponse) => void): Promise<MemberWatch> {

@@ -1,5 +1,5 @@
-// Prepares the artifacts of the given components and judges, and prints them as JSON. It runs in a container, for a host that is
-// not Linux.
+// Prepares the artifacts of the given components and judges, and prints them as JSON. It runs in a container, for a host
+// that is not Linux.
 // usage: node artifacts-main.js NAME...
 import { messageOf } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"

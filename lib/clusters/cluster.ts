@@ -223,7 +223,7 @@ export class Cluster {
 
   /**
    * See Subject. A running component is restarted if its command line or its files change: the components that depend
-   * on others end first, because kube-apiserver does not end while it waits for an etcd that has ended.
+   * on others end first, so that none ends by itself because what it needs has ended.
    */
   async enter(stages: readonly Stage[]): Promise<void> {
     const changes = stages.at(-1)?.changes ?? {}

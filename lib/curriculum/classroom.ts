@@ -250,10 +250,10 @@ export class Classroom implements AsyncDisposable {
     const others = await Promise.all(
       this.further.map(async (one): Promise<Explanation> => {
         const { finding, unwell } = await one.#explainHere(failure)
-        const { machine } = one
+        const { name } = one.machine
         return {
-          finding: finding && foundOn(machine, finding),
-          unwell: unwell.map((component) => ({ ...component, state: `on ${machine.name} ${component.state}` })),
+          finding: finding && foundOn(one.machine, finding),
+          unwell: unwell.map((component) => ({ ...component, state: `on ${name} ${component.state}` })),
         }
       }),
     )
@@ -264,21 +264,23 @@ export class Classroom implements AsyncDisposable {
   }
 
   #explainHere(failure: Failure): Promise<Explanation> {
-    return explain(this.machine, failure, {
+    return explain(this.machine, failure, this.#knowledge)
+  }
+
+  /** What a diagnosis cannot observe on the machine. */
+  get #knowledge() {
+    return {
       known: this.subject.known(),
       kubeconfigPath: this.#access?.kubeconfig,
       recordings: this.#recordings,
-    })
+    }
   }
 
   /** Looks once for causes that no time heals, while an outcome is still awaited. */
   async foresee(failure: Failure, depth: "components" | "objects" = "objects"): Promise<readonly Foreseen[]> {
-    const own = foresee(
-      this.machine,
-      failure,
-      { known: this.subject.known(), kubeconfigPath: this.#access?.kubeconfig, recordings: this.#recordings },
-      depth,
-    ).then((found) => found.map((one) => ({ ...one, finding: foundOn(this.machine, one.finding) })))
+    const own = foresee(this.machine, failure, this.#knowledge, depth).then((found) =>
+      found.map((one) => ({ ...one, finding: foundOn(this.machine, one.finding) })),
+    )
     // A lesson may have ended a machine on purpose.
     const others = this.further.map((one) => one.foresee(failure, "components").catch(() => []))
     return (await Promise.all([own, ...others])).flat()

@@ -35,6 +35,11 @@ export function lessonId({ number }: Pick<LessonSpec, "number">): string {
   return String(number).padStart(2, "0")
 }
 
+/** Whether a word of the command line names a lesson. The zero before its number is optional. */
+export function isCalled(given: string): (lesson: LessonSpec) => boolean {
+  return (lesson) => given !== "" && lessonId(lesson) === given.padStart(2, "0")
+}
+
 /** The path of the file with a lesson's tests. */
 export function testFileOf(lesson: LessonSpec): string {
   return join(packageRoot, "tests", `${lessonId(lesson)}-${lesson.slug}.test.ts`)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Executes a command inside a machine. The command gets only the capabilities that the processes inside have. Otherwise they
 # could use the command to get more.
-# usage: enter.sh PLACE COMMAND…      PLACE: the run's folder, or RUN_DIR/machines/NAME for a further machine.      Only TERM is passed on from the environment.
+# usage: enter.sh PLACE COMMAND…      PLACE: the run's folder, or RUN_DIR/machines/NAME for a further machine
+# Only TERM is passed on from the environment.
 set -eu
 place_of_machine=$1
 shift

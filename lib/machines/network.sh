@@ -74,8 +74,8 @@ link() { # NAME WORD [VALUE]
     # Of the kernel's queues, only netem delays packets.
     delay) tc qdisc replace dev "$1" root netem delay "$3ms" limit 100000 ;;
     limit) tc qdisc replace dev "$1" root tbf rate "$3kbit" burst 16kb latency 2s ;;
-    # netem can also lose packets, but not every kernel has it. A program of four instructions does the same: it loads a random number, and drops
-    # the packet (2) if the number is below the limit. It sees the packets of both directions.
+    # netem can also lose packets, but not every kernel has it. A program of four instructions does the same: it loads a
+    # random number, and drops the packet (2) if the number is below the limit. It sees the packets of both directions.
     lossy)
       tc qdisc replace dev "$1" clsact || return
       for direction in ingress egress; do

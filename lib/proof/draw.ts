@@ -10,7 +10,7 @@ export interface Draw {
   of<T>(question: string, choices: readonly T[]): T
 }
 
-export function drawFrom(seed: number): Draw {
+export function drawFrom(seed: number | string): Draw {
   const draw = (question: string) =>
     createHash("sha256").update(`${seed} ${question}`).digest().readUInt32BE() / 2 ** 32
   return Object.assign(draw, {

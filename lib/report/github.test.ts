@@ -6,6 +6,7 @@ import { packageRoot } from "../base/settings.ts"
 import { gitHub, gitHubReport } from "./github.ts"
 import { lessonResultOf, runResultOf, type Fault, type LessonResult, type OutcomeResult } from "./result.ts"
 import { scriptLineOf } from "./script-line.ts"
+import { outcomeWith } from "../proof/testing/results.ts"
 
 const scripts = ["01-etcd.sh", "02-apiserver.sh", "04-scheduler.sh", "05-containerd.sh", "05-kubelet.sh"].map(
   (name) => ({ name, text: readFileSync(join(packageRoot, "fixtures", "solution", name), "utf8") }),
@@ -111,21 +112,8 @@ describe("the script's line", () => {
   })
 })
 
-const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
-  id: "01-some-outcome",
-  title: "some outcome",
-  verdict: "passed",
-  counts: given.verdict === "failed" || given.verdict === "blocked",
-  reason: null,
-  finding: null,
-  evidence: null,
-  see: null,
-  milliseconds: 1,
-  message: null,
-  card: null,
-  standIns: [],
-  ...given,
-})
+const outcome = (given: Partial<OutcomeResult>): OutcomeResult =>
+  outcomeWith({ id: "01-some-outcome", title: "some outcome", see: null, milliseconds: 1, ...given })
 const run = (lessons: LessonResult[], faults: Fault[] = []) =>
   runResultOf({ kubernetes: "1.37.2", subject: "/learner", milliseconds: 1 }, lessons, faults)
 

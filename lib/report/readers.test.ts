@@ -3,7 +3,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
-import { packageRoot } from "../base/settings.ts"
 import type { RunEvent } from "./events.ts"
 import { emptyResultFile } from "./result-file.ts"
 import {
@@ -19,22 +18,7 @@ import { lessonTable } from "./lesson-table.ts"
 import { targetReader } from "./target-reader.ts"
 import { targetsFor, targetsOf } from "./targets.ts"
 import { terminal } from "./terminal.ts"
-
-const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
-  id: "01-etcd-starts",
-  title: "etcd starts",
-  verdict: "passed",
-  counts: given.verdict === "failed" || given.verdict === "blocked",
-  reason: null,
-  finding: null,
-  evidence: null,
-  see: "etcdctl get /hello",
-  milliseconds: 131,
-  message: null,
-  card: null,
-  standIns: [],
-  ...given,
-})
+import { outcomeWith as outcome, recordedEvents } from "../proof/testing/results.ts"
 
 const LONG = "only kube-apiserver, pid 279, is connected to etcd, and nothing else on this machine is or was"
 
@@ -256,10 +240,7 @@ test("a long wait is shown: on a terminal in the line of the outcome, elsewhere 
 })
 
 test("a recorded run prints a card for the lesson that failed, blocks what depends on it, and cannot check lesson 05 without root", () => {
-  const events = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as RunEvent) // A run of this suite has written them.
+  const events = recordedEvents()
   let text = ""
   const reader = terminal({ write: (part) => void (text += part), width: 100, isTTY: false }, false)
   for (const event of events) reader(event)

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { UsageError } from "../base/errors.ts"
-import { packageRoot } from "../base/settings.ts"
-import type { RunEvent } from "./events.ts"
+import { recordedEvents } from "../proof/testing/results.ts"
 import { targetReader } from "./target-reader.ts"
 import { isOutputTaken, targetsOf } from "./targets.ts"
 
@@ -18,10 +17,7 @@ afterEach(() => {
   process.exitCode = undefined
 })
 
-const events = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
-  .trimEnd()
-  .split("\n")
-  .map((line) => JSON.parse(line) as RunEvent) // A run of this suite has written them.
+const events = recordedEvents()
 
 describe("what the user writes", () => {
   const of = (...words: string[]) => targetsOf(words, "--format", {})

@@ -98,8 +98,7 @@ function transcriptOf(events: readonly RunEvent[]): string {
 
 /**
  * Writes a submission as a folder, and beside it as an archive, FOLDER.tar.gz. Both appear when they are complete.
- * @param finish is called with the folder before it gets its name, for example to sign it
- * @param read reads the finished folder
+ * @param finish is called with the folder before it gets its name, for example to sign it; returns the files of the archive
  */
 export async function written(
   folder: string,

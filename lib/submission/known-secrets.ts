@@ -1,6 +1,6 @@
 import { Document } from "../base/document.ts"
 import type { Machine } from "../machines/machine.ts"
-import { SHORTEST, type Secret } from "./leaks.ts"
+import { SHORTEST, SIGNED_TOKEN, type Secret } from "./leaks.ts"
 
 /** Fields of YAML and JSON files whose values are secret. */
 const FIELDS = new Set(["token", "password", "client-key-data", "secret", "token-secret"])
@@ -46,7 +46,7 @@ export async function secretsOn(machine: Machine): Promise<Secret[]> {
 /** The secrets in the text of a file. */
 export function secretsOfFile(path: string, text: string): Secret[] {
   const keys = [...text.matchAll(/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----[^-]+/g)].map(([key]) => key)
-  const tokens = [...text.matchAll(/\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}/g)].map(([token]) => token)
+  const tokens = [...text.matchAll(SIGNED_TOKEN)].map(([token]) => token)
   const lines = text.split("\n").filter((line) => line.trim() !== "")
   // A file of tokens: TOKEN,USER,UID,"GROUP,GROUP".
   const isTokenFile = lines.length > 0 && lines.every((line) => /^[^\s,]+,[^,]+,[^,]+(?:,|$)/.test(line))

@@ -20,10 +20,13 @@ export const SHORTEST = 8
 /** What replaces a secret in a text that we write ourselves. */
 const REDACTED = "[secret]"
 
+/** A signed token (JWT), such as that of a ServiceAccount. */
+export const SIGNED_TOKEN = /\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}/g
+
 /** Forms that only secrets have, whatever their value is. The first one that matches a line names it. */
 const FORMS: readonly (readonly [what: string, form: RegExp])[] = [
   ["a private key", /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:\\n|\s)*[A-Za-z0-9+/=]{16,}/g],
-  ["a signed token (JWT)", /\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}/g],
+  ["a signed token (JWT)", SIGNED_TOKEN],
   ["a bearer token", /\bAuthorization["']?\s*[:=]\s*["']?Bearer\s+[\w.~+/-]{4,}=*/gi],
   ["a bearer token", /\bBearer\s+(?=[\w.~+/-]*\d)[\w.~+/-]{12,}=*/gi],
   ["a client key of a kubeconfig", /\bclient-key-data["']?\s*:\s*["']?[A-Za-z0-9+/]{16,}/g],

@@ -28,7 +28,7 @@ export async function sign(folder: string, key: string): Promise<void> {
 /** What a signature says. */
 export type Signature =
   | { readonly kind: "none" }
-  /** It is a signature of this manifest. `by` is the fingerprint of the key; nobody has said whose key that is. */
+  /** It is a signature of this manifest. `by` is the fingerprint of the key. It is not known whose key that is. */
   | { readonly kind: "unknown signer"; readonly by: string }
   /** It is the signature of a person that the list of signers allows. */
   | { readonly kind: "good"; readonly by: string }

@@ -15,8 +15,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
-import { packageRoot } from "../base/settings.ts"
-import type { RunEvent } from "../report/events.ts"
+import { recordedEvents } from "../proof/testing/results.ts"
 import { checkSubmission } from "./check.ts"
 import { composed, leaksOf, written, type Ingredients } from "./compose.ts"
 import { filesOf, type Content } from "./manifest.ts"
@@ -35,13 +34,7 @@ afterEach(() => {
 
 const START = Date.UTC(2026, 10, 26, 14, 2, 7)
 /** The recorded run of a learner's folder, an event every half second. */
-const events: readonly Stamped[] = readFileSync(
-  join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"),
-  "utf8",
-)
-  .trimEnd()
-  .split("\n")
-  .map((line, at) => ({ at: START + at * 500, event: JSON.parse(line) as RunEvent })) // A run of this suite has written them.
+const events: readonly Stamped[] = recordedEvents().map((event, at) => ({ at: START + at * 500, event }))
 const last = events.at(-1)?.event
 const result = last?.type === "run ended" ? last.result : undefined
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { drawFrom } from "../draw.ts"
 import type { Affected } from "./affected.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -31,8 +32,8 @@ export function choose(
   affected: readonly Affected[],
   { share, seed, atMost }: Limits,
 ): Choice {
-  const order = (sabotages: readonly Sabotage[]) =>
-    sabotages.toSorted((a, b) => (hash(`${seed} ${a.id}`) < hash(`${seed} ${b.id}`) ? -1 : 1))
+  const draw = drawFrom(seed)
+  const order = (sabotages: readonly Sabotage[]) => sabotages.toSorted((a, b) => draw(a.id) - draw(b.id))
   const rotated = shareOf(all, share, seed)
   const direct = affected.filter(({ distance }) => distance === 0).map(({ sabotage }) => sabotage)
   const imported = affected.filter(({ distance }) => distance > 0 && distance < Infinity)

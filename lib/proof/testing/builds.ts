@@ -1,11 +1,11 @@
 import { execa } from "execa"
-import { createHash } from "node:crypto"
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { packageRoot } from "../../base/settings.ts"
 import { lessonId, lessons } from "../../curriculum/lessons.ts"
 import { runResult, type RunResult } from "../../report/result.ts"
+import { drawFrom } from "../draw.ts"
 import type { Prediction } from "../failing-builds.ts"
 
 /** The folder of the builds. */
@@ -20,9 +20,8 @@ const PATIENCE = "20"
 export function buildsOfThisRun(builds: readonly string[]): string[] {
   const seed = process.env["BUILDS_SEED"]
   if (seed === undefined) return [...builds]
-  const place = (build: string) => createHash("sha256").update(`${seed} ${build}`).digest("hex")
-  const drawn = builds.toSorted((a, b) => (place(a) < place(b) ? -1 : 1))
-  return drawn.slice(0, Math.ceil(builds.length / 3))
+  const draw = drawFrom(seed)
+  return builds.toSorted((a, b) => draw(a) - draw(b)).slice(0, Math.ceil(builds.length / 3))
 }
 
 /** An outcome of a graded build. */

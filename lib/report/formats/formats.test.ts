@@ -7,18 +7,17 @@ import { Parser, type Result as TapResult } from "tap-parser"
 import { validateXML } from "xmllint-wasm"
 import { z } from "zod"
 import { packageRoot } from "../../base/settings.ts"
-import type { RunEvent } from "../events.ts"
 import { isOwnFailure } from "../points.ts"
 import { lessonResultOf, runResultOf, type OutcomeResult, type RunResult } from "../result.ts"
 import { formats } from "./all.ts"
 import type { GradedRun } from "./format.ts"
 import { canvasCsv, moodleCsv } from "./grade-books.ts"
+import { outcomeWith, recordedEvents } from "../../proof/testing/results.ts"
 
-/** The recorded run of a learner's folder: lesson 01 passes, 02 fails, 03 is blocked, and 05 needs root. */
+/** The result of the recorded run. */
 const recorded = (): RunResult => {
-  const lines = readFileSync(join(packageRoot, "fixtures", "runs", "apiserver-without-etcd.jsonl"), "utf8")
-  const last = JSON.parse(lines.trimEnd().split("\n").at(-1) ?? "") as RunEvent // A run of this suite has written it.
-  if (last.type !== "run ended") throw new Error("the recording has no end")
+  const last = recordedEvents().at(-1)
+  if (last?.type !== "run ended") throw new Error("the recording has no end")
   // The folder was on another machine.
   return { ...last.result, subject: null }
 }
@@ -27,21 +26,8 @@ const recorded = (): RunResult => {
 const AWKWARD =
   '=HYPERLINK("http://x","y"), "quoted" <b>&amp;]]> # not a directive \\ \u0000\u0007\u001b[31mred\u001b[0m\ud800 ☸ 🚢\r\nsecond\tline'
 
-const outcome = (given: Partial<OutcomeResult>): OutcomeResult => ({
-  id: "01-x",
-  title: "a title",
-  verdict: "passed",
-  counts: given.verdict === "failed" || given.verdict === "blocked",
-  reason: null,
-  finding: null,
-  evidence: null,
-  see: "etcdctl get /hello",
-  milliseconds: 131,
-  message: null,
-  card: null,
-  standIns: [],
-  ...given,
-})
+const outcome = (given: Partial<OutcomeResult>): OutcomeResult =>
+  outcomeWith({ id: "01-x", title: "a title", ...given })
 
 /** A run with every verdict, awkward texts everywhere, a fault and a component of ours. */
 const awkward = (): RunResult => {
