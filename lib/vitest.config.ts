@@ -30,9 +30,6 @@ export default defineConfig({
     hookTimeout: 300_000,
     maxConcurrency: 2, // Where tests of a file run at the same time they start clusters, each of which wants a core.
     sequence: { sequencer: LongestFirst },
-    // Tests kill processes at any moment on a machine that others use too: the pipeline gives each a second try, and
-    // tells.
-    retry: process.env["CI"] === "true" ? 1 : 0,
     projects: [
       {
         extends: true,
