@@ -5,6 +5,7 @@
 #   VM_ACCEL=kvm: for hosts with KVM. The default is emulation, which works on any host and is about nine times slower.
 #   VM_LIMIT=60m: the timeout.
 #   VM_LESSONS="05 06": the lessons that root runs. The default is all lessons.
+#   VM_USERS="root nobodys": the users that run lessons. The default is root, a user with sudo (sudoer), and one without (nobodys).
 #   VM_RESULT=FILE: the counts of passed, failed and skipped tests are written to this file as JSON.
 # The exit status is that of the lessons, or 2 for wrong use. Only the system disk stays in the cache.
 set -eu
@@ -21,7 +22,7 @@ done
 for folder in bin images; do [ -d "$cache/$folder" ] || stop "$cache/$folder does not exist. Run the lessons on this host first: npx vitest run"; done
 
 # Only root can make a file system whose files belong to root.
-[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_LESSONS=${VM_LESSONS:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
+[ "$(id -u)" = 0 ] || exec sudo env "BYHAND_CACHE=$cache" "PATH=$PATH" "VM_ACCEL=${VM_ACCEL:-}" "VM_LIMIT=${VM_LIMIT:-}" "VM_LESSONS=${VM_LESSONS:-}" "VM_USERS=${VM_USERS:-}" "VM_RESULT=${VM_RESULT:-}" bash "$0" "$@"
 
 # Everything below runs in its own namespaces. When this process ends, even by SIGKILL, its children, mounts and files end too.
 if [ -z "${VM_INSIDE:-}" ]; then
@@ -58,6 +59,7 @@ mkdir "$payload/bin"
 cp "$(command -v node)" "$payload/bin/node"
 cp "$script" "$payload/run"
 echo "${VM_LESSONS:-}" >"$payload/lessons"
+echo "${VM_USERS:-root sudoer nobodys}" >"$payload/users"
 chmod 755 "$payload/run"
 mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
 

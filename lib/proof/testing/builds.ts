@@ -14,11 +14,11 @@ export const SUBJECTS = join(packageRoot, "fixtures", "subjects")
 const PATIENCE = "20"
 
 /**
- * The builds that this run grades: all, or a third of them if BUILDS_SEED selects one. The pipeline passes the commit's
- * hash, so that each build runs from time to time. The hosted workflow grades all of them every night.
+ * The builds that this run grades: all, or a third of them if OWN_TESTS_SEED selects one. The pipeline passes the
+ * commit's hash, so that each build runs from time to time. The hosted workflow grades all of them every night.
  */
 export function buildsOfThisRun(builds: readonly string[]): string[] {
-  const seed = process.env["BUILDS_SEED"]
+  const seed = process.env["OWN_TESTS_SEED"]
   if (seed === undefined) return [...builds]
   const draw = drawFrom(seed)
   return builds.toSorted((a, b) => draw(a) - draw(b)).slice(0, Math.ceil(builds.length / 3))

@@ -232,7 +232,7 @@ describe.each(PLACES)("several machines of one run in %s", (where) => {
     expect(await readFile(join(logs, "node-2-kubelet.log"), "utf8")).toBe("node-2\n")
   })
 
-  // For a container, lib/machines/container/container.test.ts shows it: all machines of a run are in it.
+  // For a container, lib/machines/container/container.slow.test.ts shows it: all machines of a run are in it.
   test.skipIf(isContainer)("nothing is left when the process that started them is killed, at any moment", async () => {
     for (const moment of [0, 100, 300, 600, "up"] as const) {
       const child = another(place.settings)
