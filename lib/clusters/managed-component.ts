@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { Pace } from "../base/pace.ts"
 import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
 import {
@@ -217,6 +218,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     })
     const failure = () => ({ kind: "not-ready" as const, waited: waited(), answer })
     using wait = new Wait(`${this.name} becomes ready`, () => this.#whole(failure(), []), this.#surroundings.foresee)
+    const pace = new Pace(POLL_INTERVAL)
     for (;;) {
       if (ended.exit !== undefined)
         throw await this.#error({ kind: "component-exited", exit: ended.exit, after: waited() })
@@ -228,7 +230,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
       answer = answered.answer.slice(0, LONGEST_ANSWER)
       if (answered.isWell && (address === undefined || (await this.#holds(address.port, spawned.pid)))) break
       if (waited() > patience) throw await this.#error(failure())
-      await Promise.race([sleep(POLL_INTERVAL), spawned.exit])
+      await pace.pause(spawned.exit)
     }
     const milliseconds = Math.round(performance.now() - before)
     reportComponent({ type: "component ready", component: this.name, pid: spawned.pid, milliseconds })

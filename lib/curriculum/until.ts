@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { expect } from "vitest"
+import { Pace } from "../base/pace.ts"
 import { readSettings } from "../base/settings.ts"
 import type { Command } from "../clients/command.ts"
 import type { Finding } from "../failures/finding.ts"
@@ -8,10 +9,7 @@ import { Wait, type Foresee } from "../failures/wait.ts"
 import { CommandTimeoutError } from "../machines/agent-machine.ts"
 import { NotChecked } from "./not-checked.ts"
 
-/**
- * The shortest pause between two attempts (milliseconds). A pause takes as long as the attempt before it, so that attempts
- * leave the processor to what they wait for: one kubectl costs as much of it as a component that works.
- */
+/** The shortest pause between two attempts (milliseconds). */
 const INTERVAL = 40
 /** The patience of a wait after another wait of the run has used up all of it (milliseconds). */
 const SHORT = 5_000
@@ -75,16 +73,15 @@ export async function until<T>(attempt: () => T | Promise<T>, patience = readSet
     outcome && foreseeFor(outcome, outcome.foresee),
   )
   const certainty = wait.certainty.then((finding) => ({ finding }))
+  const pace = new Pace(INTERVAL)
   for (;;) {
-    const start = elapsed()
     const result = await Promise.race([resultOf(attempt), certainty])
-    const pause = Math.max(INTERVAL, elapsed() - start)
     if ("value" in result) return result.value
     if ("finding" in result) throw new WaitError(last?.error ?? new Error("There was no answer."), result.finding)
     if (result.error instanceof WaitError || result.error instanceof NotChecked) throw result.error
     last = result
     if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined)
-    await new Promise((resolve) => setTimeout(resolve, pause))
+    await pace.pause()
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { Pace } from "../base/pace.ts"
 import { z } from "zod"
 import { canRun, Cluster, type DiagnosisOn } from "../clusters/cluster.ts"
 import { Disturbances } from "../clusters/disturbances.ts"
@@ -582,9 +583,10 @@ export class ScriptCluster implements Subject {
     void wait.certainty.then(() => {
       isCertain.now = true
     })
+    const pace = new Pace(POLL_INTERVAL)
     while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
       if (await look(await findProcesses(this.machine))) return
-      await sleep(POLL_INTERVAL)
+      await pace.pause()
     }
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { Pace } from "../base/pace.ts"
 import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
@@ -266,6 +267,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
         ? { kind: "not-started" as const, script: this.#around.runOf(this.name)?.name, waited: ending.elapsed }
         : { kind: "not-ready" as const, waited: ending.elapsed, answer }
     using wait = new Wait(`${this.name} becomes ready`, () => this.#whole(failure(), []), this.#around.foresee)
+    const pace = new Pace(POLL_INTERVAL)
     for (;;) {
       const processes = await findProcesses(machine)
       this.see(
@@ -292,7 +294,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
         this.#shortLived = end.process
         throw await this.#error(end.failure)
       }
-      await sleep(POLL_INTERVAL)
+      await pace.pause()
     }
     const milliseconds = Math.round(ending.elapsed)
     reportComponent({ type: "component ready", component: this.name, pid: seen.pid, milliseconds })
