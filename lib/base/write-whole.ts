@@ -4,9 +4,10 @@ import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:
 /**
  * Writes a file so that a reader sees the old content or the new content, never a part of either: also if this process
  * is killed meanwhile. A link is followed. What is not an ordinary file, such as /dev/stdout or a pipe, is written to.
+ * @param mode the mode of a new file; by default that of the umask
  * @throws the error of the file system, if the file cannot be written
  */
-export function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, text: string, mode?: number): void {
   const found = statSync(file, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile()) {
     writeFileSync(file, text)
@@ -15,7 +16,8 @@ export function writeWhole(file: string, text: string): void {
   const target = found === undefined ? file : realpathSync(file)
   const beside = `${target}.${randomBytes(4).toString("hex")}.tmp`
   try {
-    writeFileSync(beside, text, found === undefined ? {} : { mode: found.mode & 0o777 })
+    const ownMode = found === undefined ? mode : found.mode & 0o777
+    writeFileSync(beside, text, ownMode === undefined ? {} : { mode: ownMode })
     renameSync(beside, target)
   } catch (error) {
     rmSync(beside, { force: true })

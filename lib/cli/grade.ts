@@ -5,6 +5,7 @@ import { packageRoot } from "../base/settings.ts"
 import { isCalled, lessonId, lessons as all, testFileOf } from "../curriculum/lessons.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import { wasGraded } from "../report/points.ts"
+import type { Reader } from "../report/events.ts"
 import type { RunResult } from "../report/result.ts"
 import { targetsOf, type Target } from "../report/targets.ts"
 import type { ByhandOptions } from "../report/vitest-plugin.ts"
@@ -38,9 +39,10 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
  * settings in its environment. Sets the exit status: 0 if everything passed; with a format whose platform takes another
  * status for an error of the grader, 0 if there is a grade.
  * @param targets a folder of start scripts, then numbers of lessons; both are optional
+ * @param tell gets the events of the run
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
-export async function grade(targets: readonly string[], options: GradeOptions): Promise<void> {
+export async function grade(targets: readonly string[], options: GradeOptions, tell?: Reader): Promise<void> {
   // A number after --json is a lesson, not a file's name.
   const numbered = typeof options.json === "string" && /^\d+$/.test(options.json)
   const words = [...targets, ...(numbered ? [String(options.json)] : [])]
@@ -81,6 +83,7 @@ export async function grade(targets: readonly string[], options: GradeOptions): 
     .map(testFileOf)
   let result: RunResult | undefined
   const alongside: ByhandOptions["alongside"] = (event) => {
+    tell?.(event)
     if (event.type === "run ended") result = event.result
   }
   await startVitest("test", filters, {

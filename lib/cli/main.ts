@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander"
 import { ownVersion } from "../base/version.ts"
 import { messageOf, UsageError } from "../base/errors.ts"
+import type { ClassOptions } from "./class.ts"
 import type { GradeOptions } from "./grade.ts"
 import type { ClusterOptions, CommonOptions, Outcome, ShellOptions } from "./options.ts"
 import type { SubmitOptions } from "./submit.ts"
@@ -33,8 +34,10 @@ const ON = [
   once("--on"),
 ] as const
 
-/** The list of formats in the help text of grade. Only that command waits for the modules of the formats. */
-const formatList = process.argv.includes("grade") ? (await import("../report/targets.ts")).formatHelp() : ""
+/** The list of formats in the help texts of grade and class. Only these commands wait for the modules of the formats. */
+const formatList = ["grade", "class"].some((name) => process.argv.includes(name))
+  ? (await import("../report/targets.ts")).formatHelp()
+  : ""
 
 // Each command imports its modules when it is called, so that no command waits for the modules of another.
 command("up", "start a cluster to play with: everything that the lessons start, all at once")
@@ -143,6 +146,34 @@ command(
   .action(async (folder: string, options: SubmitOptions) =>
     show(options, await (await import("./submit.ts")).submit(folder, options)),
   )
+command(
+  "class [file]",
+  "grade many students, several at the same time, and print a grade book: class.yaml lists the students and the rules;\nexit status 1 if a student has no grade. A later run grades only what has changed",
+)
+  .option(...MACHINE)
+  .option(
+    "--inventory <file>",
+    "a CSV file that lists the students: id; folder, git or archive; ref, submitted, due",
+    once("--inventory"),
+  )
+  .option("--csv <file>", "also write the grade book as CSV", once("--csv"))
+  .option("--out <dir>", "where results are kept (default: byhand-class)", once("--out"))
+  .option(
+    "--parallel <n>",
+    "how many students are graded at the same time (default: half of the processors)",
+    once("--parallel"),
+  )
+  .option("--limit <seconds>", "how long the grading of one student may take (default: 900)", once("--limit"))
+  .option("--resume", "continue an interrupted run: students who have finished in it are not looked at again")
+  .option("--stand-in", "as in byhand grade --stand-in")
+  .option(
+    "--format <format>",
+    `also write the results as FORMAT=FILE (repeatable); {id} in FILE stands for the student, and moodle and canvas\ncan have one file for all:\n${formatList}`,
+    (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
+  )
+  .action(async (file: string | undefined, options: ClassOptions) => {
+    process.exitCode = await (await import("./class.ts")).gradeStudents(file, options)
+  })
 command("verify <dir>", "check whether a submission was edited, and who signed it; exit status 1 if something is wrong")
   .option(...MACHINE)
   .option("--signers <file>", "who may sign: ALLOWED SIGNERS of ssh-keygen(1)", once("--signers"))

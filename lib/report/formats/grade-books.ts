@@ -1,10 +1,18 @@
 import { reasonOf } from "../failure-text.ts"
-import { isOwnFailure, pointsOfRun } from "../points.ts"
+import { isOwnFailure, pointsOfRun, type Points } from "../points.ts"
 import { csvOf, type Cell } from "./csv.ts"
 import type { Format, GradedRun } from "./format.ts"
 
 /** The name of the assignment in a grade book. */
 const ASSIGNMENT = "byhand"
+
+/** A student in a grade book. */
+export interface BookEntry extends GradedRun {
+  /** The grade, if it is not the number of outcomes that passed. */
+  readonly grade?: Points
+  /** What the feedback says about the grade. */
+  readonly remark?: string
+}
 
 /** Moodle, Grades, Import, CSV file: https://docs.moodle.org/en/Grade_import */
 export const moodle: Format = {
@@ -24,10 +32,10 @@ export const canvas: Format = {
  * Grades of a class for Moodle. Its columns are named as in Moodle's own export. Moodle deletes a grade if only its
  * feedback is imported, so both are there.
  */
-export function moodleCsv(runs: readonly GradedRun[]): string {
+export function moodleCsv(runs: readonly BookEntry[]): string {
   return csvOf([
     ["Username", `${ASSIGNMENT} (Real)`, `${ASSIGNMENT} (Feedback)`],
-    ...runs.map((run): Cell[] => [run.student, pointsOfRun(run.result).reached, feedbackOf(run)]),
+    ...runs.map((run): Cell[] => [run.student, gradeOf(run).reached, feedbackOf(run)]),
   ])
 }
 
@@ -35,8 +43,8 @@ export function moodleCsv(runs: readonly GradedRun[]): string {
  * Grades of a class for Canvas. Canvas finds a student by ID, SIS User ID, SIS Login ID or name, in this order; we know
  * the login. The second row sets the points of an assignment that Canvas does not have yet.
  */
-export function canvasCsv(runs: readonly GradedRun[]): string {
-  const points = runs.map(({ result }) => pointsOfRun(result))
+export function canvasCsv(runs: readonly BookEntry[]): string {
+  const points = runs.map(gradeOf)
   return csvOf([
     ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", ASSIGNMENT],
     // A student who leaves a lesson out can reach fewer points than others.
@@ -45,11 +53,17 @@ export function canvasCsv(runs: readonly GradedRun[]): string {
   ])
 }
 
+function gradeOf({ grade, result }: BookEntry): Points {
+  return grade ?? pointsOfRun(result)
+}
+
 /** What did not pass, and why, in a few lines. */
-function feedbackOf({ result }: GradedRun): string {
-  const { reached, most } = pointsOfRun(result)
+function feedbackOf(entry: BookEntry): string {
+  const { result, remark = "" } = entry
+  const { reached, most } = gradeOf(entry)
   return [
     `${reached} of ${most} points`,
+    ...(remark === "" ? [] : [remark]),
     ...result.lessons.flatMap(({ id, tests }) =>
       tests.filter(isOwnFailure).map((test) => `${id} ${test.title}: ${reasonOf(test)}`),
     ),

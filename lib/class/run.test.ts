@@ -1,0 +1,196 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { UsageError } from "../base/errors.ts"
+import { outcomeWith } from "../proof/testing/results.ts"
+import { lessonResultOf, runResultOf } from "../report/result.ts"
+import type { Class, Student } from "./class-file.ts"
+import type { Outcome } from "./row.ts"
+import { gradeClass, type ClassEvent, type Grading } from "./run.ts"
+import { Store } from "./store.ts"
+
+let here: string
+beforeEach(() => {
+  here = mkdtempSync(join(tmpdir(), "byhand-run-"))
+  writeFileSync(join(here, "grader.mjs"), GRADER)
+  writeFileSync(
+    join(here, "passed.json"),
+    JSON.stringify(
+      runResultOf(
+        { kubernetes: "1.37.2", subject: null, milliseconds: 1 },
+        [lessonResultOf({ id: "01", title: "etcd" }, [outcomeWith({})])],
+        [],
+      ),
+    ),
+  )
+})
+afterEach(() => rmSync(here, { recursive: true }))
+
+/** Stands for the real grader: the name of the student says what it does. "hangs" hangs once. HERE/count has a line for each start. */
+const GRADER = `
+import { spawn } from "node:child_process"
+import { appendFileSync, copyFileSync, existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+process.once("disconnect", () => process.kill(-process.pid, "SIGKILL"))
+const { student, result, lessons } = JSON.parse(process.argv[2])
+const here = process.env.HERE
+appendFileSync(join(here, "count"), student + " " + lessons + "\\n")
+const hangs = student === "hangs" && !existsSync(join(here, "pid"))
+if (hangs) writeFileSync(join(here, "pid"), String(spawn("sleep", ["1000"]).pid))
+process.send({ type: "lesson started", lesson: "01", title: "etcd" })
+process.send({ type: "outcome started", lesson: "01", title: "put says OK" })
+const answer = () => { copyFileSync(join(here, "passed.json"), result); process.exit() }
+switch (student) {
+  case "hangs": if (hangs) setInterval(() => undefined, 1000); else answer(); break
+  case "dies": process.kill(process.pid, "SIGKILL"); break
+  case "lies": console.log("8 passed, 0 failed, 0 skipped"); process.exit(0); break
+  case "garbage": writeFileSync(result, "{}"); process.exit(0); break
+  case "floods":
+    for (let line = 0; line < 2000; line++) process.stdout.write("x".repeat(1000) + "\\n")
+    process.stdout.write("the end\\n", answer)
+    break
+  default: answer()
+}
+`
+
+const student = (id: string): Student => {
+  const path = join(here, id)
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, "01-etcd.sh"), `# ${id}\n`, { flag: "a" })
+  return { id, source: { kind: "folder", path }, submitted: undefined, due: undefined }
+}
+
+const classOf = (...ids: string[]): Class => ({
+  title: undefined,
+  rules: {
+    lessons: ["01"],
+    isChosen: true,
+    weights: undefined,
+    credit: "per outcome",
+    due: undefined,
+    late: undefined,
+  },
+  students: ids.map(student),
+})
+
+const openStore = (isResumed = false) => Store.open(join(here, "out"), isResumed)
+
+/** Grades a class. @returns what became of each student, and who was really graded */
+async function run(
+  graded: Class,
+  given: Partial<Grading> = {},
+  stopAt: (event: ClassEvent, stop: () => void) => void = () => undefined,
+) {
+  writeFileSync(join(here, "count"), "")
+  const store = openStore(given.isResumed)
+  const stop = new AbortController()
+  const grading: Grading = {
+    program: join(here, "grader.mjs"),
+    parallel: 2,
+    limit: 60,
+    standIn: false,
+    isResumed: false,
+    environment: { HERE: here },
+    version: "1",
+    ...given,
+  }
+  const rows = await gradeClass(graded, store, grading, (event) => stopAt(event, () => stop.abort()), stop.signal)
+  store.close(!stop.signal.aborted)
+  return {
+    rows: Object.fromEntries(
+      rows.map(({ id, outcome }) => [id, outcome.kind === "graded" ? "graded" : outcome.reason]),
+    ),
+    graded: readFileSync(join(here, "count"), "utf8").split("\n").slice(0, -1).toSorted(),
+  }
+}
+
+test("one that hangs, dies, lies, floods or writes rubbish affects only its own row", async () => {
+  const missing: Student = { ...student("missing"), source: { kind: "archive", path: join(here, "none.zip") } }
+  const all = classOf("a", "hangs", "dies", "lies", "garbage", "floods", "z")
+  const { rows } = await run({ ...all, students: [...all.students, missing] }, { limit: 5 })
+  expect(rows).toEqual({
+    a: "graded",
+    hangs: "no answer after 5 s while looking at etcd (01 put says OK)",
+    dies: "the grader was killed by SIGKILL while looking at etcd (01 put says OK)",
+    lies: "the grader exited with 0 while looking at etcd (01 put says OK)",
+    garbage: "the result of the grader cannot be read",
+    floods: "graded",
+    z: "graded",
+    missing: expect.stringContaining("no such file") as string,
+  })
+  // What the one that hung had started was killed with it.
+  const pid = readFileSync(join(here, "pid"), "utf8")
+  await expect.poll(() => isRunning(pid)).toBe(false)
+  const log = readFileSync(join(here, "out", "students", "floods.log"), "utf8")
+  expect(log.length).toBeLessThanOrEqual(64 * 1024)
+  expect(log).toMatch(/\nthe end\n$/)
+})
+
+test("results are kept for their owner only, and nothing else stays", async () => {
+  await run(classOf("a"))
+  expect(statSync(join(here, "out", "students", "a.json")).mode & 0o777).toBe(0o600)
+  expect(statSync(join(here, "out", "students")).mode & 0o777).toBe(0o700)
+  expect(() => statSync(join(here, "out", "work"))).toThrow()
+})
+
+test("a later run grades what has changed, what failed by our own fault, and what more time can change", async () => {
+  const graded = classOf("a", "b", "dies", "slow", "slower")
+  expect((await run(graded)).graded).toEqual(["a 01", "b 01", "dies 01", "slow 01", "slower 01"])
+  for (const [id, after] of [
+    ["slow", 59],
+    ["slower", 60],
+  ] as const)
+    rewrite(id, { kind: "ungraded", reason: "no answer", after, isOurs: false })
+  student("b") // Changes its script.
+  const again = await run(graded)
+  expect(again.graded).toEqual(["b 01", "dies 01", "slow 01"])
+  expect(again.rows).toMatchObject({ a: "graded", slow: "graded", slower: "no answer" })
+  writeFileSync(join(here, "out", "students", "a.json"), "{")
+  expect((await run({ ...graded, students: graded.students.slice(0, 2) })).graded).toEqual(["a 01"])
+})
+
+function rewrite(id: string, outcome: Outcome): void {
+  const file = join(here, "out", "students", `${id}.json`)
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), outcome }))
+}
+
+test("other lessons or another version are graded again", async () => {
+  const graded = classOf("a")
+  await run(graded)
+  expect((await run(graded)).graded).toEqual([])
+  expect((await run(graded, { version: "2" })).graded).toEqual(["a 01"])
+  const more = { ...graded, rules: { ...graded.rules, lessons: ["01", "02"] } }
+  expect((await run(more, { version: "2" })).graded).toEqual(["a 01,02"])
+})
+
+test("an interrupted run keeps what has finished, leaves nothing running, and goes on with the others", async () => {
+  const graded = classOf("a", "hangs", "c")
+  const first = await run(graded, { parallel: 1 }, (event, stop) => {
+    if (event.type === "subject moved" && event.id === "hangs" && event.position.outcome !== "01") stop()
+  })
+  expect(first).toEqual({ rows: { a: "graded" }, graded: ["a 01", "hangs 01"] })
+  await expect.poll(() => isRunning(readFileSync(join(here, "pid"), "utf8"))).toBe(false)
+  // What has finished is not looked at again, although its script has changed.
+  student("a")
+  const resumed = await run(graded, { isResumed: true })
+  expect(resumed.graded).toEqual(["c 01", "hangs 01"])
+  expect(Object.keys(resumed.rows)).toEqual(["a", "hangs", "c"])
+  expect(() => openStore(true)).toThrow(/There is no interrupted run in /)
+  expect((await run(graded)).graded).toEqual(["a 01"])
+})
+
+test("two processes cannot use the same folder", () => {
+  const store = openStore()
+  expect(() => openStore()).toThrow(UsageError)
+  store.close(true)
+  openStore().close(true)
+})
+
+function isRunning(pid: string): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}

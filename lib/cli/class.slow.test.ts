@@ -1,0 +1,70 @@
+import { execa } from "execa"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { packageRoot } from "../base/settings.ts"
+import { workplace, type Workplace } from "../proof/testing/workplace.ts"
+
+let place: Workplace
+let folder: string
+beforeEach(async () => {
+  place = await workplace()
+  folder = mkdtempSync(join(tmpdir(), "byhand-class-"))
+  const script = readFileSync(join(packageRoot, "fixtures", "solution", "01-etcd.sh"), "utf8")
+  write("alice", script)
+  write("bob", script.replace("--data-dir", "--data-dirr"))
+  write("hans", "#!/bin/bash\nexec sleep infinity\n")
+})
+afterEach(async () => {
+  await place[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+function write(student: string, script: string): void {
+  mkdirSync(join(folder, student))
+  writeFileSync(join(folder, student, "01-etcd.sh"), script, { mode: 0o755 })
+}
+
+function byhand(...words: string[]) {
+  return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "class", ...words], {
+    cwd: folder,
+    reject: false,
+    stdin: "ignore",
+    env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir, BYHAND_PATIENCE: "120" },
+  })
+}
+
+test("one passes, one is broken, and one hangs: a killed run leaves nothing, and the next grades only who is left", async () => {
+  const before = await place.census()
+  const two = "lessons: [01]\nsubjects:\n- {id: alice, folder: alice}\n- {id: bob, folder: bob}\n"
+  writeFileSync(join(folder, "class.yaml"), two)
+  const first = await byhand("class.yaml", "--parallel", "2", "--format", "junit=out/{id}.xml")
+  expect(first.stdout).toMatch(/^✓ alice +100 %$/m)
+  expect(first.stdout).toMatch(
+    /^student +grade +01\nalice +100 % +8\/8\nbob +0 % +0\/8 +01 etcd does not know the flag /m,
+  )
+  expect(first.exitCode).toBe(0)
+  expect(readdirSync(join(folder, "out"))).toEqual(["alice.xml", "bob.xml"])
+
+  writeFileSync(join(folder, "class.yaml"), `${two}- {id: hans, folder: hans}\n`)
+  const killed = byhand("class.yaml")
+  const runs = place.settings.runsDir
+  const hasMachine = () => readdirSync(runs).some((run) => existsSync(join(runs, run, "supervisor")))
+  await expect.poll(hasMachine, { timeout: 60_000, interval: 100 }).toBe(true)
+  killed.kill("SIGKILL")
+  await killed
+  expect(await place.censusLike(before)).toEqual(before)
+
+  const last = await byhand("class.yaml", "--resume", "--limit", "5", "--csv", "book.csv")
+  expect(last.stdout).toMatch(/^✓ alice +100 % +unchanged$/m)
+  expect(last.stdout).toMatch(/^hans +– +no answer after 5 s while /m)
+  expect(last.stdout).toMatch(/\n2 of 3 students have a grade, 50 % on average\.$/)
+  expect(last.exitCode).toBe(1)
+  const [, alice, , hans] = readFileSync(join(folder, "book.csv"), "utf8").split("\r\n")
+  expect([alice, hans]).toEqual([
+    expect.stringMatching(/^alice,100,100,0,8,8,/),
+    expect.stringMatching(/^hans,,,,,,.*,no answer after 5 s while /),
+  ])
+  expect(await place.censusLike(before)).toEqual(before)
+})

@@ -1,0 +1,176 @@
+import { mkdirSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { UsageError } from "../base/errors.ts"
+import { terminalProgress } from "../base/progress-terminal.ts"
+import { packageRoot, type Settings } from "../base/settings.ts"
+import { ownVersion } from "../base/version.ts"
+import { writeWhole } from "../base/write-whole.ts"
+import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
+import { readClass } from "../class/class-file.ts"
+import { classScreen } from "../class/class-screen.ts"
+import { gradeClass } from "../class/run.ts"
+import { Store } from "../class/store.ts"
+import { judges, prepareArtifacts } from "../clusters/artifacts.ts"
+import { componentNames } from "../components/registry.ts"
+import { admit, makeRunsDir } from "../machines/admission.ts"
+import { chooseProvider } from "../machines/providers.ts"
+import type { BookEntry } from "../report/formats/grade-books.ts"
+import { canvasCsv, moodleCsv } from "../report/formats/grade-books.ts"
+import { emptyResultFile } from "../report/result-file.ts"
+import { targetsOf, type Target } from "../report/targets.ts"
+import { standardOutput } from "../report/terminal.ts"
+import { settingsOf, type CommonOptions } from "./options.ts"
+
+/** The options of class, besides those that every command has. */
+export interface ClassOptions extends CommonOptions {
+  readonly csv?: string
+  readonly out?: string
+  readonly inventory?: string
+  readonly parallel?: string
+  readonly limit?: string
+  readonly resume?: boolean
+  readonly standIn?: boolean
+  /** Formats in which results are written, each NAME=FILE; {id} in FILE stands for the student. */
+  readonly format?: readonly string[]
+}
+
+const DEFAULT_OUT = "byhand-class"
+/** Seconds that the grading of one student may take. Classroom platforms end a job after 15 minutes, too. */
+const DEFAULT_LIMIT = 900
+/** Stands for the student in the name of a file. */
+const ID = "{id}"
+/** The formats that have a row for each student. */
+const OF_CLASS: Readonly<Record<string, (entries: readonly BookEntry[]) => string>> = {
+  moodle: moodleCsv,
+  canvas: canvasCsv,
+}
+/** The exit status after a signal: 128 and its number. */
+const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+/**
+ * Grades a class, and prints the grade book.
+ * @param file class.yaml; undefined if an inventory lists the students
+ * @returns the exit status: 0 if each student has a grade, 1 if one has none; after a signal 128 and its number
+ * @throws UsageError
+ */
+export async function gradeStudents(file: string | undefined, options: ClassOptions): Promise<number> {
+  if (file === undefined && options.inventory === undefined)
+    throw new UsageError(
+      "byhand class needs a file that lists the students.",
+      "Write: npx byhand class class.yaml, or npx byhand class --inventory students.csv",
+    )
+  const parallel =
+    wholeNumber("--parallel", options.parallel, 64) ?? Math.max(1, Math.floor(availableParallelism() / 2))
+  const limit = wholeNumber("--limit", options.limit, 86_400) ?? DEFAULT_LIMIT
+  const settings = settingsOf(options)
+  const targets = targetsOf(options.format ?? [], "--format")
+  for (const target of targets) checkTarget(target)
+  const graded = readClass(file, options.inventory)
+  if (options.csv !== undefined) emptyResultFile(options.csv, `--csv ${options.csv}`)
+  await admit(settings, "byhand-123456")
+  const store = Store.open(resolve(options.out ?? DEFAULT_OUT), options.resume === true)
+  let hasEnded = false
+  try {
+    const machine = await prepare(settings)
+    const stop = new AbortController()
+    let status: number | undefined
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.on(signal, () => {
+        status ??= STATUS[signal]
+        stop.abort()
+      })
+    const rows = await (async () => {
+      const screen = standardOutput()
+      const isQuiet = options.json === true
+      using live = classScreen(graded, isQuiet ? { ...screen, write: () => undefined } : screen, isLive(screen.isTTY))
+      return await gradeClass(
+        graded,
+        store,
+        {
+          program: join(packageRoot, "dist", "cli", "class-grader.js"),
+          parallel,
+          limit,
+          standIn: options.standIn === true,
+          isResumed: options.resume === true,
+          environment: { BYHAND_KUBERNETES: settings.kubernetes, BYHAND_MACHINE: machine },
+          version: ownVersion(),
+        },
+        live.tell,
+        stop.signal,
+      )
+    })()
+    if (status !== undefined) {
+      process.stderr.write(
+        `Interrupted: ${rows.length} of ${graded.students.length} students have finished. --resume goes on with the others.\n`,
+      )
+      return status
+    }
+    hasEnded = true
+    const lines = graded.students.flatMap((student) => {
+      const row = rows.find(({ id }) => id === student.id)
+      return row === undefined ? [] : [lineOf(graded, student, row)]
+    })
+    const book = bookData(graded, lines)
+    store.keepBook(book)
+    if (options.csv !== undefined) writeWhole(options.csv, bookCsv(graded, lines))
+    for (const target of targets) writeTarget(target, lines)
+    process.stdout.write(
+      options.json === true
+        ? `${JSON.stringify(book, undefined, 2)}\n`
+        : `\n${bookLines(graded, lines, standardOutput().width)
+            .map((line) => `${line}\n`)
+            .join("")}`,
+    )
+    return lines.every(({ mark }) => mark?.grade !== undefined) ? 0 : 1
+  } finally {
+    store.close(hasEnded)
+  }
+}
+
+function isLive(isTTY: boolean): boolean {
+  return isTTY && process.env["CI"] === undefined
+}
+
+/** Prepares the programs once, so that a missing one is reported once. @returns the kind of machine that works here */
+async function prepare(settings: Settings): Promise<string> {
+  makeRunsDir(settings)
+  const progress = terminalProgress()
+  const provider = await chooseProvider(settings)
+  await provider.prepare(progress)
+  await prepareArtifacts([...componentNames, ...judges], settings, progress)
+  return provider.kind
+}
+
+/** @throws UsageError if it is not a whole number from 1 to the largest */
+function wholeNumber(flag: string, given: string | undefined, largest: number): number | undefined {
+  if (given === undefined) return undefined
+  const value = Number(given)
+  if (/^\d+$/.test(given) && value >= 1 && value <= largest) return value
+  throw new UsageError(`${flag} ${given} is not a whole number from 1 to ${largest}.`, `Write, for example: ${flag} 2`)
+}
+
+/** @throws UsageError if all students would be written to the same place */
+function checkTarget({ format, file, given }: Target): void {
+  const { name } = format
+  if (file === undefined)
+    throw new UsageError(`${given} names no file.`, `Write --format ${name}=FILE; standard output has the grade book.`)
+  if (OF_CLASS[name] === undefined && !file.includes(ID))
+    throw new UsageError(
+      `${given} names one file for all students.`,
+      `Let ${ID} stand for the student: --format ${name}=results/${ID}.${name}`,
+    )
+}
+
+function writeTarget({ format, file = "" }: Target, lines: readonly Line[]): void {
+  const entries = bookEntries(lines)
+  const render = OF_CLASS[format.name]
+  const documents =
+    render !== undefined && !file.includes(ID)
+      ? [{ path: file, text: render(entries) }]
+      : entries.map((entry) => ({ path: file.replaceAll(ID, entry.student), text: format.render(entry) }))
+  for (const { path, text } of documents) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeWhole(path, text)
+  }
+}
