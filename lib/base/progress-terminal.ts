@@ -15,14 +15,16 @@ interface Line {
 /** The output for progress: a terminal, or any other text stream. */
 export type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>
 
+/** Whether lines of an output can be updated. The log of a pipeline keeps every update. */
+export function isLive({ isTTY }: Pick<Output, "isTTY">): boolean {
+  return isTTY === true && process.env["CI"] === undefined
+}
+
 /**
  * Shows tasks that take longer than two seconds. On a terminal each has a line that is updated. Elsewhere it prints one
  * line after two seconds and one line when the task is done.
  */
-export function terminalProgress(
-  output: Output = process.stderr,
-  isLive = output.isTTY === true && process.env["CI"] === undefined,
-): Progress {
+export function terminalProgress(output: Output = process.stderr, live = isLive(output)): Progress {
   const slow = new Set<Line>()
   let drawn = 0
 
@@ -35,7 +37,7 @@ export function terminalProgress(
     drawn = 0
   }
   const draw = () => {
-    if (!isLive) return
+    if (!live) return
     erase()
     for (const line of slow) output.write(`${describe(line).slice(0, (output.columns ?? 80) - 1)}\n`)
     drawn = slow.size
@@ -52,7 +54,7 @@ export function terminalProgress(
       let drawing: NodeJS.Timeout | undefined
       const waiting = setTimeout(() => {
         slow.add(line)
-        if (isLive) drawing = setInterval(draw, pace)
+        if (live) drawing = setInterval(draw, pace)
         else say(`${title} …`)
       }, patience)
       let outcome = "failed after"

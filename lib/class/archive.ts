@@ -1,17 +1,11 @@
 import { chmod, mkdir, open, realpath, symlink, writeFile } from "node:fs/promises"
 import { dirname, join, posix } from "node:path"
-import { promisify } from "node:util"
-import { gunzip, type ZlibOptions } from "node:zlib"
+import { gunzip } from "node:zlib"
 import { extract } from "tar-stream"
 import { messageOf } from "../base/errors.ts"
+import { inflated, LARGEST, MOST, tooLarge } from "./limits.ts"
 import { SubjectError } from "./subject-error.ts"
-import { isTooLarge, tooLarge, unzipped } from "./zip.ts"
-
-const MIB = 2 ** 20
-/** The largest archive (bytes), and the largest sum of what it contains. A folder of start scripts is small. */
-const LARGEST = 32 * MIB
-/** The largest number of files in an archive. */
-const MOST = 5_000
+import { unzipped } from "./zip.ts"
 
 /** What an archive contains at a path. */
 export type Entry =
@@ -31,7 +25,9 @@ export async function unpack(archive: string, folder: string): Promise<void> {
   const bytes = await read(archive)
   const isZip = /\.zip$/i.test(archive)
   try {
-    await lay(folder, isZip ? await fromZip(bytes) : await fromTar(await inflated(bytes)))
+    // A tar file has up to 1 KiB more for each file than the files themselves.
+    const inflate = () => inflated(gunzip, bytes, LARGEST + MOST * 1024)
+    await lay(folder, isZip ? await fromZip(bytes) : await fromTar(await inflate()))
   } catch (error) {
     if (error instanceof SubjectError) throw error
     throw new SubjectError(`the archive is damaged: ${messageOf(error)}`, { cause: error })
@@ -47,21 +43,10 @@ async function read(archive: string): Promise<Buffer> {
   const file = await open(archive)
   try {
     const { size } = await file.stat()
-    if (size > LARGEST) throw new SubjectError(`the archive is larger than ${LARGEST / MIB} MiB`)
+    if (size > LARGEST) throw tooLarge("the archive is larger than")
     return await file.readFile()
   } finally {
     await file.close()
-  }
-}
-
-async function inflated(bytes: Buffer): Promise<Buffer> {
-  // A tar file has up to 1 KiB more for each file than the files themselves.
-  const options: ZlibOptions = { maxOutputLength: LARGEST + MOST * 1024 }
-  try {
-    return await promisify<Buffer, ZlibOptions, Buffer>(gunzip)(bytes, options)
-  } catch (error) {
-    if (isTooLarge(error)) throw tooLarge()
-    throw error
   }
 }
 
@@ -125,7 +110,7 @@ function firstOf({ all }: Entries, name: string): Entry {
 
 async function fromZip(bytes: Buffer): Promise<Map<string, Entry>> {
   const entries = new Entries()
-  for (const { name, type, bytes: content, isExecutable } of await unzipped(bytes, LARGEST, MOST)) {
+  for (const { name, type, bytes: content, isExecutable } of await unzipped(bytes)) {
     if (type === "folder") within(name)
     else if (type === "link") entries.add(name, { kind: "link", target: content.toString() })
     else entries.add(name, { kind: "file", bytes: content, isExecutable })

@@ -89,7 +89,7 @@ test("CSV and JSON have no grade, not 0, where there is none", () => {
   })
 })
 
-test("Moodle gets the grades, and nobody without one", () => {
+test("Moodle gets the students who have a grade, and no others", () => {
   const rows = parseCsv(moodleCsv(bookEntries(lines)))
   expect(rows.map(([name, grade]) => [name, grade])).toEqual([
     ["Username", "byhand (Real)"],

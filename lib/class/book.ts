@@ -67,13 +67,14 @@ const NAME = 24
 export function bookLines({ title, rules }: Class, lines: readonly Line[], width: number): string[] {
   const graded = lines.flatMap(({ mark }) => mark?.grade ?? [])
   const mean = graded.reduce((sum, grade) => sum + grade, 0) / graded.length
+  const average = graded.length === 0 ? "" : `, ${decimal(mean)} % on average`
   return [
     ...(title === undefined ? [] : [title, ""]),
     ...tableOf(lines, rules.lessons, width),
     "",
     ...explanationOf(rules),
     "",
-    `${graded.length} of ${lines.length} students have a grade${graded.length === 0 ? "" : `, ${decimal(mean)} % on average`}.`,
+    `${graded.length} of ${lines.length} students have a grade${average}.`,
   ]
 }
 

@@ -76,7 +76,8 @@ export function classScreen(
         const line = lineOf(graded, event.student, event.row)
         const isWhole = line.mark?.grade === 100
         const mark = line.mark === undefined ? "?" : isWhole ? "✓" : "×"
-        const text = `${nameOf(event.student.id)} ${gradeText(line).padStart(7)}  ${[...(event.isKept ? ["unchanged"] : []), remarkOf(line)].filter((part) => part !== "").join("; ")}`
+        const remarks = [event.isKept ? "unchanged" : "", remarkOf(line)].filter((part) => part !== "")
+        const text = `${nameOf(event.student.id)} ${gradeText(line).padStart(7)}  ${remarks.join("; ")}`
         const colour = line.mark === undefined ? "yellow" : isWhole ? "green" : "red"
         screen.write(`${paint(colour, mark, screen)} ${fit(text.trimEnd(), screen.width - 3)}\n`)
       }

@@ -1,7 +1,8 @@
-import { execa, ExecaError } from "execa"
+import { ExecaError } from "execa"
 import { createHash } from "node:crypto"
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { dependentCommand } from "../base/dependent-command.ts"
 import { problemOf, UsageError } from "../base/errors.ts"
 import { SCRIPTS } from "../submission/compose.ts"
 import { MANIFEST } from "../submission/manifest.ts"
@@ -26,6 +27,8 @@ export interface Obtained {
 const PATIENCE = 120_000
 /** The largest output of git archive (bytes). */
 const LARGEST = 64 * 2 ** 20
+/** The exit status of a shell for a program that does not exist. */
+const NOT_FOUND = 127
 /** How many folders may be around the one with the scripts. */
 const DEEPEST = 4
 
@@ -76,7 +79,7 @@ async function obtained(folder: string): Promise<Obtained> {
     return { folder, digest: hash.digest("hex"), commit: undefined, committed: undefined }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    // The path of a copy says nothing to anybody.
+    // The path of a copy means nothing to the teacher.
     throw new SubjectError(
       problemOf(error).replace(`${folder}/`, "").replace(folder, "the folder").replace(/\.$/, ""),
       {
@@ -119,25 +122,23 @@ async function fetched(
   }
 }
 
+/** Git and its helpers do not outlive this process, even if that is killed. */
 function git(signal: AbortSignal, ...words: string[]) {
-  // Git must not outlive this process, not even if that is killed.
-  const [program, ...before] = process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL", "git"] : ["git"]
-  return execa(program ?? "git", [...before, ...words], {
+  return dependentCommand(["git", ...words], {
     encoding: "buffer",
-    stdin: "ignore",
     maxBuffer: LARGEST,
     timeout: PATIENCE,
     cancelSignal: signal,
-    // Nobody is there to answer a question.
+    // No person can answer a question here.
     env: { GIT_TERMINAL_PROMPT: "0", GIT_SSH_COMMAND: process.env["GIT_SSH_COMMAND"] ?? "ssh -o BatchMode=yes" },
   })
 }
 
 /** The first line with which git says what is wrong. */
-function whatGitSays({ stderr, timedOut, isMaxBuffer, code, shortMessage }: ExecaError): string {
+function whatGitSays({ stderr, timedOut, isMaxBuffer, exitCode, shortMessage }: ExecaError): string {
   if (timedOut) return `no answer after ${PATIENCE / 1000} s`
   if (isMaxBuffer) return `the repository contains more than ${LARGEST / 2 ** 20} MiB`
-  if (code === "ENOENT") return "the program git is not installed on this host"
+  if (exitCode === NOT_FOUND) return "the program git is not installed on this host"
   const lines = (stderr instanceof Uint8Array ? Buffer.from(stderr).toString() : "").split("\n")
   const line = lines.find((one) => /^(fatal|error): /.test(one)) ?? lines.find((one) => one !== "")
   return line?.replace(/^(fatal|error): /, "") ?? shortMessage

@@ -115,6 +115,6 @@ function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | undefine
   try {
     return text === undefined ? undefined : schema.safeParse(JSON.parse(text)).data
   } catch {
-    return undefined // Somebody has edited it.
+    return undefined // A person has edited it.
   }
 }

@@ -1,5 +1,5 @@
-import { promisify } from "node:util"
-import { crc32, inflateRaw, type ZlibOptions } from "node:zlib"
+import { crc32, inflateRaw } from "node:zlib"
+import { inflated, LARGEST, MOST, tooLarge } from "./limits.ts"
 import { SubjectError } from "./subject-error.ts"
 
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7 (local header), 4.3.12 (central directory)
@@ -27,17 +27,15 @@ interface ZipEntry {
 
 /**
  * Reads a ZIP archive.
- * @param largest the largest sum of the content, in bytes
- * @param most the largest number of entries
- * @throws SubjectError if it has more, is encrypted, or uses a method that no usual program uses by itself
+ * @throws SubjectError if it contains more than it may, is encrypted, or uses a method that no usual program uses by itself
  * @throws Error if it is damaged
  */
-export async function unzipped(archive: Buffer, largest: number, most: number): Promise<ZipEntry[]> {
+export async function unzipped(archive: Buffer): Promise<ZipEntry[]> {
   const end = endOf(archive)
   const count = archive.readUInt16LE(end + 10)
-  if (count > most) throw new SubjectError(`the archive contains more than ${most} files`)
+  if (count > MOST) throw new SubjectError(`the archive contains more than ${MOST} files`)
   let at = archive.readUInt32LE(end + 16)
-  let left = largest
+  let left = LARGEST
   const entries: ZipEntry[] = []
   for (let number = 0; number < count; number++) {
     if (at + CENTRAL.length > end || archive.readUInt32LE(at) !== CENTRAL.signature)
@@ -105,27 +103,7 @@ async function contentOf(archive: Buffer, at: number, name: string, left: number
   const begin = local + LOCAL.length + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28)
   const bytes = archive.subarray(begin, begin + packed)
   if (bytes.length !== packed) throw new Error(`${name} is cut off`)
-  const content = method === STORED ? bytes : await inflated(bytes, left)
+  const content = method === STORED ? bytes : await inflated(inflateRaw, bytes, left)
   if (content.length !== size || crc32(content) !== checksum) throw new Error(`${name} has another checksum`)
   return content
-}
-
-/** @param largest the largest size of the result, in bytes: the size that the archive names can be wrong */
-async function inflated(bytes: Buffer, largest: number): Promise<Buffer> {
-  try {
-    return await promisify<Buffer, ZlibOptions, Buffer>(inflateRaw)(bytes, { maxOutputLength: Math.max(1, largest) })
-  } catch (error) {
-    if (isTooLarge(error)) throw tooLarge()
-    throw error
-  }
-}
-
-/** Whether zlib's result would have been larger than it may be. */
-export function isTooLarge(error: unknown): boolean {
-  return error instanceof RangeError && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
-}
-
-/** An archive contains more than it may. */
-export function tooLarge(): SubjectError {
-  return new SubjectError("the archive contains more than 32 MiB")
 }

@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
-import { terminalProgress } from "../base/progress-terminal.ts"
-import { packageRoot, type Settings } from "../base/settings.ts"
+import { isLive } from "../base/progress-terminal.ts"
+import { packageRoot } from "../base/settings.ts"
 import { ownVersion } from "../base/version.ts"
 import { writeWhole } from "../base/write-whole.ts"
 import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
@@ -11,16 +11,14 @@ import { readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
 import { gradeClass } from "../class/run.ts"
 import { Store } from "../class/store.ts"
-import { judges, prepareArtifacts } from "../clusters/artifacts.ts"
-import { componentNames } from "../components/registry.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
-import { chooseProvider } from "../machines/providers.ts"
 import type { BookEntry } from "../report/formats/grade-books.ts"
 import { canvasCsv, moodleCsv } from "../report/formats/grade-books.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import { targetsOf, type Target } from "../report/targets.ts"
 import { standardOutput } from "../report/terminal.ts"
 import { settingsOf, type CommonOptions } from "./options.ts"
+import { prepared } from "./prepared.ts"
 
 /** The options of class, besides those that every command has. */
 export interface ClassOptions extends CommonOptions {
@@ -72,7 +70,9 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   const store = Store.open(resolve(options.out ?? DEFAULT_OUT), options.resume === true)
   let hasEnded = false
   try {
-    const machine = await prepare(settings)
+    makeRunsDir(settings)
+    // The programs are prepared once, so that a missing one is reported once.
+    const { kind } = (await prepared(settings)).provider
     const stop = new AbortController()
     let status: number | undefined
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -83,7 +83,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
     const rows = await (async () => {
       const screen = standardOutput()
       const isQuiet = options.json === true
-      using live = classScreen(graded, isQuiet ? { ...screen, write: () => undefined } : screen, isLive(screen.isTTY))
+      using live = classScreen(graded, isQuiet ? { ...screen, write: () => undefined } : screen, isLive(screen))
       return await gradeClass(
         graded,
         store,
@@ -93,7 +93,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
           limit,
           standIn: options.standIn === true,
           isResumed: options.resume === true,
-          environment: { BYHAND_KUBERNETES: settings.kubernetes, BYHAND_MACHINE: machine },
+          environment: { BYHAND_KUBERNETES: settings.kubernetes, BYHAND_MACHINE: kind },
           version: ownVersion(),
         },
         live.tell,
@@ -102,7 +102,8 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
     })()
     if (status !== undefined) {
       process.stderr.write(
-        `Interrupted: ${rows.length} of ${graded.students.length} students have finished. --resume goes on with the others.\n`,
+        `Interrupted: ${rows.length} of ${graded.students.length} students have finished. ` +
+          "--resume goes on with the others.\n",
       )
       return status
     }
@@ -126,20 +127,6 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   } finally {
     store.close(hasEnded)
   }
-}
-
-function isLive(isTTY: boolean): boolean {
-  return isTTY && process.env["CI"] === undefined
-}
-
-/** Prepares the programs once, so that a missing one is reported once. @returns the kind of machine that works here */
-async function prepare(settings: Settings): Promise<string> {
-  makeRunsDir(settings)
-  const progress = terminalProgress()
-  const provider = await chooseProvider(settings)
-  await provider.prepare(progress)
-  await prepareArtifacts([...componentNames, ...judges], settings, progress)
-  return provider.kind
 }
 
 /** @throws UsageError if it is not a whole number from 1 to the largest */

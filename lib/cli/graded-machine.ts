@@ -1,18 +1,15 @@
 import { randomBytes } from "node:crypto"
 import { testFileOf } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
-import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
-import { judges, prepareArtifacts } from "../clusters/artifacts.ts"
-import { componentNames } from "../components/registry.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Attached } from "../machines/provider.ts"
-import { chooseProvider } from "../machines/providers.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import type { Reader } from "../report/events.ts"
 import type { RunResult } from "../report/result.ts"
+import { prepared } from "./prepared.ts"
 import { idOf } from "./runs.ts"
 
 /** A machine on which a learner's folder was graded. It ends when the function that uses it returns. */
@@ -47,11 +44,13 @@ export async function withGradedMachine<T>(
   const id = idOf(`graded-${randomBytes(3).toString("hex")}`)
   await admit(settings, id)
   makeRunsDir(settings)
-  const progress = terminalProgress()
-  const provider = await chooseProvider(settings)
-  await provider.prepare(progress)
-  const { binds } = await prepareArtifacts([...componentNames, ...judges], settings, progress)
-  const { machine, folder: runFolder } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
+  const { provider, artifacts } = await prepared(settings)
+  const { machine, folder: runFolder } = await provider.start({
+    name: "byhand",
+    id,
+    binds: artifacts.binds,
+    limits: LIMITS_OF_SCRIPTS,
+  })
   try {
     await writePurpose(runFolder, { command: "grade", subject: folder })
     Object.assign(process.env, {

@@ -2,19 +2,16 @@ import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { join, resolve } from "node:path"
 import { deferred } from "../base/deferred.ts"
-import { judges, prepareArtifacts } from "../clusters/artifacts.ts"
-import { componentNames } from "../components/registry.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { lessonId, lessons } from "../curriculum/lessons.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
-import { chooseProvider } from "../machines/providers.ts"
 import { writePurpose } from "../machines/purpose.ts"
-import { terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot, type Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
 import { findRun, idOf, vacate } from "./runs.ts"
 import { SavedFiles } from "./saved-files.ts"
+import { prepared } from "./prepared.ts"
 import type { Go, Graded, Told } from "./watch-grader.ts"
 
 /** The name of the machine, if --name gives no other; a second one at the same time is called watch-2. */
@@ -43,11 +40,13 @@ export async function watch(given: string, options: CommonOptions): Promise<numb
   await admit(settings, id)
   makeRunsDir(settings)
   await vacate(settings, name)
-  const progress = terminalProgress()
-  const provider = await chooseProvider(settings)
-  await provider.prepare(progress)
-  const { binds } = await prepareArtifacts([...componentNames, ...judges], settings, progress)
-  const { machine, folder } = await provider.start({ name: "byhand", id, binds, limits: LIMITS_OF_SCRIPTS })
+  const { provider, artifacts } = await prepared(settings)
+  const { machine, folder } = await provider.start({
+    name: "byhand",
+    id,
+    binds: artifacts.binds,
+    limits: LIMITS_OF_SCRIPTS,
+  })
   await writePurpose(folder, { command: "watch", subject: path })
   const interrupted = once(process, "SIGINT")
   const graders = new Graders({
