@@ -1,10 +1,16 @@
 import { configDefaults, defineConfig } from "vitest/config"
+import { readdirSync } from "node:fs"
+import { inThisRun } from "./proof/testing/turns.ts"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const ALONE = "lib/**/*.alone.test.ts"
 
+const slow = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" }).filter((file) =>
+  file.endsWith(".slow.test.ts"),
+)
+const turn = inThisRun(slow, 2)
 /** The files that this run leaves out. vitest's --exclude does not apply to projects. */
-const LEFT_OUT = (process.env["OWN_TESTS_WITHOUT"] ?? "").split(" ").filter((file) => file !== "")
+const LEFT_OUT = slow.filter((file) => !turn.includes(file)).map((file) => `lib/${file}`)
 
 /**
  * Files that take half a minute or more. `.ci/run` runs half of them for each commit. The first ones take minutes.

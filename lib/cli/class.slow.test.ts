@@ -1,9 +1,9 @@
-import { execa } from "execa"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
+import { byhandIn } from "../proof/testing/byhand.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
 
 let place: Workplace
@@ -26,14 +26,7 @@ function write(student: string, script: string): void {
   writeFileSync(join(folder, student, "01-etcd.sh"), script, { mode: 0o755 })
 }
 
-function byhand(...words: string[]) {
-  return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), "class", ...words], {
-    cwd: folder,
-    reject: false,
-    stdin: "ignore",
-    env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir, BYHAND_PATIENCE: "120" },
-  })
-}
+const byhand = (...words: string[]) => byhandIn(place, ["class", ...words], "120", folder)
 
 test("one passes, one is broken, and one hangs: a killed run leaves nothing, and the next grades only who is left", async () => {
   const before = await place.census()

@@ -1,9 +1,9 @@
-import { execa } from "execa"
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
+import { byhandIn } from "../proof/testing/byhand.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { runResult } from "../report/result.ts"
 
@@ -20,13 +20,7 @@ afterEach(async () => {
   rmSync(join(learner, ".."), { recursive: true })
 })
 
-function byhand(...words: string[]) {
-  return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], {
-    reject: false,
-    stdin: "ignore",
-    env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir, BYHAND_PATIENCE: "60" },
-  })
-}
+const byhand = (...words: string[]) => byhandIn(place, words, "60")
 
 test("the machine of a failed run is kept: the commands of its cards run there, status lists it, down ends it", async () => {
   const before = await place.census()

@@ -1,9 +1,9 @@
-import { execa } from "execa"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
+import { byhandIn } from "../proof/testing/byhand.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { runResult } from "../report/result.ts"
 
@@ -19,13 +19,7 @@ afterEach(async () => {
   rmSync(join(learner, ".."), { recursive: true })
 })
 
-function byhand(...words: string[]) {
-  return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], {
-    reject: false,
-    stdin: "ignore",
-    env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir, BYHAND_PATIENCE: "120" },
-  })
-}
+const byhand = (...words: string[]) => byhandIn(place, words, "120")
 
 /** Mistypes a flag in a script, so that its component ends at once. */
 function mistype(script: string, flag: string): void {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
+import { byhandIn } from "../proof/testing/byhand.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
 
 let place: Workplace
@@ -21,14 +22,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function byhand(...words: string[]) {
-  return execa(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...words], {
-    cwd: folder,
-    reject: false,
-    stdin: "ignore",
-    env: { NO_COLOR: "1", BYHAND_RUNS: place.settings.runsDir, BYHAND_PATIENCE: "120" },
-  })
-}
+const byhand = (...words: string[]) => byhandIn(place, words, "120", folder)
 
 test("a folder is handed in, verified, graded again, and replayed", async () => {
   writeFileSync(join(learner, "words.md"), "etcd keeps its word.\n")

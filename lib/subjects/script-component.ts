@@ -246,12 +246,13 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   async #comesBack(above: readonly number[]): Promise<boolean> {
     const { machine } = this.#around
     const deadline = performance.now() + (this.#isStaticPod ? this.#around.patience : COMEBACK)
+    const pace = new Pace(POLL_INTERVAL)
     while (performance.now() < deadline) {
       this.see(await findProcesses(machine))
       if (this.isRunning) return true
       // The ancestors have ended, so none of them can start it again.
       if ((await machine.run(["kill", "-0", ...above.map(String)])).exitCode !== 0) return false
-      await sleep(POLL_INTERVAL)
+      await pace.pause()
     }
     return false
   }

@@ -5,24 +5,12 @@ import { join } from "node:path"
 import { packageRoot } from "../../base/settings.ts"
 import { lessonId, lessons } from "../../curriculum/lessons.ts"
 import { runResult, type RunResult } from "../../report/result.ts"
-import { drawFrom } from "../draw.ts"
 import type { Prediction } from "../failing-builds.ts"
 
 /** The folder of the builds. */
 export const SUBJECTS = join(packageRoot, "fixtures", "subjects")
 /** The patience for builds that must fail (seconds): short, because some of them never start a component. */
 const PATIENCE = "20"
-
-/**
- * The builds that this run grades: all, or a third of them if OWN_TESTS_SEED selects one. The pipeline passes the
- * commit's hash, so that each build runs from time to time. The hosted workflow grades all of them every night.
- */
-export function buildsOfThisRun(builds: readonly string[]): string[] {
-  const seed = process.env["OWN_TESTS_SEED"]
-  if (seed === undefined) return [...builds]
-  const draw = drawFrom(seed)
-  return builds.toSorted((a, b) => draw(a) - draw(b)).slice(0, Math.ceil(builds.length / 3))
-}
 
 /** An outcome of a graded build. */
 interface GradedOutcome {
