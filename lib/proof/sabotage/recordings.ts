@@ -84,11 +84,20 @@ export function compareRecording(base: string, sabotage: Sabotage): string | und
   return live === stored ? undefined : `the recording says "${stored}", but now it is "${live}". ${command}`
 }
 
-/** The cause that the predicted finding names. Numbers differ from run to run, so that they are left out. */
+/** The cause that the predicted finding names, in the words that are the same in each run. */
 function causeIn(seen: Observation, { finding }: Sabotage): string | undefined {
-  return diagnose(seen)
-    .find(({ id }) => id === finding)
-    ?.cause.replaceAll(/\d+/g, "#")
+  const cause = diagnose(seen).find(({ id }) => id === finding)?.cause
+  return cause === undefined ? undefined : lasting(cause)
+}
+
+/** What openssl and JavaScript print for a moment, such as "Nov  6 09:00:00 2026 GMT" and "Fri, 06 Nov 2026 09:00:00 GMT". */
+const MOMENT = /(?:[A-Z][a-z]{2}, \d+ )?[A-Z][a-z]{2} +(?:\d+ )?[\d: ]+ GMT/g
+/** The id of a member or of a cluster: etcd makes it from addresses and the time. */
+const ETCD_ID = /\b[0-9a-f]{12,16}\b/g
+
+/** A cause without what differs from run to run: moments, etcd's ids, numbers. */
+export function lasting(cause: string): string {
+  return cause.replaceAll(MOMENT, "MOMENT").replaceAll(ETCD_ID, "ID").replaceAll(/\d+/g, "#")
 }
 
 /** The first recording of a proof that leads to the predicted finding. All recordings of the proof are removed. */
