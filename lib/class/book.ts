@@ -65,17 +65,22 @@ const NAME = 24
 
 /** The grade book as lines of a table, and how its grades come about. @param width columns of the terminal */
 export function bookLines({ title, rules }: Class, lines: readonly Line[], width: number): string[] {
-  const graded = lines.flatMap(({ mark }) => mark?.grade ?? [])
-  const mean = graded.reduce((sum, grade) => sum + grade, 0) / graded.length
-  const average = graded.length === 0 ? "" : `, ${decimal(mean)} % on average`
   return [
     ...(title === undefined ? [] : [title, ""]),
     ...tableOf(lines, rules.lessons, width),
     "",
     ...explanationOf(rules),
     "",
-    `${graded.length} of ${lines.length} students have a grade${average}.`,
+    summaryOf(lines),
   ]
+}
+
+/** How many students have a grade, and the average. */
+export function summaryOf(lines: readonly Line[]): string {
+  const graded = lines.flatMap(({ mark }) => mark?.grade ?? [])
+  const mean = graded.reduce((sum, grade) => sum + grade, 0) / graded.length
+  const average = graded.length === 0 ? "" : `, ${decimal(mean)} % on average`
+  return `${graded.length} of ${lines.length} students have a grade${average}.`
 }
 
 function tableOf(lines: readonly Line[], lessons: readonly string[], width: number): string[] {
@@ -101,7 +106,7 @@ function tableOf(lines: readonly Line[], lessons: readonly string[], width: numb
 }
 
 /** The points of each lesson; none for a student without a grade, whose reason stands there. */
-function pointCells({ mark }: Line): string[] {
+export function pointCells({ mark }: Line): string[] {
   return mark?.lessons.map(({ reached, most }) => (most === 0 ? "–" : `${reached}/${most}`)) ?? []
 }
 
@@ -135,8 +140,8 @@ export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
   ])
 }
 
-/** The grade book as JSON. */
-export function bookData({ title, rules }: Class, lines: readonly Line[]): object {
+/** The grade book as JSON. A field that is added keeps the version. */
+export function bookData({ title, rules }: Class, lines: readonly Line[], board: object): object {
   return {
     schema: BOOK_SCHEMA,
     title: title ?? null,
@@ -154,6 +159,7 @@ export function bookData({ title, rules }: Class, lines: readonly Line[]): objec
       remark: remarkOf(line),
       reason: line.row.outcome.kind === "ungraded" ? line.row.outcome.reason : null,
     })),
+    board,
   }
 }
 

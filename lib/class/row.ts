@@ -25,6 +25,17 @@ export const keptSchema = z.object({
   committed: z.number().nullable().describe("date of the commit, in milliseconds since the epoch"),
   at: z.number().describe("when it was graded, in milliseconds since the epoch"),
   outcome,
+  stuck: z
+    .object({
+      lesson: z.string(),
+      cause: z.string().describe("id of the finding; of the outcome if no known cause matches"),
+      since: z.number().describe("when a run first saw it, in milliseconds since the epoch"),
+    })
+    .nullable()
+    .optional()
+    .describe(
+      "the first failure; of a student without a grade, that of the last result; none in files of old versions",
+    ),
 })
 
 /** What became of a student, and when and of what. */

@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
 import { outcomeWith } from "../proof/testing/results.ts"
+import type { Card } from "../report/card.ts"
 import { lessonResultOf, runResultOf } from "../report/result.ts"
 import type { Class, Student } from "./class-file.ts"
-import type { Outcome } from "./row.ts"
+import type { Outcome, Row } from "./row.ts"
 import { gradeClass, type ClassEvent, type Grading } from "./run.ts"
 import { Store } from "./store.ts"
 
@@ -14,26 +15,37 @@ let here: string
 beforeEach(() => {
   here = mkdtempSync(join(tmpdir(), "byhand-run-"))
   writeFileSync(join(here, "grader.mjs"), GRADER)
-  writeFileSync(
-    join(here, "passed.json"),
-    JSON.stringify(
-      runResultOf(
-        { kubernetes: "1.37.2", subject: null, milliseconds: 1 },
-        [lessonResultOf({ id: "01", title: "etcd" }, [outcomeWith({})])],
-        [],
+  for (const [name, outcome] of Object.entries({
+    passed: outcomeWith({}),
+    failed: outcomeWith({ verdict: "failed", finding: "etcd-elsewhere", card: CARD }),
+    other: outcomeWith({ verdict: "failed", finding: "port-taken", card: CARD }),
+  }))
+    writeFileSync(
+      join(here, `${name}.json`),
+      JSON.stringify(
+        runResultOf(
+          { kubernetes: "1.37.2", subject: null, milliseconds: 1 },
+          [lessonResultOf({ id: "01", title: "etcd" }, [outcome])],
+          [],
+        ),
       ),
-    ),
-  )
+    )
 })
 afterEach(() => rmSync(here, { recursive: true }))
+
+const CARD: Card = {
+  failure: { kind: "mismatch", outcome: "x", expected: "a", actual: "b" },
+  observed: "b",
+  unwell: [],
+}
 
 /** Stands for the real grader: the name of the student says what it does. "hangs" hangs once. HERE/count has a line for each start. */
 const GRADER = `
 import { spawn } from "node:child_process"
-import { appendFileSync, copyFileSync, existsSync, writeFileSync } from "node:fs"
+import { appendFileSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 process.once("disconnect", () => process.kill(-process.pid, "SIGKILL"))
-const { student, result, lessons } = JSON.parse(process.argv[2])
+const { student, result, lessons, folder } = JSON.parse(process.argv[2])
 const here = process.env.HERE
 appendFileSync(join(here, "count"), student + " " + lessons + "\\n")
 const hangs = student === "hangs" && !existsSync(join(here, "pid"))
@@ -50,6 +62,12 @@ switch (student) {
     for (let line = 0; line < 2000; line++) process.stdout.write("x".repeat(1000) + "\\n")
     process.stdout.write("the end\\n", answer)
     break
+  case "stuck": {
+    // Its script names the result; a name without a file is a grader that dies.
+    const name = readFileSync(join(folder, "01-etcd.sh"), "utf8").trim().split(" ").at(-1)
+    copyFileSync(join(here, name + ".json"), result)
+    process.exit()
+  }
   default: answer()
 }
 `
@@ -179,6 +197,42 @@ test("an interrupted run keeps what has finished, leaves nothing running, and go
   expect(() => openStore(true)).toThrow(/There is no interrupted run in /)
   expect((await run(graded)).graded).toEqual(["a 01"])
 })
+
+test("a student is stuck since the first run that saw the same finding; a run without a grade changes nothing", async () => {
+  const graded = classOf("stuck")
+  const script = join(here, "stuck", "01-etcd.sh")
+  const stored = async (result: string) => {
+    writeFileSync(script, `# ${Math.random()} ${result}\n`)
+    await run(graded)
+    return openedRow("stuck")
+  }
+  const first = await stored("failed")
+  expect(first.stuck).toEqual({ lesson: "01", cause: "etcd-elsewhere", since: first.at })
+  const again = await stored("failed")
+  expect(again.at).toBeGreaterThan(first.at)
+  expect(again.stuck).toEqual(first.stuck)
+  const dead = await stored("none")
+  expect([dead.outcome.kind, dead.stuck]).toEqual(["ungraded", first.stuck])
+  expect((await stored("failed")).stuck).toEqual(first.stuck)
+  const other = await stored("other")
+  expect(other.stuck).toEqual({ lesson: "01", cause: "port-taken", since: other.at })
+  expect((await stored("passed")).stuck).toBeNull()
+  const back = await stored("other")
+  expect(back.stuck?.since).toBe(back.at)
+  // What an old version has stored has no such field.
+  const file = join(here, "out", "students", "stuck.json")
+  const old = { ...JSON.parse(readFileSync(file, "utf8")), stuck: undefined, at: 5 }
+  writeFileSync(file, JSON.stringify(old))
+  expect((await stored("other")).stuck?.since).toBe(5)
+})
+
+function openedRow(id: string): Row {
+  const store = openStore()
+  const row = store.kept(id)
+  store.close(true)
+  if (row === undefined) throw new Error(`nothing is kept of ${id}`)
+  return row
+}
 
 test("two processes cannot use the same folder", () => {
   const store = openStore()

@@ -7,6 +7,7 @@ import { startGrader, ungraded, type Grader, type Position } from "./grader.ts"
 import { obtain, type Obtained } from "./obtain.ts"
 import type { Row } from "./row.ts"
 import type { Store } from "./store.ts"
+import { stuckOf } from "./stuck.ts"
 import { SubjectError } from "./subject-error.ts"
 
 /** How a class is graded, besides the rules that only concern points. */
@@ -59,7 +60,8 @@ export async function gradeClass(
   }
   signal.addEventListener("abort", killAll)
 
-  const end = (student: Student, row: Row, isKept: boolean) => {
+  const end = (student: Student, ended: Row, isKept: boolean) => {
+    const row = isKept ? ended : { ...ended, stuck: stuckOf(ended, store.kept(ended.id)) ?? null }
     if (!isKept) store.keep(row)
     rows.set(student.id, row)
     tell({ type: "subject ended", student, row, isKept })

@@ -6,9 +6,11 @@ import { isLive } from "../base/progress-terminal.ts"
 import { packageRoot } from "../base/settings.ts"
 import { ownVersion } from "../base/version.ts"
 import { writeWhole } from "../base/write-whole.ts"
+import { boardData, boardLines, boardOf } from "../class/board.ts"
 import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
 import { readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
+import { bookPage } from "../class/page.ts"
 import { gradeClass } from "../class/run.ts"
 import { Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
@@ -23,6 +25,7 @@ import { prepared } from "./prepared.ts"
 /** The options of class, besides those that every command has. */
 export interface ClassOptions extends CommonOptions {
   readonly csv?: string
+  readonly html?: string
   readonly out?: string
   readonly inventory?: string
   readonly parallel?: string
@@ -66,6 +69,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   for (const target of targets) checkTarget(target)
   const graded = readClass(file, options.inventory)
   if (options.csv !== undefined) emptyResultFile(options.csv, `--csv ${options.csv}`)
+  if (options.html !== undefined) emptyResultFile(options.html, `--html ${options.html}`)
   await admit(settings, "byhand-123456")
   const store = Store.open(resolve(options.out ?? DEFAULT_OUT), options.resume === true)
   let hasEnded = false
@@ -112,16 +116,19 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       const row = rows.find(({ id }) => id === student.id)
       return row === undefined ? [] : [lineOf(graded, student, row)]
     })
-    const book = bookData(graded, lines)
+    const board = boardOf(lines)
+    const book = bookData(graded, lines, boardData(board))
     store.keepBook(book)
     if (options.csv !== undefined) writeWhole(options.csv, bookCsv(graded, lines))
+    if (options.html !== undefined) writeWhole(options.html, bookPage(graded, lines, board, Date.now()))
     for (const target of targets) writeTarget(target, lines)
+    const screen = standardOutput()
     process.stdout.write(
       options.json === true
         ? `${JSON.stringify(book, undefined, 2)}\n`
-        : `\n${bookLines(graded, lines, standardOutput().width)
+        : ["", ...bookLines(graded, lines, screen.width), ...boardLines(board, lines.length, screen)]
             .map((line) => `${line}\n`)
-            .join("")}`,
+            .join(""),
     )
     return lines.every(({ mark }) => mark?.grade !== undefined) ? 0 : 1
   } finally {

@@ -148,7 +148,7 @@ command(
   )
 command(
   "class [file]",
-  "grade many students, several at the same time, and print a grade book: class.yaml lists the students and the rules;\nexit status 1 if a student has no grade. A later run grades only what has changed",
+  "grade many students, several at the same time, and print a grade book and who is stuck on what:\nclass.yaml lists the students and the rules; exit status 1 if a student has no grade. A later run grades only what has changed",
 )
   .option(...MACHINE)
   .option(
@@ -157,6 +157,7 @@ command(
     once("--inventory"),
   )
   .option("--csv <file>", "also write the grade book as CSV", once("--csv"))
+  .option("--html <file>", "also write the grade book, and who is stuck on what, as one HTML page", once("--html"))
   .option("--out <dir>", "where results are kept (default: byhand-class)", once("--out"))
   .option(
     "--parallel <n>",

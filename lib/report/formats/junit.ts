@@ -1,7 +1,7 @@
-import { stripVTControlCharacters } from "node:util"
 import { cardText, faultTitle, reasonOf } from "../failure-text.ts"
 import { isOwnFailure } from "../points.ts"
 import type { LessonResult, OutcomeResult } from "../result.ts"
+import { escaped } from "../xml-text.ts"
 import type { Format, GradedRun } from "./format.ts"
 
 /** JUnit's XML, in the form that Jenkins and GitLab read. fixtures/schemas/junit.xsd describes what we use of it. */
@@ -109,13 +109,6 @@ function written({ name, attributes, content }: Element, indent: string): string
   if (content.length === 0) return `${start}/>\n`
   if (typeof content === "string") return `${start}>${escaped(content)}</${name}>\n`
   return `${start}>\n${content.map((each) => written(each, `${indent}  `)).join("")}${indent}</${name}>\n`
-}
-
-/** The text of an element. XML has no form for most control characters, so they are left out. */
-function escaped(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, "")
-    .replaceAll(/[&<>"\r]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 /** The value of an attribute. A reader would replace line breaks that are not escaped by spaces. */

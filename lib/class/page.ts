@@ -1,0 +1,135 @@
+import { mistakeText, sinceText, studentsText, UNKNOWN, type Board } from "./board.ts"
+import { gradeText, pointCells, remarkOf, summaryOf, type Line } from "./book.ts"
+import type { Class } from "./class-file.ts"
+import { html, Html } from "./html.ts"
+import { explanationOf, timeText } from "./marks.ts"
+
+/** The page has no scripts and loads nothing. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+const STYLE = new Html(`
+:root { color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+h2 { margin-top: 2.5rem; }
+h3 { margin: 1.5rem 0 .25rem; }
+code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { border-bottom: 1px solid #8886; padding: .25rem .75rem; text-align: left; vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+dt { margin-top: .5rem; }
+.note { opacity: .75; }
+`)
+
+/**
+ * The grade book and the board as one HTML page. It needs no other file, and contains no script.
+ * @param at when the book was made, in milliseconds since the epoch
+ */
+export function bookPage(graded: Class, lines: readonly Line[], board: Board, at: number): string {
+  const title = graded.title ?? "Grade book"
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="robots" content="noindex" />
+      <title>${title}</title>
+      <style>
+        ${STYLE}
+      </style>
+    </head>
+    <body>
+      <h1>${title}</h1>
+      <p>${summaryOf(lines)} <span class="note">${timeText(at)}</span></p>
+      ${boardParts(board, lines.length)} ${gradesPart(graded, lines)}
+    </body>
+  </html> `
+  return `<!DOCTYPE html>\n${page.text}`
+}
+
+function boardParts({ stuck, mistakes }: Board, of: number): Html[] {
+  if (stuck.length === 0) return []
+  const count = stuck.reduce((sum, { students }) => sum + students, 0)
+  return [
+    html`<section>
+      <h2>Stuck, by cause</h2>
+      <p>${count} of ${studentsText(of)}. Times are in UTC: when a run first saw it.</p>
+      ${stuck.map(
+        ({ finding, students, causes }) =>
+          html`<h3>${nameOf(finding)}: ${studentsText(students)}</h3>
+            <dl>
+              ${causes.map(
+                ({ lesson, cause, students: who }) =>
+                  html`<dt>${lesson} ${cause}</dt>
+                    ${who.map(
+                      ({ id, since }) =>
+                        html`<dd>
+                          ${id}
+                          <span class="note"
+                            >since <time datetime="${new Date(since).toISOString()}">${sinceText(since)}</time></span
+                          >
+                        </dd> `,
+                    )}`,
+              )}
+            </dl> `,
+      )}
+    </section> `,
+    html`<section>
+      <h2>Most frequent mistakes</h2>
+      <div class="wide">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">students</th>
+              <th scope="col">finding</th>
+              <th scope="col">cause</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${mistakes.map(
+              (mistake) =>
+                html`<tr>
+                  <td class="number">${mistake.students}</td>
+                  <td>${nameOf(mistake.finding)}</td>
+                  <td>${mistakeText(mistake)}</td>
+                </tr> `,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </section> `,
+  ]
+}
+
+function nameOf(finding: string | undefined): Html {
+  return finding === undefined ? html`${UNKNOWN}` : html`<code>${finding}</code>`
+}
+
+function gradesPart({ rules }: Class, lines: readonly Line[]): Html {
+  return html`<section>
+    <h2>Grades</h2>
+    <div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">student</th>
+            <th scope="col">grade</th>
+            ${rules.lessons.map((id) => html`<th scope="col">${id}</th>`)}
+            <th scope="col">remark</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${lines.map((line) => {
+            const cells = pointCells(line)
+            return html`<tr>
+              <th scope="row">${line.student.id}</th>
+              <td class="number">${gradeText(line)}</td>
+              ${rules.lessons.map((_, at) => html`<td class="number">${cells[at] ?? ""}</td>`)}
+              <td>${remarkOf(line)}</td>
+            </tr> `
+          })}
+        </tbody>
+      </table>
+    </div>
+    ${explanationOf(rules).map((sentence) => html`<p class="note">${sentence}</p> `)}
+  </section>`
+}
