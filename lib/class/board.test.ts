@@ -148,7 +148,8 @@ test("JSON has the same, with times as in the rest of the book", () => {
 
 describe("the page", () => {
   const AWKWARD = `</style><script>alert("1")</script> & 'x' ]]> <!-- \u0000\ud800 &amp;`
-  const pageOf = (all: readonly Line[], title: string) => bookPage(classOf(title), all, boardOf(all), DAY)
+  const pageOf = (all: readonly Line[], title: string) =>
+    bookPage(classOf(title), all, { board: boardOf(all), similar: undefined }, DAY)
   /** What an XML parser reads, without comments and in one form. It fails if the page is not well-formed. */
   const parsed = async (page: string) => {
     const { valid, errors, normalized } = await validateXML({

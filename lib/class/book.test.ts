@@ -83,7 +83,7 @@ test("CSV and JSON have no grade, not 0, where there is none", () => {
   const [, bob, carol] = parseCsv(bookCsv(graded, lines), { columns: true }) as Record<string, string>[] // As `columns` says.
   expect(bob).toMatchObject({ grade: "45", "before lateness": "50", "days late": "1", "02 points": "1", "02 of": "3" })
   expect(carol).toMatchObject({ grade: "", "01 points": "", remark: "no answer after 60 s while looking at etcd" })
-  expect(bookData(graded, lines, { stuck: [] })).toMatchObject({
+  expect(bookData(graded, lines, { board: { stuck: [] } })).toMatchObject({
     board: { stuck: [] },
     schema: "byhand/class-book/v1",
     students: [{ grade: 100 }, { grade: 45, late: { days: 1 } }, { grade: null, lessons: null }],

@@ -140,8 +140,12 @@ export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
   ])
 }
 
-/** The grade book as JSON. A field that is added keeps the version. */
-export function bookData({ title, rules }: Class, lines: readonly Line[], board: object): object {
+/** The grade book as JSON. A field that is added keeps the version. @param more further fields */
+export function bookData(
+  { title, rules }: Class,
+  lines: readonly Line[],
+  more: Readonly<Record<string, object>>,
+): object {
   return {
     schema: BOOK_SCHEMA,
     title: title ?? null,
@@ -159,7 +163,7 @@ export function bookData({ title, rules }: Class, lines: readonly Line[], board:
       remark: remarkOf(line),
       reason: line.row.outcome.kind === "ungraded" ? line.row.outcome.reason : null,
     })),
-    board,
+    ...more,
   }
 }
 

@@ -9,6 +9,9 @@ export class Html {
   }
 }
 
+/** Characters that make a reader see a text, or what follows it, in another order. */
+const REORDERS = /[\u202a-\u202e\u2066-\u2069]/g
+
 type Value = string | number | Html | readonly Html[]
 
 /**
@@ -20,6 +23,6 @@ export function html(parts: TemplateStringsArray, ...values: readonly Value[]): 
 }
 
 function textOf(value: Value): string {
-  if (typeof value === "string" || typeof value === "number") return escaped(String(value))
+  if (typeof value === "string" || typeof value === "number") return escaped(String(value).replaceAll(REORDERS, ""))
   return value instanceof Html ? value.text : value.map(({ text }) => text).join("")
 }

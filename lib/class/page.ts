@@ -3,6 +3,8 @@ import { gradeText, pointCells, remarkOf, summaryOf, type Line } from "./book.ts
 import type { Class } from "./class-file.ts"
 import { html, Html } from "./html.ts"
 import { explanationOf, timeText } from "./marks.ts"
+import { comparedText, keyTitle, NO_VERDICT, notesOf, shareText } from "./similar-report.ts"
+import type { AlikeFiles, AlikePair, Similarities } from "./similar.ts"
 
 /** The page has no scripts and loads nothing. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -21,10 +23,15 @@ dt { margin-top: .5rem; }
 `)
 
 /**
- * The grade book and the board as one HTML page. It needs no other file, and contains no script.
+ * The grade book, the board and what is similar as one HTML page. It needs no other file, and contains no script.
  * @param at when the book was made, in milliseconds since the epoch
  */
-export function bookPage(graded: Class, lines: readonly Line[], board: Board, at: number): string {
+export function bookPage(
+  graded: Class,
+  lines: readonly Line[],
+  { board, similar }: { readonly board: Board; readonly similar: Similarities | undefined },
+  at: number,
+): string {
   const title = graded.title ?? "Grade book"
   const page = html`<html lang="en">
     <head>
@@ -41,6 +48,7 @@ export function bookPage(graded: Class, lines: readonly Line[], board: Board, at
       <h1>${title}</h1>
       <p>${summaryOf(lines)} <span class="note">${timeText(at)}</span></p>
       ${boardParts(board, lines.length)} ${gradesPart(graded, lines)}
+      ${similar === undefined ? "" : similarPart(similar)}
     </body>
   </html> `
   return `<!DOCTYPE html>\n${page.text}`
@@ -132,4 +140,48 @@ function gradesPart({ rules }: Class, lines: readonly Line[]): Html {
     </div>
     ${explanationOf(rules).map((sentence) => html`<p class="note">${sentence}</p> `)}
   </section>`
+}
+
+function similarPart(similar: Similarities): Html {
+  const { keys, pairs } = similar
+  return html`<section>
+    <h2>Similar scripts</h2>
+    <p><strong>${NO_VERDICT}</strong> ${comparedText(similar)}</p>
+    ${notesOf(similar).map((note) => html`<p class="note">${note}</p> `)}
+    ${keys.map(
+      (key) =>
+        html`<h3>${keyTitle(key)}</h3>
+          <ul>
+            ${key.places.map(({ student, file }) => html`<li>${student}: <code>${file}</code></li> `)}
+          </ul> `,
+    )}
+    ${pairs.map(
+      ({ students, files }) =>
+        html`<h3>${students[0]} and ${students[1]}</h3>
+          ${files.map((each) => filesPart(students, each))}`,
+    )}
+  </section>`
+}
+
+function filesPart(students: AlikePair["students"], { files, share, examples }: AlikeFiles): Html {
+  return html`<p>${shareText(files, share)}</p>
+    <div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">${students[0]}, <code>${files[0]}</code></th>
+            <th scope="col">${students[1]}, <code>${files[1]}</code></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${examples.map(
+            ({ texts, lines }) =>
+              html`<tr>
+                <td>${lines[0]}: <code>${texts[0]}</code></td>
+                <td>${lines[1]}: <code>${texts[1]}</code></td>
+              </tr> `,
+          )}
+        </tbody>
+      </table>
+    </div> `
 }

@@ -12,6 +12,8 @@ import { readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
 import { bookPage } from "../class/page.ts"
 import { gradeClass } from "../class/run.ts"
+import { similarData, similarLines } from "../class/similar-report.ts"
+import { compareClass } from "../class/similar.ts"
 import { Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import type { BookEntry } from "../report/formats/grade-books.ts"
@@ -31,6 +33,8 @@ export interface ClassOptions extends CommonOptions {
   readonly parallel?: string
   readonly limit?: string
   readonly resume?: boolean
+  /** Whether scripts and keys are compared across the class. */
+  readonly similar?: boolean
   readonly standIn?: boolean
   /** Formats in which results are written, each NAME=FILE; {id} in FILE stands for the student. */
   readonly format?: readonly string[]
@@ -104,6 +108,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
         stop.signal,
       )
     })()
+    const similar = options.similar === true ? await compareClass(graded.students, store, stop.signal) : undefined
     if (status !== undefined) {
       process.stderr.write(
         `Interrupted: ${rows.length} of ${graded.students.length} students have finished. ` +
@@ -117,16 +122,24 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       return row === undefined ? [] : [lineOf(graded, student, row)]
     })
     const board = boardOf(lines)
-    const book = bookData(graded, lines, boardData(board))
+    const book = bookData(graded, lines, {
+      board: boardData(board),
+      ...(similar === undefined ? {} : { similar: similarData(similar) }),
+    })
     store.keepBook(book)
     if (options.csv !== undefined) writeWhole(options.csv, bookCsv(graded, lines))
-    if (options.html !== undefined) writeWhole(options.html, bookPage(graded, lines, board, Date.now()))
+    if (options.html !== undefined) writeWhole(options.html, bookPage(graded, lines, { board, similar }, Date.now()))
     for (const target of targets) writeTarget(target, lines)
     const screen = standardOutput()
     process.stdout.write(
       options.json === true
         ? `${JSON.stringify(book, undefined, 2)}\n`
-        : ["", ...bookLines(graded, lines, screen.width), ...boardLines(board, lines.length, screen)]
+        : [
+            "",
+            ...bookLines(graded, lines, screen.width),
+            ...boardLines(board, lines.length, screen),
+            ...(similar === undefined ? [] : similarLines(similar, screen)),
+          ]
             .map((line) => `${line}\n`)
             .join(""),
     )

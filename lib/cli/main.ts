@@ -168,6 +168,10 @@ command(
   .option("--resume", "continue an interrupted run: students who have finished in it are not looked at again")
   .option("--stand-in", "as in byhand grade --stand-in")
   .option(
+    "--similar",
+    "also list keys that several folders contain, and scripts that are alike without being the workshop's own;\nno points change",
+  )
+  .option(
     "--format <format>",
     `also write the results as FORMAT=FILE (repeatable); {id} in FILE stands for the student, and moodle and canvas\ncan have one file for all:\n${formatList}`,
     (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
