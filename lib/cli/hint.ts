@@ -73,11 +73,11 @@ function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[]
   )
 }
 
-/** The components that scripts start, and the script of each. */
+/** The components that scripts start, and the script of each on the first machine. */
 const COMPONENTS: ReadonlyMap<string, string> = new Map(
   lessons.flatMap(({ parts }) =>
-    parts.flatMap(({ script, starts }): [string, string][] =>
-      script === undefined || starts === undefined ? [] : [[starts, script]],
+    parts.flatMap(({ script, starts, on }): [string, string][] =>
+      script === undefined || starts === undefined || on !== undefined ? [] : [[starts, script]],
     ),
   ),
 )

@@ -15,7 +15,16 @@ import { KUBECONFIG_FILE, kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { mayLowerOomScore } from "../machines/capabilities.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Network } from "../machines/network.ts"
-import { pki, managerCommands, pkiCommands, pkiScript, secured, securedCommands } from "../pki/pki.ts"
+import {
+  managerCommands,
+  networked,
+  networkedCommands,
+  pki,
+  pkiCommands,
+  pkiScript,
+  secured,
+  securedCommands,
+} from "../pki/pki.ts"
 import type { Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
@@ -91,6 +100,7 @@ export class Cluster {
   #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
   #secured: Promise<void> | undefined
+  #networked: Promise<void> | undefined
   readonly #options: ClusterOptions
   /** The cluster of the first machine; undefined if this is it. */
   readonly #first: Cluster | undefined
@@ -116,6 +126,7 @@ export class Cluster {
     this.#facts = {
       token: this.token,
       encryptionKey: first === undefined ? randomBytes(32).toString("base64") : first.#facts.encryptionKey,
+      bootstrapToken: `${this.token.slice(0, 6)}.${this.token.slice(6, 22)}`,
       node: machine.name,
       nodeIp: machine.address,
       pauseImage: images?.pause.reference ?? "",
@@ -276,6 +287,8 @@ export class Cluster {
     if (SECURED.some(({ certificate }) => isNamed(certificate)))
       await (this.#secured ??= this.#addToPki(securedCommands(this.machine.name)))
     if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#addToPki(managerCommands()))
+    if ([networked.apiserver, networked.proxy].some(({ certificate }) => isNamed(certificate)))
+      await (this.#networked ??= this.#addToPki(networkedCommands(this.machine.address)))
   }
 
   /** Copies the certificates and keys that some texts name from the first machine, unless this one has them. */

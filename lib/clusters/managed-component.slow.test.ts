@@ -37,6 +37,7 @@ const exitedOrForeign = expect.stringMatching(/^(?:component-exited|foreign-list
 const facts = {
   token: "t",
   encryptionKey: "",
+  bootstrapToken: "b.b",
   node: "byhand",
   nodeIp: "",
   pauseImage: "",

@@ -6,6 +6,7 @@ import { withPki } from "./secured.ts"
 const facts = {
   token: "t0ken",
   encryptionKey: "",
+  bootstrapToken: "b.b",
   node: "byhand",
   nodeIp: "10.77.0.2",
   pauseImage: "registry.k8s.io/pause:3.10",

@@ -51,7 +51,7 @@ export const containerd: ComponentSpec<"containerd", ContainerdSettings> = {
       { path: CONFIG, content: config(pauseImage, mayAdjustOomScore) },
       mirror("docker.io", REGISTRY_PORT),
       mirror("registry.k8s.io", REGISTRY_PORT),
-      { path: "/etc/cni/net.d/10-byhand.conflist", content: network },
+      { path: CNI_CONFIG, content: network },
     ],
   }),
 }
@@ -88,6 +88,11 @@ function mirror(host: string, port: number): ComponentFile {
   }
 }
 
+/** The CNI configuration of our own containerd. */
+export const CNI_CONFIG = "/etc/cni/net.d/10-byhand.conflist"
+/** The range of Pod addresses in it: the range of the first Node. */
+export const FIRST_RANGE = "10.88.0.0/24"
+
 /**
  * A bridge on this Node. The host-local plugin assigns the addresses. https://www.cni.dev/plugins/current/main/bridge/
  */
@@ -97,7 +102,7 @@ const network = `{
   "plugins": [
     {
       "type": "bridge", "bridge": "cni0", "isDefaultGateway": true,
-      "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }]], "dataDir": "/run/cni/ipam" }
+      "ipam": { "type": "host-local", "ranges": [[{ "subnet": "${FIRST_RANGE}" }]], "dataDir": "/run/cni/ipam" }
     }
   ]
 }

@@ -4,6 +4,7 @@ import { controllerManager } from "./controller-manager.ts"
 import { etcd } from "./etcd.ts"
 import { imageRegistry } from "./image-registry.ts"
 import { kubelet } from "./kubelet.ts"
+import { kubeProxy } from "./kube-proxy.ts"
 import { startOrder, withDependencies } from "./order.ts"
 import { scheduler } from "./scheduler.ts"
 import { argvOf, type Component } from "./component.ts"
@@ -13,7 +14,7 @@ import type { Started } from "./settings/flags.ts"
 import type { ComponentSpec, MachineFeature, Settings } from "./spec.ts"
 
 /** All components. Add a component here; everything else is derived from its spec. */
-const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet, controllerManager] as const
+const list = [etcd, apiserver, scheduler, imageRegistry, containerd, kubelet, controllerManager, kubeProxy] as const
 
 export type ComponentName = (typeof list)[number]["name"]
 

@@ -12,6 +12,8 @@ export const SECURED_FILES = {
   scheduler: "/etc/kubernetes/scheduler.conf",
   kubelet: "/etc/kubernetes/kubelet.conf",
   controllerManager: "/etc/kubernetes/controller-manager.conf",
+  proxy: "/etc/kubernetes/kube-proxy.conf",
+  bootstrap: "/etc/kubernetes/bootstrap-kubelet.conf",
 } as const
 
 const CLIENTS = `https://127.0.0.1:${ETCD_PORT}`
@@ -44,8 +46,13 @@ resources:
   - identity: {}
 `
 
-function kubeconfigFor(path: string, name: string, user: Pair): ComponentFile {
-  const server = `https://127.0.0.1:${APISERVER_PORT}`
+/** @param server the URL of kube-apiserver; by default on the same machine */
+export function kubeconfigFor(
+  path: string,
+  name: string,
+  user: Pair | { readonly token: string },
+  server = `https://127.0.0.1:${APISERVER_PORT}`,
+): ComponentFile {
   return { path, content: kubeconfig({ server, ca: { file: pki.ca.certificate }, user, name }), mode: 0o600 }
 }
 
@@ -53,7 +60,7 @@ function kubeconfigFor(path: string, name: string, user: Pair): ComponentFile {
 export const GRANT_KUBELET_API = `kubectl get clusterrolebinding kube-apiserver-to-kubelet >/dev/null 2>&1 || kubectl create clusterrolebinding kube-apiserver-to-kubelet --clusterrole=system:kubelet-api-admin --user=${APISERVER_AT_KUBELET}`
 
 /** A copy of a component with flags that replace those of the same name, or are added. */
-function having(component: Component, flags: readonly Flag[]): Component {
+export function having(component: Component, flags: readonly Flag[]): Component {
   const kept = withFlags(component, Object.fromEntries(flags.map(({ flag }) => [flag, null])))
   return { ...kept, flags: [...kept.flags, ...flags] }
 }

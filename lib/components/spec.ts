@@ -19,6 +19,8 @@ export interface ClusterFacts {
   readonly token: string
   /** The key with which kube-apiserver encrypts Secrets, in base64; "$ENCRYPTION_KEY" in a transcript. */
   readonly encryptionKey: string
+  /** The token with which a new machine requests its certificate, ID.SECRET; "$BOOTSTRAP_TOKEN" in a transcript. */
+  readonly bootstrapToken: string
   /** The name of the machine, which is the name of its Node too; "$NODE" in a transcript. */
   readonly node: string
   /** The Node's address, which must not be loopback; "$NODE_IP" in a transcript. */

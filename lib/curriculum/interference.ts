@@ -12,6 +12,11 @@ export interface Interference {
   /** Called once, when the first machine runs and nothing else runs on it. */
   atStart(machine: Machine, network?: Network): Promise<void>
   /**
+   * Whether an outcome is left out, because it ends before anything is broken.
+   * @param outcome as for `before`
+   */
+  leavesOut(outcome: string): boolean
+  /**
    * Called just before the body of each outcome.
    * @param outcome the lesson's number and the outcome's title, as in "03 a ConfigMap that kubectl creates …"
    */

@@ -2,6 +2,7 @@ import type { Command } from "../clients/command.ts"
 import type { EtcdClient } from "../clients/etcd.ts"
 import { httpGet } from "../clients/http-get.ts"
 import type { Kubernetes } from "../clients/kubernetes.ts"
+import { ruledEndpoints } from "../clients/service-rules.ts"
 import { decode } from "../clients/stored.ts"
 import type { Part } from "../clusters/part.ts"
 import type { ComponentName } from "../components/component.ts"
@@ -48,6 +49,7 @@ export interface Kit {
   readonly containerd: Part
   readonly kubelet: Part
   readonly controllerManager: Part
+  readonly kubeProxy: Part
   /** Any component, by its name. */
   readonly part: (name: ComponentName) => Part
   /** Starts containerd and the registry that serves images to it. */
@@ -76,6 +78,11 @@ export interface Kit {
    * @param ca the CA that must have signed its certificate, in PEM format; by default the administrator's
    */
   readonly ask: (path: string, token?: string, ca?: string) => Promise<number>
+  /**
+   * The endpoints to which this machine's kernel forwards connections to a Service, ADDRESS:PORT, sorted.
+   * @param service NAMESPACE/NAME
+   */
+  readonly rules: (service: string) => Promise<string[]>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
   /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
@@ -137,6 +144,7 @@ export function kitOf(options: KitOptions): Kit {
     containerd: part("containerd"),
     kubelet: part("kubelet"),
     controllerManager: part("kube-controller-manager"),
+    kubeProxy: part("kube-proxy"),
     part,
     startRuntime: async () => {
       if (subject.part("containerd").isRunning && !allows(subject.permits, "restart")) return
@@ -175,6 +183,7 @@ export function kitOf(options: KitOptions): Kit {
       const request = { ...classroom.apiserverAddress, path, ca, serverName, token }
       return (await httpGet(machine, request)).status
     },
+    rules: (service) => ruledEndpoints(machine, subject.part("kube-proxy").settings.mode, service),
     stored: async (key) => {
       const state = await store.get(key)
       return state && decode(state.bytes)

@@ -118,6 +118,7 @@ export class LessonRun implements AsyncDisposable {
     if (this.#stoppedAt !== undefined && lesson.number > this.#stoppedAt.number) throw blockedBy(this.#stoppedAt)
     try {
       const classroom = await this.#enter(outcome)
+      if (classroom.interference?.leavesOut(keyOf(outcome)) === true) throw new NotChecked("left out")
       this.#mustBeStarted(classroom, lesson)
       mustAllow(classroom, specOf(outcome).permits)
       try {

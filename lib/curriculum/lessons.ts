@@ -14,8 +14,9 @@ import { pod } from "./lessons/06-pod.ts"
 import { resilience } from "./lessons/07-resilience.ts"
 import { pki } from "./lessons/08-pki.ts"
 import { controllerManager } from "./lessons/09-controller-manager.ts"
+import { networking } from "./lessons/10-networking.ts"
 
-export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki, controllerManager }
+export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki, controllerManager, networking }
 
 /** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
 export const lessons: readonly LessonSpec[] = [
@@ -28,6 +29,7 @@ export const lessons: readonly LessonSpec[] = [
   resilience,
   pki,
   controllerManager,
+  networking,
 ]
 
 /** A lesson's number as text: two digits, such as "03". */

@@ -6,11 +6,11 @@ import { Classroom } from "./classroom.ts"
 import { Cleanups } from "./cleanups.ts"
 import { NotChecked } from "./not-checked.ts"
 import { LessonRun } from "./lesson-run.ts"
-import { pki, resilience } from "./lessons.ts"
+import { networking, pki, resilience } from "./lessons.ts"
 
 /** What a subject must say until a lesson is known to be started. Nothing else of it is used. */
-function learner(settings: object, canEnter: boolean): Subject {
-  const part = () => ({ settings }) as unknown as Part<never>
+function learner(settings: object, canEnter: boolean, isRunning = false): Subject {
+  const part = () => ({ settings, isRunning }) as unknown as Part<never>
   return { permits: "destroy", parts: [], part, canEnter: () => canEnter } as unknown as Subject
 }
 
@@ -19,7 +19,7 @@ const machine = { privileged: true, name: "m" } as unknown as Machine
 /** The verdict on the first outcome of a lesson, before anything of it runs. */
 async function verdictOf(
   subject: Subject,
-  lesson: typeof pki | typeof resilience,
+  lesson: typeof pki | typeof resilience | typeof networking,
   isDemanded = false,
 ): Promise<string> {
   const classroom = new Classroom({ machine, subject, leave: () => Promise.resolve() })
@@ -48,6 +48,14 @@ test.each([
   ["if the user names the lesson", plain, false, true, "it runs"],
 ])("lesson 08 %s", async (_, settings, canEnter, isDemanded, expected) => {
   expect(await verdictOf(learner(settings, canEnter), pki, isDemanded)).toBe(expected)
+})
+
+test.each([
+  ["without a script and kube-proxy", false, false, "not started: there is no script for lesson 10"],
+  ["with kube-proxy from the beginning", false, true, "it runs"],
+  ["with a script", true, false, "it runs"],
+])("lesson 10 %s", async (_, canEnter, isRunning, expected) => {
+  expect(await verdictOf(learner(plain, canEnter, isRunning), networking)).toBe(expected)
 })
 
 test("a lesson that cannot be left out runs without a script", async () => {

@@ -35,9 +35,17 @@ interface Parts {
 
 /**
  * Findings that no sabotage, case or build proves yet. etcd-unreachable: if no etcd runs, the finding is
- * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere.
+ * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere. Those of lesson 10 wait for their
+ * recordings.
  */
-const UNPROVED: readonly string[] = ["etcd-unreachable"]
+const UNPROVED: readonly string[] = [
+  "etcd-unreachable",
+  "kube-proxy-without-kubeconfig",
+  "pods-without-default-route",
+  "coredns-without-pods",
+  "ip-forwarding-off",
+  "same-pod-addresses",
+]
 
 /** What is missing. Each line names the file to add or to complete. */
 function gaps(parts: Parts): string[] {
@@ -245,15 +253,15 @@ describe("a missing part is named with the file to add", () => {
       () => ({
         specs: [
           ...specs,
-          { ...(specs[0] as Spec), name: "kube-proxy" as never, absence: "", scriptWord: "", tools: [] },
+          { ...(specs[0] as Spec), name: "kube-router" as never, absence: "", scriptWord: "", tools: [] },
         ],
       }),
       [
-        "lib/components: the spec of kube-proxy must say what its absence means.",
-        "lib/components: the spec of kube-proxy needs a scriptWord.",
-        "lib/components: the spec of kube-proxy names no tools.",
-        "lib/curriculum/lessons: no part of a lesson starts kube-proxy.",
-        "Add lib/diagnosis/symptoms/kube-proxy.ts: no finding is about kube-proxy.",
+        "lib/components: the spec of kube-router must say what its absence means.",
+        "lib/components: the spec of kube-router needs a scriptWord.",
+        "lib/components: the spec of kube-router names no tools.",
+        "lib/curriculum/lessons: no part of a lesson starts kube-router.",
+        "Add lib/diagnosis/symptoms/kube-router.ts: no finding is about kube-router.",
       ],
     ],
   ])("%s", (_, change, expected) => {

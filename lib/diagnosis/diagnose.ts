@@ -18,6 +18,7 @@ import { network } from "./symptoms/network.ts"
 import { pki } from "./symptoms/pki.ts"
 import { pods } from "./symptoms/pods.ts"
 import { lastWords } from "./symptoms/last-words.ts"
+import { kubeProxy, services } from "./symptoms/services.ts"
 import { scheduler } from "./symptoms/scheduler.ts"
 import { continuations, scriptText } from "./symptoms/script-text.ts"
 import { scripts } from "./symptoms/scripts.ts"
@@ -41,9 +42,11 @@ export const catalogue: readonly Symptom[] = [
   access,
   scheduler,
   controllerManager,
+  kubeProxy,
   containerd,
   kubelet,
   network,
+  services,
   images,
   pods,
   strangers,

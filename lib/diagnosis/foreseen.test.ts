@@ -162,6 +162,9 @@ describe("what can still succeed is awaited", () => {
       })
     expect(idsOf(kubelet([line("Unauthorized")]))).toEqual([])
     expect(idsOf(kubelet([line("Unauthorized"), line("Unauthorized")]))).toEqual(["node-not-registered"])
+    expect(
+      idsOf(kubelet([line("Unauthorized"), line("Unauthorized"), 'I1126 "Successfully registered node" node="host"'])),
+    ).toEqual([])
     // kube-apiserver is being restarted.
     const refused = line(
       'Post \\"https://127.0.0.1:6443/api/v1/nodes\\": dial tcp 127.0.0.1:6443: connect: connection refused',

@@ -69,6 +69,10 @@ export interface ObservedApi {
   readonly jobs?: readonly ApiObject[]
   /** The ConfigMap kube-root-ca.crt of each namespace. Missing in recordings from before lesson 09. */
   readonly rootCas?: readonly ApiObject[]
+  /** Missing in recordings from before lesson 10. */
+  readonly endpointSlices?: readonly ApiObject[]
+  /** The ConfigMaps with CoreDNS' configuration. Missing in recordings from before lesson 10. */
+  readonly corefiles?: readonly ApiObject[]
 }
 
 /**

@@ -26,6 +26,7 @@ import { earlierLog } from "./signs.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 import { DISKS } from "./symptoms/machine.ts"
 import { CNI_VERSIONS } from "./symptoms/network.ts"
+import { FORWARDING, LOCAL_ROUTES } from "./symptoms/services.ts"
 
 /** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
@@ -53,6 +54,8 @@ const LOOKS = [
   LOGS,
   "nft list ruleset",
   "ip route",
+  LOCAL_ROUTES,
+  FORWARDING,
   "pidof kube-controller-manager",
   "pidof kube-proxy",
   CNI_VERSIONS,
@@ -73,6 +76,9 @@ const LOOKS_OF: Readonly<Record<Depth, readonly string[]>> = {
     "grep CapEff /proc/self/status",
     LOGS,
     "ip route",
+    LOCAL_ROUTES,
+    FORWARDING,
+    "nft list ruleset",
     "pidof kube-controller-manager",
     CNI_VERSIONS,
   ],
@@ -393,6 +399,8 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     bindings,
     jobs,
     rootCas,
+    endpointSlices,
+    systemMaps,
   ] = await Promise.all([
     items("/api/v1/namespaces"),
     items("/api/v1/nodes"),
@@ -408,6 +416,8 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     ),
     items("/apis/batch/v1/jobs"),
     items(`/api/v1/configmaps?fieldSelector=${encodeURIComponent("metadata.name=kube-root-ca.crt")}`),
+    items("/apis/discovery.k8s.io/v1/endpointslices"),
+    items("/api/v1/namespaces/kube-system/configmaps"),
   ])
   return {
     version: z.object({ gitVersion: z.string() }).parse(JSON.parse(version.body)).gitVersion,
@@ -423,5 +433,11 @@ async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi |
     clusterRoleBindings: bindings,
     jobs,
     rootCas,
+    endpointSlices,
+    corefiles: systemMaps.filter(hasCorefile),
   }
+}
+
+function hasCorefile({ data }: ApiObject): boolean {
+  return typeof data === "object" && data !== null && "Corefile" in data
 }

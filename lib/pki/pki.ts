@@ -32,6 +32,14 @@ export const secured = {
   kubelet: pair("kubelet-client"),
 } as const
 
+/** The certificates of the lesson about networking. */
+export const networked = {
+  /** Presented by kube-apiserver. It contains the address of its Node too. */
+  apiserver: pair("apiserver-on-network"),
+  /** Shown by kube-proxy to kube-apiserver. */
+  proxy: pair("kube-proxy"),
+} as const
+
 /** The user as which kube-apiserver calls the kubelet: the common name of its certificate. */
 export const APISERVER_AT_KUBELET = "kube-apiserver-kubelet-client"
 
@@ -152,6 +160,18 @@ export function securedCommands(nodeName: string): string[][] {
  */
 export function managerCommands(): string[][] {
   return [issue(pki.controllerManager, "/CN=system:kube-controller-manager", BOTH, LOOPBACK)]
+}
+
+/**
+ * The commands that make the certificate with which kube-apiserver serves other machines, and that of kube-proxy, whose
+ * user RBAC knows.
+ * @param address the address of kube-apiserver's machine
+ */
+export function networkedCommands(address: string): string[][] {
+  return [
+    issue(networked.apiserver, "/CN=kube-apiserver", "serverAuth", `${APISERVER_NAMES},IP:${address}`),
+    issue(networked.proxy, "/CN=system:kube-proxy", "clientAuth"),
+  ]
 }
 
 /**

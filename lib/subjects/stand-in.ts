@@ -9,6 +9,7 @@ import { withFlags, type Component, type ComponentName, type FlagChanges } from 
 import { CONTAINERD_SOCKET } from "../components/containerd.ts"
 import { kubeconfigsOn, type Access } from "../components/discovery/access.ts"
 import { etcdTls } from "../components/etcd.ts"
+import { KUBE_PROXY_CONFIG } from "../components/kube-proxy.ts"
 import { settingsOf, type SettingsOf } from "../components/registry.ts"
 import { withFilesOf } from "../components/settings/files.ts"
 import { absolute, flagOf, type Started } from "../components/settings/flags.ts"
@@ -62,6 +63,11 @@ export async function standInFor(ours: Component, site: Site): Promise<Component
       return kubelet(ours, site)
     case "kube-controller-manager":
       return controllerManager(ours, site)
+    case "kube-proxy":
+      return replaced(ours, {
+        [KUBE_PROXY_CONFIG]: `${FOLDER}/kube-proxy.yaml`,
+        [KUBECONFIG_FILE]: (await site.access()).kubeconfig,
+      })
     case "registry":
       return ours
     default:

@@ -147,6 +147,7 @@ test("each component of our own cluster is probed at its own address", () => {
   const facts = {
     token: "t",
     encryptionKey: "k",
+    bootstrapToken: "b.b",
     node: "byhand",
     nodeIp: "10.0.0.1",
     pauseImage: "p",

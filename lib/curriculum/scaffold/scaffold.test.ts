@@ -4,12 +4,16 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { hint } from "../../cli/hint.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
-import { managerCommands, pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
+import { managerCommands, networkedCommands, pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { GRANT_KUBELET_API, withPki } from "../../components/secured.ts"
 import { facts, reference } from "../transcript/reference.ts"
+import { APPLY_COREDNS, coredns } from "../../components/coredns.ts"
+import { ADMIT_MACHINES, routeTo } from "../../components/networked.ts"
+import { ADDRESS, MACHINES } from "../../machines/network.ts"
 import { managed } from "../lessons/09-controller-manager.ts"
+import { connected } from "../lessons/10-networking.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
@@ -33,6 +37,7 @@ test("a new folder has a script for each step and a workflow, and contains no an
     "etc/containerd/certs.d/docker.io/hosts.toml",
     "etc/containerd/certs.d/registry.k8s.io/hosts.toml",
     "etc/containerd/config.toml",
+    "etc/kubernetes/coredns.yaml",
     "etc/kubernetes/kubelet.yaml",
     "package.json",
   ])
@@ -150,7 +155,24 @@ describe("the given files and the solution agree with what the lessons start", (
     ...[managed.apiserver, managed.manager].map(commandOf),
     ...managed.manager.files.map(writes),
   ]
+  const networking = [
+    ...networkedCommands("$NODE_IP").map((argv) => broken(argv.map(word))),
+    ...[connected.apiserver, connected.manager, connected.kubelet, connected.proxy].map(commandOf),
+    ...connected.proxy.files.map(writes),
+    ADMIT_MACHINES,
+    APPLY_COREDNS,
+    routeTo(MACHINES["node-2"]),
+  ]
+  const { second } = connected
+  const joining = [
+    ...[second.containerd, second.kubelet, second.proxy].map(commandOf),
+    ...second.proxy.files.map(writes),
+    routeTo(ADDRESS),
+  ]
   const commandsOf = (script: string): string[] => {
+    if (script === "10-network") return networking
+    if (script === "10-node@node-2") return joining
+    if (script === "10-nodes") return ["kubectl certificate approve"]
     if (script === "08-pki") return secured
     if (script === "09-controller-manager") return controlled
     return [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
@@ -167,7 +189,7 @@ describe("the given files and the solution agree with what the lessons start", (
   })
 
   test.each(["scaffold", "solution"])("the files beside the scripts: %s", (folder) => {
-    for (const { path, content } of reference.containerd.files)
+    for (const { path, content } of [...reference.containerd.files, coredns])
       expect(readFileSync(join(packageRoot, "fixtures", folder, path), "utf8")).toBe(content)
   })
 

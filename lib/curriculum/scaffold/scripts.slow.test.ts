@@ -8,6 +8,7 @@ import { archivePath } from "../../components/image-registry.ts"
 import { argvOf } from "../../components/component.ts"
 import { REFERENCES } from "../../images/resolve.ts"
 import type { Machine } from "../../machines/machine.ts"
+import type { Network } from "../../machines/network.ts"
 import { startSandbox } from "../../machines/sandbox.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
@@ -28,6 +29,9 @@ const WORKS: Readonly<Record<string, string>> = {
   "05-containerd.sh": "ctr version",
   "08-pki.sh": `tr '\\0' '\\n' </proc/$(pidof kubelet)/cmdline | grep -q kubelet.conf && kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
   "09-controller-manager.sh": "kubectl get --raw=/healthz --server=https://127.0.0.1:10257",
+  "10-network.sh": "kubectl get service kube-dns -n kube-system && [ -e /shared/bootstrap-token ]",
+  "10-node@node-2.sh": "pidof kubelet", // It listens when its certificate is approved: 10-nodes.sh does that.
+  "10-nodes.sh": "kubectl get --raw /api/v1/nodes/node-2/proxy/healthz",
   "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
 }
 // After kube-controller-manager has started, a moment passes until the namespace has its ServiceAccount.
@@ -37,6 +41,7 @@ const nginxAnswers = `for try in $(seq 50); do kubectl run hello --image=nginx &
 let given: Artifacts
 let place: Workplace
 let machine: Machine
+let network: Network
 let folder: string
 beforeAll(async () => {
   given = await artifacts()
@@ -44,7 +49,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   place = await workplace()
   folder = mkdtempSync(join(tmpdir(), "byhand-learner-"))
-  machine = (await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })).machine
+  const started = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
+  machine = started.machine
+  network = started.network
 })
 afterEach(async () => {
   await machine.close()
@@ -62,7 +69,8 @@ test("each script of a new folder fails and prints what to write; with the hints
   for (const script of SCRIPTS) {
     if (script === "08-pki.sh") await typeHints()
     await copy()
-    const { exitCode, stdout, stderr } = await machine.run(["sh", "-c", `cd /root/cluster && bash ./${script}`])
+    const there = await machineOf(script)
+    const { exitCode, stdout, stderr } = await there.run(["sh", "-c", `cd /root/cluster && bash ./${script}`])
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 1,
       stdout: "",
@@ -124,16 +132,20 @@ async function runAll(): Promise<void> {
   expect(exitCode).toBe(0)
 }
 
-/** Copies the folder to the path on the machine where a learner's scripts run. File modes are kept. */
+/** Copies the folder to the path on each machine where a learner's scripts run. File modes are kept. */
 async function copy(): Promise<void> {
+  const machines = [machine, await network.machine("node-2")]
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())) {
     const path = join(entry.parentPath, entry.name)
-    await machine.write(
-      join("/root/cluster", path.slice(folder.length)),
-      readFileSync(path),
-      statSync(path).mode & 0o777,
-    )
+    const target = join("/root/cluster", path.slice(folder.length))
+    for (const one of machines) await one.write(target, readFileSync(path), statSync(path).mode & 0o777)
   }
+}
+
+/** The machine on which a script runs. */
+async function machineOf(script: string): Promise<Machine> {
+  const [, name] = /@(.*)\.sh$/.exec(script) ?? []
+  return name === undefined ? machine : network.machine(name)
 }
 
 /** Starts a script, and waits until its component works or the script fails. */
@@ -141,28 +153,29 @@ async function run(script: string): Promise<void> {
   const works = WORKS[script]
   if (works === undefined)
     throw new Error(`Add a command to WORKS that succeeds when the component of ${script} works.`)
-  if (script === "05-containerd.sh") await fillRegistry()
+  const there = await machineOf(script)
+  if (script === "05-containerd.sh" || script === "10-node@node-2.sh") await fillRegistry(there)
   const log = `/var/log/byhand/${script}.log`
-  const { exit } = await machine.spawn(["sh", "-c", `cd /root/cluster && exec bash ./${script}`], { log })
+  const { exit } = await there.spawn(["sh", "-c", `cd /root/cluster && exec bash ./${script}`], { log })
   const failed = exit.then(({ code }) => (code === 0 ? new Promise<number>(() => undefined) : (code ?? 1)))
-  const ready = machine
+  const ready = there
     .run(["sh", "-c", `for _ in $(seq 300); do if ${works}; then exit 0; fi; sleep 0.1; done; exit 1`])
     .then(({ exitCode }) => exitCode)
   const exitCode = await Promise.race([failed, ready])
-  expect(exitCode, await lastOf(log)).toBe(0)
+  expect(exitCode, await lastOf(log, there)).toBe(0)
 }
 
-async function lastOf(log: string): Promise<string> {
-  return (await machine.read(log)).toString().slice(-3_000)
+async function lastOf(log: string, there = machine): Promise<string> {
+  return (await there.read(log)).toString().slice(-3_000)
 }
 
-/** Starts and fills the image registry, as the suite does before the scripts of lesson 05. */
-async function fillRegistry(): Promise<void> {
-  await machine.spawn(argvOf(reference.registry), { log: "/var/log/byhand/registry.log" })
-  const pushes = [REFERENCES.pause, REFERENCES.nginx].map(
+/** Starts and fills the image registry, as the suite does before the scripts that start containerd. */
+async function fillRegistry(there: Machine): Promise<void> {
+  await there.spawn(argvOf(reference.registry), { log: "/var/log/byhand/registry.log" })
+  const pushes = [REFERENCES.pause, REFERENCES.nginx, REFERENCES.coredns].map(
     (image) => `crane push ${archivePath(image)} 127.0.0.1:5000/${image.split("/").slice(1).join("/")} --insecure`,
   )
-  const { exitCode, stderr } = await machine.run([
+  const { exitCode, stderr } = await there.run([
     "sh",
     "-ec",
     ["until curl -sf http://127.0.0.1:5000/v2/; do sleep 0.1; done", ...pushes].join("\n"),

@@ -7,10 +7,11 @@ import { REFERENCES } from "../../images/resolve.ts"
 export const facts: ClusterFacts = {
   token: "$TOKEN",
   encryptionKey: "$ENCRYPTION_KEY",
+  bootstrapToken: "$BOOTSTRAP_TOKEN",
   node: "$NODE",
   nodeIp: "$NODE_IP",
   pauseImage: REFERENCES.pause,
-  images: [REFERENCES.pause, REFERENCES.nginx],
+  images: [REFERENCES.pause, REFERENCES.nginx, REFERENCES.coredns],
   mayAdjustOomScore: false, // This works on every machine. A machine without CAP_SYS_RESOURCE requires it.
 }
 

@@ -47,7 +47,8 @@ function hand(waitFor: Hand["waitFor"]): Hand {
     again,
     kill: (components) => {
       const programs = components.map(({ binary }) => binary).join(" ")
-      return `kill -9 $(pidof ${programs})\nwhile pidof ${programs} >/dev/null; do sleep 0.1; done`
+      // A process can have ended already. pidof does not show a process whose last threads still hold its port.
+      return `PIDS=$(pidof ${programs}) && kill -9 $PIDS\nwhile kill -0 $PIDS 2>/dev/null; do sleep 0.1; done`
     },
     registry: (component, pushes) =>
       [

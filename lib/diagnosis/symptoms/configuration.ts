@@ -333,6 +333,7 @@ function valued(name: ComponentName): ReadonlySet<string> {
   const facts = {
     token: "t",
     encryptionKey: "",
+    bootstrapToken: "b.b",
     node: "byhand",
     nodeIp: "10.0.0.1",
     pauseImage: "p",

@@ -181,6 +181,7 @@ export const controllerManager: readonly Symptom[] = [
   symptom({
     id: "token-not-mounted",
     component: "kube-apiserver",
+    lasting: SOON,
     sign: (seen) => {
       const { failure } = seen
       if (failure?.kind !== "command-failed" || said(/serviceaccount\/token'?: No such file/)(seen) === undefined)

@@ -7,6 +7,7 @@ import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
   complainedOf,
   componentOf,
+  concerns,
   first,
   flagOf,
   holds,
@@ -17,6 +18,7 @@ import {
   AT_ONCE,
   SOON,
   symptom,
+  UNLESS_RESTARTED,
   type Named,
   type Symptom,
 } from "../symptom.ts"
@@ -33,9 +35,24 @@ const SIGNALS: Readonly<Record<string, readonly string[]>> = {
   PIDPressure: ["pid"],
 }
 const pendingRequest = z.object({
-  spec: z.object({ signerName: z.string(), username: z.string().default("") }),
+  spec: z.object({
+    signerName: z.literal("kubernetes.io/kube-apiserver-client-kubelet"),
+    username: z.string().default(""),
+    request: z.string(),
+  }),
   status: z.object({ conditions: z.array(z.unknown()).default([]) }).optional(),
 })
+
+const USER_OF_NODE = "system:node:"
+
+/** The Node for which a certificate is requested, as the subject says. @param request PEM, in base64 */
+function requestedNode(request: string): string | undefined {
+  const pem = Buffer.from(request, "base64").toString()
+  const der = Buffer.from(pem.replaceAll(/-----.*-----/g, ""), "base64")
+  const start = der.indexOf(USER_OF_NODE)
+  // In DER, the length of a text stands before it.
+  return start < 1 ? undefined : der.toString("latin1", start + USER_OF_NODE.length, start + (der[start - 1] ?? 0))
+}
 
 /** Problems of the kubelet, the most specific first. */
 export const kubelet: readonly Symptom[] = [
@@ -85,10 +102,14 @@ export const kubelet: readonly Symptom[] = [
     sign: (seen) =>
       object("certificateSigningRequests", (request) => {
         const { data } = pendingRequest.safeParse(request)
-        return data === undefined ||
-          seen.failure === undefined ||
-          (data.status?.conditions ?? []).length > 0 ||
-          !data.spec.signerName.startsWith("kubernetes.io/kube")
+        if (data === undefined || (data.status?.conditions ?? []).length > 0) return undefined
+        // A Node that is there already asks for its next certificate, which explains nothing.
+        const node = requestedNode(data.spec.request)
+        const isThere = (seen.api?.nodes ?? []).some(({ metadata }) => metadata.name === node)
+        const isMissed =
+          (concerns(seen, "kubelet") && node === seen.hostname) ||
+          said(/nodes "([^"]+)" not found/, "node")(seen)?.node === node
+        return node === undefined || isThere || !isMissed
           ? undefined
           : `kubectl get csr: ${request.metadata.name} ${data.spec.username} Pending`
       })(seen),
@@ -101,7 +122,8 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "certificate-request-refused",
     component: "kubelet",
-    sign: (seen) => complainedOf("kubelet", /cannot create certificate signing request: (.*?)"?$/, "reason")(seen),
+    lasting: UNLESS_RESTARTED,
+    sign: (seen) => logged("kubelet", /cannot create certificate signing request: (.*?)"?$/, "reason")(seen),
     cause: ({ reason }) => `the kubelet's bootstrap kubeconfig does not let it ask for a certificate: ${reason}`,
     remedy:
       "Use a token that kube-apiserver knows (--token-auth-file, or --enable-bootstrap-token-auth and a bootstrap Secret), and bind its group to the role: kubectl create clusterrolebinding bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers",
@@ -513,7 +535,9 @@ function unregistered(seen: Observation): Named<"reason" | "node" | "path"> | un
   const node = flagOf(one, "--hostname-override") ?? seen.hostname
   if (one?.state !== "running" || path === undefined) return undefined
   if (seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true) return undefined
-  const tries = one.log.flatMap((line) => {
+  // What came before a success is history, also where the API is not asked.
+  const since = one.log.findLastIndex((line) => line.includes('"Successfully registered node"')) + 1
+  const tries = one.log.slice(since).flatMap((line) => {
     const reason = /"Unable to register node with API server[^"]*" err="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
     return reason === undefined ? [] : [{ evidence: line.trim(), reason: reason.replaceAll('\\"', '"'), node, path }]
   })

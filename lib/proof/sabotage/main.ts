@@ -18,15 +18,8 @@ import { choose } from "./choose.ts"
 import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
 import { compareRecording, keepRecording } from "./recordings.ts"
-import {
-  allTests,
-  isForDoctor,
-  proveByDoctor,
-  proveByLessons,
-  proveUnbroken,
-  unknownTests,
-  type Proof,
-} from "./prove.ts"
+import { allTests } from "./all-tests.ts"
+import { isForDoctor, proveByDoctor, proveByLessons, proveUnbroken, unknownTests, type Proof } from "./prove.ts"
 import type { Sabotage } from "./sabotage.ts"
 import { summary } from "./stopwatch.ts"
 import { notByScripts, styles, type Style } from "./styles.ts"

@@ -13,6 +13,9 @@ const sandbox =
 /** Ends kube-controller-manager, which byhand up has started. */
 const NO_MANAGER = "pkill -KILL -x kube-controller\nwhile pidof kube-controller-manager; do sleep 0.05; done"
 
+/** Ends kube-proxy, and removes the rules that it has left in the kernel. */
+const NO_PROXY = "pkill -KILL -x kube-proxy || true\nwhile pidof kube-proxy; do sleep 0.05; done\nnft flush ruleset"
+
 /** Sabotages of Pods, Deployments and Services. */
 export const pods: readonly Sabotage[] = [
   {
@@ -158,8 +161,9 @@ kubectl create deployment web --image=nginx --replicas=2`,
   {
     id: "service-without-kube-proxy",
     breaks: "a Service is created while kube-proxy does not run",
-    script: "kubectl run web --image=nginx\nkubectl expose pod web --port=80",
-    undo: REMOVE_WEB,
+    script: `${NO_PROXY}
+kubectl run web --image=nginx
+kubectl expose pod web --port=80`,
     fails: [],
     finding: "service-without-kube-proxy",
   },

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { componentNames } from "../../components/registry.ts"
-import { lessonId, lessons as curriculum, lessonThatStarts, titlesOf } from "../../curriculum/lessons.ts"
+import { lessonThatStarts } from "../../curriculum/lessons.ts"
+import { allTests } from "./all-tests.ts"
 import type { Grader } from "./graders.ts"
+import { isLeftOut } from "./left-out.ts"
 import type { Verdict } from "../../report/verdict.ts"
 import { logOf } from "../../components/component.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -27,11 +29,6 @@ export interface Proof {
 /** Whether the doctor must find this sabotage. Otherwise the lessons must find it. */
 export function isForDoctor({ fails }: Sabotage): boolean {
   return fails.length === 0
-}
-
-/** The names of all tests: "03 a ConfigMap that …". */
-export function allTests(): string[] {
-  return curriculum.flatMap((lesson) => titlesOf(lesson).map((title) => `${lessonId(lesson)} ${title}`))
 }
 
 /**
@@ -59,6 +56,7 @@ export function unknownTests(sabotage: Sabotage, tests: readonly string[]): stri
     ...sabotage.fails,
     ...(sabotage.byScripts?.fails ?? []),
     ...(sabotage.before === undefined ? [] : [sabotage.before]),
+    ...(sabotage.since === undefined ? [] : [sabotage.since]),
   ].filter((name) => !tests.some((test) => test.startsWith(name)))
 }
 
@@ -82,7 +80,8 @@ export async function proveByLessons(
   const predicted = style === undefined ? sabotage : { ...sabotage, ...sabotage.byScripts }
   const chosen = telling(predicted, lessonsOf(tests), isWhole)
   const subject = style === undefined ? undefined : writeFolder(sabotage, style)
-  const { tests: results, errors, toCard } = await lessons(grader, sabotage.id, chosen, subject)
+  const { tests: all, errors, toCard } = await lessons(grader, sabotage.id, chosen, subject)
+  const results = all.filter(({ test }) => !isLeftOut(sabotage, test))
   if (subject !== undefined) rmSync(subject, { recursive: true, force: true })
   return {
     sabotage,

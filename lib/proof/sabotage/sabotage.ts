@@ -34,6 +34,11 @@ export interface Sabotage {
   readonly blocks?: number
   /** The first lesson that runs; by default the first that the sabotage can affect. */
   readonly from?: number
+  /**
+   * The first test of the lesson `from` that runs. Earlier tests of that lesson are skipped: the sabotage acts later, so
+   * that it cannot affect them. By default all run.
+   */
+  readonly since?: string
   /** The last lesson that runs; all lessons by default. Later lessons would only fail slowly for the same reason. */
   readonly until?: number
   /**

@@ -8,6 +8,7 @@ import { RemediedError } from "../../base/errors.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { isMachineName, type Network } from "../../machines/network.ts"
 import type { Settings } from "../../base/settings.ts"
+import { isLeftOut } from "./left-out.ts"
 import type { Sabotage } from "./sabotage.ts"
 
 /** The script of a sabotage failed, so the sabotage proves nothing. */
@@ -36,6 +37,10 @@ export class Saboteur implements Interference {
     this.#machine = async () => (on === undefined || network === undefined ? machine : network.machine(on))
     if (this.#sabotage.brings !== undefined) await this.#bring(await this.#machine())
     if (this.#sabotage.before === undefined) await this.#act()
+  }
+
+  leavesOut(outcome: string): boolean {
+    return isLeftOut(this.#sabotage, outcome)
   }
 
   async before(outcome: string): Promise<void> {

@@ -1,0 +1,147 @@
+import { KUBE_PROXY_CONFIG } from "../../components/kube-proxy.ts"
+import { file, flags, type Sabotage } from "./sabotage.ts"
+
+/** Only this lesson runs: the cluster starts in the way in which this lesson changes it. */
+const here = { from: 10, until: 10 } as const
+/** Only this lesson runs, from this test on. */
+const since = (test: string) => ({ ...here, since: test })
+
+/**
+ * Suspends kube-proxy until the next outcome has begun, which finds it running again.
+ * @param isOver a command that succeeds as soon as the next outcome has begun
+ */
+const suspendedUntil = (isOver: string) => `pkill -STOP -x kube-proxy
+(until ${isOver}; do sleep 0.2; done; pkill -CONT -x kube-proxy) >/dev/null 2>&1 &`
+
+const names = ["10 a Pod reaches a Service", "10 names lead", "10 a Pod reaches kube-apiserver"]
+
+/** Sabotages that break an outcome of lesson 10: Services, names, and a second Node. */
+export const outcomes10: readonly Sabotage[] = [
+  {
+    id: "service-address-on-host",
+    breaks: "the addresses of Services belong to the machine, and a program there answers",
+    before: "10 without kube-proxy",
+    script: `ip route add local 10.0.0.0/24 dev lo
+/run/byhand/node -e 'require("http").createServer((_, answer) => answer.end("web")).listen(80, "0.0.0.0")' >/dev/null 2>&1 &
+until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done
+(sleep 20; ip route del local 10.0.0.0/24 dev lo) >/dev/null 2>&1 &`,
+    ...here,
+    fails: ["10 without kube-proxy"],
+    finding: "service-address-on-host",
+  },
+  {
+    id: "kube-proxy-without-configuration",
+    breaks: "the configuration file of kube-proxy does not exist",
+    component: {
+      "kube-proxy": (one) => ({ ...one, files: one.files.filter(({ path }) => path !== KUBE_PROXY_CONFIG) }),
+    },
+    ...here,
+    fails: ["10 once it runs"],
+    blocks: 10,
+    finding: "kube-proxy-without-configuration",
+  },
+  {
+    id: "kube-proxy-flag-removed",
+    breaks: "kube-proxy gets a flag that was removed years ago",
+    component: { "kube-proxy": flags({ "--udp-timeout": "1s" }) },
+    ...here,
+    fails: ["10 once it runs"],
+    blocks: 10,
+    finding: "removed-flag",
+  },
+  {
+    id: "kube-proxy-gone",
+    breaks: "kube-proxy is killed",
+    before: "10 the kernel's rules",
+    script: "pkill -KILL -x kube-proxy\nwhile pidof kube-proxy; do sleep 0.05; done",
+    ...since("10 once it runs"),
+    fails: ["10 the kernel's rules"],
+    finding: "not-running",
+  },
+  {
+    id: "node-ports-on-loopback",
+    breaks: "kube-proxy accepts connections to node ports on loopback only",
+    component: { "kube-proxy": file(KUBE_PROXY_CONFIG, (text) => `${text}nodePortAddresses: [127.0.0.0/8]\n`) },
+    ...since("10 a port of the Node"),
+    fails: ["10 a port of the Node", "10 a Service's address"],
+    finding: "node-ports-on-other-addresses",
+  },
+  {
+    id: "kube-proxy-frozen",
+    breaks: "kube-proxy is suspended when a Pod is deleted",
+    before: "10 a Pod that is deleted",
+    script: suspendedUntil(`[ "$(kubectl get deployment web -o 'jsonpath={.spec.replicas}')" = 0 ]`),
+    ...since("10 a port of the Node"),
+    fails: ["10 a Pod that is deleted"],
+    finding: "frozen",
+  },
+  {
+    id: "service-packets-dropped",
+    breaks: "a firewall drops packets to the addresses of Services",
+    before: "10 without endpoints",
+    script: `nft 'add table inet firewall; add chain inet firewall out { type filter hook output priority -300; }; add rule inet firewall out ip daddr 10.0.0.0/24 drop'
+(sleep 20; nft delete table inet firewall) >/dev/null 2>&1 &`,
+    ...here,
+    fails: ["10 without endpoints"],
+    finding: "service-packets-dropped",
+  },
+  {
+    id: "kube-proxy-frozen-at-affinity",
+    breaks: "kube-proxy is suspended when a Service's sessionAffinity changes",
+    before: "10 with sessionAffinity",
+    script: `kubectl scale deployment web --replicas=2
+kubectl wait --for=jsonpath={.status.readyReplicas}=2 deployment/web --timeout=60s
+sleep 1 # kube-proxy writes rules for both Pods.
+${suspendedUntil("kubectl get pod client")}`,
+    ...since("10 without endpoints"),
+    fails: ["10 with sessionAffinity"],
+    finding: "frozen",
+  },
+  {
+    id: "apiserver-without-endpoint",
+    breaks: "kube-apiserver does not register itself as the endpoint of the Service kubernetes",
+    component: { "kube-apiserver": flags({ "--endpoint-reconciler-type": "none" }) },
+    ...since("10 a Pod reaches a Service"),
+    fails: names,
+    finding: "apiserver-without-endpoint",
+  },
+  {
+    id: "coredns-scaled-down",
+    breaks: "the Deployment of CoreDNS has no replicas",
+    before: "10 a Pod reaches a Service",
+    script: `kubectl scale deployment coredns -n kube-system --replicas=0
+while kubectl get pods -n kube-system | grep -q coredns; do sleep 0.1; done`,
+    ...since("10 a Pod reaches a Service"),
+    fails: names,
+    finding: "dns-without-endpoints",
+  },
+  {
+    id: "certificate-not-signed",
+    breaks: "kube-controller-manager has no CA with which it can sign certificates",
+    component: {
+      "kube-controller-manager": flags({ "--cluster-signing-cert-file": null, "--cluster-signing-key-file": null }),
+    },
+    ...here,
+    fails: ["10 a machine joins"],
+    blocks: 10,
+    finding: "certificate-not-signed",
+  },
+  {
+    id: "no-route-to-pods",
+    breaks: "the first Node has no route to the Pods of the second",
+    before: "10 Pods on both Nodes",
+    script: "ip route del 10.88.0.0/16",
+    ...since("10 a machine joins"),
+    fails: ["10 Pods on both Nodes", "10 a Service's address", "10 draining a Node"],
+    finding: "no-route-to-pods",
+  },
+  {
+    id: "disruption-budget",
+    breaks: "a PodDisruptionBudget does not let any Pod be evicted",
+    before: "10 draining a Node",
+    script: "kubectl create poddisruptionbudget web --selector=app=web --max-unavailable=0",
+    ...since("10 a machine joins"),
+    fails: ["10 draining a Node"],
+    finding: "disruption-budget",
+  },
+]
