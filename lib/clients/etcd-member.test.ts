@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import type { Forward, Machine, Spawned } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { EtcdMember, twinOf } from "./etcd-member.ts"
+import { EtcdMember, traceOf } from "./etcd-member.ts"
 import { acknowledged } from "./history.ts"
 import { judge } from "./porcupine.ts"
 import { steadyClients } from "./steady-clients.ts"
@@ -63,10 +63,13 @@ test("a member lists all members, and says of itself which one leads and how far
   expect(new Set(statuses.map(({ clusterId, leader, term }) => `${clusterId} ${leader} ${term}`)).size).toBe(1)
 })
 
-test("a write changes a key and its twin in one revision, and all members have the same hash of it", async () => {
+test("a write changes two keys in one revision, and all members have the same hash of it", async () => {
   const [one, two, three] = members as [EtcdMember, EtcdMember, EtcdMember]
   const revision = await one.write("/written", "value")
-  expect(await Promise.all(["/written", twinOf("/written")].map((key) => two.read(key)))).toEqual(["value", "value"])
+  expect(await Promise.all(["/written", traceOf("/written", "value")].map((key) => two.read(key)))).toEqual([
+    "value",
+    "value",
+  ])
   expect(await three.read("/written", "serializable")).toBe("value")
   const hashes = await Promise.all(members.map((member) => member.hash(revision)))
   expect(hashes).toEqual(hashes.map(() => hashes[0]))
@@ -109,10 +112,13 @@ test("while a member dies and comes back, the history is linearizable and the wa
 
   expect(await judge(machine, history, "/tmp/history.html")).toMatchObject({ verdict: "linearizable", keys: 2 })
   const written = acknowledged(history).flatMap(({ key, value = "", revision: at = 0 }) =>
-    [key, twinOf(key)].map((one) => ({ key: one, value, revision: at, kind: "put" as const })),
+    [key, traceOf(key, value)].map((one) => ({ key: one, value, revision: at, kind: "put" as const })),
   )
   const truth = truthOf(written, records)
   expect(truth.size).toBeGreaterThan(60)
+  expect(await members[1]?.keys("/steady/")).toEqual(
+    expect.arrayContaining(acknowledged(history).map(({ key, value = "" }) => traceOf(key, value))),
+  )
   const guarantees = [ordered, unique, reliable, atomic, resumable, bookmarkable]
   expect(records.flatMap((record) => guarantees.flatMap((guarantee) => guarantee(record, truth)))).toEqual([])
   expect(Math.min(...records.map(promisesOf))).toBeGreaterThan(0)

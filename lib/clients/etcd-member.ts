@@ -3,8 +3,8 @@ import { deferred } from "../base/deferred.ts"
 import { connect, type ClientTls } from "./etcd-connection.ts"
 import type { WatchedEvent, WatchResponse } from "./watch-record.ts"
 
-/** Milliseconds after which a request counts as not answered. */
-const ANSWER_WITHIN = 1_000
+/** Milliseconds after which a request counts as not answered, by default. */
+const ANSWER_WITHIN = 10_000
 
 /** A member of a cluster, as one of the members lists it. */
 export interface ListedMember {
@@ -57,9 +57,9 @@ export interface MemberWatch {
 /** How a member may be read. serializable: from its own data, which can be stale. */
 export type Reading = "linearizable" | "serializable"
 
-/** The key that each write changes together with its own, in the same revision. */
-export function twinOf(key: string): string {
-  return `${key}.twin`
+/** The key that a write creates together with its own, in the same revision. It is never overwritten. */
+export function traceOf(key: string, value: string): string {
+  return `${key}/${value}`
 }
 
 /** Lets every call pass once. The client's own policy repeats calls, and then a history does not tell what happened. */
@@ -72,33 +72,36 @@ const once: NonNullable<NonNullable<IOptions["faultHandling"]>["global"]> = {
 }
 
 /**
- * A client of one member of etcd. It asks no other member, repeats nothing, and waits for a second only. So each answer
- * is that member's, and each call is one request.
+ * A client of one member of etcd. It asks no other member and repeats nothing. So each answer is that member's, and each
+ * call is one request.
  */
 export class EtcdMember implements Disposable {
   readonly name: string
   readonly #client: Etcd3
+  readonly #within: number
 
   /**
    * @param name the member's name
    * @param address host:port on this host
+   * @param within milliseconds after which a request counts as not answered
    */
-  constructor(name: string, address: string, tls?: ClientTls) {
+  constructor(name: string, address: string, tls?: ClientTls, within = ANSWER_WITHIN) {
     this.name = name
+    this.#within = within
     this.#client = connect(address, tls, {
       // A member that comes back is asked again at once.
       grpcOptions: { "grpc.initial_reconnect_backoff_ms": 50, "grpc.max_reconnect_backoff_ms": 100 },
       faultHandling: { host: () => once, global: once },
-      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + ANSWER_WITHIN }),
+      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + within }),
     })
   }
 
   /**
-   * Writes a key and its twin in one transaction.
-   * @returns the revision that both have now
+   * Writes a key, and a key of its own for this value, in one transaction.
+   * @returns the revision that both have
    */
   async write(key: string, value: string): Promise<number> {
-    const puts = [key, twinOf(key)].map((one) => ({
+    const puts = [key, traceOf(key, value)].map((one) => ({
       request_put: { key: Buffer.from(one), value: Buffer.from(value) },
     }))
     const { header } = await this.#client.kv.txn({ compare: [], success: puts, failure: [] })
@@ -112,6 +115,16 @@ export class EtcdMember implements Disposable {
       serializable: reading === "serializable",
     })
     return kvs[0]?.value.toString()
+  }
+
+  /** All keys that begin with a prefix. */
+  async keys(prefix: string): Promise<string[]> {
+    const { kvs } = await this.#client.kv.range({
+      key: Buffer.from(prefix),
+      range_end: afterPrefix(prefix),
+      keys_only: true,
+    })
+    return kvs.map(({ key }) => key.toString())
   }
 
   /** All members that this one knows, in the order of their names. @throws if no majority of the members answers */
@@ -184,7 +197,7 @@ export class EtcdMember implements Disposable {
     const timer = setTimeout(() => {
       end(`${this.name} did not accept the watch`)
       stream.cancel()
-    }, ANSWER_WITHIN)
+    }, this.#within)
     await created.promise.finally(() => clearTimeout(timer))
     return {
       promise: () => stream.write({ progress_request: {} }),

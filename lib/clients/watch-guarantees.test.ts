@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { atomic, bookmarkable, ordered, promisesOf, reliable, resumable, unique } from "./watch-guarantees.ts"
 import { truthOf, type WatchedEvent, type WatchRecord, type WatchResponse } from "./watch-record.ts"
 
-/** The changes of a transaction that writes a key and its twin. */
+/** The changes of a transaction that writes two keys. */
 function pair(revision: number): WatchedEvent[] {
   return ["/a", "/a.twin"].map((key) => ({ key, value: `v${revision}`, revision, kind: "put" }))
 }

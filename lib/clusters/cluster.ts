@@ -25,7 +25,7 @@ import {
   secured,
   securedCommands,
 } from "../pki/pki.ts"
-import type { Stage } from "./stage.ts"
+import type { Changes, Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
 import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
@@ -106,6 +106,8 @@ export class Cluster {
   readonly #first: Cluster | undefined
   /** The same cluster on further machines, by their names. */
   readonly #further = new Map<string, Cluster>()
+  /** How components are started now. */
+  #changes: Changes = {}
 
   /** @param first the cluster of the first machine, for its part on a further one */
   constructor(options: ClusterOptions, first?: Cluster) {
@@ -154,9 +156,10 @@ export class Cluster {
     return found as unknown as ManagedComponent<Name>
   }
 
-  /** The facts that a diagnosis cannot observe on the machine. */
+  /** The facts that a diagnosis cannot observe on the machine. A further machine has only what was started there. */
   known(): Known[] {
-    return this.parts.map(({ known }) => known)
+    const own = this.#first === undefined ? this.parts : this.parts.filter(({ wasStarted }) => wasStarted)
+    return own.map(({ known }) => known)
   }
 
   /** See Subject. */
@@ -173,6 +176,8 @@ export class Cluster {
       { ...this.#options, explain: undefined, foresee: undefined, machine, ...explained },
       this,
     )
+    // A lesson can start its first component there itself.
+    cluster.#plan(this.#changes)
     this.#further.set(name, cluster)
     return cluster
   }
@@ -238,15 +243,25 @@ export class Cluster {
    */
   async enter(stages: readonly Stage[]): Promise<void> {
     const changes = stages.at(-1)?.changes ?? {}
-    const changeOf = ({ name }: Pick<ManagedComponent, "name">) => {
-      const change = changes[name]
-      return change && ((component: Component) => change(component, this.#facts))
-    }
-    const outdated = this.parts.filter((part) => part.isRunning && part.isChangedBy(changeOf(part)))
+    const outdated = this.parts.filter((part) => part.isRunning && part.isChangedBy(this.#changeOf(part, changes)))
     // After SIGTERM, kube-apiserver waits a minute for the clients that watch.
     for (const part of outdated.toReversed()) await part.kill()
-    for (const part of this.parts) part.change(changeOf(part))
+    this.#plan(changes)
     await this.up(outdated.map(({ name }) => name))
+  }
+
+  /** Changes how components are started from now on. */
+  #plan(changes: Changes): void {
+    this.#changes = changes
+    for (const part of this.parts) part.change(this.#changeOf(part, changes))
+  }
+
+  #changeOf(
+    { name }: Pick<ManagedComponent, "name">,
+    changes: Changes,
+  ): ((component: Component) => Component) | undefined {
+    const change = changes[name]
+    return change && ((component) => change(component, this.#facts))
   }
 
   /** See Subject. */

@@ -6,6 +6,7 @@ import {
   argvOf,
   logOf,
   withFlags,
+  type Completion,
   type Component,
   type ComponentName,
   type FlagChanges,
@@ -67,6 +68,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   #failure: Error | undefined
   #starting: Promise<void> | undefined
   #isMeantToBe = false
+  #wasStarted = false
   #isReady = false
   /** How it ended by itself, although it was ready and no lesson ended it, until that is reported. */
   #unexpected: WithoutLog | undefined
@@ -102,6 +104,11 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   /** The names of the flags with which it would be started, without the change that breaks it on purpose. */
   get plannedFlags(): string[] {
     return this.#planned.flags.map(({ flag }) => flag)
+  }
+
+  /** Whether it was ever started here. */
+  get wasStarted(): boolean {
+    return this.#wasStarted
   }
 
   /** The facts that a diagnosis cannot observe: how the component was started, and whether it must be running now. */
@@ -167,10 +174,11 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     this.#changes = changes
     this.#failure = undefined
     this.#isMeantToBe = true
+    this.#wasStarted = true
     try {
       await this.#surroundings.prepare(this.component)
       await this.#startAndWait(this.component)
-      await this.#complete(this.component)
+      await this.#runAll(this.component.completion)
       this.#isReady = true
       this.#surroundings.disturbances?.isReady(this.name)
     } catch (error) {
@@ -181,9 +189,9 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   }
 
   /** @throws FailureError with the command that failed */
-  async #complete({ completion = [] }: Component): Promise<void> {
+  async #runAll(commands: readonly Completion[] = []): Promise<void> {
     await Promise.all(
-      completion.map(async ({ argv, problem, remedy }) => {
+      commands.map(async ({ argv, problem, remedy }) => {
         const result = await this.#surroundings.machine.run(argv)
         if (result.exitCode !== 0)
           throw new FailureError({ kind: "command-failed", argv, ...result }, remedy, {}, problem)
@@ -199,6 +207,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
     const probe = this.#surroundings.probe?.(planned) ?? probeOfComponent(planned)
     const { address } = settingsOfComponent(planned)
     await Promise.all(component.files.map(({ path, content, mode }) => machine.write(path, content, mode)))
+    await this.#runAll(component.preparation)
     await this.#putLogAside()
     const before = performance.now()
     const waited = () => Math.round(performance.now() - before)

@@ -21,7 +21,7 @@ export interface ComponentFile {
   readonly mode?: number
 }
 
-/** A command that runs when a component is ready, and completes its start. */
+/** A command that runs before a component starts, or when it is ready and completes its start. */
 export interface Completion {
   readonly argv: readonly string[]
   /** What it means if the command fails, as a clause. */
@@ -37,6 +37,8 @@ export interface Component {
   readonly subcommand?: readonly string[]
   readonly flags: readonly Flag[]
   readonly files: readonly ComponentFile[]
+  /** The commands to run before each start, when its files are there; none by default. */
+  readonly preparation?: readonly Completion[]
   /** The commands to run when it is ready; none by default. */
   readonly completion?: readonly Completion[]
 }

@@ -228,10 +228,9 @@ export class Classroom implements AsyncDisposable {
     const { host, port } = etcd.address
     const forward = await this.machine.forward(port, host)
     const files = etcdTls(etcd, this.#clientsOfEtcd)
-    const store = new EtcdClient(
-      forward.address,
-      files === undefined ? undefined : { ...(await readTls(this.machine, files)), host },
-    )
+    // On a machine where etcd has not started yet, its certificates can be missing.
+    const tls = files === undefined ? undefined : await readTls(this.machine, files).catch(() => undefined)
+    const store = new EtcdClient(forward.address, tls && { ...tls, host })
     return {
       store,
       close: async () => {
