@@ -51,15 +51,17 @@ describe("steady clients", () => {
   })
 
   test("a write without an answer is unknown, a refused one has failed, and the next member is asked", async () => {
-    const [mute, full, well] = [memory("mute"), memory("full"), memory("well")]
+    const [mute, full, busy, well] = [memory("mute"), memory("full"), memory("busy"), memory("well")]
     mute.answer = () => Promise.reject(new Error("14 UNAVAILABLE: connection dropped"))
     full.answer = () => Promise.reject(new Error("etcdserver: mvcc: database space exceeded"))
-    const clients = steadyClients({ members: () => [mute, full, well], keys: ["/a"], rate: 500, nonce: "n" })
+    busy.answer = () => Promise.reject(new Error("etcdserver: too many requests"))
+    const clients = steadyClients({ members: () => [mute, full, busy, well], keys: ["/a"], rate: 500, nonce: "n" })
     while (clients.history.length < 60) await sleep(5)
     const puts = (await clients.stop()).filter(({ op }) => op === "put")
     const outcomes = (member: string) => new Set(puts.filter((put) => put.member === member).map((put) => put.outcome))
     expect(outcomes("mute")).toEqual(new Set(["unknown"]))
-    expect(outcomes("full")).toEqual(new Set(["failed"]))
+    expect(outcomes("full")).toEqual(new Set(["unknown"]))
+    expect(outcomes("busy")).toEqual(new Set(["failed"]))
     expect(outcomes("well")).toEqual(new Set(["ok"]))
   })
 

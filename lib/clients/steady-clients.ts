@@ -35,8 +35,11 @@ export interface SteadyClients extends AsyncDisposable {
 const WRITERS_OF_A_KEY = 2
 const READERS_OF_A_KEY = 2
 
-/** With these words etcd says that a write was refused before it was proposed to the members. */
-const REFUSED = /database space exceeded|too many requests|not capable|learner|permission denied/
+/**
+ * With these words etcd says that a write was refused before it was proposed to the members. "database space exceeded" is
+ * none of them: the member that is over its quota says it of a write that all members have made.
+ */
+const REFUSED = /too many requests|not capable|learner|permission denied/
 
 /** After how many operations a client turns to the next member, although all is well. */
 const TURN = 7

@@ -15,8 +15,21 @@ import { resilience } from "./lessons/07-resilience.ts"
 import { pki } from "./lessons/08-pki.ts"
 import { controllerManager } from "./lessons/09-controller-manager.ts"
 import { networking } from "./lessons/10-networking.ts"
+import { etcdCluster } from "./lessons/11-etcd-cluster.ts"
 
-export { etcd, apiserver, objects, scheduler, kubelet, pod, resilience, pki, controllerManager, networking }
+export {
+  etcd,
+  apiserver,
+  objects,
+  scheduler,
+  kubelet,
+  pod,
+  resilience,
+  pki,
+  controllerManager,
+  networking,
+  etcdCluster,
+}
 
 /** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
 export const lessons: readonly LessonSpec[] = [
@@ -30,6 +43,7 @@ export const lessons: readonly LessonSpec[] = [
   pki,
   controllerManager,
   networking,
+  etcdCluster,
 ]
 
 /** A lesson's number as text: two digits, such as "03". */

@@ -40,6 +40,11 @@ export const networked = {
   proxy: pair("kube-proxy"),
 } as const
 
+/** The certificate that a member of etcd's cluster shows to clients and to other members, and its key. */
+export function memberPair(name: string): Pair {
+  return pair(`etcd/${name}`)
+}
+
 /** The user as which kube-apiserver calls the kubelet: the common name of its certificate. */
 export const APISERVER_AT_KUBELET = "kube-apiserver-kubelet-client"
 
@@ -152,6 +157,13 @@ export function securedCommands(nodeName: string): string[][] {
     issue(scheduler, "/CN=system:kube-scheduler", "clientAuth"),
     issue(kubelet, `/O=system:nodes/CN=system:node:${nodeName}`, "clientAuth"),
   ]
+}
+
+/** The commands that make a certificate for each member of etcd's cluster. etcd's CA signs them. */
+export function memberCommands(members: readonly { readonly name: string; readonly address: string }[]): string[][] {
+  return members.map(({ name, address }) =>
+    issue(memberPair(name), `/CN=${name}`, BOTH, `${LOOPBACK},DNS:${name},IP:${address}`, secured.etcd.ca),
+  )
 }
 
 /**

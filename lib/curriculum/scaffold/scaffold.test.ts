@@ -169,12 +169,15 @@ describe("the given files and the solution agree with what the lessons start", (
     ...second.proxy.files.map(writes),
     routeTo(ADDRESS),
   ]
+  // Its scripts use variables for paths.
+  const clustered = ["--initial-advertise-peer-urls=https://10.77.0.", "--heartbeat-interval=100", "ETCDCTL_ENDPOINTS="]
   const commandsOf = (script: string): string[] => {
     if (script === "10-network") return networking
     if (script === "10-node@node-2") return joining
     if (script === "10-nodes") return ["kubectl certificate approve"]
     if (script === "08-pki") return secured
     if (script === "09-controller-manager") return controlled
+    if (script.startsWith("11-")) return clustered
     return [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
   }
 

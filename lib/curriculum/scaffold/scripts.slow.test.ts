@@ -16,9 +16,9 @@ import { reference } from "../transcript/reference.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
-/** The start scripts of all lessons, in order. */
+/** The start scripts of all lessons that run on the first machine, in order. */
 const SCRIPTS = lessons.flatMap(({ parts }) =>
-  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
+  parts.flatMap(({ script, on }) => (script === undefined || on !== undefined ? [] : `${script}.sh`)),
 )
 
 /** For each start script, a command that succeeds on the machine when its component works. */
@@ -32,6 +32,8 @@ const WORKS: Readonly<Record<string, string>> = {
   "10-network.sh": "kubectl get service kube-dns -n kube-system && [ -e /shared/bootstrap-token ]",
   "10-node@node-2.sh": "pidof kubelet", // It listens when its certificate is approved: 10-nodes.sh does that.
   "10-nodes.sh": "kubectl get --raw /api/v1/nodes/node-2/proxy/healthz",
+  "11-etcd.sh":
+    "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | grep -q 10.77.0.5 && kubectl get --raw=/readyz >/dev/null",
   "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
 }
 // After kube-controller-manager has started, a moment passes until the namespace has its ServiceAccount.

@@ -59,6 +59,11 @@ export function madeOnce(file: string, commands: readonly (readonly string[])[],
   return [`if [ ! -e ${file} ]; then`, ...lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`), "fi"]
 }
 
+/** An array of words in bash, in which a flag has another value. @param flag --name=value */
+export function withOther(array: string, flag: string): string {
+  return `"\${${array}[@]/#${flag.replace(/=.*/, "")}=*/${flag.replaceAll("/", "\\/")}}"`
+}
+
 /** A file as a heredoc. It is created with its mode, so that a secret is never readable by others. */
 export function writes({ path, content, mode = 0o644 }: ComponentFile): string {
   const end = VARIABLE.test(content) ? "EOF" : "'EOF'"

@@ -6,6 +6,8 @@ export interface Hand {
   readonly start: (component: Component) => string
   /** Starts a component again after it was killed: only its command. */
   readonly again: (component: Component) => string
+  /** Ends a component and starts it again with the command line that it has, in which one flag differs. */
+  readonly restart: (component: Component, flag: string) => string
   /** Ends components with SIGKILL. */
   readonly kill: (components: readonly Component[]) => string
   /** Starts the image registry and fills it. */

@@ -1,7 +1,7 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { asks, commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
+import { asks, commandOf, reasonsOf, VARIABLES, withOther, word, writes } from "./bash.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import type { MachineName } from "../../machines/network.ts"
 import type { Hand } from "./hand.ts"
@@ -39,6 +39,13 @@ export function transcript(kubernetes: string, machine?: MachineName): string {
 const scripted: Hand = {
   start: starts,
   again,
+  restart: (component, flag) =>
+    [
+      `mapfile -d '' words <"/proc/$${pidOf(component)}/cmdline"`,
+      scripted.kill([component]),
+      functionOf(component, withOther("words", flag)),
+      again(component),
+    ].join("\n"),
   kill: (components) => {
     const pids = components.map((component) => `"$${pidOf(component)}"`).join(" ")
     return `kill -9 ${pids}\nwait ${pids} 2>/dev/null || true`
@@ -96,11 +103,17 @@ function starts(component: Component): string {
     ...component.files.map(writes),
     "",
     ...reasonsOf(component),
+    functionOf(component, commandOf(component)),
+    again(component),
+  ].join("\n")
+}
+
+function functionOf(component: Component, command: string): string {
+  return [
     `start_${identifier(component)}() {`,
-    `  ${commandOf(component).replaceAll("\n", "\n  ")} >>${logOf(component.name)} 2>&1 &`,
+    `  ${command.replaceAll("\n", "\n  ")} >>${logOf(component.name)} 2>&1 &`,
     `  ${pidOf(component)}=$!`,
     "}",
-    again(component),
   ].join("\n")
 }
 

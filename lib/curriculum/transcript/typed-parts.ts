@@ -1,6 +1,6 @@
 import type { Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { asks, commandOf, reasonsOf, VARIABLES, word, writes } from "./bash.ts"
+import { asks, commandOf, reasonsOf, VARIABLES, withOther, word, writes } from "./bash.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import type { Hand } from "./hand.ts"
 
@@ -42,14 +42,22 @@ export const inScript = hand((command) => `until ${command} >/dev/null 2>&1; do 
 /** @param waitFor writes a loop that ends when a command succeeds */
 function hand(waitFor: Hand["waitFor"]): Hand {
   const again = (component: Component) => `${commandOf(component)} &\n${waitFor(isReady(component))}`
+  const kill: Hand["kill"] = (components) => {
+    const programs = components.map(({ binary }) => binary).join(" ")
+    // A process can have ended already. pidof does not show a process whose last threads still hold its port.
+    return `PIDS=$(pidof ${programs}) && kill -9 $PIDS\nwhile kill -0 $PIDS 2>/dev/null; do sleep 0.1; done`
+  }
   return {
     start: (component) => `${preparation(component)}\n${again(component)}`,
     again,
-    kill: (components) => {
-      const programs = components.map(({ binary }) => binary).join(" ")
-      // A process can have ended already. pidof does not show a process whose last threads still hold its port.
-      return `PIDS=$(pidof ${programs}) && kill -9 $PIDS\nwhile kill -0 $PIDS 2>/dev/null; do sleep 0.1; done`
-    },
+    kill,
+    restart: (component, flag) =>
+      [
+        `mapfile -d '' words <"/proc/$(pidof ${component.binary})/cmdline"`,
+        kill([component]),
+        `${withOther("words", flag)} &`,
+        waitFor(isReady(component)),
+      ].join("\n"),
     registry: (component, pushes) =>
       [
         `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,

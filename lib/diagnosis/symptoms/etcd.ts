@@ -45,7 +45,9 @@ export const etcd: readonly Symptom[] = [
       const one = componentOf(seen, "etcd")
       const state = flagOf(one, "--initial-cluster-state") ?? one?.env?.["ETCD_INITIAL_CLUSTER_STATE"]
       const shown = logged("etcd", /cannot fetch cluster info from peer urls/)(seen)
-      return shown === undefined || state !== "existing"
+      // A member that joins others is right to ask them.
+      const isAlone = !(flagOf(one, "--initial-cluster") ?? "").includes(",")
+      return shown === undefined || !isAlone || state !== "existing"
         ? undefined
         : { evidence: `--initial-cluster-state=existing; ${reasonIn(shown.evidence)}` }
     },
@@ -212,7 +214,9 @@ export const etcd: readonly Symptom[] = [
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       if (one === undefined || !isUnwell(one) || one.state !== "running") return undefined
-      return matched(one.log.toReversed(), /sent MsgPreVote request to (\w+) at term/, "member")
+      // What came before the last election is over.
+      const elected = one.log.findLastIndex((line) => /elected leader \w+ at term/.test(line))
+      return matched(one.log.slice(elected + 1).toReversed(), /sent MsgPreVote request to (\w+) at term/, "member")
     },
     cause: ({ member }) =>
       `etcd has no leader: it asks member ${member} for a vote, and no majority of the members answers`,

@@ -17,6 +17,7 @@ import { outcomes07 } from "./outcomes-07.ts"
 import { outcomes08 } from "./outcomes-08.ts"
 import { outcomes09 } from "./outcomes-09.ts"
 import { outcomes10 } from "./outcomes-10.ts"
+import { outcomes11 } from "./outcomes-11.ts"
 import { pods } from "./pods.ts"
 import { scheduler } from "./scheduler.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -42,6 +43,7 @@ export const sabotages: readonly Sabotage[] = [
   outcomes08,
   outcomes09,
   outcomes10,
+  outcomes11,
 ].flat()
 
 /** The sabotage with this id. @throws UsageError if there is none; the error names the id that is most similar */

@@ -1,0 +1,59 @@
+import { askingFirst, etcdMembers, exported } from "../../components/etcd-members.ts"
+import { pki } from "../../pki/pki.ts"
+import { flags, type Sabotage } from "./sabotage.ts"
+
+/** Only this lesson runs. */
+const here = { from: 11, until: 11 } as const
+const boots = { fails: ["11 two members join"], blocks: 11, ...here } as const
+
+/** Outcomes in which clients write before anything else happens. */
+const WRITING = [
+  "11 kube-apiserver uses",
+  "11 a follower dies",
+  "11 the leader dies",
+  "11 two members die",
+  "11 when they are back",
+  "11 a leader behind",
+  "11 a slow member",
+  "11 a member whose disk",
+  "11 a removed member",
+  "11 compaction ends",
+  "11 a member over its quota",
+]
+/** Outcomes that judge what clients have recorded. */
+const JUDGING = [
+  "11 watches are ordered",
+  "11 watches are unique",
+  "11 watches are reliable",
+  "11 watches are atomic",
+  "11 watches are resumable",
+  "11 watches are bookmarkable",
+  "11 the history",
+  "11 every acknowledged write",
+]
+
+/** Sabotages that break an outcome of lesson 11: a member does not join, or the cluster loses one. */
+export const outcomes11: readonly Sabotage[] = [
+  {
+    id: "member-of-another-ca",
+    breaks: "the certificate that the second member shows to the others is signed by the CA of Kubernetes",
+    on: "etcd-2",
+    component: {
+      etcd: flags({ "--peer-cert-file": pki.apiserver.certificate, "--peer-key-file": pki.apiserver.key }),
+    },
+    ...boots,
+    finding: "peer-certificate-refused",
+  },
+  {
+    id: "etcd-alarm-raised",
+    breaks: "somebody raises etcd's alarm NOSPACE when three members run",
+    before: "11 kube-apiserver uses",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+ID=$(etcdctl member list -w fields | sed -n 's/^"ID" : //p' | head -n 1)
+curl -sf --cacert "$ETCDCTL_CACERT" --cert "$ETCDCTL_CERT" --key "$ETCDCTL_KEY" "$ETCDCTL_ENDPOINTS/v3/maintenance/alarm" -d '{"action": "ACTIVATE", "alarm": "NOSPACE", "memberID": "'$ID'"}'
+etcdctl alarm list | grep NOSPACE`,
+    ...here,
+    fails: [...WRITING, ...JUDGING, "11 the check can fail", "11 a snapshot"],
+    finding: "no-space",
+  },
+]
