@@ -12,13 +12,13 @@ import {
   flagOf,
   holds,
   logged,
+  matched,
   mismatchOf,
   object,
   said,
   AT_ONCE,
   SOON,
   symptom,
-  UNLESS_RESTARTED,
   type Named,
   type Symptom,
 } from "../symptom.ts"
@@ -122,8 +122,13 @@ export const kubelet: readonly Symptom[] = [
   symptom({
     id: "certificate-request-refused",
     component: "kubelet",
-    lasting: UNLESS_RESTARTED,
-    sign: (seen) => logged("kubelet", /cannot create certificate signing request: (.*?)"?$/, "reason")(seen),
+    lasting: SOON,
+    sign: (seen) =>
+      matched(
+        sinceRegistered(componentOf(seen, "kubelet")?.log ?? []).toReversed(),
+        /cannot create certificate signing request: (.*?)"?$/,
+        "reason",
+      ),
     cause: ({ reason }) => `the kubelet's bootstrap kubeconfig does not let it ask for a certificate: ${reason}`,
     remedy:
       "Use a token that kube-apiserver knows (--token-auth-file, or --enable-bootstrap-token-auth and a bootstrap Secret), and bind its group to the role: kubectl create clusterrolebinding bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers",
@@ -535,13 +540,16 @@ function unregistered(seen: Observation): Named<"reason" | "node" | "path"> | un
   const node = flagOf(one, "--hostname-override") ?? seen.hostname
   if (one?.state !== "running" || path === undefined) return undefined
   if (seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true) return undefined
-  // What came before a success is history, also where the API is not asked.
-  const since = one.log.findLastIndex((line) => line.includes('"Successfully registered node"')) + 1
-  const tries = one.log.slice(since).flatMap((line) => {
+  const tries = sinceRegistered(one.log).flatMap((line) => {
     const reason = /"Unable to register node with API server[^"]*" err="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
     return reason === undefined ? [] : [{ evidence: line.trim(), reason: reason.replaceAll('\\"', '"'), node, path }]
   })
   return tries.length < 2 ? undefined : tries.at(-1)
+}
+
+/** The lines since the kubelet registered its Node. What came before is history, also where the API is not asked. */
+function sinceRegistered(log: readonly string[]): readonly string[] {
+  return log.slice(log.findLastIndex((line) => line.includes('"Successfully registered node"')) + 1)
 }
 
 /** Whether the same request will be refused again, for what stands in the kubelet's kubeconfig or its settings. */

@@ -9,6 +9,12 @@ test("the tests of a lesson before the first that a sabotage can affect are left
   expect(inLesson[left.length]).toMatch(/^02 a namespace/)
 })
 
+test("the tests of a lesson after the last that shows a sabotage are left out", () => {
+  const left = allTests().filter((one) => isLeftOut({ thru: "02 a namespace" }, one))
+  expect(left.at(0)).toMatch(/^02 without a token/)
+  expect(left.every((one) => one.startsWith("02 "))).toBe(true)
+})
+
 test("without a first test, no test is left out", () => {
   expect(allTests().filter((one) => isLeftOut({}, one))).toEqual([])
 })

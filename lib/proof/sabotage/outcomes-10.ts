@@ -1,4 +1,7 @@
+import { CNI_CONFIG } from "../../components/containerd.ts"
+import { coredns } from "../../components/coredns.ts"
 import { KUBE_PROXY_CONFIG } from "../../components/kube-proxy.ts"
+import { SECURED_FILES } from "../../components/secured.ts"
 import { file, flags, type Sabotage } from "./sabotage.ts"
 
 /** Only this lesson runs: the cluster starts in the way in which this lesson changes it. */
@@ -39,6 +42,15 @@ until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done
     fails: ["10 once it runs"],
     blocks: 10,
     finding: "kube-proxy-without-configuration",
+  },
+  {
+    id: "kube-proxy-without-kubeconfig",
+    breaks: "the configuration of kube-proxy names no kubeconfig",
+    component: { "kube-proxy": file(KUBE_PROXY_CONFIG, (text) => text.replace(/^clientConnection.*\n/m, "")) },
+    ...here,
+    fails: ["10 once it runs"],
+    blocks: 10,
+    finding: "kube-proxy-without-kubeconfig",
   },
   {
     id: "kube-proxy-flag-removed",
@@ -106,6 +118,16 @@ ${suspendedUntil("kubectl get pod client")}`,
     finding: "apiserver-without-endpoint",
   },
   {
+    id: "pods-without-default-route",
+    breaks: "the CNI configuration gives Pods no default route",
+    component: {
+      containerd: file(CNI_CONFIG, (text) => text.replace('"isDefaultGateway"', '"isGateway"')),
+    },
+    ...since("10 a Pod reaches a Service"),
+    fails: [...names, "10 Pods on both Nodes", "10 a Service's address"],
+    finding: "pods-without-default-route",
+  },
+  {
     id: "coredns-scaled-down",
     breaks: "the Deployment of CoreDNS has no replicas",
     before: "10 a Pod reaches a Service",
@@ -114,6 +136,24 @@ while kubectl get pods -n kube-system | grep -q coredns; do sleep 0.1; done`,
     ...since("10 a Pod reaches a Service"),
     fails: names,
     finding: "dns-without-endpoints",
+  },
+  {
+    id: "coredns-without-pods",
+    breaks: "CoreDNS is not told to answer with the addresses of Pods",
+    component: { "kube-proxy": file(coredns.path, (text) => text.replace(/^ *pods verified\n/m, "")) },
+    ...since("10 a Pod reaches a Service"),
+    fails: ["10 names lead"],
+    finding: "coredns-without-pods",
+  },
+  {
+    id: "token-not-mounted-in-client",
+    breaks: "a ServiceAccount says that its token must not be mounted",
+    before: "10 a Pod reaches kube-apiserver",
+    script: `kubectl patch serviceaccount default -p '{"automountServiceAccountToken": false}'
+kubectl delete pod client --ignore-not-found --grace-period=1`,
+    ...since("10 a Pod reaches kube-apiserver"),
+    fails: ["10 a Pod reaches kube-apiserver"],
+    finding: "token-not-mounted",
   },
   {
     id: "certificate-not-signed",
@@ -134,6 +174,32 @@ while kubectl get pods -n kube-system | grep -q coredns; do sleep 0.1; done`,
     ...since("10 a machine joins"),
     fails: ["10 Pods on both Nodes", "10 a Service's address", "10 draining a Node"],
     finding: "no-route-to-pods",
+  },
+  {
+    id: "ip-forwarding-off",
+    breaks: "the first Node does not forward packets",
+    before: "10 Pods on both Nodes",
+    // The CNI plugin turns it on again for each Pod. The last outcome finds it on.
+    script: `(until kubectl get node node-2 -o 'jsonpath={.spec.unschedulable}' | grep -q true; do
+  for _ in $(seq 10); do echo 0 >/proc/sys/net/ipv4/ip_forward; sleep 0.1; done
+done; echo 1 >/proc/sys/net/ipv4/ip_forward) >/dev/null 2>&1 &`,
+    ...since("10 a machine joins"),
+    fails: ["10 Pods on both Nodes", "10 a Service's address"],
+    finding: "ip-forwarding-off",
+  },
+  {
+    id: "kube-proxy-frozen-on-second-node",
+    breaks: "kube-proxy is suspended on the second Node",
+    on: "node-2",
+    before: "10 a Service's address",
+    // New Pods on this Node have other addresses.
+    script: `pkill -STOP -x kube-proxy
+kubectl --kubeconfig=${SECURED_FILES.kubelet} delete pods -l app=web --field-selector=spec.nodeName=node-2 --wait=false
+(until kubectl --kubeconfig=${SECURED_FILES.proxy} get node node-2 -o 'jsonpath={.spec.unschedulable}' | grep -q true; do sleep 0.2; done
+pkill -CONT -x kube-proxy) >/dev/null 2>&1 &`,
+    ...since("10 a machine joins"),
+    fails: ["10 a Service's address"],
+    finding: "frozen",
   },
   {
     id: "disruption-budget",

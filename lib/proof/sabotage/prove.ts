@@ -57,6 +57,7 @@ export function unknownTests(sabotage: Sabotage, tests: readonly string[]): stri
     ...(sabotage.byScripts?.fails ?? []),
     ...(sabotage.before === undefined ? [] : [sabotage.before]),
     ...(sabotage.since === undefined ? [] : [sabotage.since]),
+    ...(sabotage.thru === undefined ? [] : [sabotage.thru]),
   ].filter((name) => !tests.some((test) => test.startsWith(name)))
 }
 

@@ -39,6 +39,8 @@ export interface Sabotage {
    * that it cannot affect them. By default all run.
    */
   readonly since?: string
+  /** The last test of that lesson that runs: later ones would fail without showing the cause. By default all run. */
+  readonly thru?: string
   /** The last lesson that runs; all lessons by default. Later lessons would only fail slowly for the same reason. */
   readonly until?: number
   /**
