@@ -35,10 +35,9 @@ interface Parts {
 
 /**
  * Findings that no sabotage, case or build proves yet. etcd-unreachable: if no etcd runs, the finding is
- * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere. same-pod-addresses: it was seen in
- * two outcomes, and has no recording yet.
+ * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere.
  */
-const UNPROVED: readonly string[] = ["etcd-unreachable", "same-pod-addresses"]
+const UNPROVED: readonly string[] = ["etcd-unreachable"]
 
 /** What is missing. Each line names the file to add or to complete. */
 function gaps(parts: Parts): string[] {

@@ -156,6 +156,17 @@ kubectl delete pod client --ignore-not-found --grace-period=1`,
     finding: "token-not-mounted",
   },
   {
+    id: "bootstrap-token-expired",
+    breaks: "the bootstrap token has expired",
+    before: "10 a machine joins",
+    script: `kubectl get secrets -n kube-system -o name --field-selector type=bootstrap.kubernetes.io/token |
+  xargs kubectl patch -n kube-system -p '{"stringData": {"expiration": "2020-01-01T00:00:00Z"}}'`,
+    ...since("10 a machine joins"),
+    fails: ["10 a machine joins"],
+    blocks: 10,
+    finding: "certificate-request-refused",
+  },
+  {
     id: "certificate-not-signed",
     breaks: "kube-controller-manager has no CA with which it can sign certificates",
     component: {
@@ -186,6 +197,24 @@ done; echo 1 >/proc/sys/net/ipv4/ip_forward) >/dev/null 2>&1 &`,
     ...since("10 a machine joins"),
     fails: ["10 Pods on both Nodes", "10 a Service's address"],
     finding: "ip-forwarding-off",
+  },
+  {
+    id: "same-pod-addresses",
+    breaks: "the CNI configuration of the second Node has the range of the first",
+    on: "node-2",
+    component: {
+      containerd: (one) => ({
+        ...one,
+        files: one.files.map((config) => ({
+          ...config,
+          content: config.content.replace("10.88.0.0/24", "10.88.0.0\\/24"),
+        })),
+      }),
+    },
+    ...since("10 a machine joins"),
+    thru: "10 a Service's address", // A drain removes the Pods that show it.
+    fails: ["10 Pods on both Nodes", "10 a Service's address"],
+    finding: "same-pod-addresses",
   },
   {
     id: "kube-proxy-frozen-on-second-node",
