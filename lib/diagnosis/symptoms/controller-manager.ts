@@ -24,7 +24,9 @@ import {
 } from "../symptom.ts"
 
 const NAME = "kube-controller-manager"
-const FORBIDDEN = /forbidden: User \\?"([^"\\]+)\\?" cannot (\w+) resource \\?"([^"\\]+)\\?"/
+/** A request that kube-apiserver refuses. One that it broke off before, because it was restarted, does not count. */
+const FORBIDDEN =
+  /forbidden: User \\?"([^"\\]+)\\?" cannot (\w+) resource \\?"([^"\\]+)\\?"(?!.*error from a previous attempt)/
 /** A few refusals are normal while kube-apiserver starts, because it has not written its default roles yet. */
 const OFTEN = 5
 
