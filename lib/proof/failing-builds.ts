@@ -36,5 +36,4 @@ export const failingBuilds = {
     ["06 its process is a child", "pod-never-ran"],
     ["07 the kubelet acts alone", "pod-never-ran"],
   ],
-  "service-on-the-host": [["10 without kube-proxy", "service-address-on-host"]],
 } as const satisfies Readonly<Record<string, Prediction>>

@@ -57,7 +57,7 @@ export const networking = {
     {
       script: "10-network",
       starts: "kube-proxy",
-      lines: ({ start, kill, waitFor }) => [
+      lines: ({ start, kill, waitFor, given }) => [
         "# kube-apiserver must be reached from other machines, and kube-proxy is a user that RBAC knows.",
         ...madeOnce(networked.proxy.certificate, networkedCommands("$NODE_IP")),
         kill([reference["kube-apiserver"]]),
@@ -70,7 +70,7 @@ export const networking = {
         start(connected.kubelet),
         waitFor(`kubectl wait --for=condition=Ready --timeout=1s "node/$NODE"`),
         start(connected.proxy),
-        "# CoreDNS is in etc/kubernetes/coredns.yaml; 05-kubelet.sh has copied it.",
+        given(coredns, "CoreDNS"),
         APPLY_COREDNS,
         "# What the second machine needs. Both machines see this folder.",
         `cp ${[pkiFiles.ca, ...pkiFiles.proxy].join(" ")} ${SHARED}`,

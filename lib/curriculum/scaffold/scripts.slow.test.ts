@@ -16,10 +16,16 @@ import { reference } from "../transcript/reference.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
-/** The start scripts of all lessons that run on the first machine, in order. */
+/** The start scripts of all lessons, in order. */
 const SCRIPTS = lessons.flatMap(({ parts }) =>
-  parts.flatMap(({ script, on }) => (script === undefined || on !== undefined ? [] : `${script}.sh`)),
+  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
 )
+
+/** A command that succeeds when a further member of etcd can write, on its machine. */
+function isHealthy(member: string): string {
+  const file = (name: string) => `/etc/kubernetes/pki/etcd/${name}`
+  return `etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${file("ca.crt")} --cert=${file(`${member}.crt`)} --key=${file(`${member}.key`)} endpoint health`
+}
 
 /** For each start script, a command that succeeds on the machine when its component works. */
 const WORKS: Readonly<Record<string, string>> = {
@@ -34,6 +40,8 @@ const WORKS: Readonly<Record<string, string>> = {
   "10-nodes.sh": "kubectl get --raw /api/v1/nodes/node-2/proxy/healthz",
   "11-etcd.sh":
     "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline | grep -q 10.77.0.5 && kubectl get --raw=/readyz >/dev/null",
+  "11-etcd@etcd-2.sh": isHealthy("etcd-2"),
+  "11-etcd@etcd-3.sh": isHealthy("etcd-3"),
   "05-kubelet.sh": `kubectl wait --for=condition=Ready --timeout=1s "node/$(hostname)"`,
 }
 // After kube-controller-manager has started, a moment passes until the namespace has its ServiceAccount.
@@ -136,7 +144,7 @@ async function runAll(): Promise<void> {
 
 /** Copies the folder to the path on each machine where a learner's scripts run. File modes are kept. */
 async function copy(): Promise<void> {
-  const machines = [machine, await network.machine("node-2")]
+  const machines = new Set(await Promise.all(SCRIPTS.map(machineOf)))
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())) {
     const path = join(entry.parentPath, entry.name)
     const target = join("/root/cluster", path.slice(folder.length))

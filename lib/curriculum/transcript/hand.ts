@@ -1,4 +1,4 @@
-import type { Component } from "../../components/component.ts"
+import type { Component, ComponentFile } from "../../components/component.ts"
 
 /** Writes those lines of a lesson that differ between the transcript and the hints. */
 export interface Hand {
@@ -12,6 +12,8 @@ export interface Hand {
   readonly kill: (components: readonly Component[]) => string
   /** Starts the image registry and fills it. */
   readonly registry: (component: Component, pushes: readonly string[]) => string
+  /** Provides a file that is in a learner's folder from the beginning. @param title what is in it */
+  readonly given: (file: ComponentFile, title: string) => string
   /** Waits until a command succeeds. */
   readonly waitFor: (command: string) => string
 }

@@ -56,6 +56,7 @@ const scripted: Hand = {
       starts(component),
       ...pushes,
     ].join("\n"),
+  given: writes,
   waitFor: (command) => `wait_for ${command}`,
 }
 
@@ -64,6 +65,9 @@ function intro(kubernetes: string): string {
 # A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, lessons ${ids(0)} to ${ids(-1)}.
 # Run it as root on a machine that has the tools and on which no component runs yet, such as:
 #   npx byhand up --empty && npx byhand transcript | npx byhand shell bash
+# Each further machine has a script of its own. That of lesson 10 runs at the same time as this one. Those of lesson 11 run one
+# after another, when this one has ended:
+${furtherMachines.map((name) => `#   npx byhand transcript --on ${name} | npx byhand shell --on ${name} bash`).join("\n")}
 set -euo pipefail
 
 ${Object.values(VARIABLES).join("\n")}
@@ -83,6 +87,11 @@ if curl -s http://127.0.0.1:${ETCD_PORT} >/dev/null; then
   exit 1
 fi`
 }
+
+/** The further machines on which something is typed. */
+const furtherMachines: readonly MachineName[] = [
+  ...new Set(lessons.flatMap(({ parts }) => parts.flatMap(({ on }) => on ?? []))),
+]
 
 /** The number of the lesson at an index, as text. */
 function ids(at: number): string {

@@ -63,6 +63,7 @@ function hand(waitFor: Hand["waitFor"]): Hand {
         `# Images come from a registry on 127.0.0.1. "npx byhand grade" starts and fills it. In an empty machine, type this first:`,
         ...[`${commandOf(component).replaceAll(/\s*\\\n\s*/g, " ")} &`, ...pushes].map((line) => `#   ${line}`),
       ].join("\n"),
+    given: ({ path }, title) => `# ${title} is in ${path.slice(1)}; 05-kubelet.sh has copied it.`,
     waitFor,
   }
 }
