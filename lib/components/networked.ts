@@ -21,8 +21,8 @@ export const ADMIT_MACHINES = `kubectl get secret "bootstrap-token-\${BOOTSTRAP_
 kubectl get clusterrolebinding kubelet-bootstrap >/dev/null 2>&1 || kubectl create clusterrolebinding kubelet-bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers`
 
 /** A command line of a shell that writes the CNI configuration of a further Node when the Node has its range. */
-export const WRITE_POD_NETWORK = `for _ in $(seq 150); do range=$(kubectl --kubeconfig=${SECURED_FILES.kubelet} get node "$(hostname)" -o jsonpath="{.spec.podCIDR}" 2>/dev/null) && [ -n "$range" ] && break; sleep 0.1; done
-[ -n "$range" ]
+export const WRITE_POD_NETWORK = `for _ in $(seq 300); do range=$(kubectl --kubeconfig=${SECURED_FILES.kubelet} get node "$(hostname)" -o jsonpath="{.spec.podCIDR}" 2>/dev/null) && [ -n "$range" ] && break; sleep 0.1; done
+[ -n "$range" ] || { echo "Node $(hostname) has no range for Pods after 300 tries" >&2; exit 1; }
 sed "s|${FIRST_RANGE}|$range|" ${CNI_TEMPLATE} >${CNI_CONFIG}`
 
 /** A command line of a shell that sends packets for the Pods of the other Node there. This Node's own range is longer. */

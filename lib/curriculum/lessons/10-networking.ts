@@ -85,6 +85,7 @@ export const networking = {
       starts: "kubelet",
       lines: ({ start }) => [
         `until [ -e ${SHARED}/bootstrap-token ]; do sleep 0.2; done`,
+        `BOOTSTRAP_TOKEN=$(cat ${SHARED}/bootstrap-token)`,
         `install -D -m 0644 -t /etc/kubernetes/pki ${SHARED}/ca.crt`,
         `install -D -m 0600 -t /etc/kubernetes/pki ${SHARED}/kube-proxy.crt ${SHARED}/kube-proxy.key`,
         start(second.containerd),

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
+import { inThisRun } from "../../proof/testing/turns.ts"
 import { runResult } from "../../report/result.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { lessons } from "../lessons.ts"
@@ -18,7 +19,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true }))
 
-test.each(SCRIPTS)(
+// Each stage brings up all lessons before it.
+test.each(inThisRun(SCRIPTS, 4))(
   "with all scripts before %s complete, its lesson fails with that script's own message",
   { timeout: 300_000 },
   async (next) => {

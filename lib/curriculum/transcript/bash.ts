@@ -6,7 +6,7 @@ import { SECURED_FILES } from "../../components/secured.ts"
 import { quote } from "../../base/shell.ts"
 
 /** Shell variables that the lines use, and the command that sets each. */
-export const VARIABLES: Readonly<Record<string, string>> = {
+const VARIABLES: Readonly<Record<string, string>> = {
   TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
   ENCRYPTION_KEY: `ENCRYPTION_KEY=$(sed -n 's/^ *secret: //p' ${SECURED_FILES.encryption} 2>/dev/null | grep . || head -c 32 /dev/urandom | base64)`,
   BOOTSTRAP_TOKEN: `BOOTSTRAP_TOKEN=$(cat /shared/bootstrap-token 2>/dev/null || echo "$(openssl rand -hex 3).$(openssl rand -hex 8)")`,
@@ -15,6 +15,15 @@ export const VARIABLES: Readonly<Record<string, string>> = {
 }
 
 const VARIABLE = new RegExp(String.raw`\$(${Object.keys(VARIABLES).join("|")})\b`)
+
+/** Definitions of the variables that lines use and do not set themselves. */
+export function definitionsFor(lines: readonly string[]): string[] {
+  const text = lines.join("\n")
+  const has = (pattern: string) => new RegExp(pattern, "m").test(text)
+  return Object.entries(VARIABLES).flatMap(([name, definition]) =>
+    has(String.raw`\$${name}\b`) && !has(`^${name}=`) ? [definition] : [],
+  )
+}
 
 /** One word as a person would type it. Shell variables stay variables. */
 export function word(text: string): string {

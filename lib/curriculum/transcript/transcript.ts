@@ -1,7 +1,7 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
 import { logOf, type Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { asks, commandOf, reasonsOf, VARIABLES, withOther, word, writes } from "./bash.ts"
+import { asks, commandOf, definitionsFor, reasonsOf, withOther, word, writes } from "./bash.ts"
 import { lessonId, lessons } from "../lessons.ts"
 import type { MachineName } from "../../machines/network.ts"
 import type { Hand } from "./hand.ts"
@@ -23,9 +23,9 @@ export function transcript(kubernetes: string, machine?: MachineName): string {
       ? []
       : [heading(number, title), ...own.flatMap(({ lines }) => lines(scripted))]
   })
-  if (machine !== undefined) return [intro(kubernetes), ...typed, ""].join("\n")
+  if (machine !== undefined) return [intro(kubernetes, typed), ...typed, ""].join("\n")
   return [
-    intro(kubernetes),
+    intro(kubernetes, typed),
     ...typed,
     `echo "The components still run. To end them: kill ${Object.values(reference)
       .reverse()
@@ -60,7 +60,7 @@ const scripted: Hand = {
   waitFor: (command) => `wait_for ${command}`,
 }
 
-function intro(kubernetes: string): string {
+function intro(kubernetes: string, typed: readonly string[]): string {
   return `#!/bin/bash
 # A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, lessons ${ids(0)} to ${ids(-1)}.
 # Run it as root on a machine that has the tools and on which no component runs yet, such as:
@@ -70,7 +70,7 @@ function intro(kubernetes: string): string {
 ${furtherMachines.map((name) => `#   npx byhand transcript --on ${name} | npx byhand shell --on ${name} bash`).join("\n")}
 set -euo pipefail
 
-${Object.values(VARIABLES).join("\n")}
+${definitionsFor(typed).join("\n")}
 mkdir -p ${logOf("etcd").replace(/\/[^/]*$/, "")}
 
 wait_for() {

@@ -1,6 +1,6 @@
 import type { Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
-import { asks, commandOf, reasonsOf, VARIABLES, withOther, word, writes } from "./bash.ts"
+import { asks, commandOf, definitionsFor, reasonsOf, withOther, word, writes } from "./bash.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import type { Hand } from "./hand.ts"
 
@@ -28,11 +28,7 @@ export function typedParts({ parts }: LessonSpec, script: Hand = inScript): Type
 
 /** The lines. Before them come definitions of the variables that they use. */
 function withVariables(lines: readonly string[]): string {
-  const text = lines.join("\n")
-  const uses = (name: string) => new RegExp(String.raw`\$${name}\b`).test(text)
-  return [...Object.entries(VARIABLES).flatMap(([name, definition]) => (uses(name) ? [definition] : [])), text].join(
-    "\n",
-  )
+  return [...definitionsFor(lines), ...lines].join("\n")
 }
 
 const atPrompt = hand((command) => `until ${command} >/dev/null 2>&1; do sleep 0.2; done`)

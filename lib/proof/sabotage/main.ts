@@ -38,8 +38,8 @@ const SHARING_A_CLUSTER = 5
  * Beside the other graders a healthy kube-apiserver can need more than 15 s.
  */
 const PATIENCE = process.env["BYHAND_PATIENCE"] ?? "30"
-/** Milliseconds after which a task counts as hanging. Such a task proves nothing. */
-const HANGING = 600_000
+/** Milliseconds after which a task counts as hanging. Such a task proves nothing. All lessons need several minutes. */
+const HANGING = 1_200_000
 
 /** The style in which our own cluster makes the mistake. */
 const OWN = "own"
