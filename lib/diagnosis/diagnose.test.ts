@@ -6,6 +6,7 @@ import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import { foundIn, RECORDINGS } from "../proof/sabotage/recordings.ts"
+import { LONGEST_LINE } from "../clients/log.ts"
 import { LOGS } from "./containers.ts"
 import { catalogue, diagnose } from "./diagnose.ts"
 import type { Observation, ObservedComponent } from "./observation.ts"
@@ -208,4 +209,37 @@ test("a recording holds no secret, and equal secrets stay equal", () => {
   expect(text).not.toContain(token)
   expect(text).not.toContain("AAAABBBBCCCC")
   expect(text.match(/secret-number-1/g)?.length).toBe(3)
+})
+
+test("of a line without end, such as a large value, only the beginning is read", () => {
+  const [end, long] = ["too many open files", "x".repeat(LONGEST_LINE)]
+  expect(matched([`${long.slice(end.length)}${end}`], /(.*too many open files.*)/)).toBeDefined()
+  expect(matched([`${long}${end}`], /(.*too many open files.*)/)).toBeUndefined()
+})
+
+test("a Pod that found no Node before the Nodes were cordoned is not explained by that", () => {
+  const node = (name: string) => ({ metadata: { name }, spec: { unschedulable: true } })
+  const told = (message: string) => {
+    const api = {
+      version: "v1.37.2",
+      namespaces: [],
+      nodes: [node("byhand"), node("node-2")],
+      pods: [{ metadata: { name: "web" }, spec: {} }],
+      events: [{ metadata: { name: "one" }, reason: "FailedScheduling", message }],
+      deployments: [],
+      replicaSets: [],
+      services: [],
+      leases: [],
+    }
+    return diagnose(
+      seen({
+        failure: { kind: "mismatch", outcome: "04 a Pod is bound", expected: "node-2", actual: "" },
+        api,
+      }),
+    ).map(({ id }) => id)
+  }
+  expect(told("0/2 nodes are available: 2 node(s) were unschedulable.")).toContain("nodes-cordoned")
+  expect(
+    told("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable."),
+  ).not.toContain("nodes-cordoned")
 })

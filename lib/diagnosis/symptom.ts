@@ -1,4 +1,5 @@
 import { assertNever } from "../base/assert-never.ts"
+import { LONGEST_LINE } from "../clients/log.ts"
 import type { ComponentName } from "../components/registry.ts"
 import { flagOf as flagIn } from "../components/settings/flags.ts"
 import type { Failure, Mismatch, Plain } from "../failures/failure.ts"
@@ -122,7 +123,8 @@ export function matched<Names extends string = never>(
   pattern: RegExp,
   ...names: readonly Names[]
 ): Named<Names> | undefined {
-  for (const line of lines) {
+  for (const whole of lines) {
+    const line = whole.slice(0, LONGEST_LINE)
     const found = pattern.exec(line)
     if (found === null) continue
     const facts = new Map<string, string>([["evidence", line.trim()]])

@@ -87,6 +87,26 @@ describe("a script that does not start its component is reported with its line",
   })
 })
 
+test("a second instance that ends twice does not end the first", async () => {
+  await using opened = await open(`exec ${ETCD}`)
+  const { cluster, failure } = opened
+  expect(await failure()).toBeUndefined()
+  const { pid } = cluster.part("etcd")
+  const address = (port: number) => `http://127.0.0.1:${port}`
+  const second = await cluster.part("etcd").another({
+    "--data-dir": "/var/lib/second",
+    "--listen-client-urls": address(12379),
+    "--advertise-client-urls": address(12379),
+    "--listen-peer-urls": address(12380),
+    "--initial-advertise-peer-urls": address(12380),
+    "--initial-cluster": `default=${address(12380)}`,
+  })
+  await second.kill()
+  await second.kill()
+  expect((await cluster.machine.run(["pidof", "etcd"])).stdout.trim()).toBe(String(pid))
+  expect(await failure()).toBeUndefined()
+})
+
 describe("a component that ends later by itself", () => {
   const killOnce = "pkill -KILL -x etcd; while pidof etcd; do sleep 0.05; done"
 

@@ -57,6 +57,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   #frozen: readonly number[] = []
   #isStaticPod = false
   #logPath: string
+  /** The only process that it can be, if it is a second instance: the end of that one must not lead to the first. */
+  #only: number | undefined
   /** The script that starts it. */
   #scriptPath: string | undefined
   #starting: Promise<void> | undefined
@@ -135,7 +137,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
    * the oldest is used.
    */
   see(processes: readonly FoundProcess[]): void {
-    const own = processes.filter(({ name }) => name === this.name)
+    const own = processes.filter(({ name, pid }) => name === this.name && (this.#only ?? pid) === pid)
     const before = this.#process
     this.#process = own.find(({ pid }) => pid === before?.pid) ?? own[0]
     if (before !== undefined && this.#process?.pid !== before.pid) {
@@ -415,10 +417,9 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const { env, cwd } = other.#original ?? { env: {}, cwd: "/root" }
     const argv = other.#original === undefined ? [this.name] : againOf(other.#original)
     other.#logPath = logOf(this.name).replace(/\.log$/, "-2.log")
-    await other.#untilReady(
-      await this.#around.machine.spawn(argvWith(argv, changes), { env, cwd, log: other.#logPath }),
-      performance.now(),
-    )
+    const spawned = await this.#around.machine.spawn(argvWith(argv, changes), { env, cwd, log: other.#logPath })
+    other.#only = spawned.pid
+    await other.#untilReady(spawned, performance.now())
     return { pid: other.pid, kill: () => other.kill(), [Symbol.asyncDispose]: () => other.kill() }
   }
 

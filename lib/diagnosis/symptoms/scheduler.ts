@@ -108,8 +108,9 @@ export const scheduler: readonly Symptom[] = [
     sign: (seen) => {
       const all = seen.api?.nodes ?? []
       const cordoned = all.filter((node) => fieldsOf(node).unschedulable)
-      const shown = event(/^FailedScheduling: .*unschedulable/)(seen)
-      return seen.failure === undefined || cordoned.length === 0 || cordoned.length < all.length || shown === undefined
+      const shown = event(/^FailedScheduling: 0\/(\d+) nodes are available: \1 node\(s\) were unschedulable/)(seen)
+      const isForAll = cordoned.length > 0 && cordoned.length === all.length
+      return seen.failure === undefined || !isForAll || unbound(seen) === undefined || shown === undefined
         ? undefined
         : { ...shown, nodes: cordoned.map(({ metadata }) => metadata.name).join(" ") }
     },
