@@ -32,6 +32,7 @@ export function describe(failure: Failure): string {
     case "not-ready":
       return `${failure.name} was not ready after ${seconds(failure.waited)}${failure.isCertain === true ? ", and cannot become ready by itself" : ""}`
     case "not-started":
+      if (failure.missing !== undefined) return `No ${failure.name} runs, and there is no script ${failure.missing}`
       return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
       return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`

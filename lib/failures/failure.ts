@@ -88,11 +88,13 @@ export interface NotReady extends OfComponent {
   readonly place?: ScriptPlace | undefined
 }
 
-/** A learner's script still runs, but no process of the component that it must start has appeared in time. */
+/** No process of a component has appeared: the learner's script still runs, or there is no such script. */
 export interface NotStarted extends OfComponent {
   readonly kind: "not-started"
-  /** The script that must start the component; undefined if there is none. */
+  /** The script that must start the component; undefined if none has run. */
   readonly script: string | undefined
+  /** The name that a script for the component would have, such as "11-NAME@etcd-2.sh"; undefined if there is one. */
+  readonly missing?: string | undefined
   /** Milliseconds. */
   readonly waited: number
   /** The command that the script runs now; undefined if it is not known. */

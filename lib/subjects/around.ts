@@ -37,6 +37,8 @@ export interface Around {
   readonly runScripts: (name: ComponentName) => Promise<void>
   /** Returns the run of the script that must start a component; undefined if the script has not run yet. */
   readonly runOf: (name: ComponentName) => Run | undefined
+  /** The name that a script for a component would have, such as "02-NAME.sh"; undefined if there is such a script. */
+  readonly missingScript: (name: ComponentName) => string | undefined
   /** Which components are down. */
   readonly disturbances: Disturbances
   /** The processes of components that were seen. */

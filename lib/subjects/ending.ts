@@ -6,7 +6,7 @@ import type { WithoutLog } from "../clusters/errors.ts"
 import type { ComponentName } from "../components/component.ts"
 import { NoAccessError } from "../components/discovery/access.ts"
 import type { FoundProcess } from "../components/discovery/process.ts"
-import { specOf } from "../components/registry.ts"
+import { specOf, specs } from "../components/registry.ts"
 import type { ScriptPlace } from "../failures/failure.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Around, Run } from "./around.ts"
@@ -99,6 +99,12 @@ export class Ending {
     if (last !== undefined) return this.#endOf(last)
     if (seen !== undefined)
       return { failure: { kind: "component-exited", exit: undefined, after: this.elapsed, argv: seen.argv } }
+    const missing = this.#around.missingScript(this.#name)
+    if (missing !== undefined && this.#cannotStartMore(run)) {
+      this.#scriptEnded ??= this.elapsed
+      if (this.elapsed - this.#scriptEnded <= SETTLE) return undefined
+      return { failure: { kind: "not-started", script: run?.name, missing, waited: this.elapsed } }
+    }
     if (run === undefined) return undefined
     const unseen = await this.#unseen(run)
     if (unseen !== undefined) return unseen
@@ -112,6 +118,13 @@ export class Ending {
     }
     if (!this.#lasts("not found", await this.#isNotFound(run))) return undefined
     return { failure: { kind: "not-started", script: run.name, waited: this.elapsed, place }, logPath: run.log }
+  }
+
+  /** Whether a script has succeeded, or has become a component that starts no other one. Then none follows. */
+  #cannotStartMore(run: Run | undefined): boolean {
+    if (run === undefined || run.exit?.code === 0) return true
+    const others = specs.filter(({ name }) => name !== this.#name && name !== "kubelet")
+    return others.some(({ name }) => this.#around.sightings.of(name).some(({ pid }) => pid === run.pid))
   }
 
   /** The end of a process that a script or a supervisor has started; undefined if it may be started again. */

@@ -125,6 +125,7 @@ export class ScriptCluster implements Subject {
       administrator: () => this.access(),
       runScripts: (name: ComponentName) => this.#runScripts(name),
       runOf: (name: ComponentName) => this.#runOf(name),
+      missingScript: (name: ComponentName) => this.#missingScript(name),
     }
     this.parts = specs
       .filter(({ isProvided }) => isProvided !== true)
@@ -617,6 +618,14 @@ export class ScriptCluster implements Subject {
    * The run of the script that starts a component: the script whose name contains the component, or else the last one
    * that ran and may start it.
    */
+  /** See Around. */
+  #missingScript(name: ComponentName): string | undefined {
+    const wanted = this.#scriptNumberOf(name)
+    if (this.#scripts.some(({ number }) => number === wanted)) return undefined
+    const place = this.#first === undefined ? "" : `@${this.machine.name}`
+    return `${String(wanted).padStart(2, "0")}-NAME${place}.sh`
+  }
+
   #runOf(name: ComponentName): Run | undefined {
     const change = this.#changes.findLast(({ seenBefore }) => this.#sightings.of(name, seenBefore).length > 0)
     if (change !== undefined) return change

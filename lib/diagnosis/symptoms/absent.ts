@@ -61,6 +61,18 @@ export const absent: readonly Symptom[] = [
       look: ({ logPath }) => `cat ${logPath}`,
     }),
     symptom({
+      id: "script-missing",
+      component: name,
+      sign: ({ failure }) =>
+        failure?.kind === "not-started" && failure.name === name && failure.missing !== undefined
+          ? { evidence: `there is no process ${name}, and no script ${failure.missing}`, missing: failure.missing }
+          : undefined,
+      cause: ({ missing }) => `the folder has no script ${missing}, and no other script starts ${name}`,
+      remedy: ({ missing }) =>
+        `Write one that starts ${name}; NAME is yours to choose, in place of NAME in ${missing}.`,
+      look: ({ missing }) => `ls ${missing.replace("NAME", "*")}; npx byhand hint ${missing.slice(0, 2)}`,
+    }),
+    symptom({
       id: "script-without-effect",
       component: name,
       sign: ({ failure }) =>
