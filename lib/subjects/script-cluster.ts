@@ -82,6 +82,8 @@ export class ScriptCluster implements Subject {
   readonly #runs = new Map<string, { run: Run; script: Script }>()
   /** The names of the scripts that have run, on all machines. */
   readonly #ran: Set<string>
+  /** The runs that failed while no component of theirs was awaited, until they are reported. */
+  readonly #failedRuns: Run[] = []
   /** The runs of scripts that change how components are started. */
   readonly #changes: Run[] = []
   /** Why the scripts of a stage have failed, by its number. */
@@ -270,6 +272,8 @@ export class ScriptCluster implements Subject {
     await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
+    const failed = this.#failedRuns.shift()
+    if (failed !== undefined) throw await this.#lastToStart.notStartedBy(failed)
     // On a further machine, components use the others over the network.
     const wanted = dependenciesOf(names).filter(({ name }) => this.#first === undefined || names.includes(name))
     for (const component of this.parts) {
@@ -469,13 +473,21 @@ export class ScriptCluster implements Subject {
 
   /** Runs the scripts that had to wait for those of further machines, in the background. */
   async runLater(last: number): Promise<void> {
-    await this.#runPending((script) => script.number <= last).catch(() => undefined) // The machine has ended.
+    const runs = await this.#runPending((script) => script.number <= last).catch(() => []) // The machine has ended.
+    // No component is awaited that would tell it.
+    this.#failedRuns.push(...runs.filter(({ exit }) => exit !== undefined && exit.code !== 0))
   }
 
-  #runPending(isWanted: (script: Script) => boolean): Promise<void> {
-    return this.#queued(async () => {
-      for (const script of this.#pending(isWanted)) await this.#settles(script, await this.#run(script))
+  async #runPending(isWanted: (script: Script) => boolean): Promise<readonly Run[]> {
+    const runs: Run[] = []
+    await this.#queued(async () => {
+      for (const script of this.#pending(isWanted)) {
+        const run = await this.#run(script)
+        await this.#settles(script, run)
+        runs.push(run)
+      }
     })
+    return runs
   }
 
   /** The scripts that have not run and may run now: all that precede them in the order of names have. */
@@ -489,6 +501,15 @@ export class ScriptCluster implements Subject {
       (script) =>
         isWanted(script) && !this.#runs.has(script.name) && (script.machine !== undefined || !waitsFor(script)),
     )
+  }
+
+  /** The component that scripts start last of all that run: a script that starts nothing itself comes after it. */
+  get #lastToStart(): ScriptComponent {
+    const [first] = this.parts
+    const running = this.parts.filter(({ isRunning }) => isRunning)
+    const last = running.toSorted((a, b) => this.#scriptNumberOf(a.name) - this.#scriptNumberOf(b.name)).at(-1) ?? first
+    if (last === undefined) throw new TypeError("The learner starts no component.")
+    return last
   }
 
   #queued(action: () => Promise<void>): Promise<void> {
