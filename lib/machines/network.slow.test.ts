@@ -1,11 +1,11 @@
 import { execa } from "execa"
-import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
+import { speaks } from "../proof/testing/speaks.ts"
 import type { Census } from "../proof/testing/census.ts"
 import { useEngine, type OwnEngine } from "../proof/testing/engine.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
@@ -236,7 +236,7 @@ describe.each(PLACES)("several machines of one run in %s", (where) => {
   test.skipIf(isContainer)("nothing is left when the process that started them is killed, at any moment", async () => {
     for (const moment of [0, 100, 300, 600, "up"] as const) {
       const child = another(place.settings)
-      if (moment === "up") await once(child.stdout, "data")
+      if (moment === "up") await speaks(child)
       else await sleep(400 + moment)
       const { namespaces } = await place.census()
       child.kill("SIGKILL")

@@ -1,5 +1,4 @@
 import { execa } from "execa"
-import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
 import { chmod, chown, cp, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
+import { speaks } from "../proof/testing/speaks.ts"
 import type { Census } from "../proof/testing/census.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { attachMachine } from "./providers.ts"
@@ -298,7 +298,7 @@ describe("nothing is left on the host", () => {
     const known = new Set<string>()
     for (const { since, moment } of moments) {
       const child = another(program)
-      if (since === "machine") await once(child.stdout, "data")
+      if (since === "machine") await speaks(child)
       await sleep(moment + Math.random() * 100)
       for (const namespace of (await place.census()).namespaces) known.add(namespace)
       child.kill("SIGKILL")
@@ -339,7 +339,7 @@ test("a machine ends with the process that started it, even if a file of the run
     await (await import("node:fs/promises")).rm(folder + "/init")
     console.log("started")
     setInterval(() => {}, 1000)`)
-  await once(child.stdout, "data")
+  await speaks(child)
   const during = await place.census()
   child.kill("SIGKILL")
   await child

@@ -11,6 +11,7 @@ import { prepareArtifactsInContainer } from "../../clusters/artifacts-in-contain
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings, type Settings } from "../../base/settings.ts"
 import { useEngine, type OwnEngine } from "../../proof/testing/engine.ts"
+import { speaks } from "../../proof/testing/speaks.ts"
 import type { Census } from "../../proof/testing/census.ts"
 import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
@@ -195,7 +196,7 @@ describe.skipIf(process.getuid?.() !== 0)("a machine in a container", () => {
 
   test("ends when its keeper and the process that started it are killed at once", async () => {
     const child = another()
-    await once(child.stdout, "data")
+    await speaks(child)
     const [id = ""] = await readdir(place.settings.runsDir)
     process.kill(await keeperOf(join(place.settings.runsDir, id)), "SIGKILL")
     child.kill("SIGKILL")
