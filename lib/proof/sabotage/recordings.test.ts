@@ -9,6 +9,8 @@ test.each([
   ["valid until Nov  6 09:00:00 2026 GMT, and more", "valid until Jan 31 10:10:10 2020 GMT, and more"],
   ["the clock says Thu, 26 Nov 2026 20:16:33 GMT", "the clock says Fri, 01 Jan 2027 00:00:01 GMT"],
   ["asks member 8e9e05c52164694d for a vote", "asks member ab1cc02f9d7e6b51 for a vote"],
+  ["CertificateSigningRequest csr-4gvcx is approved", "CertificateSigningRequest csr-nk2gx is approved"],
+  ["Pod web-68f5f8cb7-nc6v7 waits", "Pod web-7d9c5b8f4d-qjsxd waits"],
   ["node (pid 7) holds port 6443", "node (pid 4711) holds port 6443"],
 ])("the same cause of two runs is one: %s", (one, other) => {
   expect(lasting(one)).toBe(lasting(other))

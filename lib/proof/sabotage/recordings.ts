@@ -94,10 +94,16 @@ function causeIn(seen: Observation, { finding }: Sabotage): string | undefined {
 const MOMENT = /(?:[A-Z][a-z]{2}, \d+ )?[A-Z][a-z]{2} +(?:\d+ )?[\d: ]+ GMT/g
 /** The id of a member or of a cluster: etcd makes it from addresses and the time. */
 const ETCD_ID = /\b[0-9a-f]{12,16}\b/g
+/** What Kubernetes adds to the names of objects that it names: letters and digits that form no words. */
+const SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b/g
 
-/** A cause without what differs from run to run: moments, etcd's ids, numbers. */
+/** A cause without what differs from run to run: moments, etcd's ids, generated names, numbers. */
 export function lasting(cause: string): string {
-  return cause.replaceAll(MOMENT, "MOMENT").replaceAll(ETCD_ID, "ID").replaceAll(/\d+/g, "#")
+  return cause
+    .replaceAll(MOMENT, "MOMENT")
+    .replaceAll(ETCD_ID, "ID")
+    .replaceAll(SUFFIX, "-SUFFIX")
+    .replaceAll(/\d+/g, "#")
 }
 
 /** The first recording of a proof that leads to the predicted finding. All recordings of the proof are removed. */
