@@ -166,8 +166,8 @@ export interface Settings {
   /** The name of the run's folder whose machine is used. Undefined for a new machine. */
   readonly run: string | undefined
   readonly keep: string | undefined
-  /** Whether programs on PATH may be used. They may not where this runs beside the host that the machines get them from. */
-  readonly usesPath: boolean
+  /** Set only in the container that prepares programs for a host: the host cannot reach what is on PATH there. */
+  readonly ignoresPath?: true
 }
 
 /** The folder with package.json. It is the same for code in lib/ and in dist/. */
@@ -210,7 +210,6 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,
     keep: values.BYHAND_KEEP,
-    usesPath: true,
   }
 }
 

@@ -7,7 +7,7 @@ import type { ToolName } from "./versions.ts"
 /** Programs that are installed on this host: on PATH, and CNI plugins in /opt/cni/bin. */
 export const searchPath: Source = {
   async find(order) {
-    if (!order.settings.usesPath) return { found: [], misses: [] }
+    if (order.settings.ignoresPath === true) return { found: [], misses: [] }
     // CNI plugins are not searched for on PATH, because iproute2 has another program with the name bridge.
     const isCni = order.group === "cni-plugins"
     const folders = isCni ? ["/opt/cni/bin"] : (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute)

@@ -11,8 +11,7 @@ import { judges, prepareArtifacts } from "./artifacts.ts"
 process.stdin.resume().on("end", () => process.exit(1))
 try {
   const names = [...componentNames, ...judges].filter((name) => process.argv.slice(2).includes(name))
-  // The host cannot reach the programs of this container's image.
-  const artifacts = await prepareArtifacts(names, { ...readSettings(), usesPath: false }, terminalProgress())
+  const artifacts = await prepareArtifacts(names, { ...readSettings(), ignoresPath: true }, terminalProgress())
   process.stdout.write(JSON.stringify(artifacts), () => process.exit())
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`, () => process.exit(1))
