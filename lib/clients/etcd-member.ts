@@ -72,8 +72,8 @@ const once: NonNullable<NonNullable<IOptions["faultHandling"]>["global"]> = {
 }
 
 /**
- * A client of one member of etcd. It asks no other member and repeats nothing. So each answer is that member's, and each
- * call is one request.
+ * A client of one member of etcd. It asks no other member and repeats nothing. So each answer is that member's, and
+ * each call is one request.
  */
 export class EtcdMember implements Disposable {
   readonly name: string
@@ -118,9 +118,10 @@ export class EtcdMember implements Disposable {
   }
 
   /** All keys that begin with a prefix. */
-  async keys(prefix: string): Promise<string[]> {
+  async keys(prefix: string, reading: Reading = "linearizable"): Promise<string[]> {
     const { kvs } = await this.#client.kv.range({
       key: Buffer.from(prefix),
+      serializable: reading === "serializable",
       range_end: afterPrefix(prefix),
       keys_only: true,
     })
