@@ -24,6 +24,7 @@ import {
   pkiScript,
   secured,
   securedCommands,
+  type Pair,
 } from "../pki/pki.ts"
 import type { Changes, Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
@@ -31,14 +32,27 @@ import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
 
-/** The certificates that are made when the first component needs one of them. */
-const SECURED = [
-  secured.etcd.ca,
-  secured.etcd.server,
-  secured.apiserver.toEtcd,
-  secured.admin,
-  secured.scheduler,
-  secured.kubelet,
+/** Certificates that are made together, when the first component needs one of them. */
+interface Certificates {
+  readonly pairs: readonly Pair[]
+  readonly commands: (machine: Machine) => string[][]
+}
+
+/** The certificates that lessons add. */
+const ADDED: readonly Certificates[] = [
+  {
+    pairs: [
+      secured.etcd.ca,
+      secured.etcd.server,
+      secured.apiserver.toEtcd,
+      secured.admin,
+      secured.scheduler,
+      secured.kubelet,
+    ],
+    commands: ({ name }) => securedCommands(name),
+  },
+  { pairs: [pki.controllerManager], commands: managerCommands },
+  { pairs: [networked.apiserver, networked.proxy], commands: ({ address }) => networkedCommands(address) },
 ]
 
 /** The path of a certificate or key in a command line or a file. */
@@ -96,11 +110,9 @@ export class Cluster {
   readonly parts: readonly ManagedComponent[]
   #facts: ClusterFacts
   #files: Promise<void> | undefined
-  #manager: Promise<void> | undefined
   #oomScore: Promise<void> | undefined
   #ca: Promise<Buffer> | undefined
-  #secured: Promise<void> | undefined
-  #networked: Promise<void> | undefined
+  readonly #added = new Map<Certificates, Promise<void>>()
   readonly #options: ClusterOptions
   /** The cluster of the first machine; undefined if this is it. */
   readonly #first: Cluster | undefined
@@ -299,11 +311,11 @@ export class Cluster {
   async #makeFiles(texts: readonly string[]): Promise<void> {
     const isNamed = (path: string) => texts.some((text) => text.includes(path))
     if (isNamed(pki.folder) || isNamed(KUBECONFIG_FILE)) await this.writeFiles()
-    if (SECURED.some(({ certificate }) => isNamed(certificate)))
-      await (this.#secured ??= this.#addToPki(securedCommands(this.machine.name)))
-    if (isNamed(pki.controllerManager.certificate)) await (this.#manager ??= this.#addToPki(managerCommands()))
-    if ([networked.apiserver, networked.proxy].some(({ certificate }) => isNamed(certificate)))
-      await (this.#networked ??= this.#addToPki(networkedCommands(this.machine.address)))
+    for (const each of ADDED.filter(({ pairs }) => pairs.some(({ certificate }) => isNamed(certificate)))) {
+      const made = this.#added.get(each) ?? this.#addToPki(each.commands(this.machine))
+      this.#added.set(each, made)
+      await made
+    }
   }
 
   /** Copies the certificates and keys that some texts name from the first machine, unless this one has them. */

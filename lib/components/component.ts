@@ -29,6 +29,23 @@ export interface Completion {
   readonly remedy: string
 }
 
+/**
+ * A line for a POSIX shell that completes a start.
+ * @param problem what it means if the line fails, as a clause
+ * @param env variables that the line needs
+ * @param within seconds after which it is ended; it is not ended by default
+ */
+export function shellLine(
+  line: string,
+  problem: string,
+  env: Readonly<Record<string, string>>,
+  within?: number,
+): Completion {
+  const set = Object.entries(env).map((variable) => variable.join("="))
+  const limit = within === undefined ? [] : ["timeout", String(within)]
+  return { argv: ["env", ...set, ...limit, "sh", "-ec", line], problem, remedy: `Run it yourself: ${line}` }
+}
+
 /** A component as data: the files to write, the process to start and the commands to run after that. */
 export interface Component {
   readonly name: ComponentName

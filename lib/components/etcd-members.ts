@@ -1,8 +1,8 @@
 import { dirname } from "node:path/posix"
 import { quote } from "../base/shell.ts"
-import { ADDRESS, MACHINES, type MachineName } from "../machines/network.ts"
+import { ADDRESS, MACHINES, SHARED, type MachineName } from "../machines/network.ts"
 import { memberCommands, memberPair, pkiScript, secured } from "../pki/pki.ts"
-import type { Component, Completion } from "./component.ts"
+import { shellLine, type Component, type Completion } from "./component.ts"
 import { ETCD_PORT } from "./etcd.ts"
 import { having } from "./secured.ts"
 import type { ClusterFacts } from "./spec.ts"
@@ -28,7 +28,7 @@ export const etcdMembers: readonly [EtcdMemberPlan, JoiningMember, JoiningMember
 ]
 
 /** The folder in which the first machine leaves the certificates for the other members. */
-const HANDED_OVER = "/shared/etcd"
+const HANDED_OVER = `${SHARED}/etcd`
 
 const PKI = dirname(secured.etcd.ca.certificate)
 
@@ -79,13 +79,9 @@ export function promoteMember(member: EtcdMemberPlan): string {
 /** A shell command that changes the address at which the others reach the first member. */
 export const MOVE_FIRST = `etcdctl member update "$(etcdctl member list | head -n 1 | cut -d, -f1)" --peer-urls=${peerUrl(FIRST)}`
 
-function shell(member: EtcdMemberPlan, lines: readonly string[], problem: string): Completion {
-  const environment = Object.entries(askingFirst(member)).map(([name, value]) => `${name}=${value}`)
-  return {
-    argv: ["env", ...environment, "timeout", "60", "sh", "-ec", lines.join("\n")],
-    problem,
-    remedy: `Try it yourself: ${lines.at(-1) ?? ""}`,
-  }
+/** A line that asks the first member, on the machine of a member. etcd can refuse it for some seconds. */
+function line(member: EtcdMemberPlan, text: string, problem: string): Completion {
+  return shellLine(text, problem, askingFirst(member), 60)
 }
 
 /** A command again and again until it succeeds, quietly. */
@@ -127,52 +123,36 @@ export function asMember(component: Component, member: EtcdMemberPlan): Componen
 }
 
 function first(component: Component): Component {
+  const move = `etcdctl member list | grep -q "${peerUrl(FIRST)}" || ${MOVE_FIRST}`
   return {
     ...component,
-    preparation: [shell(FIRST, [pkiScript(memberCommands(etcdMembers))], "the members' certificates were not made")],
-    completion: [
-      shell(
-        FIRST,
-        [`etcdctl member list | grep -q "${peerUrl(FIRST)}" || ${MOVE_FIRST}`],
-        "the address of the first member could not be changed",
-      ),
-    ],
+    preparation: [line(FIRST, pkiScript(memberCommands(etcdMembers)), "the members' certificates were not made")],
+    completion: [line(FIRST, move, "the address of the first member could not be changed")],
   }
 }
 
 function joining(component: Component, member: EtcdMemberPlan): Component {
   const dataDir = component.flags.find(({ flag }) => flag === "--data-dir")?.value ?? ""
-  const isListed = `etcdctl member list | grep -q ${peerUrl(member)}`
+  const listed = `etcdctl member list | grep ${peerUrl(member)}`
+  const add = `[ -e ${dataDir}/member ] || ${listed} >/dev/null || ${again(addMember(member))}`
+  const promote = `if ${listed} | grep -q 'true$'; then ${again(promoteMember(member))}; fi`
   return {
     ...component,
-    preparation: [
-      shell(
-        member,
-        [`[ -e ${dataDir}/member ] || ${isListed} || ${again(addMember(member))}`],
-        `${member.name} could not be added to the cluster`,
-      ),
-    ],
-    completion: [
-      shell(
-        member,
-        [
-          `if etcdctl member list | grep ${peerUrl(member)} | grep -q 'true$'; then ${again(promoteMember(member))}; fi`,
-        ],
-        `${member.name} could not be made a voting member`,
-      ),
-    ],
+    preparation: [line(member, add, `${member.name} could not be added to the cluster`)],
+    completion: [line(member, promote, `${member.name} could not be made a voting member`)],
   }
 }
 
+const SERVERS = [`https://127.0.0.1:${ETCD_PORT}`, ...etcdMembers.slice(1).map(clientUrl)].join(",")
 /** The flag with which kube-apiserver uses all members: if one does not answer, another one does. */
-export const ETCD_SERVERS = `--etcd-servers=${[`https://127.0.0.1:${ETCD_PORT}`, ...etcdMembers.slice(1).map(clientUrl)].join(",")}`
+export const ETCD_SERVERS = `--etcd-servers=${SERVERS}`
 
 /** How components of our own cluster differ from the lesson about etcd's cluster on. */
 export const withMembers = {
   etcd: (component: Component, { nodeIp }: ClusterFacts): Component =>
     asMember(component, etcdMembers.find(({ address }) => address === nodeIp) ?? FIRST),
   "kube-apiserver": (component: Component): Component =>
-    having(component, [{ flag: "--etcd-servers", value: ETCD_SERVERS.replace(/^[^=]*=/, "") }]),
+    having(component, [{ flag: "--etcd-servers", value: SERVERS }]),
 } as const
 
 /** A shell line that sets the environment of etcdctl. */

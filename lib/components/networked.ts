@@ -2,10 +2,10 @@ import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { ADDRESS, isMachineName, MACHINES } from "../machines/network.ts"
 import { networked, pki } from "../pki/pki.ts"
 import { APISERVER_PORT } from "./apiserver.ts"
-import { withFlags, type Completion, type Component } from "./component.ts"
+import { shellLine, withFlags, type Component } from "./component.ts"
 import { CNI_CONFIG, FIRST_RANGE } from "./containerd.ts"
 import { APPLY_COREDNS, CLUSTER_DOMAIN, coredns, DNS_ADDRESS } from "./coredns.ts"
-import { having, kubeconfigFor, SECURED_FILES } from "./secured.ts"
+import { ADMINISTRATOR, having, kubeconfigFor, SECURED_FILES } from "./secured.ts"
 import type { ClusterFacts } from "./spec.ts"
 
 /** The range from which kube-controller-manager gives each Node a range for its Pods. */
@@ -14,8 +14,8 @@ const PODS = "10.88.0.0/16"
 const CNI_TEMPLATE = "/etc/kubernetes/pod-network.conflist"
 
 /**
- * A command line of a shell that lets a new machine request a certificate with the token in $BOOTSTRAP_TOKEN. It can run
- * again. https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
+ * A command line of a shell that lets a new machine request a certificate with the token in $BOOTSTRAP_TOKEN. It can
+ * run again. https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
  */
 export const ADMIT_MACHINES = `kubectl get secret "bootstrap-token-\${BOOTSTRAP_TOKEN%.*}" -n kube-system >/dev/null 2>&1 || kubectl create secret generic "bootstrap-token-\${BOOTSTRAP_TOKEN%.*}" -n kube-system --type=bootstrap.kubernetes.io/token --from-literal=token-id="\${BOOTSTRAP_TOKEN%.*}" --from-literal=token-secret="\${BOOTSTRAP_TOKEN#*.}" --from-literal=usage-bootstrap-authentication=true
 kubectl get clusterrolebinding kubelet-bootstrap >/dev/null 2>&1 || kubectl create clusterrolebinding kubelet-bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers`
@@ -25,13 +25,15 @@ export const WRITE_POD_NETWORK = `for _ in $(seq 300); do range=$(kubectl --kube
 [ -n "$range" ] || { echo "Node $(hostname) has no range for Pods after 300 tries" >&2; exit 1; }
 sed "s|${FIRST_RANGE}|$range|" ${CNI_TEMPLATE} >${CNI_CONFIG}`
 
-/** A command line of a shell that sends packets for the Pods of the other Node there. This Node's own range is longer. */
+/**
+ * A command line of a shell that sends packets for the Pods of the other Node there. This Node's own range is longer.
+ */
 export const routeTo = (address: string) => `ip route replace ${PODS} via ${address}`
 
 /**
  * How components of our own cluster differ from the lesson about networking on: Pods and other machines reach
- * kube-apiserver, kube-controller-manager signs the certificates of new Nodes, and Pods resolve the names of Services. On
- * a further machine, the kubelet requests its certificate with a bootstrap token.
+ * kube-apiserver, kube-controller-manager signs the certificates of new Nodes, and Pods resolve the names of
+ * Services. On a further machine, the kubelet requests its certificate with a bootstrap token.
  */
 export const withNetwork = {
   "kube-apiserver": (component: Component, { nodeIp, bootstrapToken }: ClusterFacts): Component => ({
@@ -44,7 +46,10 @@ export const withNetwork = {
     ]),
     completion: [
       ...(component.completion ?? []),
-      shell(ADMIT_MACHINES, "the bootstrap token could not be created", { BOOTSTRAP_TOKEN: bootstrapToken }),
+      shellLine(ADMIT_MACHINES, "the bootstrap token could not be created", {
+        ...ADMINISTRATOR,
+        BOOTSTRAP_TOKEN: bootstrapToken,
+      }),
     ],
   }),
   "kube-controller-manager": (component: Component): Component =>
@@ -80,8 +85,12 @@ export const withNetwork = {
         ...(isFurther ? [] : [coredns]),
       ],
       completion: [
-        shell(routeTo(isFurther ? ADDRESS : MACHINES["node-2"]), "there is no route to the Pods of the other Node"),
-        ...(isFurther ? [] : [shell(APPLY_COREDNS, "the objects of CoreDNS could not be created")]),
+        shellLine(
+          routeTo(isFurther ? ADDRESS : MACHINES["node-2"]),
+          "there is no route to the Pods of the other Node",
+          {},
+        ),
+        ...(isFurther ? [] : [shellLine(APPLY_COREDNS, "the objects of CoreDNS could not be created", ADMINISTRATOR)]),
       ],
     }
   },
@@ -113,7 +122,7 @@ serverTLSBootstrap: true
       ...configured.files.filter(({ path }) => path !== SECURED_FILES.kubelet),
       kubeconfigFor(SECURED_FILES.bootstrap, "bootstrap", { token: bootstrapToken }, server),
     ],
-    completion: [shell(WRITE_POD_NETWORK, "the CNI configuration could not be written")],
+    completion: [shellLine(WRITE_POD_NETWORK, "the CNI configuration could not be written", {})],
   }
 }
 
@@ -125,9 +134,4 @@ function inConfiguration(component: Component, change: (text: string) => string)
       file.path.endsWith(".yaml") ? { ...file, content: change(file.content) } : file,
     ),
   }
-}
-
-function shell(line: string, problem: string, env: Readonly<Record<string, string>> = {}): Completion {
-  const set = Object.entries({ KUBECONFIG: KUBECONFIG_FILE, ...env }).map((variable) => variable.join("="))
-  return { argv: ["env", ...set, "sh", "-ec", line], problem, remedy: `Run it yourself: ${line}` }
 }

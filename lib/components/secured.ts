@@ -1,7 +1,7 @@
 import { kubeconfig, KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import { APISERVER_AT_KUBELET, pki, secured, type Pair } from "../pki/pki.ts"
 import { APISERVER_PORT, TOKENS_FILE } from "./apiserver.ts"
-import { withFlags, type Component, type ComponentFile, type Flag } from "./component.ts"
+import { shellLine, withFlags, type Component, type ComponentFile, type Flag } from "./component.ts"
 import { ETCD_PORT } from "./etcd.ts"
 import type { ClusterFacts } from "./spec.ts"
 
@@ -55,6 +55,9 @@ export function kubeconfigFor(
 ): ComponentFile {
   return { path, content: kubeconfig({ server, ca: { file: pki.ca.certificate }, user, name }), mode: 0o600 }
 }
+
+/** The environment of a line in which kubectl is an administrator. */
+export const ADMINISTRATOR = { KUBECONFIG: KUBECONFIG_FILE } as const
 
 /** A command line of a shell that lets kube-apiserver use the API of the kubelet. It can run again. */
 export const GRANT_KUBELET_API = `kubectl get clusterrolebinding kube-apiserver-to-kubelet >/dev/null 2>&1 || kubectl create clusterrolebinding kube-apiserver-to-kubelet --clusterrole=system:kubelet-api-admin --user=${APISERVER_AT_KUBELET}`
@@ -116,11 +119,7 @@ export const withPki = {
     ],
     completion: [
       ...(component.completion ?? []),
-      {
-        argv: ["env", `KUBECONFIG=${KUBECONFIG_FILE}`, "sh", "-c", GRANT_KUBELET_API],
-        problem: "kube-apiserver could not be allowed to use the API of the kubelet",
-        remedy: `Run it yourself: ${GRANT_KUBELET_API}`,
-      },
+      shellLine(GRANT_KUBELET_API, "kube-apiserver could not be allowed to use the API of the kubelet", ADMINISTRATOR),
     ],
   }),
   "kube-scheduler": (component: Component): Component =>

@@ -14,6 +14,9 @@ export const MACHINES = {
   "etcd-3": "10.77.0.5",
 } as const
 
+/** The folder that all machines of a run see. supervisor.sh and init.sh make it. */
+export const SHARED = "/shared"
+
 export type MachineName = keyof typeof MACHINES
 
 /** Whether a further machine of this name can be started. */

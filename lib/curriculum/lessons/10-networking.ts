@@ -3,14 +3,16 @@ import { APPLY_COREDNS, coredns } from "../../components/coredns.ts"
 import { ADMIT_MACHINES, routeTo, withNetwork, WRITE_POD_NETWORK } from "../../components/networked.ts"
 import { withPki } from "../../components/secured.ts"
 import type { ClusterFacts } from "../../components/spec.ts"
-import { ADDRESS, MACHINES } from "../../machines/network.ts"
+import { ADDRESS, MACHINES, SHARED } from "../../machines/network.ts"
 import { networked, networkedCommands, pki } from "../../pki/pki.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import { madeOnce } from "../transcript/bash.ts"
 import { facts, reference } from "../transcript/reference.ts"
 import { managed } from "./09-controller-manager.ts"
 
-/** The components of a machine as a person starts them in this lesson. Files that exist already are not written again. */
+/**
+ * The components of a machine as a person starts them in this lesson. Files that exist already are not written again.
+ */
 function startedOn(there: ClusterFacts): Readonly<Record<"containerd" | "kubelet" | "proxy", Component>> {
   return {
     containerd: withNetwork.containerd(reference.containerd, there),
@@ -32,9 +34,6 @@ export const connected = {
 }
 
 const pkiFiles = { ca: pki.ca.certificate, proxy: Object.values(networked.proxy) }
-
-/** The folder that all machines of a run see. */
-const SHARED = "/shared"
 
 /** The components that the lesson needs before kube-proxy starts. */
 const before = ["etcd", "kube-apiserver", "kube-scheduler", "containerd", "kubelet", "kube-controller-manager"] as const

@@ -2,6 +2,7 @@ import { TOKENS_FILE } from "../../components/apiserver.ts"
 import { argvOf, type Component, type ComponentFile } from "../../components/component.ts"
 import type { HttpProbe } from "../../components/probe.ts"
 import { pki } from "../../pki/pki.ts"
+import { SHARED } from "../../machines/network.ts"
 import { SECURED_FILES } from "../../components/secured.ts"
 import { quote } from "../../base/shell.ts"
 
@@ -9,7 +10,7 @@ import { quote } from "../../base/shell.ts"
 const VARIABLES: Readonly<Record<string, string>> = {
   TOKEN: `TOKEN=$(cut -d, -f1 ${TOKENS_FILE} 2>/dev/null || openssl rand -hex 16)`,
   ENCRYPTION_KEY: `ENCRYPTION_KEY=$(sed -n 's/^ *secret: //p' ${SECURED_FILES.encryption} 2>/dev/null | grep . || head -c 32 /dev/urandom | base64)`,
-  BOOTSTRAP_TOKEN: `BOOTSTRAP_TOKEN=$(cat /shared/bootstrap-token 2>/dev/null || echo "$(openssl rand -hex 3).$(openssl rand -hex 8)")`,
+  BOOTSTRAP_TOKEN: `BOOTSTRAP_TOKEN=$(cat ${SHARED}/bootstrap-token 2>/dev/null || echo "$(openssl rand -hex 3).$(openssl rand -hex 8)")`,
   NODE: "NODE=$(hostname)",
   NODE_IP: `NODE_IP=$(ip -4 -oneline address show scope global | awk '{ sub("/.*", "", $4); print $4; exit }')`,
 }
