@@ -110,7 +110,7 @@ test("lines fit 80 columns, a name stays with its time, and only a terminal gets
   expect(boardLines(board, 8, { width: 80, isTTY: true }).join("")).toContain("\u001b[")
 })
 
-test("nothing is printed if nobody is stuck", () => {
+test("the board has no lines if no student is stuck", () => {
   for (const none of [[], lines.filter(({ student: { id } }) => ["alice", "grace", "hans"].includes(id))])
     expect(boardLines(boardOf(none), 3, { width: 100, isTTY: false })).toEqual([])
 })

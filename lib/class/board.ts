@@ -1,10 +1,10 @@
-import wrapAnsi from "wrap-ansi"
 import { paint } from "../base/colour.ts"
 import { reasonOf } from "../report/failure-text.ts"
-import { fit } from "../report/fit.ts"
+import { fit, wrapped } from "../report/fit.ts"
 import type { Screen } from "../report/terminal.ts"
 import type { Line } from "./book.ts"
 import { timeText } from "./marks.ts"
+import { plain } from "./plain.ts"
 import { causeOf, mistakesIn, storedIn, type FailedOutcome } from "./stuck.ts"
 
 /** Students who are stuck for the same reason, in the same words. */
@@ -58,7 +58,7 @@ interface Seen extends FailedOutcome {
   readonly student: string
 }
 
-/** The board of a grade book. It is empty if nobody is stuck. */
+/** The board of a grade book. It is empty if no student is stuck. */
 export function boardOf(lines: readonly Line[]): Board {
   const found = lines.flatMap(({ student, row }) =>
     row.outcome.kind === "graded"
@@ -76,9 +76,9 @@ export function boardOf(lines: readonly Line[]): Board {
   const stuck = groupsOf(first, ({ test }) => test.finding ?? UNKNOWN).map((group): Finding => ({
     finding: group[0].test.finding ?? undefined,
     students: group.length,
-    causes: groupsOf(group, (seen) => `${seen.lesson} ${wordsOf(seen)}`).map((same): Cause => ({
+    causes: groupsOf(group, (seen) => `${seen.lesson} ${causeText(seen)}`).map((same): Cause => ({
       lesson: same[0].lesson,
-      cause: wordsOf(same[0]),
+      cause: causeText(same[0]),
       students: same.map(({ student, since }) => ({ id: student, since })).toSorted((a, b) => a.since - b.since),
     })),
   }))
@@ -87,11 +87,11 @@ export function boardOf(lines: readonly Line[]): Board {
     ...new Map(mistakes.toReversed().map((seen) => [causeOf(seen.test), seen])).values(),
   ])
   const mistakes = groupsOf(all, ({ test }) => causeOf(test)).map((group): Mistake => {
-    const [most] = groupsOf(group, wordsOf)
+    const [most] = groupsOf(group, causeText)
     return {
       finding: group[0].test.finding ?? undefined,
       students: group.length,
-      cause: wordsOf(most?.[0] ?? group[0]),
+      cause: causeText(most?.[0] ?? group[0]),
       others: group.length - (most?.length ?? 0),
     }
   })
@@ -110,9 +110,8 @@ function groupsOf<T>(values: readonly T[], keyOf: (value: T) => string): [T, ...
 }
 
 /** What is wrong, in one line. A failure without a known cause needs the name of the outcome. */
-function wordsOf({ test }: FailedOutcome): string {
-  // What programs print can contain characters that reorder a line of a terminal or of a page.
-  const words = reasonOf(test).replaceAll(/[\p{Cc}\p{Cf}]/gu, "")
+function causeText({ test }: FailedOutcome): string {
+  const words = plain(reasonOf(test))
   return test.finding === null ? `${test.title}: ${words}` : words
 }
 
@@ -131,7 +130,7 @@ export function studentsText(count: number): string {
   return `${count} ${count === 1 ? "student" : "students"}`
 }
 
-/** The board for a terminal, with an empty line before each part; no lines if nobody is stuck. */
+/** The board for a terminal, with an empty line before each part; no lines if no student is stuck. */
 export function boardLines({ stuck, mistakes }: Board, of: number, screen: Pick<Screen, "width" | "isTTY">): string[] {
   if (stuck.length === 0) return []
   const { width } = screen
@@ -165,10 +164,8 @@ export function boardLines({ stuck, mistakes }: Board, of: number, screen: Pick<
 
 /** A text in lines that begin below its first word. @param most the largest number of lines; the last one is cut */
 export function indented(text: string, before: string, width: number, most = Infinity): string[] {
-  const columns = Math.max(1, width - before.length)
-  const lines = wrapAnsi(text, columns, { hard: true }).split("\n")
-  const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), fit(`${lines[most - 1] ?? ""}…`, columns)]
-  return shown.map((line, at) => `${at === 0 ? before : " ".repeat(before.length)}${line}`)
+  const lines = wrapped(text, Math.max(1, width - before.length), most)
+  return lines.map((line, at) => `${at === 0 ? before : " ".repeat(before.length)}${line}`)
 }
 
 /** The board as JSON. */

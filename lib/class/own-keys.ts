@@ -12,7 +12,10 @@ const PEM =
 /** PEM in base64, as in a kubeconfig. */
 const ENCODED = /LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,20000}/g
 
-/** The keys and certificates in a text, also those that are in base64. What is no such thing in spite of its frame is left out. */
+/**
+ * The keys and certificates in a text, also those that are in base64. What is no such thing in spite of its frame is
+ * left out.
+ */
 export function keysIn(text: string): OwnKey[] {
   const decoded = [...text.matchAll(ENCODED)].map(([run]) => Buffer.from(run, "base64").toString("latin1"))
   const found = [text, ...decoded].flatMap((each) =>

@@ -83,29 +83,38 @@ function boardParts({ stuck, mistakes }: Board, of: number): Html[] {
     </section> `,
     html`<section>
       <h2>Most frequent mistakes</h2>
-      <div class="wide">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">students</th>
-              <th scope="col">finding</th>
-              <th scope="col">cause</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${mistakes.map(
-              (mistake) =>
-                html`<tr>
-                  <td class="number">${mistake.students}</td>
-                  <td>${nameOf(mistake.finding)}</td>
-                  <td>${mistakeText(mistake)}</td>
-                </tr> `,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${table(
+        ["students", "finding", "cause"],
+        mistakes.map(
+          (mistake) =>
+            html`<td class="number">${mistake.students}</td>
+              <td>${nameOf(mistake.finding)}</td>
+              <td>${mistakeText(mistake)}</td>`,
+        ),
+      )}
     </section> `,
   ]
+}
+
+/** A table that can be scrolled sideways. @param rows the cells of each */
+function table(columns: readonly (string | Html)[], rows: readonly Html[]): Html {
+  return html`<div class="wide">
+    <table>
+      <thead>
+        <tr>
+          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`
 }
 
 function nameOf(finding: string | undefined): Html {
@@ -115,29 +124,16 @@ function nameOf(finding: string | undefined): Html {
 function gradesPart({ rules }: Class, lines: readonly Line[]): Html {
   return html`<section>
     <h2>Grades</h2>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">student</th>
-            <th scope="col">grade</th>
-            ${rules.lessons.map((id) => html`<th scope="col">${id}</th>`)}
-            <th scope="col">remark</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${lines.map((line) => {
-            const cells = pointCells(line)
-            return html`<tr>
-              <th scope="row">${line.student.id}</th>
-              <td class="number">${gradeText(line)}</td>
-              ${rules.lessons.map((_, at) => html`<td class="number">${cells[at] ?? ""}</td>`)}
-              <td>${remarkOf(line)}</td>
-            </tr> `
-          })}
-        </tbody>
-      </table>
-    </div>
+    ${table(
+      ["student", "grade", ...rules.lessons, "remark"],
+      lines.map((line) => {
+        const cells = pointCells(line)
+        return html`<th scope="row">${line.student.id}</th>
+          <td class="number">${gradeText(line)}</td>
+          ${rules.lessons.map((_, at) => html`<td class="number">${cells[at] ?? ""}</td>`)}
+          <td>${remarkOf(line)}</td>`
+      }),
+    )}
     ${explanationOf(rules).map((sentence) => html`<p class="note">${sentence}</p> `)}
   </section>`
 }
@@ -165,23 +161,12 @@ function similarPart(similar: Similarities): Html {
 
 function filesPart(students: AlikePair["students"], { files, share, examples }: AlikeFiles): Html {
   return html`<p>${shareText(files, share)}</p>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">${students[0]}, <code>${files[0]}</code></th>
-            <th scope="col">${students[1]}, <code>${files[1]}</code></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${examples.map(
-            ({ texts, lines }) =>
-              html`<tr>
-                <td>${lines[0]}: <code>${texts[0]}</code></td>
-                <td>${lines[1]}: <code>${texts[1]}</code></td>
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </div> `
+    ${table(
+      ([0, 1] as const).map((at) => html`${students[at]}, <code>${files[at]}</code>`),
+      examples.map(
+        ({ texts, lines }) =>
+          html`<td>${lines[0]}: <code>${texts[0]}</code></td>
+            <td>${lines[1]}: <code>${texts[1]}</code></td>`,
+      ),
+    )}`
 }

@@ -1,8 +1,8 @@
-import { stripVTControlCharacters } from "node:util"
 import { paint } from "../base/colour.ts"
 import { fit } from "../report/fit.ts"
 import type { Screen } from "../report/terminal.ts"
 import { indented } from "./board.ts"
+import { plain } from "./plain.ts"
 import type { AlikeFiles, AlikePair, Similarities, SharedKey } from "./similar.ts"
 
 /** What a teacher must know first. */
@@ -29,7 +29,8 @@ export function notesOf({ others, given }: Similarities): string[] {
     ...(given === 0
       ? []
       : [
-          `Passages that many students have seem to be given, and were left out (${given} rows of words). Look at them if nobody gave them.`,
+          `Passages that many students have seem to be given, and were left out (${given} rows of words). ` +
+            "Look at them if you did not give them.",
         ]),
     ...others.map(({ id, reason }) => `${id} was not compared: ${plain(reason)}.`),
   ]
@@ -85,13 +86,6 @@ function pairLines({ students, files }: AlikePair, screen: Pick<Screen, "width" 
       ]),
     ...(files.length > MOST.files ? [`  and ${files.length - MOST.files} more`] : []),
   ]
-}
-
-/** A text that students have written, without characters that control a terminal or reorder it. */
-function plain(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll("\t", " ")
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, "")
 }
 
 /** What the folders of a class have in common, as JSON. */

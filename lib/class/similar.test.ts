@@ -85,7 +85,7 @@ describe("scripts", () => {
       expect([a?.[lines[0] - 1]?.trim(), b?.[lines[1] - 1]?.trim()]).toEqual(texts)
   })
 
-  test("the scaffold, the shipped solution and the hints are nobody's own, also with other names", async () => {
+  test("the scaffold, the shipped solution and the hints do not count as a student's own, also with other names", async () => {
     const folders = ["scaffold", "solution", "solution"].map((name, at): Student => {
       const path = join(here, `${name}-${at}`)
       cpSync(join(packageRoot, "fixtures", name), path, { recursive: true })

@@ -43,7 +43,7 @@ export interface AlikePair {
   readonly files: readonly AlikeFiles[]
 }
 
-/** What the folders of a class have in common. It is no verdict on anybody. */
+/** What the folders of a class have in common. It is no verdict on any student. */
 export interface Similarities {
   readonly keys: readonly SharedKey[]
   /** The most alike first. */
@@ -85,7 +85,7 @@ const SHORTEST_LINE = 12
 /**
  * Compares the scripts of a class.
  * @param store has a place for copies of archives and repositories
- * @param signal ends it: then nobody else is compared
+ * @param signal ends it: then no further student is compared
  */
 export async function compareClass(
   students: readonly Student[],

@@ -12,7 +12,10 @@ export interface FailedOutcome {
 /** Where a student does not get further, and since when. */
 export type Stuck = NonNullable<Row["stuck"]>
 
-/** What did not pass by a student's own mistake, in the order of the lessons. What this host cannot check is no mistake. */
+/**
+ * What did not pass by a student's own mistake, in the order of the lessons. What this host cannot check is no
+ * mistake.
+ */
 export function mistakesIn({ lessons }: Pick<RunResult, "lessons">): FailedOutcome[] {
   return lessons.flatMap(({ id, tests }) =>
     tests

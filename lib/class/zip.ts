@@ -27,7 +27,8 @@ interface ZipEntry {
 
 /**
  * Reads a ZIP archive.
- * @throws SubjectError if it contains more than it may, is encrypted, or uses a method that no usual program uses by itself
+ * @throws SubjectError if it contains more than it may, is encrypted, or uses a method that no usual program uses by
+ *   itself
  * @throws Error if it is damaged
  */
 export async function unzipped(archive: Buffer): Promise<ZipEntry[]> {

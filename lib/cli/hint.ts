@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts"
 import { didYouMean } from "../base/nearest.ts"
 import { packageRoot } from "../base/settings.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
-import { lessonId, lessons } from "../curriculum/lessons.ts"
+import { lessonId, lessons, scriptsOf } from "../curriculum/lessons.ts"
 import { typedParts, type TypedPart } from "../curriculum/transcript/typed-parts.ts"
 import type { Outcome } from "./options.ts"
 
@@ -64,7 +64,7 @@ function asked(given: string): { lesson: LessonSpec; parts: readonly TypedPart[]
   const parts = typedParts(lesson)
   const chosen = name === undefined ? parts : parts.filter((part) => part.script === `${id}${name}`)
   if (chosen.length > 0) return { lesson, parts: chosen }
-  const scripts = parts.flatMap((part) => (part.script === undefined ? [] : [`${part.script}.sh`]))
+  const scripts = scriptsOf(lesson)
   throw new UsageError(
     `There is no hint for ${given}.`,
     scripts.length === 0

@@ -1,14 +1,14 @@
 import type { Machine } from "../machines/machine.ts"
 
 /**
- * The number of characters of a line that the diagnosis reads. A pattern that begins with .* takes minutes for a line of
- * half a megabyte, such as a large value that a client prints.
+ * The number of characters of a line that the diagnosis reads. A pattern that begins with .* takes minutes for a line
+ * of half a megabyte, such as a large value that a client prints.
  */
 export const LONGEST_LINE = 4_000
 
 /**
- * The lines of a log file on a machine, each of at most LONGEST_LINE characters. A file that does not exist has one empty
- * line: the program has logged nothing.
+ * The lines of a log file on a machine, each of at most LONGEST_LINE characters. A file that does not exist has one
+ * empty line: the program has logged nothing.
  */
 export async function logLines(machine: Machine, path: string): Promise<string[]> {
   const text = await machine.read(path).catch(() => Buffer.alloc(0))

@@ -1,3 +1,4 @@
+import { literal } from "../base/literal.ts"
 import type { Machine } from "../machines/machine.ts"
 
 /**
@@ -30,8 +31,9 @@ async function inNftables(machine: Machine, service: string): Promise<string[]> 
 
 async function inIptables(machine: Machine, service: string): Promise<string[]> {
   const { stdout } = await machine.run(["iptables-save", "-t", "nat"])
-  const escaped = service.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
   // -A KUBE-SVC-… -m comment --comment "NAMESPACE/NAME -> ADDRESS:PORT" … -j KUBE-SEP-…
-  const targets = stdout.matchAll(new RegExp(`^-A KUBE-SVC-\\w+ .*--comment "${escaped} -> ([\\d.]+:\\d+)"`, "gm"))
+  const targets = stdout.matchAll(
+    new RegExp(`^-A KUBE-SVC-\\w+ .*--comment "${literal(service)} -> ([\\d.]+:\\d+)"`, "gm"),
+  )
   return [...new Set([...targets].map(([, endpoint = ""]) => endpoint))].toSorted()
 }

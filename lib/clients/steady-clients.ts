@@ -36,8 +36,8 @@ const WRITERS_OF_A_KEY = 2
 const READERS_OF_A_KEY = 2
 
 /**
- * With these words etcd says that a write was refused before it was proposed to the members. "database space exceeded" is
- * none of them: the member that is over its quota says it of a write that all members have made.
+ * With these words etcd says that a write was refused before it was proposed to the members. "database space
+ * exceeded" is none of them: the member that is over its quota says it of a write that all members have made.
  */
 const REFUSED = /too many requests|not capable|learner|permission denied/
 

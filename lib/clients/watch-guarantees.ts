@@ -78,7 +78,7 @@ export const bookmarkable: Guarantee = (record, truth) => {
   const from = record.streams[0]?.from ?? 0
   const violations: string[] = []
   const awaited = [...truth].filter(([revision]) => revision >= from)
-  const checked = { count: 0 }
+  let checked = 0
   for (const { responses } of record.streams) {
     let promised = 0
     for (const { revision, events } of responses) {
@@ -92,8 +92,8 @@ export const bookmarkable: Guarantee = (record, truth) => {
       if (events.length > 0) continue
       promised = Math.max(promised, revision)
       // Revisions that an earlier answer promised are not checked again.
-      for (; checked.count < awaited.length; checked.count++) {
-        const [at = 0, all = []] = awaited[checked.count] ?? []
+      for (; checked < awaited.length; checked++) {
+        const [at = 0, all = []] = awaited[checked] ?? []
         if (at > revision) break
         for (const event of all)
           if (!come.has(idOf(event)))

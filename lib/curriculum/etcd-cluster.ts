@@ -20,7 +20,10 @@ export interface Member {
   readonly etcd: Part<"etcd">
   /** Asks this member, and no other. */
   readonly client: EtcdMember
-  /** The same, but it gives up after two or three seconds: for clients that turn to another member, and for requests that must fail. */
+  /**
+   * The same, but it gives up after two or three seconds: for clients that turn to another member, and for requests
+   * that must fail.
+   */
   readonly hasty: EtcdMember
   readonly link: Link
 }

@@ -66,6 +66,11 @@ export function lessonOf(path: string): LessonSpec | undefined {
   return lessons.find((lesson) => testFileOf(lesson) === path)
 }
 
+/** The names of a lesson's start scripts, in order, such as "02-apiserver.sh". */
+export function scriptsOf({ parts }: Pick<LessonSpec, "parts">): string[] {
+  return parts.flatMap(({ script }) => (script === undefined ? [] : [`${script}.sh`]))
+}
+
 /** The titles of a lesson's outcomes, in order. */
 export function titlesOf({ outcomes }: LessonSpec): string[] {
   return Object.keys(outcomes)

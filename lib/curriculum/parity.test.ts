@@ -8,7 +8,7 @@ import { readCases } from "../proof/cases/case.ts"
 import { failingBuilds } from "../proof/failing-builds.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
-import { lessonId, lessons, testFileOf, titlesOf } from "./lessons.ts"
+import { lessonId, lessons, scriptsOf, testFileOf, titlesOf } from "./lessons.ts"
 
 /** Everything that this test compares. */
 interface Parts {
@@ -42,14 +42,14 @@ const UNPROVED: readonly string[] = ["etcd-unreachable"]
 /** What is missing. Each line names the file to add or to complete. */
 function gaps(parts: Parts): string[] {
   const { lessons: all } = parts
-  const scripts = all.flatMap((lesson) => lesson.parts.flatMap(({ script }) => (script === undefined ? [] : [script])))
+  const scripts = all.flatMap(scriptsOf)
   return [
     ...all.flatMap((lesson, at) => gapsOfLesson(lesson, at, parts)),
     ...parts.lessonFiles
       .filter((file) => !all.some((lesson) => fileOf(lesson) === file))
       .map((file) => `Add lib/curriculum/lessons/${file} to the list in lib/curriculum/lessons.ts.`),
     ...parts.scaffold
-      .filter((file) => !scripts.includes(file.replace(/\.sh$/, "")))
+      .filter((file) => !scripts.includes(file))
       .map((file) => `fixtures/scaffold/${file}: add the script to a part of a lesson in lib/curriculum/lessons.`),
     ...parts.sabotages
       .filter(({ id }) => !parts.recordings.includes(`${id}.json`))
@@ -74,7 +74,7 @@ function gapsOfLesson(lesson: LessonSpec, at: number, parts: Parts): string[] {
   const tests = parts.tests.get(lesson.number)
   const titles = titlesOf(lesson)
   const untested = titles.filter((title) => tests?.includes(title) === false)
-  const scripts = lesson.parts.flatMap(({ script }) => (script === undefined ? [] : [`${script}.sh`]))
+  const scripts = scriptsOf(lesson)
   const keys = lesson.parts.map(({ script }) => script ?? id)
   const unbroken = titles.filter(
     (title) => !parts.sabotages.some(({ fails }) => fails.some((start) => `${id} ${title}`.startsWith(start))),

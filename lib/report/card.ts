@@ -1,9 +1,8 @@
-import wrapAnsi from "wrap-ansi"
 import { folded } from "../clients/log-line.ts"
 import { describe, shown } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
-import { fit, fitMiddle } from "./fit.ts"
+import { fitMiddle, wrapped } from "./fit.ts"
 import { oursIn } from "./stand-ins.ts"
 
 /** What is printed for a failed test. The test process sends it to the reporters. */
@@ -117,10 +116,7 @@ function logLines(logs: readonly Pick<Unwell, "logPath" | "lastLines">[], width:
 /** A row whose text is wrapped. If it has too many lines, an ellipsis ends it. */
 function prose(label: string, text: string | undefined, width: number, most = Infinity): string[] {
   if (text === undefined || text === "") return []
-  const columns = width - INDENT - LABEL
-  const lines = Number.isFinite(width) ? wrapAnsi(text, columns, { hard: true }).split("\n") : text.split("\n")
-  const last = lines[most - 1]
-  return row(label, lines.length <= most ? lines : [...lines.slice(0, most - 1), fit(`${last}…`, columns)])
+  return row(label, wrapped(text, width - INDENT - LABEL, most))
 }
 
 /** A row with a command. It is neither wrapped nor cut, so that it can be copied. */

@@ -3,6 +3,7 @@ import { readFileSync, type Stats } from "node:fs"
 import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { UsageError } from "../base/errors.ts"
+import { literal } from "../base/literal.ts"
 import type { Machine } from "../machines/machine.ts"
 import { isMachineName, MACHINES, type MachineName } from "../machines/network.ts"
 
@@ -98,8 +99,7 @@ function fingerprintOf(script: string, root: string, files: readonly string[]): 
  * etc in etcd, and a path of the machine that begins alike, such as /etc.
  */
 function names(text: string, path: string): boolean {
-  const literal = path.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-  return new RegExp(String.raw`(?<![\w.-])(?<!(?:^|[\s=:,;<>(&|])["']?/)${literal}(?![\w.-])`, "m").test(text)
+  return new RegExp(String.raw`(?<![\w.-])(?<!(?:^|[\s=:,;<>(&|])["']?/)${literal(path)}(?![\w.-])`, "m").test(text)
 }
 
 async function filesIn(root: string, folder: string): Promise<{ name: string; mode: number; size: number }[]> {

@@ -635,10 +635,6 @@ export class ScriptCluster implements Subject {
     )
   }
 
-  /**
-   * The run of the script that starts a component: the script whose name contains the component, or else the last one
-   * that ran and may start it.
-   */
   /** See Around. */
   #missingScript(name: ComponentName): string | undefined {
     const wanted = this.#scriptNumberOf(name)
@@ -647,6 +643,10 @@ export class ScriptCluster implements Subject {
     return `${String(wanted).padStart(2, "0")}-NAME${place}.sh`
   }
 
+  /**
+   * The run of the script that starts a component: the script whose name contains the component, or else the last one
+   * that ran and may start it.
+   */
   #runOf(name: ComponentName): Run | undefined {
     const change = this.#changes.findLast(({ seenBefore }) => this.#sightings.of(name, seenBefore).length > 0)
     if (change !== undefined) return change

@@ -13,13 +13,11 @@ import { startSandbox } from "../../machines/sandbox.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { artifacts, workplace, type Workplace } from "../../proof/testing/workplace.ts"
 import { reference } from "../transcript/reference.ts"
-import { lessonId, lessons } from "../lessons.ts"
+import { lessonId, lessons, scriptsOf } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
 /** The start scripts of all lessons, in order. */
-const SCRIPTS = lessons.flatMap(({ parts }) =>
-  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
-)
+const SCRIPTS = lessons.flatMap(scriptsOf)
 
 /** A command that succeeds when a further member of etcd can write, on its machine. */
 function isHealthy(member: string): string {

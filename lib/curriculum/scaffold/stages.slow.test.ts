@@ -6,12 +6,10 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { inThisRun } from "../../proof/testing/turns.ts"
 import { runResult } from "../../report/result.ts"
 import { packageRoot } from "../../base/settings.ts"
-import { lessons } from "../lessons.ts"
+import { lessons, scriptsOf } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
-const SCRIPTS = lessons.flatMap(({ parts }) =>
-  parts.flatMap(({ script }) => (script === undefined ? [] : `${script}.sh`)),
-)
+const SCRIPTS = lessons.flatMap(scriptsOf)
 
 let place: string
 beforeEach(() => {

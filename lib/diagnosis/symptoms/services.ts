@@ -1,6 +1,7 @@
 import { BlockList } from "node:net"
 import { z } from "zod"
 import { Document } from "../../base/document.ts"
+import { literal } from "../../base/literal.ts"
 import type { Plain } from "../../failures/failure.ts"
 import { containerdOf, logPathOf } from "../facts.ts"
 import { overlap, podNetwork } from "../networks.ts"
@@ -363,7 +364,7 @@ function withoutDns(seen: Observation): Named<"name"> | undefined {
   const unresolved =
     said(
       /bad address|can't find|no servers could be reached|server misbehaving|lookup \S+ on \S+:53|connection to the server \S+\.svc\S* was refused/,
-    )(seen) ?? said(new RegExp(`${address.replaceAll(".", "\\.")}\\b.*refused`, "i"))(seen)
+    )(seen) ?? said(new RegExp(`${literal(address)}\\b.*refused`, "i"))(seen)
   return unresolved === undefined || endpointsOf(seen, "kube-system", dns.metadata.name) > 0
     ? undefined
     : {

@@ -46,7 +46,7 @@ export const outcomes11: readonly Sabotage[] = [
   },
   {
     id: "etcd-alarm-raised",
-    breaks: "somebody raises etcd's alarm NOSPACE when three members run",
+    breaks: "a client raises etcd's alarm NOSPACE when three members run",
     before: "11 kube-apiserver uses",
     script: `${exported(askingFirst(etcdMembers[0]))}
 ID=$(etcdctl member list -w fields | sed -n 's/^"ID" : //p' | head -n 1)

@@ -90,7 +90,10 @@ function causeIn(seen: Observation, { finding }: Sabotage): string | undefined {
   return cause === undefined ? undefined : lasting(cause)
 }
 
-/** What openssl and JavaScript print for a moment, such as "Nov  6 09:00:00 2026 GMT" and "Fri, 06 Nov 2026 09:00:00 GMT". */
+/**
+ * What openssl and JavaScript print for a moment, such as "Nov  6 09:00:00 2026 GMT" and "Fri, 06 Nov 2026 09:00:00
+ * GMT".
+ */
 const MOMENT = /(?:[A-Z][a-z]{2}, \d+ )?[A-Z][a-z]{2} +(?:\d+ )?[\d: ]+ GMT/g
 /** The id of a member or of a cluster: etcd makes it from addresses and the time. */
 const ETCD_ID = /\b[0-9a-f]{12,16}\b/g

@@ -35,8 +35,8 @@ export interface Sabotage {
   /** The first lesson that runs; by default the first that the sabotage can affect. */
   readonly from?: number
   /**
-   * The first test of the lesson `from` that runs. Earlier tests of that lesson are skipped: the sabotage acts later, so
-   * that it cannot affect them. By default all run.
+   * The first test of the lesson `from` that runs. Earlier tests of that lesson are skipped: the sabotage acts later,
+   * so that it cannot affect them. By default all run.
    */
   readonly since?: string
   /** The last test of that lesson that runs: later ones would fail without showing the cause. By default all run. */
