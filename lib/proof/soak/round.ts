@@ -114,6 +114,7 @@ export class Round {
         return moment
       }
       await this.#endCluster()
+      this.#marked.clear() // The next try has the same name, so that its logs replace these.
     }
   }
 
