@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts"
 import { isLive } from "../base/progress-terminal.ts"
 import { packageRoot } from "../base/settings.ts"
 import { ownVersion } from "../base/version.ts"
+import { wholeNumber } from "../base/whole-number.ts"
 import { writeWhole } from "../base/write-whole.ts"
 import { boardData, boardLines, boardOf } from "../class/board.ts"
 import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
@@ -66,8 +67,10 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       "Write: npx byhand class class.yaml, or npx byhand class --inventory students.csv",
     )
   const parallel =
-    wholeNumber("--parallel", options.parallel, 64) ?? Math.max(1, Math.floor(availableParallelism() / 2))
-  const limit = wholeNumber("--limit", options.limit, 86_400) ?? DEFAULT_LIMIT
+    options.parallel === undefined
+      ? Math.max(1, Math.floor(availableParallelism() / 2))
+      : wholeNumber("--parallel", 1, 64)(options.parallel)
+  const limit = options.limit === undefined ? DEFAULT_LIMIT : wholeNumber("--limit", 1, 86_400)(options.limit)
   const settings = settingsOf(options)
   const targets = targetsOf(options.format ?? [], "--format")
   for (const target of targets) checkTarget(target)
@@ -147,14 +150,6 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   } finally {
     store.close(hasEnded)
   }
-}
-
-/** @throws UsageError if it is not a whole number from 1 to the largest */
-function wholeNumber(flag: string, given: string | undefined, largest: number): number | undefined {
-  if (given === undefined) return undefined
-  const value = Number(given)
-  if (/^\d+$/.test(given) && value >= 1 && value <= largest) return value
-  throw new UsageError(`${flag} ${given} is not a whole number from 1 to ${largest}.`, `Write, for example: ${flag} 2`)
 }
 
 /** @throws UsageError if all students would be written to the same place */

@@ -14,12 +14,3 @@ export async function runCommandLine(program: Command): Promise<void> {
     process.exitCode = isHelp ? 0 : error instanceof UsageError || error instanceof CommanderError ? 2 : 1
   }
 }
-
-/** Reads a whole number of an option. @throws UsageError if it is not one, or less than `least` */
-export const wholeNumber =
-  (least = 0) =>
-  (given: string): number => {
-    if (!/^\d{1,9}$/.test(given) || Number(given) < least)
-      throw new UsageError(`${given} is not a whole number from ${least} on.`, "Correct it.")
-    return Number(given)
-  }

@@ -9,9 +9,10 @@ import { terminalProgress } from "../../base/progress-terminal.ts"
 import { judges, prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
+import { wholeNumber } from "../../base/whole-number.ts"
 import { closingLine } from "../../report/result.ts"
 import type { Counts } from "../../report/verdict.ts"
-import { runCommandLine, wholeNumber } from "../command-line.ts"
+import { runCommandLine } from "../command-line.ts"
 import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
 import { choose } from "./choose.ts"
@@ -75,9 +76,14 @@ const program = new Command("sabotage")
     "--affected <base>",
     "only the sabotages that the changes since this commit affect, and a share of all sabotages",
   )
-  .option("--share <percent>", "the share of all sabotages that --affected adds", wholeNumber(0), 10)
+  .option("--share <percent>", "the share of all sabotages that --affected adds", wholeNumber("--share"), 10)
   .option("--seed <text>", "the seed for the share of --affected: the same text selects the same sabotages", "0")
-  .option("--at-most <n>", "the largest number of sabotages for --affected", wholeNumber(1), Number.MAX_SAFE_INTEGER)
+  .option(
+    "--at-most <n>",
+    "the largest number of sabotages for --affected",
+    wholeNumber("--at-most", 1),
+    Number.MAX_SAFE_INTEGER,
+  )
   .option("--shard <n/m>", "run part n of m of the sabotages", shard)
   .addOption(
     new Option("--style <style...>", "who makes the mistake: our own cluster, or scripts of a learner in one style")

@@ -7,9 +7,10 @@ import { join } from "node:path"
 import { messageOf } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
+import { wholeNumber } from "../../base/whole-number.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
-import { runCommandLine, wholeNumber } from "../command-line.ts"
+import { runCommandLine } from "../command-line.ts"
 import { drawFrom } from "../draw.ts"
 import { Grader } from "../sabotage/graders.ts"
 import type { TestResult } from "../sabotage/tasks.ts"
@@ -32,9 +33,14 @@ interface Round {
 
 const program = new Command("slips")
   .description("Makes random slips of the keyboard in the shipped solution and checks that the cards name them.")
-  .option("--rounds <n>", "the number of slips", wholeNumber(), 24)
-  .option("--seed <n>", "the same seed makes the same slips", wholeNumber(), 1)
-  .option("--limit <seconds>", "the longest time for a run; a busy host needs more", wholeNumber(), LONGEST_RUN)
+  .option("--rounds <n>", "the number of slips", wholeNumber("--rounds"), 24)
+  .option("--seed <n>", "the same seed makes the same slips", wholeNumber("--seed"), 1)
+  .option(
+    "--limit <seconds>",
+    "the longest time for a run; a busy host needs more",
+    wholeNumber("--limit"),
+    LONGEST_RUN,
+  )
   .option("--list", "print the slips and exit")
   .exitOverride()
   .action(async ({ rounds, seed, limit, list }: { rounds: number; seed: number; limit: number; list?: true }) => {

@@ -1,17 +1,18 @@
 // Kills runs at random moments and checks that they leave nothing on the host. Each round is one run with one incident.
 // usage: npm run soak -- [--rounds N] [--seed N] [--kind NAME]      (root)
+import { Command, Option } from "commander"
 import { spawnSync } from "node:child_process"
 import { readlinkSync } from "node:fs"
 import { clearLine, cursorTo } from "node:readline"
-import { parseArgs } from "node:util"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
-import { messageOf, UsageError } from "../../base/errors.ts"
-import { nearest } from "../../base/nearest.ts"
+import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { readSettings } from "../../base/settings.ts"
+import { wholeNumber } from "../../base/whole-number.ts"
+import { runCommandLine } from "../command-line.ts"
 import { drawFrom } from "../draw.ts"
-import { INCIDENTS, type Incident } from "./incidents.ts"
+import { INCIDENTS } from "./incidents.ts"
 import { Workspace } from "./workspace.ts"
 import { Round, type Durations, type RoundResult } from "./round.ts"
 import { summary } from "./summary.ts"
@@ -25,28 +26,27 @@ const OUTSIDE = "SOAK_OUTSIDE"
 
 interface Options {
   readonly rounds: number
-  readonly seed: number
-  readonly incidents: readonly Incident[]
+  readonly seed?: number
+  readonly kind?: string
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(messageOf(error))
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+const program = new Command("soak")
+  .description("Kills runs at random moments, and checks that they leave nothing on the host. Needs root.")
+  .option("--rounds <n>", "the number of rounds", wholeNumber("--rounds", 1), 100)
+  .option("--seed <n>", "the same seed makes the same rounds (default: a random one)", wholeNumber("--seed"))
+  .addOption(new Option("--kind <name>", "only this kind of incident").choices(INCIDENTS.map(({ name }) => name)))
+  .exitOverride()
+  .action(async (options: Options) => {
+    if (process.getuid?.() !== 0)
+      throw new UsageError(
+        "The soak looks at all processes and mounts of this host, and only root can see them.",
+        "Run it as root.",
+      )
+    process.exitCode = hasMountsOfItsOwn() ? await soak(options) : inItsOwnMountNamespace()
+  })
 
-async function main(): Promise<number> {
-  const options = optionsOf(process.argv.slice(2))
-  if (process.getuid?.() !== 0)
-    throw new UsageError(
-      "The soak looks at all processes and mounts of this host, and only root can see them.",
-      "Run it as root.",
-    )
-  return hasMountsOfItsOwn() ? soak(options) : inItsOwnMountNamespace()
-}
-
-async function soak({ rounds, seed, incidents }: Options): Promise<number> {
+async function soak({ rounds, seed = Math.floor(Math.random() * 1_000_000), kind }: Options): Promise<number> {
+  const incidents = INCIDENTS.filter(({ name }) => kind === undefined || name === kind)
   const settings = readSettings()
   await prepareArtifacts(componentNames, settings, terminalProgress())
   const started = performance.now()
@@ -90,38 +90,6 @@ async function soak({ rounds, seed, incidents }: Options): Promise<number> {
   return results.length === rounds && results.every(({ problems }) => problems.length === 0) ? 0 : 1
 }
 
-function optionsOf(argv: readonly string[]): Options {
-  const { values } = parsed(argv)
-  const whole = (name: "rounds" | "seed", least: number, fallback: number) => {
-    const given = values[name] ?? String(fallback)
-    if (!/^\d{1,9}$/.test(given) || Number(given) < least)
-      throw new UsageError(`--${name} ${given} must be a whole number from ${least} on.`, "Correct it.")
-    return Number(given)
-  }
-  const { kind } = values
-  const incidents = INCIDENTS.filter(({ name }) => kind === undefined || name === kind)
-  if (incidents.length === 0)
-    throw new UsageError(
-      `There is no incident of kind ${kind}.`,
-      `Did you mean ${nearest(
-        kind ?? "",
-        INCIDENTS.map(({ name }) => name),
-      )}?`,
-    )
-  return { rounds: whole("rounds", 1, 100), seed: whole("seed", 0, Math.floor(Math.random() * 1_000_000)), incidents }
-}
-
-function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: { rounds: { type: "string" }, seed: { type: "string" }, kind: { type: "string" } },
-    })
-  } catch (error) {
-    throw new UsageError(messageOf(error).replace(/\.( [^]*)?$/, "") + ".", "Use --rounds N, --seed N or --kind NAME.")
-  }
-}
-
 /**
  * Whether this process has its own mount namespace. It needs one, because the soak's disk must not appear on the host.
  */
@@ -154,3 +122,5 @@ function show(line: string): void {
   clearLine(process.stderr, 0)
   process.stderr.write(line)
 }
+
+await runCommandLine(program)
