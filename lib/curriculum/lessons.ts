@@ -5,46 +5,12 @@ import type { MachineFeature } from "../components/spec.ts"
 import type { MachineName } from "../machines/network.ts"
 import type { Changes, Stage } from "../clusters/stage.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
-import { etcd } from "./lessons/01-etcd.ts"
-import { apiserver } from "./lessons/02-apiserver.ts"
-import { objects } from "./lessons/03-etcd-objects.ts"
-import { scheduler } from "./lessons/04-scheduler.ts"
-import { kubelet } from "./lessons/05-kubelet.ts"
-import { pod } from "./lessons/06-pod.ts"
-import { resilience } from "./lessons/07-resilience.ts"
-import { pki } from "./lessons/08-pki.ts"
-import { controllerManager } from "./lessons/09-controller-manager.ts"
-import { networking } from "./lessons/10-networking.ts"
-import { etcdCluster } from "./lessons/11-etcd-cluster.ts"
+import * as all from "./lessons/all.ts"
 
-export {
-  etcd,
-  apiserver,
-  objects,
-  scheduler,
-  kubelet,
-  pod,
-  resilience,
-  pki,
-  controllerManager,
-  networking,
-  etcdCluster,
-}
+export * from "./lessons/all.ts"
 
-/** All lessons in order. A new lesson is one file in lessons/ and one entry here. */
-export const lessons: readonly LessonSpec[] = [
-  etcd,
-  apiserver,
-  objects,
-  scheduler,
-  kubelet,
-  pod,
-  resilience,
-  pki,
-  controllerManager,
-  networking,
-  etcdCluster,
-]
+/** All lessons in order. */
+export const lessons: readonly LessonSpec[] = Object.values<LessonSpec>(all).toSorted((a, b) => a.number - b.number)
 
 /** A lesson's number as text: two digits, such as "03". */
 export function lessonId({ number }: Pick<LessonSpec, "number">): string {

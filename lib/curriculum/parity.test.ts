@@ -13,7 +13,7 @@ import { lessonId, lessons, scriptsOf, testFileOf, titlesOf } from "./lessons.ts
 /** Everything that this test compares. */
 interface Parts {
   readonly lessons: readonly LessonSpec[]
-  /** Files in lib/curriculum/lessons. */
+  /** The files of lessons in lib/curriculum/lessons. */
   readonly lessonFiles: readonly string[]
   /** The titles of the tests in a lesson's test file, in order; undefined if the file does not exist. */
   readonly tests: ReadonlyMap<number, readonly string[] | undefined>
@@ -47,7 +47,7 @@ function gaps(parts: Parts): string[] {
     ...all.flatMap((lesson, at) => gapsOfLesson(lesson, at, parts)),
     ...parts.lessonFiles
       .filter((file) => !all.some((lesson) => fileOf(lesson) === file))
-      .map((file) => `Add lib/curriculum/lessons/${file} to the list in lib/curriculum/lessons.ts.`),
+      .map((file) => `Add lib/curriculum/lessons/${file} to lib/curriculum/lessons/all.ts.`),
     ...parts.scaffold
       .filter((file) => !scripts.includes(file))
       .map((file) => `fixtures/scaffold/${file}: add the script to a part of a lesson in lib/curriculum/lessons.`),
@@ -144,7 +144,7 @@ beforeAll(async () => {
   found = {
     lessons,
     tests,
-    lessonFiles: readdirSync(join(packageRoot, "lib", "curriculum", "lessons")),
+    lessonFiles: readdirSync(join(packageRoot, "lib", "curriculum", "lessons")).filter((file) => /^\d/.test(file)),
     hints: Object.keys(
       JSON.parse(readFileSync(join(packageRoot, "fixtures", "hints", "hints.json"), "utf8")) as object,
     ),
@@ -211,7 +211,7 @@ describe("a missing part is named with the file to add", () => {
     [
       "a lesson that is not in the list",
       () => ({ lessonFiles: [...found.lessonFiles, "99-pki.ts"] }),
-      ["Add lib/curriculum/lessons/99-pki.ts to the list in lib/curriculum/lessons.ts."],
+      ["Add lib/curriculum/lessons/99-pki.ts to lib/curriculum/lessons/all.ts."],
     ],
     [
       "an outcome without a test",

@@ -1,0 +1,12 @@
+// All lessons. A new lesson is one file in this folder and one line here.
+export { etcd } from "./01-etcd.ts"
+export { apiserver } from "./02-apiserver.ts"
+export { objects } from "./03-etcd-objects.ts"
+export { scheduler } from "./04-scheduler.ts"
+export { kubelet } from "./05-kubelet.ts"
+export { pod } from "./06-pod.ts"
+export { resilience } from "./07-resilience.ts"
+export { pki } from "./08-pki.ts"
+export { controllerManager } from "./09-controller-manager.ts"
+export { networking } from "./10-networking.ts"
+export { etcdCluster } from "./11-etcd-cluster.ts"
