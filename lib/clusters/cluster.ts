@@ -28,6 +28,7 @@ import {
 } from "../pki/pki.ts"
 import type { Changes, Stage } from "./stage.ts"
 import { Disturbances } from "./disturbances.ts"
+import { Further } from "./further.ts"
 import { BlockedError } from "./errors.ts"
 import type { Permission } from "./permission.ts"
 import { ManagedComponent, type Surroundings } from "./managed-component.ts"
@@ -116,8 +117,8 @@ export class Cluster {
   readonly #options: ClusterOptions
   /** The cluster of the first machine; undefined if this is it. */
   readonly #first: Cluster | undefined
-  /** The same cluster on further machines, by their names. */
-  readonly #further = new Map<string, Cluster>()
+  /** The same cluster on further machines. */
+  readonly #further: Further<Cluster>
   /** How components are started now. */
   #changes: Changes = {}
 
@@ -134,6 +135,7 @@ export class Cluster {
     } = options
     this.#options = options
     this.#first = first
+    this.#further = new Further(options.network, (further) => this.#openOn(further))
     this.token = first?.token ?? randomBytes(16).toString("hex")
     this.machine = machine
     this.permits = permits
@@ -177,21 +179,18 @@ export class Cluster {
   /** See Subject. */
   async on(name: string): Promise<Cluster> {
     if (this.#first !== undefined) return this.#first.on(name)
-    if (name === this.machine.name) return this
-    const { network, diagnosisOn } = this.#options
-    if (network === undefined) throw new TypeError("This cluster has only one machine.")
-    const machine = await network.machine(name)
-    const known = this.#further.get(name)
-    if (known?.machine === machine) return known // Otherwise that machine has ended.
-    const explained = diagnosisOn?.(machine, () => cluster.known())
+    return name === this.machine.name ? this : this.#further.on(name)
+  }
+
+  #openOn(machine: Machine): Promise<Cluster> {
+    const explained = this.#options.diagnosisOn?.(machine, () => cluster.known())
     const cluster: Cluster = new Cluster(
       { ...this.#options, explain: undefined, foresee: undefined, machine, ...explained },
       this,
     )
     // A lesson can start its first component there itself.
     cluster.#plan(this.#changes)
-    this.#further.set(name, cluster)
-    return cluster
+    return Promise.resolve(cluster)
   }
 
   /**

@@ -5,6 +5,7 @@ import { z } from "zod"
 import { Pace } from "../base/pace.ts"
 import { canRun, Cluster, type DiagnosisOn } from "../clusters/cluster.ts"
 import { Disturbances } from "../clusters/disturbances.ts"
+import { Further } from "../clusters/further.ts"
 import { BlockedError, ComponentError } from "../clusters/errors.ts"
 import { problemOf } from "../base/errors.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
@@ -75,8 +76,8 @@ export class ScriptCluster implements Subject {
   readonly #options: ScriptClusterOptions
   /** The cluster of the first machine; undefined if this is it. */
   readonly #first: ScriptCluster | undefined
-  /** The same cluster on further machines, by their names. */
-  readonly #further = new Map<string, { readonly machine: Machine; readonly cluster: Promise<ScriptCluster> }>()
+  /** The same cluster on further machines. */
+  readonly #further: Further<ScriptCluster>
   readonly #patience: number
   readonly #foresee: Foresee | undefined
   readonly #runs = new Map<string, { run: Run; script: Script }>()
@@ -105,6 +106,7 @@ export class ScriptCluster implements Subject {
     this.machine = machine
     this.#options = options
     this.#first = first
+    this.#further = new Further(options.network, (further, network) => this.#openOn(further, network))
     this.#ran = first === undefined ? new Set() : first.#ran
     this.#folder = folder
     this.#scripts = folder.scripts.filter((script) => script.machine === name)
@@ -145,18 +147,7 @@ export class ScriptCluster implements Subject {
   /** See Subject. */
   async on(name: string): Promise<ScriptCluster> {
     if (this.#first !== undefined) return this.#first.on(name)
-    if (name === this.machine.name) return this
-    const { network } = this.#options
-    if (network === undefined) throw new TypeError("This cluster has only one machine.")
-    const machine = await network.machine(name)
-    const known = this.#further.get(name)
-    if (known?.machine === machine) return known.cluster // Otherwise that machine has ended.
-    const cluster = this.#openOn(machine, network)
-    this.#further.set(name, { machine, cluster })
-    const opened = await cluster
-    // A machine that was used before can have been replaced.
-    this.#further.set(name, { machine: opened.machine, cluster })
-    return opened
+    return name === this.machine.name ? this : this.#further.on(name)
   }
 
   /**
