@@ -2,16 +2,17 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { z } from "zod"
 import { Cluster, runnableOn } from "../clusters/cluster.ts"
 import { prepareArtifacts } from "../clusters/artifacts.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
 import { explain, foresee } from "../diagnosis/explain.ts"
+import { failureOf } from "../failures/thrown.ts"
+import { attemptUntil, WaitError } from "../failures/until.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { checkExcept } from "../curriculum/except.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
-import { RemediedError, UsageError } from "../base/errors.ts"
+import { messageOf, RemediedError, UsageError } from "../base/errors.ts"
 import { kubeconfig } from "../kubeconfig/kubeconfig.ts"
 import { identify } from "../machines/identity.ts"
 import type { Machine } from "../machines/machine.ts"
@@ -34,9 +35,7 @@ import {
   type Run,
 } from "./runs.ts"
 
-const POLL_INTERVAL = 25
-
-/** The components run, but an object that they must create is missing when the timeout ends. */
+/** The components run, but an object that they must create is not there, or not ready. */
 class NotReadyError extends RemediedError {}
 
 /** The relay, the process that forwards a port of the host to the machine, did not start. */
@@ -168,19 +167,29 @@ async function until(
   path: string,
   isReady: (body: string) => boolean,
 ): Promise<void> {
-  // Longer than the timeout of a component, whose error is more precise than this one.
-  const deadline = performance.now() + 2 * settings.patience
-  for (;;) {
-    const answer = await httpGet(cluster.machine, {
-      port: APISERVER_PORT,
-      path,
-      ca: await cluster.ca(),
-      token: cluster.token,
-    }).catch(() => undefined)
-    if (answer?.status === 200 && isReady(answer.body)) return
-    if (performance.now() > deadline)
-      throw new NotReadyError(`The ${what} was not ready in time.`, "On a slow host set BYHAND_PATIENCE=SECONDS.")
-    await sleep(POLL_INTERVAL)
+  const { machine, token } = cluster
+  const attempt = async () => {
+    const ca = await cluster.ca()
+    const { status, body } = await httpGet(machine, { port: APISERVER_PORT, path, ca, token })
+    if (status !== 200 || !isReady(body)) throw new Error(`${path} is not ready: kube-apiserver answers ${status}`)
+  }
+  try {
+    await attemptUntil(attempt, {
+      what: `the ${what} is ready`,
+      // Longer than the timeout of a component, whose error is more precise than this one.
+      patience: 2 * settings.patience,
+      failureOf,
+      foresee: undefined, // Before the first Pod, some things that the lessons rely on are not there yet.
+    })
+  } catch (error) {
+    if (!(error instanceof WaitError)) throw error
+    const { cause } = error
+    const { finding } = await explain(machine, failureOf(cause), { known: cluster.known() })
+    throw new NotReadyError(
+      `The ${what} did not become ready: ${finding?.cause ?? messageOf(cause)}.`,
+      finding?.remedy ?? "On a slow host, set BYHAND_PATIENCE=SECONDS.",
+      { cause },
+    )
   }
 }
 

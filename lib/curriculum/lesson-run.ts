@@ -15,7 +15,8 @@ import type { Cleanups } from "./cleanups.ts"
 import { kitOf, mustAllow, type Kit } from "./kit.ts"
 import { cannotCheck, NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
-import { waitingAs, WaitError } from "./until.ts"
+import { waitingAs } from "./until.ts"
+import { WaitError } from "../failures/until.ts"
 import { featuresFor, lessonAnsweringFor, lessonId, lessonThatStarts, stagesUpTo } from "./lessons.ts"
 
 /** One outcome to check. */

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import type { Finding } from "../failures/finding.ts"
+import { WaitError } from "../failures/until.ts"
 import type { Foreseen } from "../failures/wait.ts"
 import { NotChecked } from "./not-checked.ts"
-import { accompanied, eventually, until, waitingAs, WaitError, type Waiting } from "./until.ts"
+import { accompanied, eventually, until, waitingAs, type Waiting } from "./until.ts"
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] })

@@ -1,16 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { expect } from "vitest"
-import { Pace } from "../base/pace.ts"
 import { readSettings } from "../base/settings.ts"
 import type { Command } from "../clients/command.ts"
 import type { Finding } from "../failures/finding.ts"
 import { failureOf } from "../failures/thrown.ts"
+import { attemptUntil, resultOf, WaitError } from "../failures/until.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
 import { CommandTimeoutError } from "../machines/agent-machine.ts"
 import { NotChecked } from "./not-checked.ts"
 
-/** The shortest pause between two attempts (milliseconds). */
-const INTERVAL = 40
 /** The patience of a wait after another wait of the run has used up all of it (milliseconds). */
 const SHORT = 5_000
 
@@ -28,22 +26,6 @@ export interface Waiting {
   readonly isKnown: (finding: Finding) => boolean
 }
 
-/** A wait of an outcome has ended without what it waited for. The cause is the error of the last attempt. */
-export class WaitError extends Error {
-  /** The cause that no time heals; undefined if the patience ran out. */
-  readonly finding: Finding | undefined
-
-  constructor(last: unknown, finding: Finding | undefined) {
-    super("What an outcome waited for did not happen.", { cause: last })
-    this.name = "WaitError"
-    this.finding = finding
-  }
-
-  get hasTimedOut(): boolean {
-    return this.finding === undefined
-  }
-}
-
 const waiting = new AsyncLocalStorage<Waiting>()
 
 /** Runs the body of an outcome. Its waits end as soon as what they wait for cannot happen any more. */
@@ -59,29 +41,23 @@ export function waitingAs<T>(outcome: Waiting, body: () => Promise<T>): Promise<
  */
 export async function until<T>(attempt: () => T | Promise<T>, patience = readSettings().patience): Promise<T> {
   const outcome = waiting.getStore()
-  const limit = outcome?.isShort === true ? Math.min(patience, SHORT) : patience
   const began = performance.now()
-  const elapsed = () => performance.now() - began
-  let last: { readonly error: unknown } | undefined
-  const failure = () =>
-    last === undefined
-      ? { kind: "hung" as const, command: "the first attempt", waited: elapsed(), printed: "" }
-      : failureOf(last.error, outcome?.outcome)
-  using wait = new Wait(
-    outcome?.outcome ?? "the expected result",
-    failure,
-    outcome && foreseeFor(outcome, outcome.foresee),
-  )
-  const certainty = wait.certainty.then((finding) => ({ finding }))
-  const pace = new Pace(INTERVAL)
-  for (;;) {
-    const result = await Promise.race([resultOf(attempt), certainty])
-    if ("value" in result) return result.value
-    if ("finding" in result) throw new WaitError(last?.error ?? new Error("There was no answer."), result.finding)
-    if (result.error instanceof WaitError || result.error instanceof NotChecked) throw result.error
-    last = result
-    if (elapsed() > limit) throw outcome === undefined ? last.error : new WaitError(last.error, undefined)
-    await pace.pause()
+  const hung = () => ({
+    kind: "hung" as const,
+    command: "the first attempt",
+    waited: performance.now() - began,
+    printed: "",
+  })
+  try {
+    return await attemptUntil(attempt, {
+      what: outcome?.outcome ?? "the expected result",
+      patience: outcome?.isShort === true ? Math.min(patience, SHORT) : patience,
+      failureOf: (error) => (error === undefined ? hung() : failureOf(error, outcome?.outcome)),
+      foresee: outcome && foreseeFor(outcome, outcome.foresee),
+      isFinal: (error) => error instanceof WaitError || error instanceof NotChecked,
+    })
+  } catch (error) {
+    throw outcome === undefined && error instanceof WaitError ? error.cause : error
   }
 }
 
@@ -96,7 +72,8 @@ export function accompanied(command: Command): Command {
     using wait = new Wait(`${line} ends`, failure, foreseeFor(outcome, outcome.foreseeCommand))
     const certainty = wait.certainty.then((finding) => ({ finding }))
     const result = await Promise.race([resultOf(() => command(line, options)), certainty])
-    if ("finding" in result) throw new WaitError(new CommandTimeoutError(line, waited(), ""), result.finding)
+    if ("finding" in result)
+      throw new WaitError(`${line} ends`, new CommandTimeoutError(line, waited(), ""), result.finding)
     if ("error" in result) throw result.error
     return result.value
   }
@@ -105,15 +82,6 @@ export function accompanied(command: Command): Command {
 /** A cause that a card of this run names already needs no second look. */
 function foreseeFor({ isKnown }: Waiting, foresee: Foresee): Foresee {
   return async (failure) => (await foresee(failure)).map((one) => (isKnown(one.finding) ? { ...one, lasting: 0 } : one))
-}
-
-/** The result of one attempt. It never rejects, because a wait can end while an attempt is still under way. */
-async function resultOf<T>(attempt: () => T | Promise<T>): Promise<{ value: T } | { error: unknown }> {
-  try {
-    return { value: await attempt() }
-  } catch (error) {
-    return { error }
-  }
 }
 
 /**
