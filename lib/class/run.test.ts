@@ -7,8 +7,10 @@ import { outcomeWith } from "../proof/testing/results.ts"
 import type { Card } from "../report/card.ts"
 import { lessonResultOf, runResultOf } from "../report/result.ts"
 import type { Class, Student } from "./class-file.ts"
+import type { Obtained } from "./obtain.ts"
 import type { Outcome, Row } from "./row.ts"
 import { gradeClass, type ClassEvent, type Grading } from "./run.ts"
+import { compareClass, readTexts, type Reading } from "./similar.ts"
 import { Store } from "./store.ts"
 
 let here: string
@@ -122,6 +124,24 @@ async function run(
     graded: readFileSync(join(here, "count"), "utf8").split("\n").slice(0, -1).toSorted(),
   }
 }
+
+test("what was obtained to be graded is compared without being obtained again", async () => {
+  const missing: Student = { ...student("missing"), source: { kind: "archive", path: join(here, "none.zip") } }
+  const all = classOf("a", "z")
+  const students = [...all.students, missing]
+  const readings = new Map<string, Reading>()
+  const look = async (id: string, obtaining: Promise<Obtained>) => {
+    readings.set(id, await readTexts(obtaining))
+  }
+  const { rows } = await run({ ...all, students }, { look })
+  expect(rows).toMatchObject({ a: "graded", z: "graded", missing: expect.stringContaining("none.zip") })
+  for (const id of ["a", "z"]) rmSync(join(here, id), { recursive: true })
+
+  const compare = (known: ReadonlyMap<string, Reading>) =>
+    compareClass(students, { workOf: (id) => join(here, "work", id) }, known, new AbortController().signal)
+  expect(await compare(readings)).toMatchObject({ compared: 2, others: [{ id: "missing" }] })
+  expect(await compare(new Map())).toMatchObject({ compared: 0 })
+})
 
 test("one that hangs, dies, lies, floods or writes rubbish affects only its own row", async () => {
   const missing: Student = { ...student("missing"), source: { kind: "archive", path: join(here, "none.zip") } }

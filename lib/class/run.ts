@@ -25,6 +25,8 @@ export interface Grading {
   readonly environment: NodeJS.ProcessEnv
   /** The version of this suite. */
   readonly version: string
+  /** Looks at a student's scripts before they are graded, and never rejects. @param obtaining it may reject */
+  readonly look?: ((id: string, obtaining: Promise<Obtained>) => Promise<void>) | undefined
 }
 
 /** What happens while a class is graded. */
@@ -74,7 +76,9 @@ export async function gradeClass(
     const base = { schema: "byhand/class-subject/v1", id, run: store.run, settings } as const
     const work = store.workOf(id)
     try {
-      const scripts = await obtain(student.source, work, signal)
+      const obtaining = obtain(student.source, work, signal)
+      await grading.look?.(id, obtaining)
+      const scripts = await obtaining
       if (signal.aborted) return
       if (isSameWay && kept.source === scripts.digest && isFinal(kept, grading)) {
         // The same files can come from a later commit.

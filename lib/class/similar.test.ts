@@ -57,7 +57,7 @@ function folderOf(id: string, files: Readonly<Record<string, string>>): Student 
 }
 
 const compare = (...students: Student[]) =>
-  compareClass(students, { workOf: (id) => join(here, "work", id) }, new AbortController().signal)
+  compareClass(students, { workOf: (id) => join(here, "work", id) }, new Map(), new AbortController().signal)
 
 /** A script with commands that no other student has: the same flags in another order, with values of their own. */
 const otherScript = (seed: number) =>

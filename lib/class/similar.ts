@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { messageOf } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
-import type { Student } from "./class-file.ts"
-import { obtain } from "./obtain.ts"
+import type { Source, Student } from "./class-file.ts"
+import { obtain, type Obtained } from "./obtain.ts"
 import { keysIn, withoutKeys, type OwnKey } from "./own-keys.ts"
 import { wordsOf, type Word } from "./script-words.ts"
 import type { Store } from "./store.ts"
@@ -62,6 +62,9 @@ export interface Texts {
   readonly files: readonly { readonly name: string; readonly text: string }[]
 }
 
+/** What was read of a student's folder, or why it cannot be compared. */
+export type Reading = Pick<Texts, "files"> | { readonly reason: string }
+
 /** How many words in a row are compared. Fewer are the same by chance: programs ask for the same flags. */
 const ROW = 6
 /** Files are alike if they have this many rows in common, and this part of the own rows of the shorter one. */
@@ -85,27 +88,40 @@ const SHORTEST_LINE = 12
 /**
  * Compares the scripts of a class.
  * @param store has a place for copies of archives and repositories
+ * @param known what has been read already, by the student's id; the other students' scripts are obtained here
  * @param signal ends it: then no further student is compared
  */
 export async function compareClass(
   students: readonly Student[],
   store: Pick<Store, "workOf">,
+  known: ReadonlyMap<string, Reading>,
   signal: AbortSignal,
 ): Promise<Similarities> {
   const [texts, others]: [Texts[], { id: string; reason: string }[]] = [[], []]
   for (const { id, source } of students) {
     if (signal.aborted) break
-    const work = store.workOf(id)
-    try {
-      const { folder } = await obtain(source, work, signal)
-      texts.push({ id, files: await textsIn(folder) })
-    } catch (error) {
-      others.push({ id, reason: messageOf(error).split("\n")[0] ?? "" })
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
+    const reading = known.get(id) ?? (await readAnew(source, store.workOf(id), signal))
+    if ("files" in reading) texts.push({ id, files: reading.files })
+    else others.push({ id, reason: reading.reason })
   }
   return { ...similaritiesOf(texts, await shippedTexts()), others }
+}
+
+async function readAnew(source: Source, work: string, signal: AbortSignal): Promise<Reading> {
+  try {
+    return await readTexts(obtain(source, work, signal))
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** Reads the texts of a student. @param obtaining the student's scripts; it may reject */
+export async function readTexts(obtaining: Promise<Pick<Obtained, "folder">>): Promise<Reading> {
+  try {
+    return { files: await textsIn((await obtaining).folder) }
+  } catch (error) {
+    return { reason: messageOf(error).split("\n")[0] ?? "" }
+  }
 }
 
 /** The texts in a student's folder. Prose, programs and what is too large are not read. */

@@ -11,10 +11,11 @@ import { boardData, boardLines, boardOf } from "../class/board.ts"
 import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
 import { readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
+import type { Obtained } from "../class/obtain.ts"
 import { bookPage } from "../class/page.ts"
 import { gradeClass } from "../class/run.ts"
 import { similarData, similarLines } from "../class/similar-report.ts"
-import { compareClass } from "../class/similar.ts"
+import { compareClass, readTexts, type Reading } from "../class/similar.ts"
 import { Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import type { BookEntry } from "../report/formats/grade-books.ts"
@@ -91,6 +92,8 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
         status ??= STATUS[signal]
         stop.abort()
       })
+    const isCompared = options.similar === true
+    const readings = new Map<string, Reading>()
     const rows = await (async () => {
       const screen = standardOutput()
       const isQuiet = options.json === true
@@ -106,12 +109,18 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
           isResumed: options.resume === true,
           environment: { BYHAND_KUBERNETES: settings.kubernetes, BYHAND_MACHINE: kind },
           version: ownVersion(),
+          // What grading obtains is not obtained again to be compared.
+          ...(isCompared && {
+            look: async (id: string, obtaining: Promise<Obtained>) => {
+              readings.set(id, await readTexts(obtaining))
+            },
+          }),
         },
         live.tell,
         stop.signal,
       )
     })()
-    const similar = options.similar === true ? await compareClass(graded.students, store, stop.signal) : undefined
+    const similar = isCompared ? await compareClass(graded.students, store, readings, stop.signal) : undefined
     if (status !== undefined) {
       process.stderr.write(
         `Interrupted: ${rows.length} of ${graded.students.length} students have finished. ` +
