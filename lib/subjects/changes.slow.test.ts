@@ -1,17 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "vitest"
-import type { Artifacts } from "../clusters/artifacts.ts"
+import { expect, test } from "vitest"
 import type { Stage } from "../clusters/stage.ts"
-import { openScripts } from "../proof/testing/open-scripts.ts"
-import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { errorOf, etcdScripts } from "../proof/testing/etcd-scripts.ts"
 
-let place: Workplace
-let given: Artifacts
-beforeAll(async () => {
-  place = await workplace()
-  given = await artifacts(["etcd"])
-})
-afterAll(() => place[Symbol.asyncDispose]())
-
+const scripts = etcdScripts([8])
 const STAGES: readonly Stage[] = [{ number: 8, components: ["etcd"], changes: { etcd: (component) => component } }]
 const END = "pkill -KILL -x etcd; while pgrep -x etcd; do sleep 0.1; done"
 const CHANGED = "etcd --data-dir=/var/lib/etcd --name=changed"
@@ -23,14 +14,8 @@ function open(change: string | undefined) {
     "01-etcd.sh": "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n",
     ...(change === undefined ? {} : { "08-change.sh": `#!/bin/bash\n${change}\n` }),
   }
-  return openScripts(place, given, files, { scriptNumberOf: () => 1, changeNumbers: [8] })
+  return scripts.open(files)
 }
-
-const failureOf = (attempt: Promise<void>) =>
-  attempt.then(
-    () => undefined,
-    (error: unknown) => ({ name: (error as Error).name, failure: (error as { failure?: unknown }).failure }), // An Error.
-  )
 
 test.each([
   ["in the background", `set -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}`],
@@ -55,16 +40,16 @@ test.each([
 test("a script that fails before it changes a component is named, and blocks after that", async () => {
   await using opened = await open("exit 3")
   const { cluster } = opened
-  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
+  expect(await errorOf(cluster.enter(STAGES))).toMatchObject({
     failure: { kind: "script-ended", name: "etcd", script: "08-change.sh", exit: { code: 3 }, wasRunning: true },
   })
-  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({ name: "BlockedError" })
+  expect(await errorOf(cluster.enter(STAGES))).toMatchObject({ name: "BlockedError" })
 })
 
 test("a component that ends in its new way is reported, and not its script", async () => {
   await using opened = await open(`${END}\netcd --data-dri=/var/lib/etcd &\n${UNTIL_WELL}`)
   const { cluster } = opened
-  expect(await failureOf(cluster.enter(STAGES))).toMatchObject({
+  expect(await errorOf(cluster.enter(STAGES))).toMatchObject({
     failure: { kind: "component-exited", name: "etcd", argv: ["etcd", "--data-dri=/var/lib/etcd"] },
   })
 })
@@ -73,7 +58,7 @@ test("a component that is not started again is reported with the script that end
   await using opened = await open(END)
   const { cluster } = opened
   await cluster.enter(STAGES)
-  expect(await failureOf(cluster.ensure(["etcd"]))).toMatchObject({
+  expect(await errorOf(cluster.ensure(["etcd"]))).toMatchObject({
     failure: { kind: "script-ended", name: "etcd", script: "08-change.sh" },
   })
 })

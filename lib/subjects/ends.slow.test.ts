@@ -1,40 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { Artifacts } from "../clusters/artifacts.ts"
 import { Cluster } from "../clusters/cluster.ts"
 import type { Machine } from "../machines/machine.ts"
-import { startSandbox } from "../machines/sandbox.ts"
-import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
-import { openScripts } from "../proof/testing/open-scripts.ts"
+import { errorOf, etcdScripts } from "../proof/testing/etcd-scripts.ts"
 import { lastOf, Trace } from "./trace.ts"
 
-let place: Workplace
-let given: Artifacts
-beforeAll(async () => {
-  place = await workplace()
-  given = await artifacts(["etcd"])
-})
-afterAll(() => place[Symbol.asyncDispose]())
-
+const scripts = etcdScripts()
 const ETCD = "etcd --data-dir=/var/lib/etcd"
 const MISTYPED = "etcd --data-dri=/var/lib/etcd"
 
 /** A machine with a folder whose only script starts etcd. */
 async function open(script: string) {
-  const { cluster, machine } = await openScripts(
-    place,
-    given,
-    { "01-etcd.sh": `#!/bin/bash\n${script}\n` },
-    { scriptNumberOf: () => 1 },
-  )
-  const failure = () =>
-    cluster.ensure(["etcd"]).then(
-      () => undefined,
-      (error: unknown) => {
-        const { cause = error } = error as Error // The cause of a BlockedError.
-        return (cause as { failure?: unknown }).failure
-      },
-    )
-  return { cluster, failure, [Symbol.asyncDispose]: () => machine.close() }
+  const opened = await scripts.open({ "01-etcd.sh": `#!/bin/bash\n${script}\n` })
+  return { ...opened, failure: async () => (await errorOf(opened.cluster.ensure(["etcd"])))?.failure }
 }
 
 describe("a component that ends before it is ready is reported with its flags, its log and its line", () => {
@@ -140,7 +117,7 @@ describe("a component that ends later by itself", () => {
   })
 
   test("fails the next outcome of our own cluster in the same way", async () => {
-    const { machine } = await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })
+    const machine = await scripts.machine()
     await using _ = { [Symbol.asyncDispose]: () => machine.close() }
     const cluster = new Cluster({ machine, images: undefined, patience: 60_000 })
     await cluster.ensure(["etcd"])
@@ -168,7 +145,7 @@ describe("a component that ends later by itself", () => {
 describe("bash notes the commands of a script", () => {
   let machine: Machine
   beforeAll(async () => {
-    machine = (await startSandbox({ name: place.name, binds: [], settings: place.settings })).machine
+    machine = await scripts.machine()
   })
   afterAll(() => machine.close())
 
