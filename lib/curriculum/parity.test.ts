@@ -33,12 +33,6 @@ interface Parts {
   readonly readme: string
 }
 
-/**
- * Findings that no sabotage, case or build proves yet. etcd-unreachable: if no etcd runs, the finding is
- * etcd-not-running, and if etcd listens on another address, it is etcd-elsewhere.
- */
-const UNPROVED: readonly string[] = ["etcd-unreachable"]
-
 /** What is missing. Each line names the file to add or to complete. */
 function gaps(parts: Parts): string[] {
   const { lessons: all } = parts
@@ -58,7 +52,6 @@ function gaps(parts: Parts): string[] {
       .map(({ id }) => id)
       .filter((id) => !parts.sabotages.some(({ finding }) => finding === id))
       .filter((id) => !parts.findingsOfBuilds.includes(id) && !parts.findingsOfCases.includes(id))
-      .filter((id) => !UNPROVED.includes(id))
       .map(
         (id) =>
           `Add a sabotage with the finding ${id} to lib/proof/sabotage, a case to fixtures/cases, or a build to fixtures/subjects/fail.`,

@@ -11,7 +11,7 @@ import { containerd } from "./symptoms/containerd.ts"
 import { controllerManager } from "./symptoms/controller-manager.ts"
 import { credentials } from "./symptoms/credentials.ts"
 import { etcd } from "./symptoms/etcd.ts"
-import { etcdCluster } from "./symptoms/etcd-cluster.ts"
+import { etcdCluster, etcdMembers } from "./symptoms/etcd-cluster.ts"
 import { images } from "./symptoms/images.ts"
 import { kubelet } from "./symptoms/kubelet.ts"
 import { machine } from "./symptoms/machine.ts"
@@ -51,6 +51,7 @@ export const catalogue: readonly Symptom[] = [
   services,
   images,
   pods,
+  etcdMembers,
   strangers,
   lastWords,
   absent,

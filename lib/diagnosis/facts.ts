@@ -44,6 +44,9 @@ export function addressOf(urls: string): string {
 
 const etcdSettings = remembered((seen) => observedSettings(seen, "etcd"))
 
+/** The settings of kube-apiserver. */
+export const apiserverSettingsOf = remembered((seen) => observedSettings(seen, "kube-apiserver"))
+
 /** etcd's data folder. */
 export function dataDirOf(seen: Observation): string {
   return etcdSettings(seen).dataDir

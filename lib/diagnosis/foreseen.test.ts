@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { describe, expect, test } from "vitest"
 import type { ComponentName } from "../components/registry.ts"
-import type { Failure, NotReady } from "../failures/failure.ts"
+import type { Failure, NotReady, Plain } from "../failures/failure.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import { RECORDINGS } from "../proof/sabotage/recordings.ts"
 import { foreseen } from "./diagnose.ts"
+import { memberList } from "./members.ts"
 import type { Observation, ObservedComponent } from "./observation.ts"
 
 const component = (name: ComponentName, given: Partial<ObservedComponent> = {}): ObservedComponent => ({
@@ -66,6 +67,27 @@ describe("while a component or an outcome waits, the cause of its recording is c
   })
 })
 
+/** A machine on which etcd and kube-apiserver run, and etcd lists itself and one more member. */
+function listing(other: string, etcd: Partial<ObservedComponent>, failure?: Failure): Observation {
+  const machine = seen({
+    components: [
+      component("etcd", {
+        argv: ["etcd", "--listen-client-urls=http://127.0.0.1:2379"],
+        answer: { isWell: true, text: "200" },
+        ...etcd,
+      }),
+      component("kube-apiserver", {
+        argv: ["kube-apiserver", "--etcd-servers=http://127.0.0.1:2379"],
+        answer: { isWell: true, text: "ok" },
+      }),
+    ],
+    listeners: [listener("127.0.0.1:2379")],
+    failure,
+  })
+  const own = "8e9e05c52164694d, started, one, http://localhost:2380, http://127.0.0.1:2379, false"
+  return { ...machine, looks: { ...machine.looks, [memberList(machine) ?? ""]: `${own}\n${other}` } }
+}
+
 describe("what can still succeed is awaited", () => {
   const apiserver = (servers: string) =>
     seen({
@@ -119,6 +141,31 @@ describe("what can still succeed is awaited", () => {
       })
     expect(idsOf(asking([]))).toEqual(["out-of-quorum"])
     expect(idsOf(asking([listener("127.0.0.1:2390")]))).toEqual([])
+  })
+
+  test("a member was added to etcd's cluster: it may start on another machine, unless it must run on this one", () => {
+    const without = (url: string, text = "RAFT NO LEADER") =>
+      listing(`91bc3c398fb3c146, unstarted, , ${url}, , false`, { answer: { isWell: false, text } })
+    expect(idsOf(without("http://127.0.0.1:2390"))).toEqual(["member-not-started"])
+    expect(idsOf(without("http://127.0.0.1:2379"))).toEqual([]) // A process listens there.
+    expect(idsOf(without("https://10.77.0.4:2380"))).toEqual([])
+    expect(idsOf(without("http://127.0.0.1:2390", "alarm:NOSPACE"))).toEqual(["no-space"])
+  })
+
+  test("a learner explains only that the voting members are not the expected ones", () => {
+    const learner = "5f284ba45a66d922, started, two, https://10.77.0.4:2380, https://10.77.0.4:2379, true"
+    const voting = (actual: Plain) => listing(learner, {}, { kind: "mismatch", outcome: "11 …", actual })
+    expect(idsOf(voting(["8e9e05c52164694d"]))).toEqual(["learner-not-promoted"])
+    expect(idsOf(voting("the value of a key"))).toEqual([])
+  })
+
+  test("kube-apiserver need not know all members of etcd, unless connections to all are expected", () => {
+    const second = "5f284ba45a66d922, started, two, https://10.77.0.4:2380, https://10.77.0.4:2379, false"
+    const using = (actual: number, expected: number) =>
+      listing(second, {}, { kind: "mismatch", outcome: "11 …", expected, actual })
+    expect(idsOf(using(1, 2))).toEqual(["etcd-servers-incomplete"])
+    expect(idsOf(using(0, 2))).toEqual([]) // It does not even use the one that it knows.
+    expect(idsOf(using(1, 3))).toEqual([])
   })
 
   test("the scheduler may be about to say that there is no Node, and a kubelet may be about to register one", () => {

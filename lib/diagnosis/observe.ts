@@ -20,6 +20,7 @@ import { isMachineName } from "../machines/network.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { LOGS } from "./containers.ts"
+import { memberList } from "./members.ts"
 import { SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
 import { publicKeyOf, signingKeysIn } from "./service-account-keys.ts"
 import { earlierLog } from "./signs.ts"
@@ -168,7 +169,8 @@ export async function observe(
     looks: { ...looks, ...helps, ...keys },
     failure,
   }
-  const [components, api] = await Promise.all([
+  const members = memberList(seen)
+  const [components, api, listed] = await Promise.all([
     Promise.all(
       seen.components.map(async (component) =>
         component.state === "running"
@@ -177,8 +179,9 @@ export async function observe(
       ),
     ),
     depth === "components" ? undefined : apiOf(machine, seen),
+    looksAt(machine, members === undefined ? [] : [members]),
   ])
-  return { ...seen, components, api }
+  return { ...seen, components, api, looks: { ...seen.looks, ...listed } }
 }
 
 /** The observation of a machine that cannot be looked at any more: what went wrong is all that is known. */

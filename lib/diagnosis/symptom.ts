@@ -103,7 +103,10 @@ export function isUnwell({ state, isMeantToBe, answer }: ObservedComponent): boo
   return state === "stopped" || answer?.isWell === false
 }
 
-export function componentOf({ components }: Observation, name: ComponentName): ObservedComponent | undefined {
+export function componentOf(
+  { components }: Pick<Observation, "components">,
+  name: ComponentName,
+): ObservedComponent | undefined {
   return components.find((component) => component.name === name)
 }
 

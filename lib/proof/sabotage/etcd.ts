@@ -143,7 +143,7 @@ export const etcd: readonly Sabotage[] = [
       "02 kube-apiserver starts",
     ],
     blocks: 2,
-    finding: "out-of-quorum",
+    finding: "member-not-started",
   },
   {
     id: "etcd-quota-used-up",

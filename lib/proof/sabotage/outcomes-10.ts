@@ -2,7 +2,7 @@ import { CNI_CONFIG } from "../../components/containerd.ts"
 import { coredns } from "../../components/coredns.ts"
 import { KUBE_PROXY_CONFIG } from "../../components/kube-proxy.ts"
 import { SECURED_FILES } from "../../components/secured.ts"
-import { file, flags, type Sabotage } from "./sabotage.ts"
+import { file, flags, upToTheLast, type Sabotage } from "./sabotage.ts"
 
 /** Only this lesson runs: the cluster starts in the way in which this lesson changes it. */
 const here = { from: 10, until: 10 } as const
@@ -10,15 +10,6 @@ const here = { from: 10, until: 10 } as const
 const since = (test: string) => ({ ...here, since: test })
 
 const names = ["10 a Pod reaches a Service", "10 names lead", "10 a Pod reaches kube-apiserver"]
-
-/**
- * The lesson ends with the last outcome that must fail, unless all that follow are blocked: the later outcomes need a
- * second machine, and would only show that they pass.
- */
-function upToTheLast(sabotage: Sabotage): Sabotage {
-  const last = sabotage.fails.at(-1)
-  return sabotage.blocks !== undefined || last === undefined ? sabotage : { ...sabotage, thru: last }
-}
 
 const all: readonly Sabotage[] = [
   {

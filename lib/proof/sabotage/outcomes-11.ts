@@ -1,6 +1,7 @@
+import { ETCD_PORT } from "../../components/etcd.ts"
 import { askingFirst, etcdMembers, exported } from "../../components/etcd-members.ts"
 import { pki } from "../../pki/pki.ts"
-import { flags, type Sabotage } from "./sabotage.ts"
+import { flags, upToTheLast, type Sabotage } from "./sabotage.ts"
 
 /** Only this lesson runs. */
 const here = { from: 11, until: 11 } as const
@@ -32,8 +33,7 @@ const JUDGING = [
   "11 every acknowledged write",
 ]
 
-/** Sabotages that break an outcome of lesson 11: a member does not join, or the cluster loses one. */
-export const outcomes11: readonly Sabotage[] = [
+const all: readonly Sabotage[] = [
   {
     id: "member-of-another-ca",
     breaks: "the certificate that the second member shows to the others is signed by the CA of Kubernetes",
@@ -56,4 +56,47 @@ etcdctl alarm list | grep NOSPACE`,
     fails: [...WRITING, ...JUDGING, "11 the check can fail", "11 a snapshot"],
     finding: "no-space",
   },
+  {
+    id: "member-never-promoted",
+    breaks: "the third member joins as a learner, and nobody promotes it",
+    on: "etcd-3",
+    component: { etcd: (one) => ({ ...one, completion: [] }) },
+    ...here,
+    fails: ["11 two members join"],
+    finding: "learner-not-promoted",
+  },
+  {
+    id: "one-etcd-server",
+    breaks: "kube-apiserver knows only the first member of etcd's cluster",
+    component: { "kube-apiserver": flags({ "--etcd-servers": `https://127.0.0.1:${ETCD_PORT}` }) },
+    ...here,
+    since: "11 kube-apiserver uses",
+    fails: ["11 kube-apiserver uses"],
+    finding: "etcd-servers-incomplete",
+  },
+  {
+    id: "no-way-to-a-member",
+    breaks: "a rule of the first machine's routing leaves no way to the second member's port for clients",
+    script: `ip rule add to ${etcdMembers[1].address} ipproto tcp dport ${ETCD_PORT} unreachable`,
+    ...here,
+    since: "11 kube-apiserver uses",
+    fails: ["11 kube-apiserver uses"],
+    finding: "etcd-unreachable",
+  },
+  {
+    id: "member-removed-while-it-runs",
+    breaks: "a client removes the third member from the cluster while it runs",
+    before: "11 kube-apiserver uses",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+ID=$(etcdctl member list | grep ' etcd-3,' | cut -d, -f1)
+for _ in $(seq 60); do etcdctl member remove "$ID" && exit; sleep 0.5; done
+exit 1`,
+    ...here,
+    since: "11 kube-apiserver uses",
+    fails: ["11 kube-apiserver uses"],
+    finding: "member-removed",
+  },
 ]
+
+/** Sabotages that break an outcome of lesson 11: a member does not join, or the cluster loses one. */
+export const outcomes11 = all.map(upToTheLast)

@@ -73,6 +73,15 @@ export function file(path: string, change: (content: string) => string): (compon
 }
 
 /**
+ * The lesson ends with the last outcome that must fail, unless all that follow are blocked: the later outcomes need
+ * further machines, and would only show that they pass.
+ */
+export function upToTheLast(sabotage: Sabotage): Sabotage {
+  const last = sabotage.fails.at(-1)
+  return sabotage.blocks !== undefined || last === undefined ? sabotage : { ...sabotage, thru: last }
+}
+
+/**
  * A script that starts a program in the background. The program listens on a port and never answers. The default host
  * is loopback.
  */
