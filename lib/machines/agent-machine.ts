@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import { constants } from "node:os"
 import type { Duplex } from "node:stream"
 import { deferred } from "../base/deferred.ts"
@@ -6,6 +6,7 @@ import { RemediedError } from "../base/errors.ts"
 import { quote } from "../base/shell.ts"
 import { Channel, frameReader, writeFrame, type Reply, type Request, type Sight } from "./agent/frames.mts"
 import { ENVIRONMENT } from "./environment.ts"
+import { openForward } from "./forward.ts"
 import type { Exit, Forward, Machine, Result, RunOptions, Spawned } from "./machine.ts"
 
 /** The machine's agent answered that it could not carry out the request. */
@@ -222,34 +223,16 @@ export class AgentMachine implements Machine {
   }
 
   async forward(port: number, host = "127.0.0.1"): Promise<Forward> {
-    const open = new Set<Duplex>()
-    const server = createServer((outside) => {
-      open.add(outside)
-      outside.on("close", () => open.delete(outside)).on("error", () => outside.destroy())
-      // If no process listens on the machine, the client's connection is reset. It is already open, so it cannot be
-      // refused.
-      this.connect(port, host).then(
-        (inside) => {
-          outside.pipe(inside).pipe(outside)
-          outside.on("close", () => inside.destroy())
-          inside.on("close", () => outside.destroy())
-        },
-        () => outside.resetAndDestroy(),
-      )
-    })
-    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
-    server.unref()
-    const forward: Forward = {
-      // A listening TCP server's address is an AddressInfo.
-      address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-      [Symbol.asyncDispose]: async () => {
-        this.#forwards.delete(forward)
-        for (const socket of open) socket.destroy()
-        await new Promise((closed) => server.close(closed))
+    const forward = await openForward(() => this.connect(port, host))
+    const closing: Forward = {
+      address: forward.address,
+      [Symbol.asyncDispose]: () => {
+        this.#forwards.delete(closing)
+        return forward[Symbol.asyncDispose]()
       },
     }
-    this.#forwards.add(forward)
-    return forward
+    this.#forwards.add(closing)
+    return closing
   }
 
   async close(): Promise<void> {
