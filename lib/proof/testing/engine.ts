@@ -2,12 +2,11 @@ import { execa } from "execa"
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { unpackDebianPackages } from "../../binaries/debian.ts"
-import { withLock } from "../../binaries/lock.ts"
 import { RemediedError } from "../../base/errors.ts"
+import { unpackedOnce } from "./debian.ts"
 import { findEngine } from "../../machines/container/engine.ts"
 import { ensureImage } from "../../machines/container/image.ts"
 import { CGROUP_FILE, cgroupOf } from "../../machines/cgroup.ts"
@@ -19,7 +18,11 @@ import { readSettings, type Settings } from "../../base/settings.ts"
 /** The test's own Docker engine did not start. */
 class OwnEngineError extends RemediedError {}
 
-const PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"] as const
+const PACKAGES = {
+  names: ["docker.io", "containerd", "runc", "libdevmapper1.02.1"],
+  folder: join("engine", "debian"),
+  title: "Debian's Docker engine",
+}
 
 /** How long an engine may take to answer, and to end, in milliseconds. */
 const PATIENCE = 60_000
@@ -53,7 +56,7 @@ export async function startEngine(
   progress: Progress,
   { flags = [], before = "true" }: OwnEngineOptions = {},
 ): Promise<OwnEngine> {
-  const programs = await unpacked(settings, progress)
+  const programs = await unpackedOnce(PACKAGES, settings, progress)
   await removeOldBridges()
   await mkdir(settings.runsDir, { recursive: true, mode: 0o700 })
   const folder = await mkdtemp(join(settings.runsDir, "engine-"))
@@ -181,22 +184,4 @@ async function removeOldBridges(): Promise<void> {
   const { stdout } = await execa("ip", ["-brief", "link", "show", "type", "bridge"])
   for (const [, name = "", pid = ""] of stdout.matchAll(/^(byh(\d+)x\d+)\s/gm))
     if (!existsSync(`/proc/${pid}`)) await execa("ip", ["link", "delete", name], { reject: false })
-}
-
-async function unpacked(settings: Settings, progress: Progress): Promise<string> {
-  const folder = join(settings.cacheDir, "engine", "debian")
-  if (existsSync(folder)) return folder
-  return withLock(
-    `${folder}.lock`,
-    (taken) => progress.task("Waiting for another run, which is fetching Debian's Docker engine", () => taken),
-    async () => {
-      if (existsSync(folder)) return folder
-      await rm(`${folder}.work`, { recursive: true, force: true })
-      await progress.task("Fetching Debian's Docker engine", () =>
-        unpackDebianPackages(PACKAGES, `${folder}.work`, settings),
-      )
-      await rename(`${folder}.work`, folder)
-      return folder
-    },
-  )
 }
