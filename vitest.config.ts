@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 import { admit } from "./lib/machines/admission.ts"
 import { messageOf, UsageError } from "./lib/base/errors.ts"
 import { admitFlags, commandLine } from "./lib/report/command-line.ts"
+import { parseHostTarget } from "./lib/machines/host/target.ts"
 import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { targetsFor } from "./lib/report/targets.ts"
 import { BYHAND, byhandPlugin } from "./lib/report/vitest-plugin.ts"
@@ -22,6 +23,7 @@ async function admittedSettings(): Promise<Settings> {
     targetsFor(found)
     await admit(found, "byhand-123456")
     if (found.sabotage !== undefined) sabotageOf(found.sabotage)
+    if (found.host !== undefined) admitHost(found)
     if (found.subject !== undefined) await readFolder(found.subject)
     else if (found.standIn)
       throw new UsageError(
@@ -33,6 +35,23 @@ async function admittedSettings(): Promise<Settings> {
     process.stderr.write(`${messageOf(error)}\n`)
     process.exit(error instanceof UsageError ? 2 : 1)
   }
+}
+
+/** Checks that the settings fit a running host. @throws UsageError */
+function admitHost({ host = "", subject, sabotage, run, keep, standIn }: Settings): void {
+  parseHostTarget(host)
+  const other = Object.entries({
+    BYHAND_SUBJECT: subject,
+    BYHAND_SABOTAGE: sabotage,
+    BYHAND_RUN: run,
+    BYHAND_KEEP: keep,
+  })
+  const [name] = other.find(([, value]) => value !== undefined) ?? (standIn ? ["--stand-in (BYHAND_STAND_IN)"] : [])
+  if (name === undefined) return
+  throw new UsageError(
+    `${name} does not apply to a running host, which is only looked at.`,
+    "Unset it, or BYHAND_HOST.",
+  )
 }
 
 export default defineConfig({

@@ -67,7 +67,8 @@ const withRun = vitestTest.extend("run", { scope: "worker" }, async ({}, { onCle
     async (lesson) => {
       const preparation = inject("preparation")
       if ("failed" in preparation) throw new Error(preparation.failed)
-      return Classroom.open(await artifactsFor(lesson), { ...settings, machine: preparation.machine })
+      const { machine, hostFolder } = preparation
+      return Classroom.open(await artifactsFor(lesson), { ...settings, machine }, hostFolder)
     },
     cardOf,
     { stopsAfterFailure: firstLesson > 0, isEarly, isDemanded, standsIn: settings.standIn },

@@ -98,6 +98,11 @@ const schema = z.strictObject({
   BYHAND_RECORD: path.optional(),
   /** The folder of start scripts to grade. The default is the reference cluster. SUBJECT means the same. */
   BYHAND_SUBJECT: path.optional(),
+  /** A running host to grade by looking at it: local, or ssh://USER@HOST:PORT. `byhand grade` sets this. */
+  BYHAND_HOST: z
+    .string()
+    .regex(/^(local|ssh:\/\/\S+)$/, "must be local or ssh://USER@HOST:PORT")
+    .optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z
     .string()
@@ -153,6 +158,8 @@ export interface Settings {
   readonly record: string | undefined
   /** A learner's folder. Undefined for the reference cluster. */
   readonly subject: string | undefined
+  /** A running host: local, or ssh://USER@HOST:PORT. lib/machines/host/target.ts reads it. */
+  readonly host: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
   /** Formats and files, such as junit=junit.xml. lib/report/targets.ts reads them. */
@@ -203,6 +210,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     sabotage: values.BYHAND_SABOTAGE === "" ? undefined : values.BYHAND_SABOTAGE,
     record: values.BYHAND_RECORD,
     subject: values.BYHAND_SUBJECT,
+    host: values.BYHAND_HOST,
     result: values.BYHAND_RESULT,
     format: values.BYHAND_FORMAT,
     student: values.BYHAND_STUDENT,

@@ -9,6 +9,7 @@ import type { Reader } from "../report/events.ts"
 import type { RunResult } from "../report/result.ts"
 import { targetsOf, type Target } from "../report/targets.ts"
 import type { ByhandOptions } from "../report/vitest-plugin.ts"
+import { isHostTarget, parseHostTarget } from "../machines/host/target.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { Settings } from "../base/settings.ts"
 import { nameOf, settingsOf, type CommonOptions } from "./options.ts"
@@ -32,13 +33,15 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly format?: readonly string[]
   /** How grade books name the student. */
   readonly student?: string
+  /** What may be done to a running host. */
+  readonly allow?: string
 }
 
 /**
  * Runs the lessons as `npx vitest run` does, on a learner's folder if one is named. The test process gets the
  * settings in its environment. Sets the exit status: 0 if everything passed; with a format whose platform takes another
  * status for an error of the grader, 0 if there is a grade.
- * @param targets a folder of start scripts, then numbers of lessons; both are optional
+ * @param targets a folder of start scripts or a running host, then numbers of lessons; both are optional
  * @param tell gets the events of the run
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
@@ -48,9 +51,15 @@ export async function grade(targets: readonly string[], options: GradeOptions, t
   const words = [...targets, ...(numbered ? [String(options.json)] : [])]
   const json = numbered ? true : options.json
   const [first = ""] = words
+  const isHost = isHostTarget(first)
+  if (isHost) parseHostTarget(first) // A wrong address is refused here, before anything runs.
+  checkAllowed(options.allow, isHost)
   const isFolder =
-    first !== "" && !/^\d+$/.test(first) && statSync(first, { throwIfNoEntry: false })?.isDirectory() === true
-  const lessons = isFolder ? words.slice(1) : words
+    first !== "" &&
+    !isHost &&
+    !/^\d+$/.test(first) &&
+    statSync(first, { throwIfNoEntry: false })?.isDirectory() === true
+  const lessons = isFolder || isHost ? words.slice(1) : words
   const unknown = lessons.find((lesson) => !all.some(isCalled(lesson)))
   if (unknown !== undefined)
     throw new UsageError(
@@ -60,6 +69,7 @@ export async function grade(targets: readonly string[], options: GradeOptions, t
   const outputs = targetsOf([...(options.format ?? []), ...(json === true ? ["json"] : [])], "--format")
   const name = nameOf({ ...options, name: options.name ?? KEPT, json: false })
   if (isFolder) process.env["BYHAND_SUBJECT"] = resolve(first)
+  if (isHost) process.env["BYHAND_HOST"] = first
   if (options.kubernetes !== undefined) process.env["BYHAND_KUBERNETES"] = options.kubernetes
   if (options.machine !== undefined) process.env["BYHAND_MACHINE"] = options.machine
   if (options.strict === true) process.env["BYHAND_STRICT"] = "1"
@@ -98,6 +108,21 @@ export async function grade(targets: readonly string[], options: GradeOptions, t
   if (outputs.some(({ format }) => format.isGradedSuccess))
     process.exitCode = result !== undefined && wasGraded(result) && outputs.every(isWritten) ? 0 : 1
   if (options.keep === true) process.stderr.write(await howToEnter(settings, name))
+}
+
+/**
+ * Checks what the user allows to be done to a running host.
+ * @throws UsageError
+ */
+function checkAllowed(allow: string | undefined, isHost: boolean): void {
+  if (allow === undefined || (isHost && allow === "observe")) return
+  if (!isHost) throw new UsageError("--allow is for running hosts.", "Name one: local, or ssh://USER@HOST:PORT.")
+  throw new UsageError(
+    ["restart", "destroy"].includes(allow)
+      ? `--allow ${allow} is not supported yet: a running host is only looked at.`
+      : `--allow ${allow} is not known.`,
+    "Leave it out, or write --allow observe.",
+  )
 }
 
 /**

@@ -108,7 +108,7 @@ command("new <folder>", "create a folder for your own start scripts: goals, hint
   )
 command(
   "grade [targets...]",
-  "grade all lessons, or those with these numbers, on our own cluster or on the start scripts of a folder:\nbyhand grade my-cluster 03; the same run as `npx vitest run`",
+  "grade all lessons, or those with these numbers, on our own cluster or on the start scripts of a folder:\nbyhand grade my-cluster 03; the same run as `npx vitest run`.\nlocal or ssh://USER@HOST:PORT in place of a folder: look at the cluster that runs on a host, and change nothing",
   "--json [file]",
   "print JSON instead of text, or write it to a file as well",
 )
@@ -128,6 +128,11 @@ command(
     (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
   )
   .option("--student <id>", "how grade books name the student (default: the name of the folder)", once("--student"))
+  .option(
+    "--allow <what>",
+    "what may be done to a running host: observe (the default); others are not supported yet",
+    once("--allow"),
+  )
   .option("--see", "print below each test that passes the command that shows the same")
   .option(
     "--except <list>",

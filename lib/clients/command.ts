@@ -31,7 +31,7 @@ export function command(
     if (exitCode === 0) return stdout.trimEnd()
     throw new CommandFailedError(
       { kind: "command-failed", argv, exitCode, stdout, stderr },
-      "Run the command yourself in: npx byhand shell",
+      `Run the command yourself in: ${machine.login ?? "npx byhand shell"}`,
     )
   }
 }

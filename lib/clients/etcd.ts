@@ -11,7 +11,7 @@ const ANSWER_WITHIN = 10_000
 /** etcd refused a request. The failure contains the error message of etcd. */
 class EtcdRefusedError extends FailureError<EtcdRefused> {
   constructor(cause: unknown) {
-    super({ kind: "etcd-refused", answer: messageOf(cause) }, "Repeat the request with etcdctl in: npx byhand shell", {
+    super({ kind: "etcd-refused", answer: messageOf(cause) }, "Repeat the request with etcdctl on the machine.", {
       cause,
     })
   }

@@ -25,6 +25,9 @@ import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
 import { accompanied } from "./until.ts"
 import { lessons, lessonThatStarts } from "./lessons.ts"
+import { HostCluster } from "../subjects/host-cluster.ts"
+import { observeHost } from "../subjects/host-clients.ts"
+import { parseHostTarget } from "../machines/host/target.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
 /** The timeout of a command (milliseconds). */
@@ -96,10 +99,13 @@ export class Classroom implements AsyncDisposable {
   }
 
   /**
-   * Starts the machine. Components start when a lesson needs them.
+   * Starts the machine. Components start when a lesson needs them. A running host is only looked at.
+   * @param hostFolder the folder through whose sockets the host is reached that the settings name
    * @throws MachineStartError if this host cannot make a machine, UsageError if the subject is not a folder of scripts
    */
-  static async open(artifacts: Artifacts, settings: Settings): Promise<Classroom> {
+  static async open(artifacts: Artifacts, settings: Settings, hostFolder?: string): Promise<Classroom> {
+    if (settings.host !== undefined && hostFolder !== undefined)
+      return Classroom.#ofHost(artifacts, { ...settings, host: settings.host }, hostFolder)
     const { subject: path, patience } = settings
     const folder = path === undefined ? undefined : await readFolder(path)
     const { machine, network, leave } = await machineFor(artifacts, settings)
@@ -142,6 +148,22 @@ export class Classroom implements AsyncDisposable {
     })
     if (artifacts.images !== undefined) cluster.startAhead()
     return new Classroom({ ...common, subject: cluster })
+  }
+
+  /** Looks at a running host. @param folder through its sockets the host is reached */
+  static async #ofHost(
+    artifacts: Artifacts,
+    { host, patience: limit, record: recordings }: Settings & { readonly host: string },
+    folder: string,
+  ): Promise<Classroom> {
+    const machine = await observeHost(parseHostTarget(host), { folder, artifacts, limit })
+    const subject: HostCluster = await HostCluster.open(machine, async (failure) => {
+      const { finding } = await explain(machine, failure, { known: subject.known(), recordings })
+      return finding
+    })
+    // vitest passes it to the reporters.
+    console.log(subject.summary)
+    return new Classroom({ machine, subject, limit, recordings })
   }
 
   /**

@@ -170,10 +170,12 @@ export class LessonRun implements AsyncDisposable {
     const { after: wanted = lesson.components, machines = lesson.machines ?? {} } = specOf({ lesson, title })
     // What the outcome requires of the machine is there already.
     const after = wanted.filter((name) => canRun(name, classroom.machine))
-    if (!allows(classroom.subject.permits, "restart")) {
-      const isDown = classroom.subject.parts.some(({ name, isRunning }) => after.includes(name) && !isRunning)
-      if (isDown || Object.keys(machines).length > 0) mustAllow(classroom, "restart")
-      return
+    const { subject } = classroom
+    if (!allows(subject.permits, "restart")) {
+      const isDown = subject.parts.some(({ name, isRunning }) => after.includes(name) && !isRunning)
+      const isReported = subject.reportsAbsence === true
+      if ((isDown && !isReported) || Object.keys(machines).length > 0) mustAllow(classroom, "restart")
+      if (!isReported) return
     }
     let machine: MachineName | undefined
     try {
@@ -259,6 +261,8 @@ export class LessonRun implements AsyncDisposable {
     classroom: Classroom,
     { lesson, title, body, meta, onEvidence, cleanups, lessonEnd }: OutcomeRun,
   ): Promise<void> {
+    const { kubernetes } = classroom.subject
+    if (kubernetes !== undefined) meta.kubernetes = kubernetes
     await classroom.look()
     const { store, close } = await classroom.store()
     cleanups.add(close)

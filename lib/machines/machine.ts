@@ -51,6 +51,8 @@ export interface Machine extends AsyncDisposable {
   readonly privileged: boolean
   /** What the machine lacks for that, as the end of "cannot check here: …". Undefined if it is privileged. */
   readonly lacks: string | undefined
+  /** The command with which a person opens a shell there. undefined: npx byhand shell. */
+  readonly login?: string
   /** The machine's address that is not loopback. It is the address of the Node. */
   readonly address: string
   run(argv: readonly string[], options?: RunOptions): Promise<Result>

@@ -14,6 +14,8 @@ import type { LessonSpec } from "../curriculum/lesson-spec.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { Preparations } from "./test-process.ts"
 import { makeRunsDir } from "../machines/admission.ts"
+import { loginTo, type HostLogin } from "../machines/host/login.ts"
+import { parseHostTarget } from "../machines/host/target.ts"
 import { chooseProvider } from "../machines/providers.ts"
 import { emptyResultFile } from "./result-file.ts"
 import { targetsFor } from "./targets.ts"
@@ -25,6 +27,7 @@ import { targetsFor } from "./targets.ts"
  */
 export class Preparation implements Reporter {
   readonly #settings: Settings
+  #login: HostLogin | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -39,11 +42,32 @@ export class Preparation implements Reporter {
       process.stderr.write(`${messageOf(error)}\n`)
       process.exit(error instanceof UsageError ? 2 : 1)
     }
+    this.#login = await this.#toHost()
     const chosen = specifications.map(({ moduleId }) => lessonOf(moduleId)).filter((lesson) => lesson !== undefined)
-    const preparation = await prepare(settings, chosen).catch((error: unknown) => ({ failed: messageOf(error) }))
+    const preparation = await prepare(settings, chosen, this.#login?.folder).catch((error: unknown) => ({
+      failed: messageOf(error),
+    }))
     for (const { project } of specifications) project.provide("preparation", preparation)
   }
+
+  async onTestRunEnd(): Promise<void> {
+    await this.#login?.[Symbol.asyncDispose]()
+  }
+
+  /** Logs in to the host that is graded. ssh can ask a person here, before the output of the lessons begins. */
+  async #toHost(): Promise<HostLogin | undefined> {
+    if (this.#settings.host === undefined) return undefined
+    try {
+      return await loginTo(parseHostTarget(this.#settings.host), this.#settings)
+    } catch (error) {
+      process.stderr.write(`${messageOf(error)}\n`)
+      return process.exit(error instanceof UsageError ? 2 : 1)
+    }
+  }
 }
+
+/** The components with which our own clients of a host come: kubectl and etcdctl. */
+const OF_HOST: readonly Needed[] = ["kube-apiserver"]
 
 /** Milliseconds after which the first lesson begins although the programs of later lessons are not ready. */
 const SOON = 2_000
@@ -52,15 +76,23 @@ const SOON = 2_000
  * Prepares the machine and the artifacts. If those of the later lessons take long, they are prepared in the background
  * while the first lesson runs. The test process waits for them by the locks of the cache.
  */
-async function prepare(settings: Settings, chosen: readonly LessonSpec[]): Promise<Preparations> {
+async function prepare(
+  settings: Settings,
+  chosen: readonly LessonSpec[],
+  hostFolder: string | undefined,
+): Promise<Preparations> {
   const progress = terminalProgress()
+  const demanded = chosen.length < lessons.length ? chosen.map(({ number }) => number) : []
+  if (hostFolder !== undefined) {
+    const artifacts = await prepareArtifacts(OF_HOST, settings, progress)
+    return { machine: "sandbox", all: OF_HOST, ready: OF_HOST, artifacts, demanded, hostFolder }
+  }
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
   // A learner's scripts can start any component, whichever lessons are graded.
   const all = settings.subject === undefined ? [...new Set(chosen.flatMap(neededFor))] : [...componentNames, ...judges]
   const first = chosen.toSorted((a, b) => a.number - b.number)[0]
   const machine = provider.kind
-  const demanded = chosen.length < lessons.length ? chosen.map(({ number }) => number) : []
   if (first === undefined || !(await mayBeginEarly(settings, first)))
     return { machine, all, ready: all, artifacts: await prepareArtifacts(all, settings, progress), demanded }
   const artifacts = await prepareArtifacts(neededFor(first), settings, progress)

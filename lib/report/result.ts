@@ -63,7 +63,10 @@ export const RESULT_SCHEMA = "byhand/result/v1"
 export const runResult = z.object({
   schema: z.literal(RESULT_SCHEMA),
   kubernetes: z.string().describe("the version of Kubernetes that was run, such as 1.37.2"),
-  subject: z.string().nullable().describe("the folder of start scripts; null for the project's own cluster"),
+  subject: z
+    .string()
+    .nullable()
+    .describe("the folder of start scripts, or the running host (local, ssh://…); null for the project's own cluster"),
   passed: z.number().int(),
   failed: z.number().int(),
   skipped: z.number().int(),

@@ -29,6 +29,8 @@ export interface Preparations {
   readonly artifacts: Artifacts
   /** The numbers of the lessons that the user has named; empty if all lessons run. */
   readonly demanded: readonly number[]
+  /** The folder through whose sockets the graded host is reached. undefined if no host is graded. */
+  readonly hostFolder?: string | undefined
 }
 
 declare module "vitest" {
@@ -41,6 +43,8 @@ declare module "vitest" {
     card?: Card
     /** The components of ours with which it was checked, in place of the learner's. */
     standIns?: readonly StandIn[]
+    /** The version of Kubernetes that the subject runs, if this program has not chosen it. */
+    kubernetes?: string
   }
   interface ProvidedContext {
     /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */

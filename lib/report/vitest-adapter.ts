@@ -37,13 +37,13 @@ export class VitestAdapter implements Reporter {
   onTestRunStart(): void {
     this.#startedAt = Date.now()
     this.#lessonsStarted.clear()
-    const { kubernetes, subject = null } = this.#settings
+    const { kubernetes, subject, host } = this.#settings
     this.#tell({
       type: "run started",
       runner: this.#vitest?.version ?? "",
       folder: this.#vitest?.config.root ?? "",
       kubernetes,
-      subject,
+      subject: subject ?? host ?? null,
       at: this.#startedAt,
     })
   }
@@ -83,7 +83,7 @@ export class VitestAdapter implements Reporter {
   }
 
   #resultOf(modules: readonly TestModule[], errors: readonly SerializedError[]): RunResult {
-    const { kubernetes, subject = null } = this.#settings
+    const { kubernetes: chosen, subject: folder, host } = this.#settings
     const lessons = modules.flatMap((module) =>
       [...module.children.suites()].map((suite): LessonResult =>
         lessonResultOf(
@@ -98,6 +98,9 @@ export class VitestAdapter implements Reporter {
       ),
       ...errors.map((error) => faultOf(error, null)),
     ]
+    const tests = modules.flatMap((module) => [...module.children.allTests()])
+    const kubernetes = tests.map((test) => test.meta().kubernetes).find((found) => found !== undefined) ?? chosen
+    const subject = folder ?? host ?? null
     return runResultOf({ kubernetes, subject, milliseconds: Date.now() - this.#startedAt }, lessons, faults)
   }
 }

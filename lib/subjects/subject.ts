@@ -18,6 +18,13 @@ export interface Subject {
   readonly machine: Machine
   /** What lessons may do to it. The caller must check this before an action; the subject does not refuse any. */
   readonly permits: Permission
+  /**
+   * Whether a component that does not run is a failure although the subject does not permit to start it: a running host
+   * has what its owner has started. Otherwise the outcome cannot be checked.
+   */
+  readonly reportsAbsence?: boolean
+  /** The version of Kubernetes that it runs, without the v, where this program has not chosen it. */
+  readonly kubernetes?: string | undefined
   /** Its components in start order. */
   readonly parts: readonly Part[]
   /** One of its components. */

@@ -55,11 +55,16 @@ const LOOK_WITHIN = 10_000
 /**
  * Finds a kubeconfig that gives full access to the cluster. It tries the default path of kubectl, the usual paths of an
  * administrator's kubeconfig, the learner's folder, and the kubeconfigs that components use.
+ * @param more other files that can be kubeconfigs
  * @throws NoAccessError with the kubeconfigs that were tried
  */
-export async function findAccess(machine: Machine, processes: readonly FoundProcess[]): Promise<Access> {
+export async function findAccess(
+  machine: Machine,
+  processes: readonly FoundProcess[],
+  more: readonly string[] = [],
+): Promise<Access> {
   const tried: Tried[] = []
-  for (const { path, context } of await kubeconfigsOn(machine, processes)) {
+  for (const { path, context } of await kubeconfigsOn(machine, processes, more)) {
     const may = await machine
       .run(["kubectl", "--kubeconfig", path, "--request-timeout=5s", "auth", "can-i", "*", "*"], {
         timeout: LOOK_WITHIN,
@@ -83,8 +88,12 @@ export interface FoundKubeconfig {
   readonly context: KubeconfigContext | undefined
 }
 
-/** The kubeconfigs on a machine: the usual ones, those in the usual folders, and those that processes use. */
-export async function kubeconfigsOn(machine: Machine, processes: readonly FoundProcess[]): Promise<FoundKubeconfig[]> {
+/** The kubeconfigs on a machine: the usual ones, those in the usual folders, those that processes use, and more. */
+export async function kubeconfigsOn(
+  machine: Machine,
+  processes: readonly FoundProcess[],
+  more: readonly string[] = [],
+): Promise<FoundKubeconfig[]> {
   const [{ stdout }, named] = await Promise.all([
     machine.run(["find", "-L", ...FOLDERS, "-type", "f", "-size", "-256k"], { timeout: LOOK_WITHIN }),
     Promise.all(
@@ -92,7 +101,7 @@ export async function kubeconfigsOn(machine: Machine, processes: readonly FoundP
     ),
   ])
   const beside = stdout.trim().split("\n").slice(0, MOST_FILES)
-  const paths = [...new Set([...USUAL, ...beside, ...named.map((path) => path ?? "")])]
+  const paths = [...new Set([...USUAL, ...beside, ...more, ...named.map((path) => path ?? "")])]
   const found = await Promise.all(
     paths
       .filter((path) => path.startsWith("/"))

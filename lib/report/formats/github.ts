@@ -1,5 +1,6 @@
 import { relative } from "node:path"
 import { gitHubReport, scriptsIn, type GitHubReport } from "../github.ts"
+import { isHostTarget } from "../../machines/host/target.ts"
 import type { Format, GradedRun } from "./format.ts"
 
 // In a job of GitHub Actions that grades a learner's folder, both are written without being asked for: see ../github.ts.
@@ -24,6 +25,6 @@ export const gitHubSummary: Format = {
 
 function reportOf({ result, environment }: GradedRun): GitHubReport {
   const { subject } = result
-  if (subject === null) return gitHubReport(result, [], "")
+  if (subject === null || isHostTarget(subject)) return gitHubReport(result, [], "")
   return gitHubReport(result, scriptsIn(subject), relative(environment["GITHUB_WORKSPACE"] ?? process.cwd(), subject))
 }

@@ -1,0 +1,52 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import type { Settings } from "../../base/settings.ts"
+import { identify, isAlive } from "../identity.ts"
+import { login } from "./link.ts"
+import type { HostTarget } from "./target.ts"
+
+/** The beginning of the name of a folder of this kind in BYHAND_RUNS. */
+const PREFIX = "host-"
+/** The file with the identity of the process that uses the folder. */
+const OWNER = "owner"
+
+/** A login to a host, and the folder through whose sockets other processes of the run use it. */
+export interface HostLogin extends AsyncDisposable {
+  readonly folder: string
+}
+
+/**
+ * Makes a folder for this run that only this user can enter, and logs in to a host. The folder also gets copies of the
+ * host's credentials. It is removed at the end, or by the next run if this process is killed.
+ * @throws HostError that says what to type
+ */
+export async function loginTo(target: HostTarget, { runsDir }: Pick<Settings, "runsDir">): Promise<HostLogin> {
+  removeOld(runsDir)
+  const folder = await mkdtemp(join(runsDir, PREFIX)) // Its mode is 0700.
+  await writeFile(join(folder, OWNER), identify(process.pid))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once("exit", remove)
+  const opened = await login(target, folder).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  })
+  return {
+    folder,
+    [Symbol.asyncDispose]: async () => {
+      await opened[Symbol.asyncDispose]()
+      remove()
+      process.off("exit", remove)
+    },
+  }
+}
+
+/** Removes the folders of processes that were killed. */
+function removeOld(runsDir: string): void {
+  for (const name of readdirSync(runsDir).filter((one) => one.startsWith(PREFIX))) {
+    const owner = join(runsDir, name, OWNER)
+    // A folder without the file is being made.
+    if (existsSync(owner) && !isAlive(readFileSync(owner, "utf8")))
+      rmSync(join(runsDir, name), { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,53 @@
+import { UsageError } from "../../base/errors.ts"
+
+/** A running host that is looked at: this one, or one that OpenSSH's client reaches. */
+export type HostTarget = { readonly kind: "local" } | SshTarget
+
+/** A host that OpenSSH's client reaches. */
+export interface SshTarget {
+  readonly kind: "ssh"
+  /** A host name or address, or an alias in the user's ssh configuration. */
+  readonly host: string
+  /** undefined: the one of the ssh configuration. */
+  readonly user: string | undefined
+  readonly port: number | undefined
+}
+
+/** Whether a word on the command line names a host, not a folder. */
+export function isHostTarget(word: string): boolean {
+  return word === "local" || word.startsWith("ssh://")
+}
+
+/**
+ * Reads "local" or "ssh://[USER@]HOST[:PORT]".
+ * @throws UsageError
+ */
+export function parseHostTarget(word: string): HostTarget {
+  if (word === "local") return { kind: "local" }
+  // A name that begins with a hyphen would be an option of ssh.
+  const [, user, name, port] =
+    /^ssh:\/\/(?:([\w.][\w.-]*)@)?([\w.][\w.-]*|\[[\da-fA-F:.]+(?:%\w+)?\])(?::(\d{1,5}))?\/?$/.exec(word) ?? []
+  if (name === undefined || Number(port ?? 22) > 65_535 || Number(port ?? 22) === 0)
+    throw new UsageError(
+      `${word} names no host.`,
+      "Write local, or ssh://USER@HOST:PORT, where USER and PORT are optional.",
+    )
+  return {
+    kind: "ssh",
+    host: name.replace(/^\[(.*)\]$/, "$1"),
+    user,
+    port: port === undefined ? undefined : Number(port),
+  }
+}
+
+/** How a person names the target in a command: this host, or user@host. */
+export function titleOf(target: HostTarget): string {
+  if (target.kind === "local") return "this host"
+  return `${target.user === undefined ? "" : `${target.user}@`}${target.host}`
+}
+
+/** The command with which a person logs in to the target. */
+export function loginCommand(target: HostTarget): string {
+  if (target.kind === "local") return "sh"
+  return `ssh ${target.port === undefined ? "" : `-p ${target.port} `}${titleOf(target)}`
+}
