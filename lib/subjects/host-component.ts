@@ -11,7 +11,9 @@ import { probeOf } from "../components/discovery/settings.ts"
 import { settingsOf, type ComponentName, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
 import type { Explain } from "../failures/failure.ts"
+import type { Finding } from "../failures/finding.ts"
 import type { Machine } from "../machines/machine.ts"
+import { doubtOf } from "./host-genuine.ts"
 import { howStarted, type Origin } from "./host-origin.ts"
 
 /** What a component of a host needs of the rest. */
@@ -124,6 +126,12 @@ export class HostComponent<Name extends ComponentName = ComponentName> implement
     const { machine, administrator } = this.#around
     const found = this.#process
     if (found === undefined) throw await this.#error({ kind: "not-running" })
+    const evidence = await doubtOf(machine, this.name, found.pid)
+    if (evidence !== undefined)
+      throw await this.#error(
+        { kind: "not-genuine", pid: found.pid, evidence },
+        another(this.name, found.pid, evidence),
+      )
     const began = performance.now()
     const { probe, address } = await probeOf(machine, found, [])
     const { isWell, answer } = await ask(machine, probe, administrator)
@@ -148,11 +156,12 @@ export class HostComponent<Name extends ComponentName = ComponentName> implement
     return (await this.#around.machine.run(["test", "-S", socket])).exitCode === 0
   }
 
-  async #error(failure: WithoutLog): Promise<ComponentError> {
+  /** @param certain the cause, if it is known already */
+  async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
     const { machine, explain } = this.#around
     const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
     const whole = { ...failure, name: this.name, log, logPath: this.#logPath }
-    return new ComponentError(whole, await explain(whole))
+    return new ComponentError(whole, certain ?? (await explain(whole)))
   }
 
   stop(): Promise<void> {
@@ -174,5 +183,17 @@ export class HostComponent<Name extends ComponentName = ComponentName> implement
   /** The lessons ask what the subject permits before they do this. */
   #refuse(): Promise<never> {
     return Promise.reject(new TypeError(`${this.name} runs on a host that is only looked at.`))
+  }
+}
+
+/** The finding for a program under the name of a component. */
+function another(component: ComponentName, pid: number, evidence: string): Finding {
+  return {
+    id: "not-genuine",
+    component,
+    cause: `the process with the name of ${component} runs another program`,
+    evidence,
+    remedy: `Start ${component} itself.`,
+    look: `ls -l /proc/${pid}/exe`,
   }
 }
