@@ -154,7 +154,9 @@ lesson(controllerManager, ({ test }) => {
     await createWeb(kit)
     await controllerManager.start()
     await eventually(() => phasesOf(kit, "web")).toEqual(running(2))
-    const [set = ""] = await store.keys("/registry/replicasets/default/web")
+    const sets = await store.keys("/registry/replicasets/default/web")
+    expect(sets).toEqual([expect.stringContaining("/registry/replicasets/default/web-")])
+    const [set = ""] = sets
     const pods = await store.keys("/registry/pods/default/web")
     const [deployed, replicated, ...created] = await Promise.all(
       ["/registry/deployments/default/web", set, ...pods].map((key) => store.createdAt(key)),

@@ -33,7 +33,7 @@ const HANDED_OVER = `${SHARED}/etcd`
 const PKI = dirname(secured.etcd.ca.certificate)
 
 export const peerUrl = ({ address }: EtcdMemberPlan) => `https://${address}:2380`
-const clientUrl = ({ address }: EtcdMemberPlan) => `https://${address}:${ETCD_PORT}`
+export const clientUrl = ({ address }: EtcdMemberPlan) => `https://${address}:${ETCD_PORT}`
 
 /** The environment with which etcdctl asks the first member, on the machine of a member. */
 export function askingFirst({ name }: EtcdMemberPlan): Record<string, string> {

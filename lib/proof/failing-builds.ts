@@ -36,4 +36,11 @@ export const failingBuilds = {
     ["06 its process is a child", "pod-never-ran"],
     ["07 the kubelet acts alone", "pod-never-ran"],
   ],
+  "etcd-open-to-all": [["08 every port refuses a client", "etcd-accepts-any-client"]],
+  "kubelet-is-administrator": [
+    ["08 each component", "component-is-administrator"],
+    ["08 a kubelet can neither", "component-is-administrator"],
+    ["08 kubectl logs", "component-is-administrator"],
+  ],
+  "kubectl-loop": [["09 once it runs", "controller-switched-off"]],
 } as const satisfies Readonly<Record<string, Prediction>>

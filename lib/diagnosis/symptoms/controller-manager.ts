@@ -270,6 +270,10 @@ interface Work {
 /** Pods should run, and there are none. */
 const awaitsPods = ({ expected, actual }: Mismatch) =>
   Array.isArray(expected) && holds(expected, "Running") && Array.isArray(actual) && actual.length === 0
+/** The same, or there should be a ReplicaSet's key in etcd: other programs can make Pods. */
+const awaitsReplicaSet = (mismatch: Mismatch) =>
+  awaitsPods(mismatch) ||
+  (holds(mismatch.expected, "/registry/replicasets/") && Array.isArray(mismatch.actual) && mismatch.actual.length === 0)
 /** Something should become a text, and is none. */
 const awaitsText = ({ actual }: Mismatch) => actual === "" || actual === undefined
 /**
@@ -285,7 +289,7 @@ const works: Readonly<Record<string, Work>> = {
   "deployment-controller": {
     does: "a Deployment gets no ReplicaSet",
     left: ({ deployments }) => named(deployments, unobserved, "has no status.observedGeneration"),
-    awaits: awaitsPods,
+    awaits: awaitsReplicaSet,
   },
   "replicaset-controller": {
     does: "a ReplicaSet gets no Pods",

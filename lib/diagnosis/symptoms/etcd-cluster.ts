@@ -13,6 +13,7 @@ import {
   logged,
   matched,
   mismatchOf,
+  said,
   symptom,
   type Symptom,
 } from "../symptom.ts"
@@ -84,6 +85,20 @@ export const etcdCluster: readonly Symptom[] = [
     remedy: ({ url }) =>
       `Start etcd at ${url}, with an empty data folder and --initial-cluster-state=existing. A member that is added with --learner does not count before it has the data.`,
     look: `${LIST} --consistency=s`,
+  }),
+  symptom({
+    id: "member-not-started",
+    component: "etcd",
+    lasting: SOON,
+    sign: (seen) => {
+      const refused = said(/too many learner members in cluster/)(seen)
+      const ghost = membersOf(seen).find((one) => one.isLearner && !hasStarted(one))
+      return refused && ghost && { evidence: ghost.line, id: ghost.id, url: ghost.peerUrls.join(",") }
+    },
+    cause: ({ id, url }) =>
+      `etcd accepts one learner at a time, and member ${id} (${url}) was added as a learner and has never been started`,
+    remedy: ({ id, url }) => `etcdctl member remove ${id}, or start etcd at ${url} and promote it.`,
+    look: LIST,
   }),
 ]
 

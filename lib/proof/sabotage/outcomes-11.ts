@@ -1,5 +1,5 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
-import { askingFirst, etcdMembers, exported } from "../../components/etcd-members.ts"
+import { askingFirst, clientUrl, etcdMembers, exported } from "../../components/etcd-members.ts"
 import { pki } from "../../pki/pki.ts"
 import { flags, upToTheLast, type Sabotage } from "./sabotage.ts"
 
@@ -95,6 +95,35 @@ exit 1`,
     since: "11 kube-apiserver uses",
     fails: ["11 kube-apiserver uses"],
     finding: "member-removed",
+  },
+  {
+    id: "follower-without-its-port",
+    breaks: "as soon as etcd of the second member dies, another program takes its port for the other members",
+    on: "etcd-2",
+    before: "11 a follower dies",
+    // The first follower in the list of members is etcd-2 if etcd-1 leads.
+    script: `${exported(askingFirst(etcdMembers[1]))}
+ID=$(etcdctl member list | grep ' etcd-1,' | cut -d, -f1)
+etcdctl move-leader "$ID" --endpoints=${etcdMembers.map(clientUrl).join(",")} || etcdctl endpoint status | grep 'true, false'
+/run/byhand/node -e 'const server = require("net").createServer().on("error", () => setTimeout(open, 10))
+const open = () => server.listen(2380, "${etcdMembers[1].address}")
+open()' >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 a follower dies",
+    fails: ["11 a follower dies"],
+    finding: "port-taken",
+  },
+  {
+    id: "learner-left-over",
+    breaks: "a client adds a learner to etcd's cluster and never starts it",
+    before: "11 a removed member",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+for _ in $(seq 60); do etcdctl member add ghost --learner --peer-urls=https://10.77.0.9:2380 && exit; sleep 0.5; done
+exit 1`,
+    ...here,
+    since: "11 a removed member",
+    fails: ["11 a removed member"],
+    finding: "member-not-started",
   },
 ]
 

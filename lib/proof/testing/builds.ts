@@ -56,6 +56,12 @@ export async function gradeBuild(
 }
 
 /**
+ * The first lesson that can be graded alone: a build that fails there or later has the shipped scripts for the lessons
+ * before, which other tests grade.
+ */
+const GRADED_ALONE = "08"
+
+/**
  * What a build that must fail comes to. found: the predicted outcomes, as they were. before: the outcomes before the
  * first of them that did not pass.
  */
@@ -63,8 +69,8 @@ export async function gradeFailingBuild(
   build: string,
   predicted: Prediction,
 ): Promise<{ found: (GradedOutcome | undefined)[]; before: GradedOutcome[]; said: string }> {
-  const last = predicted.at(-1)?.[0].slice(0, 2) ?? ""
-  const tried = lessons.map(lessonId).filter((number) => number <= last)
+  const [begin = "", end = ""] = [predicted.at(0), predicted.at(-1)].map((one) => one?.[0].slice(0, 2))
+  const tried = lessons.map(lessonId).filter((number) => number <= end && (begin < GRADED_ALONE || number >= begin))
   const { outcomes, said } = await gradeBuild("fail", build, tried, PATIENCE)
   const found = predicted.map(([name]) => outcomes.find(({ test }) => test.startsWith(name)))
   const first = outcomes.findIndex(({ test }) => test === found[0]?.test)
