@@ -125,6 +125,21 @@ exit 1`,
     fails: ["11 a removed member"],
     finding: "member-not-started",
   },
+  {
+    id: "compacted-all-the-time",
+    breaks: "a client compacts etcd's history ten times in a second",
+    before: "11 compaction ends",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+(
+  while sleep 0.1; do
+    etcdctl compact "$(etcdctl endpoint status -w fields | sed -n 's/^"Revision" : //p')" || true
+  done
+) >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 compaction ends",
+    fails: ["11 compaction ends"],
+    finding: "history-compacted",
+  },
 ]
 
 /** Sabotages that break an outcome of lesson 11: a member does not join, or the cluster loses one. */
