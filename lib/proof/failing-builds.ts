@@ -43,4 +43,5 @@ export const failingBuilds = {
     ["08 kubectl logs", "component-is-administrator"],
   ],
   "kubectl-loop": [["09 once it runs", "controller-switched-off"]],
+  "proxy-on-the-host": [["10 the kernel's rules", "service-address-on-host"]],
 } as const satisfies Readonly<Record<string, Prediction>>
