@@ -20,7 +20,7 @@ import { sabotageOf } from "./all.ts"
 import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
 import { Stopwatch } from "./stopwatch.ts"
-import type { Answer, Examination, Task } from "./tasks.ts"
+import { testResultsOf, type Answer, type Examination, type Task } from "./tasks.ts"
 
 /** The folder for recordings, with one folder for each sabotage. Undefined if no observation is recorded. */
 const recordings = process.env["BYHAND_RECORD"]
@@ -58,15 +58,7 @@ async function gradeLessons({ sabotage, lessons, subject }: Extract<Task, { kind
       kind: "lessons",
       toCard: stopwatch.toCard,
       errors: [...errors, ...(graded.length === 0 ? ["No lesson was run."] : [])],
-      tests: graded.flatMap(({ id, tests }) =>
-        tests.map(({ title, verdict, reason, finding, card }) => ({
-          test: `${id} ${title}`,
-          verdict,
-          reason: reason ?? "",
-          finding: finding ?? "none",
-          advice: Object.values(card?.finding ?? {}).join("\n"),
-        })),
-      ),
+      tests: testResultsOf(graded),
     }
   } catch (error) {
     return { kind: "lessons", tests: [], errors: [messageOf(error)], toCard: undefined }

@@ -1,16 +1,17 @@
 import { Command, Option } from "commander"
 import { execa } from "execa"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
+import { z } from "zod"
 import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { judges, prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { wholeNumber } from "../../base/whole-number.ts"
-import { closingLine } from "../../report/result.ts"
+import { closingLine, runResult, type RunResult } from "../../report/result.ts"
 import type { Counts } from "../../report/verdict.ts"
 import { runCommandLine } from "../command-line.ts"
 import { Dependencies } from "./affected.ts"
@@ -56,12 +57,25 @@ interface Options {
   readonly shard?: readonly [number, number]
   readonly style: readonly (Style | typeof OWN)[]
   readonly result?: string
+  readonly unbroken?: RunResult
 }
 
 const shard = (given: string): [number, number] => {
   const [, at = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(given) ?? []).map(Number)
   if (at < 1 || at > of) throw new UsageError(`--shard ${given} is not a part such as 2/6.`, "Correct it.")
   return [at, of]
+}
+
+/** Reads the result of a run of our own cluster. */
+const resultOf = (file: string): RunResult => {
+  try {
+    return runResult.extend({ subject: z.null() }).parse(JSON.parse(readFileSync(file, "utf8")))
+  } catch {
+    throw new UsageError(
+      `--unbroken ${file} is not the result of a run of our own cluster.`,
+      "Make it with: BYHAND_RESULT=FILE npx vitest run",
+    )
+  }
 }
 
 const program = new Command("sabotage")
@@ -91,6 +105,11 @@ const program = new Command("sabotage")
       .default([OWN]),
   )
   .option("--result <file>", "write the counts to this file as JSON")
+  .option(
+    "--unbroken <file>",
+    "the result of a run of all lessons on an unbroken cluster (BYHAND_RESULT); without it they run here once more",
+    resultOf,
+  )
   .exitOverride()
   .action(async (ids: string[], options: Options) => {
     const { sabotages: chosen, reasons } = await chosenBy(ids, options)
@@ -106,6 +125,7 @@ const program = new Command("sabotage")
       isWhole: options.whole === true,
       isRecording: options.record === true,
       triesUnbroken: !isNamed,
+      unbrokenRun: options.unbroken,
       styles: options.style.map((style) => (style === OWN ? undefined : style)),
     })
     process.stdout.write(`\n${closingLine(counts)}\n`)
@@ -161,6 +181,8 @@ interface Scope {
   readonly isRecording: boolean
   /** Whether a cluster without sabotage must also pass all lessons. */
   readonly triesUnbroken: boolean
+  /** The result of the lessons on such a cluster; undefined if they must run here. */
+  readonly unbrokenRun: RunResult | undefined
   /** Who makes the mistake: a learner's folder in this style; undefined stands for our own cluster. */
   readonly styles: readonly (Style | undefined)[]
 }
@@ -184,7 +206,7 @@ async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts
 async function tryWith(
   graders: readonly Grader[],
   chosen: readonly Sabotage[],
-  { left, isWhole, isRecording, triesUnbroken, styles: tried }: Scope,
+  { left, isWhole, isRecording, triesUnbroken, unbrokenRun, styles: tried }: Scope,
   recordings: string,
 ): Promise<Counts> {
   const [first] = graders
@@ -216,14 +238,14 @@ async function tryWith(
       seconds: 0,
     })
   let unbroken: readonly string[] = []
-  const tryUnbroken = async (grader: Grader): Promise<void> => {
-    unbroken = await proveUnbroken(grader)
+  const tryUnbroken = async (grader: Grader, run: RunResult | undefined): Promise<void> => {
+    unbroken = await proveUnbroken(grader, run)
     process.stdout.write(`${unbroken.length === 0 ? "✓" : "✗"} nothing is broken\n`)
     for (const mistake of unbroken) process.stdout.write(`unbroken: ${mistake}\n`)
   }
   const known = chosen.filter((sabotage) => !mistyped.includes(sabotage))
   const queue = [
-    ...(triesUnbroken && tried.includes(undefined) ? [tryUnbroken] : []),
+    ...(triesUnbroken && tried.includes(undefined) ? [(grader: Grader) => tryUnbroken(grader, unbrokenRun)] : []),
     ...tried.flatMap((style) =>
       groupsOf(style === undefined ? known : known.filter((sabotage) => notByScripts(sabotage) === undefined)).map(
         (group) => (grader: Grader) => tryTogether(grader, group, style),
@@ -240,7 +262,7 @@ async function tryWith(
   const again = [...proofs.values()].filter(({ mistakes }) => mistakes.length > 0)
   const number = again.length + (unbroken.length > 0 ? 1 : 0)
   if (number > 0) process.stdout.write(`\n${number} once more, alone:\n`)
-  if (unbroken.length > 0) await tryUnbroken(first)
+  if (unbroken.length > 0) await tryUnbroken(first, undefined)
   for (const { sabotage, style } of again) if (!mistyped.includes(sabotage)) await tryTogether(first, [sabotage], style)
 
   const all = [...proofs.values()]

@@ -6,11 +6,12 @@ import { lessonThatStarts } from "../../curriculum/lessons.ts"
 import { allTests } from "./all-tests.ts"
 import type { Grader } from "./graders.ts"
 import { isLeftOut } from "./left-out.ts"
+import type { RunResult } from "../../report/result.ts"
 import type { Verdict } from "../../report/verdict.ts"
 import { logOf } from "../../components/component.ts"
 import type { Sabotage } from "./sabotage.ts"
 import { folderOf, type Style } from "./styles.ts"
-import type { Examination, TestResult } from "./tasks.ts"
+import { testResultsOf, type Examination, type TestResult } from "./tasks.ts"
 
 /** The result of one sabotage. */
 export interface Proof {
@@ -33,10 +34,14 @@ export function isForDoctor({ fails }: Sabotage): boolean {
 
 /**
  * Tests a cluster without sabotage: every test must pass, and the doctor must find nothing.
+ * @param known the result of a run of all lessons; undefined if they must run here
  * @returns the differences from that
  */
-export async function proveUnbroken(grader: Grader): Promise<string[]> {
-  const { tests, errors } = await lessons(grader, undefined, [])
+export async function proveUnbroken(grader: Grader, known: RunResult | undefined): Promise<string[]> {
+  const { tests, errors } =
+    known === undefined
+      ? await lessons(grader, undefined, [])
+      : { tests: testResultsOf(known.lessons), errors: known.errors }
   const [examination] = await examine(grader, [])
   const missing = allTests().filter((name) => !tests.some(({ test }) => test === name))
   return [

@@ -1,3 +1,4 @@
+import type { LessonResult } from "../../report/result.ts"
 import type { Verdict } from "../../report/verdict.ts"
 
 /** A task for a grader process. */
@@ -25,6 +26,19 @@ export interface TestResult {
   readonly finding: string
   /** The sentences, evidence and commands of that finding. */
   readonly advice: string
+}
+
+/** The result of each test of some lessons. */
+export function testResultsOf(lessons: readonly LessonResult[]): TestResult[] {
+  return lessons.flatMap(({ id, tests }) =>
+    tests.map(({ title, verdict, reason, finding, card }) => ({
+      test: `${id} ${title}`,
+      verdict,
+      reason: reason ?? "",
+      finding: finding ?? "none",
+      advice: Object.values(card?.finding ?? {}).join("\n"),
+    })),
+  )
 }
 
 /** The answer of a grader process. `errors` says why something could not be tried. */
