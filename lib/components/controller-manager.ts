@@ -69,6 +69,12 @@ export const controllerManager: ComponentSpec<"kube-controller-manager", Control
         value: "true",
         why: "each controller authenticates as its own ServiceAccount",
       },
+      {
+        flag: "--kube-api-qps",
+        value: "200",
+        why: "at the start each of them needs a token: with 20 a second, seconds",
+      },
+      { flag: "--kube-api-burst", value: "400", why: "goes with it" },
       { flag: "--allocate-node-cidrs", value: "true", why: "each Node gets a range of Pod addresses of its own" },
       {
         flag: "--cluster-cidr",
