@@ -47,13 +47,21 @@ export interface LessonSpec {
 export type FurtherMachines = { readonly [name in MachineName]?: readonly ComponentName[] }
 
 /** One block of commands that a person types. */
-export interface LessonPart {
+export type LessonPart = Typed & (InScript | { readonly script?: never })
+
+/** What a learner writes into a start script. */
+interface InScript {
   /**
-   * The learner's start script that contains these lines, without ".sh", such as "05-kubelet"; undefined if the lines
-   * start nothing that keeps running. The name of a script for a further machine ends in "@" and the machine, such as
-   * "10-kubelet@node-2". It is also the key of the hint in fixtures/hints/hints.json.
+   * The learner's start script that contains these lines, without ".sh", such as "05-kubelet". Without a script, the
+   * lines start nothing that keeps running. The name of a script for a further machine ends in "@" and the machine,
+   * such as "10-kubelet@node-2". It is also the key of the hint in fixtures/hints/hints.json.
    */
-  readonly script?: string
+  readonly script: string
+  /** What the learner writes into the script, for the README.md of the learner's folder (Markdown, a noun phrase). */
+  readonly write: string
+}
+
+interface Typed {
   /** The further machine on which a person types the lines; the first machine by default. */
   readonly on?: MachineName
   /** The component that the script must start. */

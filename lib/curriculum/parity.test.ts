@@ -15,8 +15,8 @@ interface Parts {
   readonly lessons: readonly LessonSpec[]
   /** The files of lessons in lib/curriculum/lessons. */
   readonly lessonFiles: readonly string[]
-  /** The titles of the tests in a lesson's test file, in order; undefined if the file does not exist. */
-  readonly tests: ReadonlyMap<number, readonly string[] | undefined>
+  /** The titles of the tests in a lesson's test file, in order, by the lesson's number. */
+  readonly tests: ReadonlyMap<number, readonly string[]>
   readonly hints: readonly string[]
   /** Start scripts in fixtures/scaffold and in fixtures/solution. */
   readonly scaffold: readonly string[]
@@ -114,29 +114,28 @@ const scriptsIn = (folder: string) =>
   readdirSync(join(packageRoot, "fixtures", folder)).filter((file) => file.endsWith(".sh"))
 
 /**
- * The titles of the tests in a file. The file is loaded with a replacement of `lesson` that only records the titles.
+ * The titles of the tests of each lesson that has a test file. The files are loaded with a replacement of `lesson` that
+ * only records the titles.
  */
-async function titlesIn(lesson: LessonSpec): Promise<string[] | undefined> {
-  const file = testFileOf(lesson)
-  if (!existsSync(file)) return undefined
-  const titles: string[] = []
-  vi.resetModules()
+async function titlesOfTests(): Promise<Map<number, string[]>> {
+  const tests = new Map<number, string[]>()
   vi.doMock("../lesson.ts", async (original) => ({
     ...(await original<object>()),
-    lesson: (_: LessonSpec, define: (tools: { test: (title: string) => void }) => void) =>
-      define({ test: (title) => titles.push(title) }),
+    lesson: ({ number }: LessonSpec, define: (tools: { test: (title: string) => void }) => void) => {
+      const titles: string[] = []
+      tests.set(number, titles)
+      define({ test: (title) => titles.push(title) })
+    },
   }))
-  await import(file)
-  return titles
+  for (const file of lessons.map(testFileOf)) if (existsSync(file)) await import(file)
+  return tests
 }
 
 let found: Parts
 beforeAll(async () => {
-  const tests = new Map<number, string[] | undefined>()
-  for (const lesson of lessons) tests.set(lesson.number, await titlesIn(lesson))
   found = {
     lessons,
-    tests,
+    tests: await titlesOfTests(),
     lessonFiles: readdirSync(join(packageRoot, "lib", "curriculum", "lessons")).filter((file) => /^\d/.test(file)),
     hints: Object.keys(
       JSON.parse(readFileSync(join(packageRoot, "fixtures", "hints", "hints.json"), "utf8")) as object,
@@ -176,7 +175,7 @@ describe("a missing part is named with the file to add", () => {
           ...lessons,
           {
             ...added(),
-            parts: [{ script: "99-pki", lines: () => [] }],
+            parts: [{ script: "99-pki", write: "keys", lines: () => [] }],
             outcomes: { "it signs": { see: "", permits: "observe" } },
           },
         ],
@@ -213,7 +212,7 @@ describe("a missing part is named with the file to add", () => {
     ],
     [
       "tests in another order",
-      () => ({ tests: new Map([...found.tests, [1, found.tests.get(1)?.toReversed()]]) }),
+      () => ({ tests: new Map([...found.tests, [1, found.tests.get(1)?.toReversed() ?? []]]) }),
       ["tests/01-etcd.test.ts: its tests must be in the order of the outcomes in lib/curriculum/lessons/01-etcd.ts."],
     ],
     [

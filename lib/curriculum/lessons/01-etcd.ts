@@ -11,6 +11,7 @@ export const etcd = {
   parts: [
     {
       script: "01-etcd",
+      write: "the command that starts etcd",
       starts: "etcd",
       lines: ({ start }) => [start(reference.etcd), "etcdctl put /hello world", "etcdctl get /hello"],
     },

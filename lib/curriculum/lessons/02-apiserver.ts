@@ -18,6 +18,7 @@ export const apiserver = {
   parts: [
     {
       script: "02-apiserver",
+      write: "keys, a token, a kubeconfig, and the command that starts kube-apiserver",
       starts: "kube-apiserver",
       lines: ({ start, waitFor }) => [
         "# Certificates and keys, readable only by their owner. They are made once, because clients keep using them.",

@@ -12,7 +12,12 @@ export const scheduler = {
   },
   components: ["etcd", "kube-apiserver", "kube-scheduler"],
   parts: [
-    { script: "04-scheduler", starts: "kube-scheduler", lines: ({ start }) => [start(reference["kube-scheduler"])] },
+    {
+      script: "04-scheduler",
+      write: "the command that starts kube-scheduler",
+      starts: "kube-scheduler",
+      lines: ({ start }) => [start(reference["kube-scheduler"])],
+    },
   ],
   outcomes: {
     "without a scheduler a Pod stays Pending, assigned to no Node, and its status gives no reason": {

@@ -14,6 +14,7 @@ export const kubelet = {
   parts: [
     {
       script: "05-containerd",
+      write: "the command that starts containerd; `etc/containerd` and `etc/cni` are given",
       starts: "containerd",
       lines: ({ registry, start }) => [
         registry(
@@ -25,6 +26,7 @@ export const kubelet = {
     },
     {
       script: "05-kubelet",
+      write: "the rest of `etc/kubernetes/kubelet.yaml`, and the command that starts the kubelet",
       starts: "kubelet",
       lines: ({ start, waitFor }) => [
         start(reference.kubelet),

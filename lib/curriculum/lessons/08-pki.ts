@@ -38,6 +38,7 @@ export const pki = {
   parts: [
     {
       script: "08-pki",
+      write: "certificates for every connection, and the commands that start the components again with them",
       lines: ({ start, kill, waitFor }) => [
         "# A CA for etcd, and a certificate for each client. They are made once, because components keep using them.",
         ...madeOnce(secured.kubelet.certificate, securedCommands("$NODE"), dirname(secured.etcd.ca.certificate)),

@@ -34,6 +34,7 @@ export const controllerManager = {
   parts: [
     {
       script: "09-controller-manager",
+      write: "the commands that start kube-apiserver with all its plugins, and kube-controller-manager",
       starts: "kube-controller-manager",
       lines: ({ start, kill }) => [
         ...madeOnce(pki.controllerManager.certificate, managerCommands()),

@@ -55,6 +55,8 @@ export const networking = {
   parts: [
     {
       script: "10-network",
+      write:
+        "the commands that start kube-proxy and CoreDNS, and let other machines in; `etc/kubernetes/coredns.yaml` is given",
       starts: "kube-proxy",
       lines: ({ start, kill, waitFor, given }) => [
         "# kube-apiserver must be reached from other machines, and kube-proxy is a user that RBAC knows.",
@@ -80,6 +82,7 @@ export const networking = {
     },
     {
       script: "10-node@node-2",
+      write: "the commands that make a second machine a Node; it runs on that machine",
       on: "node-2",
       starts: "kubelet",
       lines: ({ start }) => [
@@ -98,6 +101,7 @@ export const networking = {
     },
     {
       script: "10-nodes",
+      write: "the commands that approve the certificates of the second machine",
       lines: () => [
         "# A certificate to call kube-apiserver with, and then one to serve kubectl logs and exec with.",
         "until kubectl get --raw /api/v1/nodes/node-2/proxy/healthz >/dev/null 2>&1; do",

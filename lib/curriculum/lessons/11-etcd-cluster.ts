@@ -40,6 +40,8 @@ function joins(member: JoiningMember, { start }: Hand): readonly string[] {
 const parts: LessonSpec["parts"] = [
   {
     script: "11-etcd",
+    write:
+      "certificates for three members of etcd, and the commands that start etcd and kube-apiserver again with them",
     lines: ({ start, kill, restart }) => [
       ...madeOnce(memberPair(first.name).certificate, memberCommands(etcdMembers)),
       ...handOver(),
@@ -54,6 +56,7 @@ const parts: LessonSpec["parts"] = [
   },
   ...others.map((member) => ({
     script: `11-etcd@${member.name}`,
+    write: `the commands that add the member ${member.name}, start its etcd and let it vote; it runs on that machine`,
     on: member.name,
     lines: (hand: Hand) => joins(member, hand),
   })),

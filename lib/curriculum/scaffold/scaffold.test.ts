@@ -6,6 +6,8 @@ import { hint } from "../../cli/hint.ts"
 import { KUBECONFIG_FILE, kubeconfig } from "../../kubeconfig/kubeconfig.ts"
 import { managerCommands, networkedCommands, pki, pkiCommands, securedCommands } from "../../pki/pki.ts"
 import { packageRoot } from "../../base/settings.ts"
+import type { Component } from "../../components/component.ts"
+import type { Hand } from "../transcript/hand.ts"
 import { broken, commandOf, word, writes } from "../transcript/bash.ts"
 import { GRANT_KUBELET_API, withPki } from "../../components/secured.ts"
 import { facts, reference } from "../transcript/reference.ts"
@@ -14,7 +16,7 @@ import { ADMIT_MACHINES, routeTo } from "../../components/networked.ts"
 import { ADDRESS, MACHINES } from "../../machines/network.ts"
 import { managed } from "../lessons/09-controller-manager.ts"
 import { connected } from "../lessons/10-networking.ts"
-import { lessonId, lessons } from "../lessons.ts"
+import { lessons } from "../lessons.ts"
 import { layOut } from "./scaffold.ts"
 
 const solution = join(packageRoot, "fixtures", "solution")
@@ -103,32 +105,18 @@ test.each(SCRIPTS)(
   },
 )
 
-test("the table of scripts in the folder's README.md names each script and the lessons that it serves", () => {
-  const table = [
-    ...readFileSync(join(packageRoot, "fixtures", "scaffold", "README.md"), "utf8").matchAll(
-      /^\| `(.+)\.sh` \| ([\d, ]+) \|/gm,
-    ),
-  ].map(([, script = "", ids = ""]) => ({ script, ids: ids.split(", ") }))
-  const expected: { script: string; ids: string[] }[] = []
-  for (const { number, parts } of lessons) {
-    const id = lessonId({ number })
-    const scripts = parts.flatMap(({ script }) => script ?? [])
-    // A lesson without a script checks what the last script started.
-    if (scripts.length === 0) expected.at(-1)?.ids.push(id)
-    expected.push(...scripts.map((script) => ({ script, ids: [id] })))
-  }
-  expect(table).toEqual(expected)
+test("the folder's README.md says what to write into each script, and which lessons it serves", async () => {
+  const { folder } = await layOut(join(place, "my-cluster"))
+  const text = readFileSync(join(folder, "README.md"), "utf8")
+  const table = [...text.matchAll(/^\| `(.+)\.sh` \| ([\d, ]+) \| (.+) \|$/gm)].map(([, script, ids]) => [script, ids])
+  expect(table.map(([script]) => script)).toEqual(SCRIPTS)
+  expect(table).toContainEqual(["05-kubelet", "05, 06, 07"])
+  expect(table).toContainEqual(["10-node@node-2", "10"])
+  expect(text).toMatch(/^The other lessons .* Lessons 08, 09, 10 and 11 change the cluster: /m)
+  expect(text).not.toMatch(/SCRIPTS|CHANGING/)
 })
 
 describe("the given files and the solution agree with what the lessons start", () => {
-  const component = Object.fromEntries(
-    lessons.flatMap(({ parts }) =>
-      parts.flatMap(({ script, starts }) =>
-        script === undefined || starts === undefined ? [] : [[script, reference[starts]] as const],
-      ),
-    ),
-  )
-
   const besides = [
     ...pkiCommands("$NODE").map((argv) => broken(argv.map(word))),
     writes({
@@ -171,6 +159,26 @@ describe("the given files and the solution agree with what the lessons start", (
   ]
   // Its scripts use variables for paths.
   const clustered = ["--initial-advertise-peer-urls=https://10.77.0.", "--heartbeat-interval=100", "ETCDCTL_ENDPOINTS="]
+  /** The commands with which a script's part starts components. */
+  const startedBy = (script: string): string[] => {
+    const started: string[] = []
+    const ignored = () => ""
+    const start = (one: Component) => {
+      started.push(commandOf(one))
+      return ""
+    }
+    const hand: Hand = {
+      start,
+      again: ignored,
+      restart: ignored,
+      kill: ignored,
+      registry: ignored,
+      given: ignored,
+      waitFor: ignored,
+    }
+    for (const part of lessons.flatMap(({ parts }) => parts)) if (part.script === script) part.lines(hand)
+    return started
+  }
   const commandsOf = (script: string): string[] => {
     if (script === "10-network") return networking
     if (script === "10-node@node-2") return joining
@@ -178,7 +186,7 @@ describe("the given files and the solution agree with what the lessons start", (
     if (script === "08-pki") return secured
     if (script === "09-controller-manager") return controlled
     if (script.startsWith("11-")) return clustered
-    return [commandOf(component[script] ?? reference.etcd), ...(script === "02-apiserver" ? besides : [])]
+    return [...startedBy(script), ...(script === "02-apiserver" ? besides : [])]
   }
 
   test.each(SCRIPTS)("%s.sh of the solution contains the hint's commands", async (script) => {

@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, readdir, readFile, rename, stat, writeFile } from "no
 import { basename, dirname, join, relative, resolve } from "node:path"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { packageRoot } from "../../base/settings.ts"
+import { completed } from "./readme.ts"
 
 const TEMPLATES = join(packageRoot, "fixtures", "scaffold")
 /** A name that GitHub accepts for a repository. */
@@ -45,12 +46,15 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   // Installed packages can have other modes.
   for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644)
   const named = suite ?? (await ownName(folder))
-  const manifest = join(folder, "package.json")
-  await writeFile(
-    manifest,
-    (await readFile(manifest, "utf8")).replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`),
+  await edit(join(folder, "package.json"), (text) =>
+    text.replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`),
   )
+  await edit(join(folder, "README.md"), completed)
   return { folder, files, suite: named }
+}
+
+async function edit(file: string, change: (text: string) => string): Promise<void> {
+  await writeFile(file, change(await readFile(file, "utf8")))
 }
 
 /** @throws UsageError if the folder is not empty, or its parent does not exist */
