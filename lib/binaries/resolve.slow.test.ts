@@ -22,6 +22,7 @@ import { packageRoot, readSettings, type Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { digestOf } from "./digest.ts"
 import { NoBinaryError, resolveBinaries } from "./resolve.ts"
+import { knownVersions } from "./versions.ts"
 
 /** No process answers at this address, so nothing can be downloaded. */
 const unreachable = "http://127.0.0.1:9"
@@ -313,7 +314,7 @@ describe("without any usable source", () => {
   test("a version without a go.mod is named in the error", async () => {
     await withoutMakers()
     await expect(resolveBinaries(["kubelet"], { ...settings, kubernetes: "1.37.99" }, progress)).rejects.toThrow(
-      "Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in 1.36.3, 1.37.2",
+      `Go modules: there is no go.mod for kubernetes 1.37.99; Kubernetes has one in ${knownVersions.join(", ")}`,
     )
   })
 })

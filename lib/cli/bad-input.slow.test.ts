@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { knownVersions } from "../binaries/versions.ts"
 import { lessonId, lessons, testFileOf, titlesOf } from "../curriculum/lessons.ts"
 import { packageRoot } from "../base/settings.ts"
 
@@ -43,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(here, { recursive: true, force: true }))
 
-const VERSIONS = /Choose one of 1\.36\.3, 1\.37\.2\.$/
+const VERSIONS = new RegExp(String.raw`Choose one of ${knownVersions.join(", ")}\.$`)
 
 const OF_BYHAND: readonly Try[] = [
   // Commands and flags.
