@@ -176,7 +176,11 @@ function parsedCsv(file: string): { record: string[]; line: number }[] {
     return records.map((record, at) => ({ record, line: lines[at] ?? 1 }))
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    throw new UsageError(`${file} is no CSV file: ${error.message}.`, "Quote cells as in RFC 4180.", { cause: error })
+    throw new UsageError(
+      `${file} is no CSV file: ${error.message}.`,
+      'Put a cell with a comma, a quote or a line break in double quotes, and write "" for a quote in it.',
+      { cause: error },
+    )
   }
 }
 

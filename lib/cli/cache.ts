@@ -17,7 +17,7 @@ export async function cache(
   if (action !== undefined && action !== "prune")
     throw new UsageError(`byhand cache has no action ${action}.`, "Write: npx byhand cache, or: npx byhand cache prune")
   if (action === undefined && options.all === true)
-    throw new UsageError("--all goes with an action.", "Write: npx byhand cache prune --all")
+    throw new UsageError("--all needs the action prune.", "Write: npx byhand cache prune --all")
   const { cacheDir } = settings
   const pruned = action === undefined ? undefined : await prune(settings, options.all === true, terminalProgress())
   const parts = await inventory(settings)

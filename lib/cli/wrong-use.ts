@@ -30,7 +30,7 @@ export function wrongUse({ code, message }: CommanderError, command: Command): U
     case "commander.missingArgument":
       return new UsageError(`byhand ${command.name()} needs a ${given}.`, usageOf(command))
     case "commander.optionMissingArgument":
-      return new UsageError(`${given.split(" ")[0] ?? ""} lacks its value.`, `Write it after a space: ${given}`)
+      return new UsageError(`${given.split(" ")[0] ?? ""} needs a value.`, `Write it after a space: ${given}`)
     default:
       return new UsageError(
         `${message.replace(/^error: /, "").replaceAll("\n", " ")}.`,

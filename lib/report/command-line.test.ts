@@ -5,8 +5,8 @@ const tryFlags = (line: string) => () =>
   admitFlags(commandLine(["node", "vitest", "run", ...line.split(" ")]).flags, ["byhand"])
 
 test.each([
-  ["--bail=x", "--bail=x is not a number."],
-  ["--retry=two 01", "--retry=two is not a number."],
+  ["--bail=x", "--bail=x is not a whole number."],
+  ["--retry=two 01", "--retry=two is not a whole number."],
   ["--shard=x", "--shard=x names no part of the lessons."],
   ["--shard=9/3", "--shard=9/3 names no part of the lessons."],
   ["--shard=0/3", "--shard=0/3 names no part of the lessons."],

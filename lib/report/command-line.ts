@@ -30,14 +30,14 @@ export function admitFlags(flags: Readonly<Record<string, unknown>>, ours: reado
     if (value === undefined || typeof value === "object") continue // --retry.count=2
     if (!(typeof value === "number" && Number.isInteger(value) && value >= 0))
       throw new UsageError(
-        `--${name}=${JSON.stringify(value).replaceAll('"', "")} is not a number.`,
-        `Write for example: --${name}=1`,
+        `--${name}=${JSON.stringify(value).replaceAll('"', "")} is not a whole number.`,
+        `Write, for example: --${name}=1`,
       )
   }
   const shard = flags["shard"] === undefined ? undefined : JSON.stringify(flags["shard"]).replaceAll('"', "")
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(shard ?? "") ?? []
   if (shard !== undefined && !(Number(index) >= 1 && Number(index) <= Number(count)))
-    throw new UsageError(`--shard=${shard} names no part of the lessons.`, "Write for example: --shard=1/3")
+    throw new UsageError(`--shard=${shard} names no part of the lessons.`, "Write, for example: --shard=1/3")
   const names = [...ours, ...Object.keys(ReportersMap)]
   const unknown = [flags["reporter"] ?? []]
     .flat()

@@ -108,8 +108,8 @@ async function etcd(ours: Component, site: Site): Promise<Component> {
   const there = await existing(machine, [certificate, key, clientCa])
   if (!there.has(certificate) || !there.has(key))
     throw new NoStandInError(
-      `etcd must serve ${url}, and it has no certificate.`,
-      "Make it, and name it with --cert-file and --key-file.",
+      `etcd must serve ${url}, but there is no serving certificate with a key for it.`,
+      "Make both, and name them with --cert-file and --key-file.",
     )
   return withFlags(plain, {
     "--cert-file": certificate,
@@ -356,8 +356,8 @@ async function make(machine: Machine, commands: readonly (readonly string[])[]):
   const { exitCode, stderr } = await machine.run(["sh", "-ec", script])
   if (exitCode !== 0)
     throw new NoStandInError(
-      `openssl could not make its files: ${stderr.trim()}.`,
-      "Look at the CA that it signs with.",
+      `openssl could not make the keys and certificates of the stand-in: ${stderr.trim()}.`,
+      "Check the certificate and the key of the CA that signs them.",
     )
 }
 

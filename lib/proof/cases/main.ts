@@ -111,7 +111,7 @@ const program = new Command("cases")
     const all = readCases()
     const unknown = names.find((name) => !all.some((one) => one.name === name))
     if (unknown !== undefined)
-      throw new UsageError(`There is no case ${unknown}.`, "fixtures/cases has one folder each.")
+      throw new UsageError(`There is no case ${unknown}.`, "Each folder in fixtures/cases is a case.")
     const queue = all.filter(({ name }) => names.length === 0 || names.includes(name))
     const counts = { passed: 0, failed: 0, skipped: all.length - queue.length }
     await Promise.all(
