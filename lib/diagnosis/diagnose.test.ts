@@ -243,3 +243,12 @@ test("a Pod that found no Node before the Nodes were cordoned is not explained b
     told("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable."),
   ).not.toContain("nodes-cordoned")
 })
+
+test("a machine that forwards no packets explains nothing before the first Pod has an address", () => {
+  // The sabotage's own recording, written by record.ts.
+  const recorded = JSON.parse(readFileSync(join(RECORDINGS, "ip-forwarding-off.json"), "utf8")) as Observation
+  const ids = (observation: Observation) => diagnose(observation).map(({ id }) => id)
+  expect(ids(recorded)).toContain("ip-forwarding-off")
+  const withoutPods = { ...recorded, api: recorded.api && { ...recorded.api, pods: [] } }
+  expect(ids(withoutPods)).not.toContain("ip-forwarding-off")
+})

@@ -144,8 +144,12 @@ export const services: readonly Symptom[] = [
     id: "ip-forwarding-off",
     component: undefined,
     lasting: AT_ONCE,
+    // Before the first Pod it is off on every machine: the CNI plugin bridge switches it on.
     sign: (seen) =>
-      seen.failure === undefined || seen.looks[FORWARDING] !== "0" || componentOf(seen, PROXY)?.state !== "running"
+      seen.failure === undefined ||
+      seen.looks[FORWARDING] !== "0" ||
+      componentOf(seen, PROXY)?.state !== "running" ||
+      !(seen.api?.pods ?? []).some((pod) => placed.safeParse(pod).success)
         ? undefined
         : { evidence: `${FORWARDING}: 0`, host: seen.hostname },
     cause: ({ host }) =>
