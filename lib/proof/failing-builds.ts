@@ -44,4 +44,5 @@ export const failingBuilds = {
   ],
   "kubectl-loop": [["09 once it runs", "controller-switched-off"]],
   "proxy-on-the-host": [["10 the kernel's rules", "service-address-on-host"]],
+  "first-member-twice": [["11 two members join", "etcd-without-data"]],
 } as const satisfies Readonly<Record<string, Prediction>>

@@ -44,6 +44,19 @@ export const etcdCluster: readonly Symptom[] = [
       `openssl verify -CAfile ${flagOf(componentOf(seen, "etcd"), "--peer-trusted-ca-file") ?? "CA"} ${flagOf(componentOf(seen, "etcd"), "--peer-cert-file") ?? "CERTIFICATE"}`,
   }),
   symptom({
+    id: "etcd-without-data",
+    component: "etcd",
+    sign: (seen) => {
+      const argv = componentOf(seen, "etcd")?.argv ?? []
+      const [, command = ""] = argv
+      return command === "gateway" || command === "grpc-proxy" ? { evidence: argv.join(" "), command } : undefined
+    },
+    cause: ({ command }) =>
+      `etcd ${command} has neither data nor a vote: it sends what it is asked to another etcd, so this machine has no member`,
+    remedy: "Start a member: etcd with a --name and a --data-dir of its own, and with --initial-cluster.",
+    look: `ps -ef; ${LIST}`,
+  }),
+  symptom({
     id: "member-removed",
     component: "etcd",
     lasting: AT_ONCE,
