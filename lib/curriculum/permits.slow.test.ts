@@ -98,7 +98,8 @@ test("a subject that permits only observing is not changed by any lesson", { tim
     "-ec",
     `until kubectl run hello --image=nginx; do sleep 0.2; done
 kubectl create configmap demo --from-literal=k=v
-until [ "$(kubectl get pod hello -o jsonpath={.status.phase})" = Running ]; do sleep 0.2; done`,
+until kubectl get pods -A -o name | grep -q coredns; do sleep 0.2; done
+kubectl wait pods --all -A --for=condition=Ready --timeout=120s # What still becomes ready would look like a change.`,
   ])
   environment = etcdctlEnvironment(cluster.part("etcd").settings, {})
   const before = await state(environment)
