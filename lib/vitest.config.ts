@@ -43,6 +43,7 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 300_000, // Some tests build or boot what they test, beside other tests that do the same.
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } }, // By default a second, which a busy machine can need for one command.
     maxConcurrency: 2, // Where tests of a file run at the same time they start clusters, each of which wants a core.
     sequence: { sequencer: SlowestFirst },
     projects: [
