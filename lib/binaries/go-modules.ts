@@ -1,4 +1,4 @@
-import { execa, type Options } from "execa"
+import { execa } from "execa"
 import { existsSync } from "node:fs"
 import { mkdir, mkdtemp } from "node:fs/promises"
 import { homedir } from "node:os"
@@ -101,7 +101,12 @@ export const goModules: Source = {
     const work = await mkdtemp(join(into, "go-"))
     const env = await environment(order.settings, work)
     if ((await execa("go", ["version"], { env, reject: false })).failed) return miss("there is no go on PATH")
-    const failure = await inTurn(order, () => build(order, module, { cwd: pins, env }, work))
+    const wanted = buildOf(order, module, { cwd: pins, env })
+    const failure = await inTurn(
+      order,
+      () => fetchModules(order, wanted),
+      (time) => build(order, wanted, time, work),
+    )
     if (failure !== undefined) return miss(failure)
     return inspect(
       order,
@@ -112,39 +117,75 @@ export const goModules: Source = {
   },
 }
 
-let last: Promise<unknown> = Promise.resolve()
-let waiting = 0
+/** Runs one piece of work after another. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve()
 
-/**
- * Runs one build at a time. One build uses all cores. Two builds would not be faster, but would need twice the memory.
- * The last build removes Go's caches.
- */
-function inTurn<T>({ settings, progress }: Order, work: () => Promise<T>): Promise<T> {
-  waiting++
-  const mine = last
-    .then(() => withGoCaches(settings, work))
-    .finally(async () => {
-      waiting--
-      // If they cannot be removed, the next build or `byhand cache prune` removes them.
-      if (waiting === 0 && !settings.keepBuild) await removeGoCaches(settings, progress).catch(() => undefined)
-    })
-  last = mine.catch(() => undefined)
-  return mine
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work)
+    this.#last = mine.catch(() => undefined)
+    return mine
+  }
 }
 
-/** Builds into the work folder. @returns the error message if the build fails */
-async function build(
-  order: Order,
-  module: Module,
-  place: Pick<Options, "cwd" | "env">,
-  work: string,
-): Promise<string | undefined> {
-  const packages = order.tools.map(module.packageOf)
-  const title = `${order.tools.join(", ")} ${order.version}`
-  const options = { ...place, reject: false, lines: true } satisfies Options
+/**
+ * One build uses all cores. Two builds would not be faster, but would need twice the memory. While one builds, the modules
+ * of the next are fetched.
+ */
+const [fetching, building] = [new Turns(), new Turns()]
+let waiting = 0
 
-  const time = await order.progress.task(`Fetching the Go modules of ${title}`, async (report) => {
-    const fetching = dependentCommand(
+/** Fetches, then builds. The last build removes Go's caches. @returns the error message if it fails */
+async function inTurn(
+  { settings, progress }: Order,
+  fetched: () => Promise<Fetched>,
+  built: (time: string) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  waiting++
+  try {
+    return await withGoCaches(settings, async () => {
+      const { time, failure } = await fetching.take(fetched)
+      return failure ?? building.take(() => built(time))
+    })
+  } finally {
+    waiting--
+    // If they cannot be removed, the next build or `byhand cache prune` removes them.
+    if (waiting === 0 && !settings.keepBuild) await removeGoCaches(settings, progress).catch(() => undefined)
+  }
+}
+
+/** The release time of a module whose dependencies have been fetched, or why they could not be fetched. */
+interface Fetched {
+  readonly time: string
+  readonly failure: string | undefined
+}
+
+/** Where go runs. */
+interface Place {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** What a build needs: its packages, where go runs, and the title of its steps. */
+interface Build {
+  readonly module: Module
+  readonly packages: readonly string[]
+  readonly options: Place & { readonly reject: false; readonly lines: true }
+  readonly title: string
+}
+
+function buildOf({ tools, version }: Order, module: Module, place: Place): Build {
+  return {
+    module,
+    packages: tools.map(module.packageOf),
+    options: { ...place, reject: false, lines: true },
+    title: `${tools.join(", ")} ${version}`,
+  }
+}
+
+async function fetchModules({ progress }: Order, { module, packages, options, title }: Build): Promise<Fetched> {
+  const listed = await progress.task(`Fetching the Go modules of ${title}`, async (report) => {
+    const list = dependentCommand(
       [
         "go",
         "list",
@@ -156,13 +197,21 @@ async function build(
       options,
     )
     let count = 0
-    for await (const line of fetching.iterable({ from: "stderr" }))
+    for await (const line of list.iterable({ from: "stderr" }))
       if (line.startsWith("go: downloading ")) report(++count, 0, "modules")
-    return fetching
+    return list
   })
-  if (time.failed) return complaint(time)
+  return { time: listed.stdout[0] ?? "", failure: listed.failed ? complaint(listed) : undefined }
+}
 
-  const stamp = Object.entries(module.stamp(order.version, time.stdout[0] ?? ""))
+/** Builds into the work folder. @returns the error message if the build fails */
+async function build(
+  order: Order,
+  { module, packages, options, title }: Build,
+  time: string,
+  work: string,
+): Promise<string | undefined> {
+  const stamp = Object.entries(module.stamp(order.version, time))
     .map(([name, value]) => ` -X ${name}=${value}`)
     .join("")
   const flags = ["-trimpath", "-ldflags", `-s -w${stamp}`]
@@ -172,12 +221,15 @@ async function build(
       options,
     )
     if (stale.failed) return stale
-    const waiting = new Set(stale.stdout)
-    const total = waiting.size
-    const building = dependentCommand([...LATER, "go", "build", "-v", ...flags, "-o", `${work}/`, ...packages], options)
-    for await (const line of building.iterable({ from: "stderr" }))
-      if (waiting.delete(line)) report(total - waiting.size, total, "packages")
-    return building
+    const left = new Set(stale.stdout)
+    const total = left.size
+    const compiling = dependentCommand(
+      [...LATER, "go", "build", "-v", ...flags, "-o", `${work}/`, ...packages],
+      options,
+    )
+    for await (const line of compiling.iterable({ from: "stderr" }))
+      if (left.delete(line)) report(total - left.size, total, "packages")
+    return compiling
   })
   return built.failed ? complaint(built) : undefined
 }
