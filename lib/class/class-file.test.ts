@@ -188,7 +188,7 @@ describe("the published schema", () => {
     [false, "subjects: []"],
     [false, "subjects:\n- {id: a, foldr: one}"],
     [false, "subjects:\n- {id: ../a, folder: one}"],
-    [false, `${STUDENT}lessons: [77]`],
+    [false, `${STUDENT}lessons: [100]`],
     [false, `${STUDENT}weights: {01: 120 %}`],
     [false, `${STUDENT}late: {per dya: 10 %}`],
     [false, `${STUDENT}due: tomorrow`],
