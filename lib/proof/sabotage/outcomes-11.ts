@@ -58,7 +58,7 @@ etcdctl alarm list | grep NOSPACE`,
   },
   {
     id: "member-never-promoted",
-    breaks: "the third member joins as a learner, and nobody promotes it",
+    breaks: "the third member joins as a learner, and its script does not promote it",
     on: "etcd-3",
     component: { etcd: (one) => ({ ...one, completion: [] }) },
     ...here,
