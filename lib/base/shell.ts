@@ -3,6 +3,13 @@ export function quote(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ")
 }
 
+/** The line of a shell that a command runs: sh -c LINE, or sh -ec LINE. undefined for another command. */
+export function lineIn(argv: readonly string[]): { readonly flags: string; readonly text: string } | undefined {
+  const [program, flags = "", text] = argv
+  if (program !== "sh" || !/^-e?c$/.test(flags) || text === undefined || argv.length !== 3) return undefined
+  return { flags, text }
+}
+
 /** Splits a command line into words. Handles single and double quotes and backslashes. Expands nothing. */
 export function words(line: string): string[] {
   const found = line.match(/(?:'[^']*'|"(?:\\.|[^"])*"|\\.|[^\s'"\\])+/g) ?? []

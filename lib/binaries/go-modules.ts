@@ -129,8 +129,8 @@ class Turns {
 }
 
 /**
- * One build uses all cores. Two builds would not be faster, but would need twice the memory. While one builds, the modules
- * of the next are fetched.
+ * One build uses all cores. Two builds would not be faster, but would need twice the memory. While one builds, the
+ * modules of the next are fetched.
  */
 const [fetching, building] = [new Turns(), new Turns()]
 let waiting = 0

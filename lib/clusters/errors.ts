@@ -48,6 +48,12 @@ export class ComponentError extends FailureError<ComponentFailure> {
   }
 }
 
+/** The PID of a component's process. @throws ComponentError if it does not run */
+export function pidOf(running: { readonly pid: number } | undefined, name: ComponentName, logPath: string): number {
+  if (running === undefined) throw new ComponentError({ kind: "not-running", name, log: [], logPath }, undefined)
+  return running.pid
+}
+
 function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefined): string {
   const remedy = finding?.remedy ?? `No known cause matches. The last lines of its log (${logPath}):`
   return [remedy, ...log.map((line) => `    ${line}`)].join("\n")

@@ -1,7 +1,9 @@
 import type { Machine } from "../machines/machine.ts"
 import type { Network } from "../machines/network.ts"
 
-/** The parts of a cluster on further machines. Each is opened when it is needed, and again when its machine has ended. */
+/**
+ * The parts of a cluster on further machines. Each is opened when it is needed, and again when its machine has ended.
+ */
 export class Further<Part extends { readonly machine: Machine }> {
   readonly #network: Network | undefined
   readonly #open: (machine: Machine, network: Network) => Promise<Part>

@@ -27,7 +27,7 @@ import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure, Explain } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
-import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "./errors.ts"
+import { ComponentError, LOG_LINES, LONGEST_ANSWER, pidOf, type WithoutLog } from "./errors.ts"
 import type { Disturbances } from "./disturbances.ts"
 import type { Known } from "./known.ts"
 import { GRACE, type Part } from "./part.ts"
@@ -138,9 +138,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
 
   /** The PID of its process on the machine. @throws ComponentError if it does not run */
   get pid(): number {
-    if (this.#process === undefined)
-      throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
-    return this.#process.pid
+    return pidOf(this.#process, this.name, this.#logPath)
   }
 
   get isRunning(): boolean {

@@ -31,7 +31,10 @@ export function memberList(seen: Pick<Observation, "components" | "files">): str
 
 const ASK = "etcdctl member list --consistency=s --dial-timeout=1s --command-timeout=1s"
 
-/** The members of etcd's cluster, by name. None if etcd does not run on this machine, or gives no list: a learner gives none. */
+/**
+ * The members of etcd's cluster, by name. None if etcd does not run on this machine, or gives no list: a learner gives
+ * none.
+ */
 export const membersOf = remembered((seen): readonly ObservedMember[] => {
   const command = memberList(seen)
   const lines = command === undefined ? [] : (seen.looks[command] ?? "").split("\n")

@@ -2,7 +2,7 @@ import { execa } from "execa"
 import { mkdir, writeFile } from "node:fs/promises"
 import { delimiter, dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
-import { quote } from "../base/shell.ts"
+import { lineIn, quote } from "../base/shell.ts"
 import type { Artifacts } from "../clusters/artifacts.ts"
 import { addressIn } from "../components/settings/address.ts"
 import { readAccess } from "../components/discovery/access.ts"
@@ -81,11 +81,10 @@ class ObservedHost implements Machine {
   }
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
-    const [program = "", flags = "", line = ""] = argv
-    const isLine = program === "sh" && /^-e?c$/.test(flags) && argv.length === 3
-    if (isLine && (COMMAND.test(line) || line.search(SCRATCH) >= 0))
-      return this.#runHere(["sh", flags, await this.#translated(line)], quote(argv), options)
-    if (CLIENTS.some((name) => name === program))
+    const line = lineIn(argv)
+    if (line !== undefined && (COMMAND.test(line.text) || line.text.search(SCRATCH) >= 0))
+      return this.#runHere(["sh", line.flags, await this.#translated(line.text)], quote(argv), options)
+    if (CLIENTS.some((name) => name === argv[0]))
       return this.#runHere(["sh", "-c", await this.#translated(quote(argv))], quote(argv), options)
     return this.#options.host.run(argv, options)
   }
@@ -234,7 +233,9 @@ class ObservedHost implements Machine {
   }
 }
 
-/** The beginning of the command that prints the log of a systemd unit. A component can have it in place of a log file. */
+/**
+ * The beginning of the command that prints the log of a systemd unit. A component can have it in place of a log file.
+ */
 export const JOURNAL = "journalctl --unit="
 
 /** A text in which each match is replaced by what a function returns. */

@@ -10,7 +10,9 @@ import type { Machine } from "../machines/machine.ts"
 import { HostComponent } from "./host-component.ts"
 import type { Subject } from "./subject.ts"
 
-/** Milliseconds for which one look at the processes of a host is used. Outcomes that only read follow each other fast. */
+/**
+ * Milliseconds for which one look at the processes of a host is used. Outcomes that only read follow each other fast.
+ */
 const LOOK_LASTS = 2_000
 
 /** Programs that contain several components, by the beginning of their name. They are named, and not looked into. */
@@ -25,7 +27,7 @@ const ALL_IN_ONE: Readonly<Record<string, string>> = {
 /** A host does not let this user see what the lessons need. */
 export class HostClosedError extends RemediedError {}
 
-/** The cluster on a running host, whoever has started its components. It is only looked at. */
+/** The cluster on a running host. Its components can be started in any way. byhand only looks at it. */
 export class HostCluster implements Subject {
   readonly machine: Machine
   readonly permits = "observe"
@@ -53,7 +55,7 @@ export class HostCluster implements Subject {
   static async open(machine: Machine, explain: Explain): Promise<HostCluster> {
     const processes = await findProcesses(machine)
     await mustBeOpen(machine, processes)
-    const access = remembered(() => findHostAccess(machine))
+    const access = askedOnce(() => findHostAccess(machine))
     const parts = specs
       .filter(({ isProvided }) => isProvided !== true)
       .map(({ name }) => new HostComponent(name, { machine, explain, administrator: access }))
@@ -136,7 +138,7 @@ async function findHostAccess(machine: Machine): Promise<Access> {
 }
 
 /** The same answer for all callers, as soon as there is one. */
-function remembered<T>(find: () => Promise<T>): () => Promise<T> {
+function askedOnce<T>(find: () => Promise<T>): () => Promise<T> {
   let found: Promise<T> | undefined
   return () => {
     const finding = (found ??= find())

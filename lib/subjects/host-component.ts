@@ -1,7 +1,7 @@
 import { ask } from "../clients/probe.ts"
 import { logLines } from "../clients/log.ts"
 import { listeners } from "../clients/sockets.ts"
-import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "../clusters/errors.ts"
+import { ComponentError, LOG_LINES, LONGEST_ANSWER, pidOf, type WithoutLog } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Beside, Part } from "../clusters/part.ts"
 import { logOf } from "../components/component.ts"
@@ -24,7 +24,7 @@ export interface HostSurroundings {
   readonly administrator: () => Promise<Access>
 }
 
-/** A component that runs on a host, whoever has started it. It is only looked at. */
+/** A component on a running host. It can be started in any way. byhand only looks at it. */
 export class HostComponent<Name extends ComponentName = ComponentName> implements Part<Name> {
   readonly name: Name
   readonly #around: HostSurroundings
@@ -58,9 +58,7 @@ export class HostComponent<Name extends ComponentName = ComponentName> implement
   }
 
   get pid(): number {
-    if (this.#process === undefined)
-      throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
-    return this.#process.pid
+    return pidOf(this.#process, this.name, this.#logPath)
   }
 
   get isRunning(): boolean {

@@ -29,7 +29,10 @@ export async function howStarted(machine: Machine, pid: number): Promise<Origin>
   return { title: "by hand", log: file }
 }
 
-/** The newest log of a Pod's container, as the kubelet keeps it. @param uid of the Pod, or the digest of its manifest */
+/**
+ * The newest log of a Pod's container, as the kubelet keeps it.
+ * @param uid of the Pod, or the digest of its manifest
+ */
 async function podLog(machine: Machine, uid: string): Promise<string | undefined> {
   const { stdout } = await machine.run(["sh", "-c", `ls -t /var/log/pods/*_${uid}/*/*.log 2>/dev/null`])
   return stdout.split("\n")[0] || undefined

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { Pace } from "../base/pace.ts"
-import { ComponentError, LOG_LINES, LONGEST_ANSWER, type WithoutLog } from "../clusters/errors.ts"
+import { ComponentError, LOG_LINES, LONGEST_ANSWER, pidOf, type WithoutLog } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { logLines } from "../clients/log.ts"
@@ -70,9 +70,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   get pid(): number {
-    if (this.#process === undefined)
-      throw new ComponentError({ kind: "not-running", name: this.name, log: [], logPath: this.#logPath }, undefined)
-    return this.#process.pid
+    return pidOf(this.#process, this.name, this.#logPath)
   }
 
   get isRunning(): boolean {

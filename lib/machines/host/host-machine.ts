@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream"
-import { quote } from "../../base/shell.ts"
+import { lineIn, quote } from "../../base/shell.ts"
 import { CommandTimeoutError, MachineError } from "../agent-machine.ts"
 import { openForward } from "../forward.ts"
 import type { Forward, Machine, Result, RunOptions, Spawned } from "../machine.ts"
@@ -155,11 +155,13 @@ export class HostMachine implements Machine {
 
 /** The line of a shell that runs a command with its environment and its input. */
 function lineOf(argv: readonly string[], { env = {}, input }: RunOptions): string {
-  const [first = "", flags = "", text = ""] = argv
+  const line = lineIn(argv)
   const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quote([value])}; `)
   // A line of a lesson runs in the shell itself, with its errors as there (sh -ec).
-  const isLine = first === "sh" && /^-e?c$/.test(flags) && argv.length === 3
-  const command = isLine ? `${flags === "-ec" ? "set -e; " : ""}${portable(text)}` : `exec ${portable(quote(argv))}`
+  const command =
+    line === undefined
+      ? `exec ${portable(quote(argv))}`
+      : `${line.flags === "-ec" ? "set -e; " : ""}${portable(line.text)}`
   const whole = `${variables.join("")}${command}`
   return input === undefined ? whole : `printf %s ${quote([input.toString()])} | { ${whole}\n}`
 }

@@ -136,7 +136,9 @@ function holdersIn(text: string): Map<string, { readonly pid: number; readonly f
   return found
 }
 
-/** An address of /proc/net/tcp, such as 0100007F:0CEA, as ss writes it. The kernel writes it in the host's byte order. */
+/**
+ * An address of /proc/net/tcp, such as 0100007F:0CEA, as ss writes it. The kernel writes it in the host's byte order.
+ */
 function addressOf(hex: string): { readonly host: string; readonly port: number } {
   const [digits = "", port = ""] = hex.split(":")
   const bytes = Buffer.from(digits, "hex")
