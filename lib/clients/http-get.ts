@@ -37,6 +37,7 @@ export interface GetOptions {
 export async function httpGet(machine: Machine, options: GetOptions): Promise<{ status: number; body: string }> {
   const { port, host = "127.0.0.1", path, token, timeout = 5_000 } = options
   const plain = await machine.connect(port, host)
+  const late = AbortSignal.timeout(timeout)
   try {
     const socket = secured(plain, host, options)
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -44,7 +45,7 @@ export async function httpGet(machine: Machine, options: GetOptions): Promise<{ 
       request({
         path,
         host,
-        signal: AbortSignal.timeout(timeout),
+        signal: late,
         createConnection: () => socket,
         headers: { connection: "close", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
       })
@@ -54,6 +55,9 @@ export async function httpGet(machine: Machine, options: GetOptions): Promise<{ 
       socket.resume() // A connection that a machine returns is paused.
     })
     return { status: response.statusCode ?? 0, body: await text(response) }
+  } catch (error) {
+    if (!late.aborted) throw error
+    throw new Error(`no answer within ${(timeout / 1000).toFixed(1).replace(".0", "")} s`, { cause: error })
   } finally {
     plain.destroy()
   }

@@ -10,6 +10,7 @@ import { LONGEST_LINE } from "../clients/log.ts"
 import { LOGS } from "./containers.ts"
 import { catalogue, diagnose } from "./diagnose.ts"
 import type { Observation, ObservedComponent } from "./observation.ts"
+import { accessReviews } from "./refusals.ts"
 import { recordingOf } from "./record.ts"
 import { secretsOf } from "./secrets.ts"
 import { matched, symptom } from "./symptom.ts"
@@ -242,6 +243,29 @@ test("a Pod that found no Node before the Nodes were cordoned is not explained b
   expect(
     told("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable."),
   ).not.toContain("nodes-cordoned")
+})
+
+test("a request that kube-apiserver refused, and allows now, explains nothing", () => {
+  const refused = seen({
+    components: [
+      component("kube-controller-manager", {
+        log: Array.from(
+          { length: 6 },
+          () =>
+            String.raw`E1126 12:23:17.735583 421 reflector.go:205] "Failed to watch" err="failed to list *v1.Role: roles.rbac.authorization.k8s.io is forbidden: User \"system:kube-controller-manager\" cannot list resource \"roles\" in API group \"rbac.authorization.k8s.io\" at the cluster scope"`,
+        ),
+      }),
+    ],
+    failure: { kind: "mismatch", outcome: "09 a Deployment makes Pods", expected: 1, actual: 0 },
+  })
+  const [review = ""] = accessReviews(refused)
+  expect(review).toBe(
+    "kubectl --kubeconfig=/home/learner/kubeconfig auth can-i list roles.rbac.authorization.k8s.io --all-namespaces --as=system:kube-controller-manager",
+  )
+  const found = (answer: string) =>
+    diagnose({ ...refused, looks: { ...refused.looks, [review]: answer } }).map(({ id }) => id)
+  expect(found("no")).toContain("controller-manager-forbidden")
+  expect(found("yes")).not.toContain("controller-manager-forbidden")
 })
 
 test("a machine that forwards no packets explains nothing before the first Pod has an address", () => {

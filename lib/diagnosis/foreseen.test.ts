@@ -6,7 +6,7 @@ import type { Failure, NotReady, Plain } from "../failures/failure.ts"
 import { sabotages } from "../proof/sabotage/all.ts"
 import { RECORDINGS } from "../proof/sabotage/recordings.ts"
 import { foreseen } from "./diagnose.ts"
-import { memberList } from "./members.ts"
+import { memberLists } from "./members.ts"
 import type { Observation, ObservedComponent } from "./observation.ts"
 
 const component = (name: ComponentName, given: Partial<ObservedComponent> = {}): ObservedComponent => ({
@@ -85,7 +85,8 @@ function listing(other: string, etcd: Partial<ObservedComponent>, failure?: Fail
     failure,
   })
   const own = "8e9e05c52164694d, started, one, http://localhost:2380, http://127.0.0.1:2379, false"
-  return { ...machine, looks: { ...machine.looks, [memberList(machine) ?? ""]: `${own}\n${other}` } }
+  const looks = memberLists(machine).map((look) => [look, `${own}\n${other}`])
+  return { ...machine, looks: { ...machine.looks, ...(Object.fromEntries(looks) as Observation["looks"]) } }
 }
 
 describe("what can still succeed is awaited", () => {

@@ -17,16 +17,16 @@ export interface ObservedMember extends ListedMember {
 const LINE = /^([0-9a-f]+), (?:started|unstarted), (.*), (\S*), (\S*), (true|false)$/
 
 /**
- * The command that lists the members of etcd's cluster, with the credentials of the cluster. It asks etcd of this
+ * The commands that show the members of etcd's cluster, with the credentials of the cluster. It asks etcd of this
  * machine. etcd answers from its own data (--consistency=s), so that it answers without a quorum too.
- * @returns undefined if etcd does not run on this machine
+ * @returns one command; none if etcd does not run on this machine
  */
-export function memberList(seen: Pick<Observation, "components" | "files">): string | undefined {
+export function memberLists(seen: Pick<Observation, "components" | "files">): string[] {
   const [etcd, apiserver] = (["etcd", "kube-apiserver"] as const).map((name) => componentOf(seen, name))
-  if (etcd?.state !== "running") return undefined
+  if (etcd?.state !== "running") return []
   const files = knownFiles(seen.files)
   const peers = apiserver === undefined ? {} : { apiserver: settingsOf("kube-apiserver", apiserver, files) }
-  return `${exported(etcdctlEnvironment(settingsOf("etcd", etcd, files), peers))}; ${ASK}`
+  return [`${exported(etcdctlEnvironment(settingsOf("etcd", etcd, files), peers))}; ${ASK}`]
 }
 
 const ASK = "etcdctl member list --consistency=s --dial-timeout=1s --command-timeout=1s"
@@ -36,8 +36,7 @@ const ASK = "etcdctl member list --consistency=s --dial-timeout=1s --command-tim
  * none.
  */
 export const membersOf = remembered((seen): readonly ObservedMember[] => {
-  const command = memberList(seen)
-  const lines = command === undefined ? [] : (seen.looks[command] ?? "").split("\n")
+  const lines = memberLists(seen).flatMap((command) => (seen.looks[command] ?? "").split("\n"))
   const members = lines.flatMap((line) => {
     const [, id, name, peers, clients, learner] = LINE.exec(line) ?? []
     return id === undefined || name === undefined

@@ -20,7 +20,8 @@ import { isMachineName } from "../machines/network.ts"
 import { pki } from "../pki/pki.ts"
 import type { Answer, ApiObject, Observation, ObservedApi, ObservedComponent } from "./observation.ts"
 import { LOGS } from "./containers.ts"
-import { memberList } from "./members.ts"
+import { memberLists } from "./members.ts"
+import { accessReviews } from "./refusals.ts"
 import { SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
 import { publicKeyOf, signingKeysIn } from "./service-account-keys.ts"
 import { earlierLog } from "./signs.ts"
@@ -169,7 +170,6 @@ export async function observe(
     looks: { ...looks, ...helps, ...keys },
     failure,
   }
-  const members = memberList(seen)
   const [components, api, listed] = await Promise.all([
     Promise.all(
       seen.components.map(async (component) =>
@@ -179,7 +179,7 @@ export async function observe(
       ),
     ),
     depth === "components" ? undefined : apiOf(machine, seen),
-    looksAt(machine, members === undefined ? [] : [members]),
+    looksAt(machine, [...memberLists(seen), ...accessReviews(seen)]),
   ])
   return { ...seen, components, api, looks: { ...seen.looks, ...listed } }
 }

@@ -4,11 +4,11 @@ import { nodeOf } from "../containers.ts"
 import { withoutLeadership } from "../leadership.ts"
 import type { Mismatch } from "../../failures/failure.ts"
 import type { ApiObject, ObservedApi } from "../observation.ts"
+import { refusedToControllerManager } from "../refusals.ts"
 import { publicKeyOf, publicKeysIn, signingKeysIn, verifyingKeysOf } from "../service-account-keys.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
   AT_ONCE,
-  complainedOf,
   componentOf,
   first,
   flagOf,
@@ -24,11 +24,6 @@ import {
 } from "../symptom.ts"
 
 const NAME = "kube-controller-manager"
-/** A request that kube-apiserver refuses. One that it broke off before, because it was restarted, does not count. */
-const FORBIDDEN =
-  /forbidden: User \\?"([^"\\]+)\\?" cannot (\w+) resource \\?"([^"\\]+)\\?"(?!.*error from a previous attempt)/
-/** A few refusals are normal while kube-apiserver starts, because it has not written its default roles yet. */
-const OFTEN = 5
 
 /** Problems of kube-controller-manager and of its controllers, the most specific first. */
 export const controllerManager: readonly Symptom[] = [
@@ -49,9 +44,8 @@ export const controllerManager: readonly Symptom[] = [
     component: NAME,
     lasting: UNLESS_RESTARTED,
     sign: (seen) => {
-      const shown = complainedOf(NAME, FORBIDDEN, "user", "verb", "resource")(seen)
-      const times = componentOf(seen, NAME)?.log.filter((line) => FORBIDDEN.test(line)).length ?? 0
-      if (seen.failure === undefined || shown === undefined || times < OFTEN) return undefined
+      const shown = refusedToControllerManager(seen)
+      if (seen.failure === undefined || shown === undefined) return undefined
       const own = flagOf(componentOf(seen, NAME), "--use-service-account-credentials") === "true"
       return {
         ...shown,
@@ -64,7 +58,7 @@ export const controllerManager: readonly Symptom[] = [
     cause: ({ user }) =>
       `RBAC refuses what kube-controller-manager, which is the user ${user}, needs to do, so its controllers do nothing`,
     remedy: ({ remedy }) => remedy,
-    look: ({ user, verb, resource }) => `kubectl auth can-i ${verb} ${resource} --as=${user}`,
+    look: ({ review }) => review,
   }),
   symptom({
     id: "controller-switched-off",

@@ -33,7 +33,12 @@ process.on("message", (task: Task) => {
 })
 process.once("disconnect", () => process.exit())
 
-async function gradeLessons({ sabotage, lessons, subject }: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
+async function gradeLessons({
+  sabotage,
+  lessons,
+  subject,
+  endsAtFailure,
+}: Extract<Task, { kind: "lessons" }>): Promise<Answer> {
   // The environment passes the settings to the lessons, as for `byhand grade`.
   if (sabotage === undefined) delete process.env["BYHAND_SABOTAGE"]
   else process.env["BYHAND_SABOTAGE"] = sabotage
@@ -51,7 +56,7 @@ async function gradeLessons({ sabotage, lessons, subject }: Extract<Task, { kind
   }
   try {
     const chosen = curriculum.filter((lesson) => lessons.length === 0 || lessons.includes(lessonId(lesson)))
-    const vitest = await runLessons(chosen.map(testFileOf), options)
+    const vitest = await runLessons(chosen.map(testFileOf), options, endsAtFailure === true ? 1 : 0)
     await vitest.close()
     const { lessons: graded, errors } = result ?? { lessons: [], errors: [] }
     return {

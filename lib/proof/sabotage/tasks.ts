@@ -12,6 +12,8 @@ export type Task =
       readonly sabotage: string | undefined
       readonly lessons: readonly string[]
       readonly subject?: string | undefined
+      /** Whether the run ends with the first outcome that fails. */
+      readonly endsAtFailure?: boolean
     }
   /** Examine a cluster once for each sabotage. If the list is empty, examine one cluster without sabotage. */
   | { readonly kind: "doctor"; readonly sabotages: readonly string[] }

@@ -12,14 +12,15 @@ import { prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { runCommandLine } from "../command-line.ts"
 import { drawFrom } from "../draw.ts"
+import { lessonId, lessons } from "../../curriculum/lessons.ts"
 import { Grader } from "../sabotage/graders.ts"
 import type { TestResult } from "../sabotage/tasks.ts"
 import { edited, slip, type Edit } from "./edits.ts"
 import { judge, JUDGEMENTS, type Judgement } from "./judge.ts"
 
 const SOLUTION = join(packageRoot, "fixtures", "solution")
-/** Seconds after which a run counts as one without an end. A correct folder needs about a minute. */
-const LONGEST_RUN = 150
+/** Seconds after which a run counts as one without an end. A correct folder needs three minutes beside another. */
+const LONGEST_RUN = 400
 /** The share of harmful slips that must be named. */
 const TARGET = 0.95
 
@@ -89,7 +90,13 @@ async function play(grader: Grader, edit: Edit, files: ReadonlyMap<string, strin
     cpSync(SOLUTION, folder, { recursive: true })
     writeFileSync(join(folder, edit.file), edited(files.get(edit.file) ?? "", edit))
     const answer = await grader
-      .ask({ kind: "lessons", sabotage: undefined, lessons: [], subject: folder })
+      .ask({
+        kind: "lessons",
+        sabotage: undefined,
+        lessons: lessonsFor(edit.file),
+        subject: folder,
+        endsAtFailure: true,
+      })
       .catch((error: unknown) => messageOf(error))
     const results = typeof answer === "string" || answer.kind !== "lessons" ? undefined : answer.tests
     return {
@@ -101,6 +108,12 @@ async function play(grader: Grader, edit: Edit, files: ReadonlyMap<string, strin
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The ids of the lessons that an edit of a file can affect. A script runs when its lesson begins. */
+function lessonsFor(file: string): string[] {
+  const first = Number(/^(\d\d)-/.exec(file)?.[1] ?? 1)
+  return lessons.filter(({ number }) => number >= first).map(lessonId)
 }
 
 /** A slip in one line. */
