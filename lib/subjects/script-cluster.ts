@@ -30,7 +30,7 @@ import { HOME, layOut, type Folder, type Script } from "./folder.ts"
 import type { Around, Run } from "./around.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
-import { Trace } from "./trace.ts"
+import { lastWith, Trace } from "./trace.ts"
 import { FIRST_COMEBACK, isThere } from "./ending.ts"
 import { Witnesses } from "./witnesses.ts"
 
@@ -381,11 +381,12 @@ export class ScriptCluster implements Subject {
     await this.#changeEnds(run)
     for (const part of this.parts) part.renew()
     if (run.exit === undefined || run.exit.code === 0) return
-    const processes = await findProcesses(this.machine)
+    const [processes, commands = []] = await Promise.all([findProcesses(this.machine), run.trace?.commands()])
     for (const part of this.parts) {
       part.see(processes)
-      // Its failure is the cause, if the script has started it.
-      if (this.#sightings.of(part.name, run.seenBefore).length > 0) await part.start()
+      // Its failure is the cause, if the script has started it. A process can end before a look sees it.
+      const isSeen = this.#sightings.of(part.name, run.seenBefore).length > 0
+      if (isSeen || lastWith(commands, part.name) !== undefined) await part.start()
     }
     const missing = this.parts.find(({ name, isRunning }) => changes[name] !== undefined && !isRunning)
     const first = missing ?? this.parts.find(({ name }) => changes[name] !== undefined)
