@@ -26,6 +26,11 @@ export class Document {
     return keys.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), this.#value)
   }
 
+  /** The keys of a table. None if this is another kind of value. */
+  keys(): string[] {
+    return isRecord(this.#value) ? Object.keys(this.#value) : []
+  }
+
   /**
    * The text at these keys. A number is converted to text. Undefined if there is no text or number, or if the text is
    * empty.

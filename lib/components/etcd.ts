@@ -94,10 +94,11 @@ function settings(started: Started, files: Files): EtcdSettings {
   const urls = (name: string) => (value(name) ?? "http://localhost:2379").split(",").map((url) => url.trim())
   const clientUrls = urls("listen-client-urls")
   const isTls = clientUrls[0]?.startsWith("https") === true
+  const dataDir = value("data-dir") ?? "" // etcd takes an empty value for none.
   return {
     address: addressIn(clientUrls[0] ?? "", ETCD_PORT),
     isTls,
-    dataDir: absolute(started, value("data-dir") ?? `${value("name") ?? "default"}.etcd`),
+    dataDir: absolute(started, dataDir === "" ? `${value("name") ?? "default"}.etcd` : dataDir),
     clientUrls,
     advertisedClientUrls: urls("advertise-client-urls"),
     certificate: absolute(started, value("cert-file", security)),

@@ -134,6 +134,19 @@ export function kubeconfigAt(seen: Observation, path: string): ReadKubeconfig | 
   }
 }
 
+/** The kubeconfigs that components use, with the component. */
+export const kubeconfigsOf = remembered((seen) =>
+  (["kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy"] as const).flatMap((client) => {
+    const component = componentOf(seen, client)
+    if (component === undefined) return []
+    const { kubeconfig } = observedSettings(seen, client)
+    // The kubelet uses the one for its bootstrap until it has written its own.
+    const isBootstrap = kubeconfig === undefined || seen.files[kubeconfig] === undefined
+    const path = client === "kubelet" && isBootstrap ? flagOf(component, "--bootstrap-kubeconfig") : kubeconfig
+    return path === undefined ? [] : [{ client, path }]
+  }),
+)
+
 /** What containerd's configuration says. */
 export interface ReadContainerd {
   readonly path: string

@@ -54,6 +54,22 @@ test("a component that ends in its new way is reported, and not its script", asy
   })
 })
 
+test("a component that ends because the script did not end the one before is reported", async () => {
+  await using opened = await open(`${CHANGED} &\n${UNTIL_WELL}`)
+  const { cluster } = opened
+  await cluster.ensure(["etcd"])
+  const { pid } = cluster.part("etcd")
+  expect(await errorOf(cluster.enter(STAGES))).toMatchObject({
+    failure: {
+      kind: "component-exited",
+      name: "etcd",
+      argv: expect.arrayContaining(["--name=changed"]) as string[],
+      log: expect.arrayContaining([expect.stringContaining("address already in use")]) as string[],
+    },
+  })
+  expect(cluster.part("etcd").pid).toBe(pid)
+})
+
 test("a component that is not started again is reported with the script that ended it", async () => {
   await using opened = await open(END)
   const { cluster } = opened

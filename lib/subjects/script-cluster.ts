@@ -35,6 +35,8 @@ import { FIRST_COMEBACK, isThere } from "./ending.ts"
 import { Witnesses } from "./witnesses.ts"
 
 const POLL_INTERVAL = 100
+/** How long a component may take to find out that an older process of it has its port (milliseconds). */
+const BESIDE = 3_000
 /** The file with the names and fingerprints of the scripts that have run on the machine. */
 const STATE = "/run/byhand/scripts.json"
 /** The file on a further machine with the names and fingerprints of all scripts of the folder. */
@@ -376,11 +378,12 @@ export class ScriptCluster implements Subject {
    */
   async #runChange(script: Script, { changes }: Stage): Promise<void> {
     for (const part of this.parts) part.renew()
+    const before = (await findProcesses(this.machine)).map(({ pid }) => pid)
     const run = await this.#run(script)
     this.#changes.push(run)
     await this.#changeEnds(run)
     for (const part of this.parts) part.renew()
-    if (run.exit === undefined || run.exit.code === 0) return
+    if (run.exit === undefined || run.exit.code === 0) return this.#checkReplaced(run, before)
     const [processes, commands = []] = await Promise.all([findProcesses(this.machine), run.trace?.commands()])
     for (const part of this.parts) {
       part.see(processes)
@@ -391,6 +394,26 @@ export class ScriptCluster implements Subject {
     const missing = this.parts.find(({ name, isRunning }) => changes[name] !== undefined && !isRunning)
     const first = missing ?? this.parts.find(({ name }) => changes[name] !== undefined)
     if (first !== undefined) throw await first.notStartedBy(run)
+  }
+
+  /**
+   * Checks that the components that a script has started did not end because older processes of them still run.
+   * @param before the pids of components before the script ran
+   * @throws ComponentError
+   */
+  async #checkReplaced(run: Run, before: readonly number[]): Promise<void> {
+    const own = ({ name }: ScriptComponent) => this.#sightings.of(name, run.seenBefore)
+    for (const deadline = performance.now() + BESIDE; ; await sleep(POLL_INTERVAL)) {
+      const old = (await findProcesses(this.machine)).filter(({ pid }) => before.includes(pid))
+      const both = this.parts.filter((part) => own(part).length > 0 && old.some(({ name }) => name === part.name))
+      for (const part of both) {
+        const last = own(part).at(-1)
+        if (last !== undefined && own(part).every(({ noticed }) => noticed !== undefined))
+          throw await part.endedBeside(run, last)
+      }
+      // One that goes on can run beside the old one, such as a second member of etcd.
+      if (both.length === 0 || performance.now() > deadline) return
+    }
   }
 
   /**

@@ -29,7 +29,7 @@ import { furtherMachine } from "../machines/network.ts"
 import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
 import { HOME } from "./folder.ts"
-import { COMEBACK, currentPlace, Ending, isThere, type End } from "./ending.ts"
+import { COMEBACK, currentPlace, Ending, exitOf, isThere, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
 /**
@@ -194,6 +194,12 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       undefined,
       run,
     )
+  }
+
+  /** The error of a process that a script has started, and that ended while an older one ran on. */
+  async endedBeside(run: Run, process: Sighting): Promise<ComponentError> {
+    this.#logPath = process.log ?? run.log
+    return this.#error(await exitOf(this.name, run, process), undefined, run)
   }
 
   /** Forgets an end that was not caused by a lesson, because it is reported already. */
