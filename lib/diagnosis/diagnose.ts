@@ -6,6 +6,7 @@ import { isUnwell, type Symptom } from "./symptom.ts"
 import { absent } from "./symptoms/absent.ts"
 import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
+import { configFiles } from "./symptoms/config-files.ts"
 import { configuration } from "./symptoms/configuration.ts"
 import { containerd } from "./symptoms/containerd.ts"
 import { controllerManager } from "./symptoms/controller-manager.ts"
@@ -36,6 +37,7 @@ export const catalogue: readonly Symptom[] = [
   scripts,
   continuations,
   configuration,
+  configFiles,
   etcdCluster,
   etcd,
   pki,

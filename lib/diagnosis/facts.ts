@@ -134,16 +134,16 @@ export function kubeconfigAt(seen: Observation, path: string): ReadKubeconfig | 
   }
 }
 
-/** The kubeconfigs that components use, with the component. */
+/** The kubeconfigs that components use, with the component. `isBootstrap`: only to request a first certificate. */
 export const kubeconfigsOf = remembered((seen) =>
   (["kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy"] as const).flatMap((client) => {
     const component = componentOf(seen, client)
     if (component === undefined) return []
-    const { kubeconfig } = observedSettings(seen, client)
-    // The kubelet uses the one for its bootstrap until it has written its own.
-    const isBootstrap = kubeconfig === undefined || seen.files[kubeconfig] === undefined
-    const path = client === "kubelet" && isBootstrap ? flagOf(component, "--bootstrap-kubeconfig") : kubeconfig
-    return path === undefined ? [] : [{ client, path }]
+    const paths = [
+      { path: flagOf(component, "--bootstrap-kubeconfig"), isBootstrap: true },
+      { path: observedSettings(seen, client).kubeconfig, isBootstrap: false },
+    ]
+    return paths.flatMap(({ path, isBootstrap }) => (path === undefined ? [] : [{ client, path, isBootstrap }]))
   }),
 )
 
@@ -182,6 +182,8 @@ export const containerdOf = remembered((seen): ReadContainerd => {
 export interface ReadKubelet {
   readonly path: string
   readonly isAnonymousAllowed: boolean | undefined
+  /** Where it serves its API. */
+  readonly address: string | undefined
   /** AlwaysAllow or Webhook. */
   readonly authorization: string | undefined
   readonly leaseSeconds: number | undefined
@@ -198,6 +200,7 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
   return {
     path,
     isAnonymousAllowed: file.boolean("authentication", "anonymous", "enabled"),
+    address: file.text("address"),
     authorization: file.text("authorization", "mode"),
     leaseSeconds: file.number("nodeLeaseDurationSeconds"),
     tracing: file.text("tracing", "endpoint"),

@@ -6,6 +6,7 @@ import type { Observation } from "./observation.ts"
 import {
   componentOf,
   logged,
+  matched,
   mismatchOf,
   said,
   symptom,
@@ -83,11 +84,17 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
 
 /** A component could not listen on an address. @param line its words; the group is the address */
 export function portTaken(name: ComponentName, line: RegExp, instead: string): Symptom {
+  // A process that was started beside the component has its log in the failure.
+  const besideIn = ({ failure }: Observation) =>
+    failure?.kind === "component-exited" && failure.name === name
+      ? matched(failure.log.toReversed(), line, "address")
+      : undefined
+  const shownIn = (seen: Observation) => logged(name, line, "address")(seen) ?? besideIn(seen)
   const holderIn = (seen: Observation, address: string) => {
-    const own = componentOf(seen, name)?.pid
-    return seen.listeners.find(({ local, pid }) => portOf(local) === portOf(address) && pid !== own)
+    const holder = seen.listeners.find(({ local }) => portOf(local) === portOf(address))
+    const isItself = logged(name, line)(seen) !== undefined && holder?.pid === componentOf(seen, name)?.pid
+    return isItself ? undefined : holder
   }
-  const shownIn = logged(name, line, "address")
   return symptom({
     id: "port-taken",
     component: name,
@@ -95,16 +102,18 @@ export function portTaken(name: ComponentName, line: RegExp, instead: string): S
     sign: (seen) => {
       const shown = shownIn(seen)
       if (shown === undefined) return undefined
-      const { address } = shown
+      const { address, evidence } = shown
       const holder = holderIn(seen, address)
+      if (holder === undefined)
+        return { evidence, address, holder: "a process that has ended since", remedy: `Start ${name} again` }
+      const isOlder = holder.program === specOf(name).program
       return {
-        evidence:
-          holder === undefined
-            ? shown.evidence
-            : `${shown.evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
+        evidence: `${evidence.slice(-200)} (ss -tlnp: ${holder.local} ${holder.program},pid=${holder.pid})`,
         address,
-        holder: holder === undefined ? "a process that has ended since" : `${holder.program} (pid ${holder.pid})`,
-        remedy: holder === undefined ? `Start ${name} again` : `Stop that process (kill ${holder.pid})`,
+        holder: `${isOlder ? "an older " : ""}${holder.program} (pid ${holder.pid})`,
+        remedy: isOlder
+          ? `End that process first, and wait until it has ended (kill ${holder.pid})`
+          : `Stop that process (kill ${holder.pid})`,
       }
     },
     cause: ({ address, holder }) => `${name} cannot listen on ${address}: ${holder} holds it`,

@@ -57,6 +57,16 @@ describe("a script that does not start its component is reported with its line",
       `begin() {\n  cp /nowhere /etc/ || exit 7\n}\nbegin\nexec ${ETCD}`,
       { kind: "script-ended", exit: { code: 7 }, place: { line: 3, command: "exit 7" } },
     ],
+    [
+      "fails in a subshell",
+      "set -e\nmake() {\n  [ ! -e /there ]\n  (\n    umask 077\n    cp /nowhere /there 2>/dev/null\n  )\n}\nmake\nexec etcd",
+      { kind: "script-ended", place: { line: 7, command: "cp /nowhere /there 2> /dev/null" } },
+    ],
+    [
+      "fails while a process in the background goes on",
+      "set -e\n(sleep 0.2; sleep 60) &\nsleep 0.5\nfalse\nexec etcd",
+      { kind: "script-ended", place: { line: 5, command: "false" } },
+    ],
     ["prints its version", "etcd --version\nexit 3", { kind: "script-ended", place: { line: 3, command: "exit 3" } }],
   ] as const)("%s", async (_, script, expected) => {
     await using opened = await open(script)
@@ -164,13 +174,13 @@ echo "line $LINENO"
 exec sh -c 'exit 9'
 `
 
-  test("without a change that the script could notice", async () => {
+  test("without another change that the script could notice than set -T", async () => {
     await machine.write("/root/cluster/a.sh", SCRIPT)
     const { trace, env } = await Trace.of(machine, "a.sh")
     const run = (more: Readonly<Record<string, string>>) =>
       machine.run(["sh", "-c", "cd /root/cluster && exec bash ./a.sh 2>&1"], { env: more })
     const [plain, traced] = [await run({}), await run(env)]
-    expect(traced.stdout).toBe(plain.stdout)
+    expect(traced.stdout).toBe(plain.stdout.replace(/^options \w+/, "$&T"))
     expect([plain.exitCode, traced.exitCode]).toEqual([9, 9])
     const commands = await trace.commands()
     const { pid = 0 } = commands[0] ?? {}

@@ -402,7 +402,9 @@ export class ScriptCluster implements Subject {
    * @throws ComponentError
    */
   async #checkReplaced(run: Run, before: readonly number[]): Promise<void> {
-    const own = ({ name }: ScriptComponent) => this.#sightings.of(name, run.seenBefore)
+    // A component that starts another program looks like a second process of itself for a moment.
+    const own = ({ name }: ScriptComponent) =>
+      this.#sightings.of(name, run.seenBefore).filter(({ parent }) => !before.includes(parent))
     for (const deadline = performance.now() + BESIDE; ; await sleep(POLL_INTERVAL)) {
       const old = (await findProcesses(this.machine)).filter(({ pid }) => before.includes(pid))
       const both = this.parts.filter((part) => own(part).length > 0 && old.some(({ name }) => name === part.name))

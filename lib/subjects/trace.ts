@@ -16,13 +16,14 @@ const LONGEST = 300
 export interface TracedCommand extends ScriptPlace {
   /** The pid of the shell that ran it. */
   readonly pid: number
+  /** The pid of the last background process at that time ($!); undefined if there was none. */
+  readonly background: number | undefined
 }
 
 /**
  * What bash runs before each script (BASH_ENV): a DEBUG trap that notes each command with its file and line. Scripts do
- * not notice: the trap changes neither $-, $_, $? nor what a script prints, also under set -x, and opens no descriptor
- * that a component would inherit. Functions inherit the trap by an attribute of their own. Commands of bash -c are not
- * noted.
+ * not notice: the trap changes neither $_ and $? nor what a script prints, also under set -x, and opens no descriptor that
+ * a component would inherit. With set -T, functions and subshells inherit it. Commands of bash -c are not noted.
  */
 function prologue(trace: string): string {
   const steps = [
@@ -30,15 +31,14 @@ function prologue(trace: string): string {
     `if [ "$_BYHAND_COUNT" = ${MOST} ]; then _BYHAND_COUNT=0; : >${trace}; fi`,
     "_BYHAND_COUNT=$((_BYHAND_COUNT + 1))",
     'if [ "${BASH_SOURCE-}" = "$0" ]; then _BYHAND_FILE=$_BYHAND_SELF; else _BYHAND_FILE=${BASH_SOURCE-}; fi',
-    `printf "%s\\t%s\\t%s\\t%s\\0" "$BASHPID" "$_BYHAND_FILE" "$LINENO" "\${BASH_COMMAND:0:2000}" >>${trace} || :`,
-    "_BYHAND_WORD=${BASH_COMMAND%%[[:space:]]*}",
-    'if declare -F -- "$_BYHAND_WORD" >/dev/null; then declare -ft -- "$_BYHAND_WORD"; fi',
+    `printf "%s\\t%s\\t%s\\t%s\\t%s\\0" "$BASHPID" "\${!-}" "$_BYHAND_FILE" "$LINENO" "\${BASH_COMMAND:0:2000}" >>${trace} || :`,
     ': "$_BYHAND_LAST"',
   ]
   // The trap is one line: bash adds the lines of a trap to LINENO.
   return `if [ -z "\${BASH_EXECUTION_STRING+x}" ]; then
 case $0 in /*) _BYHAND_SELF=$0 ;; *) _BYHAND_SELF=$PWD/$0 ;; esac
 _BYHAND_COUNT=0
+set -T
 trap '{ ${steps.join("; ")}; } 2>/dev/null' DEBUG
 fi
 `
@@ -72,10 +72,15 @@ export class Trace {
   }
 }
 
-/** The last command that a shell ran. A shell that became another program keeps its pid. */
+/**
+ * The last command that a shell ran, also in a subshell for which it waited. A shell that became another program keeps
+ * its pid.
+ */
 export function lastOf(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
-  const last = commands.findLast((one) => one.pid === pid)
-  return last === undefined ? undefined : placeOf(last)
+  const inBackground = new Set(commands.map(({ background }) => background))
+  const own = commands.findLastIndex((one) => one.pid === pid)
+  const last = commands.slice(Math.max(own, 0)).findLast((one) => one.pid === pid || !inBackground.has(one.pid))
+  return own < 0 || last === undefined ? undefined : placeOf(last)
 }
 
 /** The last command that starts a component, directly or through exec, nohup and the like. */
@@ -96,12 +101,13 @@ function placeOf({ file, line, command }: TracedCommand): ScriptPlace {
 }
 
 function parse(record: string): TracedCommand[] {
-  const [pid = "", file = "", line = "", ...rest] = record.split("\t")
+  const [pid = "", background = "", file = "", line = "", ...rest] = record.split("\t")
   const command = (rest.join("\t").split("\n")[0] ?? "").trim() // A here-document follows on its own lines.
   if (!/^\d+$/.test(pid) || command === "") return [] // A shell was killed while it wrote.
   return [
     {
       pid: Number(pid),
+      background: background === "" ? undefined : Number(background),
       file: file.startsWith("/") ? join(file) : join(HOME, file),
       line: Number(line),
       command: command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command,

@@ -1,16 +1,20 @@
 import { certificate, expired, notYetValid, otherCa, otherName, isUnverified } from "../certificates.ts"
-import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, listens } from "../facts.ts"
+import { kubeconfigFlaw } from "../../kubeconfig/flaw.ts"
+import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, kubeconfigsOf, listens } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { apart } from "../skew.ts"
 import {
   complainedOf,
   componentOf,
   concerns,
+  first,
   flagOf,
+  matched,
   mismatchOf,
   said,
   symptom,
   AT_ONCE,
+  SOON,
   type Named,
   type Symptom,
 } from "../symptom.ts"
@@ -26,6 +30,10 @@ const DEFAULT_ADDRESS =
  */
 const UNAUTHENTICATED =
   /asked for the client to provide credentials(?! \( ?pods\/)|\(Unauthorized\)|\\?"(?:message|reason)\\?": ?\\?"Unauthorized|Please enter Username|error: EOF/
+
+/** What a client says when its kubeconfig leads to no server, or kube-apiserver does not know who it is. */
+const NOT_LET_IN =
+  /Unauthorized|asked for the client to provide credentials|You must be logged in|User \\?"system:anonymous\\?"|invalid configuration|error loading config|unable to (?:read|load).*(?:kubeconfig|client config)/
 
 /**
  * Problems between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. The most specific first.
@@ -197,6 +205,22 @@ export const access: readonly Symptom[] = [
     look: "kubectl config view",
   }),
   symptom({
+    id: "kubeconfig-incomplete",
+    component: "kube-apiserver",
+    lasting: SOON,
+    sign: (seen) =>
+      first([...kubectlsIn(seen), ...refusedIn(seen)], ({ client, path, answer }) => {
+        const text = seen.files[path]
+        const flaw = text === undefined ? undefined : kubeconfigFlaw(text)
+        return flaw === undefined
+          ? undefined
+          : { evidence: `${path}; ${client}: ${answer.slice(0, 160)}`, client, path, flaw }
+      }),
+    cause: ({ client, path, flaw }) => `${client} uses the kubeconfig ${path}, and ${flaw}`,
+    remedy: ({ path, client }) => `Correct ${path}${client === "kubectl" ? "." : `, and start ${client} again.`}`,
+    look: ({ path }) => `kubectl config view --kubeconfig=${path}`,
+  }),
+  symptom({
     id: "node-is-somebody-else",
     component: "kubelet",
     // A kubelet whose Node has another name than its host can be refused for a moment, until the Node is known.
@@ -270,6 +294,27 @@ export const access: readonly Symptom[] = [
     look: "etcdutl version; etcdctl version",
   }),
 ]
+
+/** The kubeconfigs of kubectl commands that have failed, with their answers. */
+function kubectlsIn({ failure }: Observation): { client: "kubectl"; path: string; answer: string }[] {
+  if (failure === undefined) return []
+  if ("tried" in failure && failure.tried !== undefined)
+    return failure.tried.map(({ kubeconfig, answer }) => ({ client: "kubectl", path: kubeconfig, answer }))
+  if (failure.kind !== "command-failed" || failure.argv[0] !== "kubectl") return []
+  const path = failure.argv.find((word) => word.startsWith("--kubeconfig="))?.slice("--kubeconfig=".length)
+  return path === undefined ? [] : [{ client: "kubectl", path, answer: failure.stderr.trim() }]
+}
+
+/** The kubeconfigs of components that complain in their logs that they are not let in. */
+function refusedIn(seen: Observation) {
+  return kubeconfigsOf(seen).flatMap(({ client, path, isBootstrap }) => {
+    const said = matched(
+      componentOf(seen, client)?.log.toReversed() ?? [],
+      isBootstrap ? /cannot create certificate signing request|bootstrap kubeconfig/ : NOT_LET_IN,
+    )
+    return said === undefined || seen.failure === undefined ? [] : [{ client, path, answer: said.evidence }]
+  })
+}
 
 function hostOf(server: string | undefined): string | undefined {
   return server === undefined || !URL.canParse(server) ? undefined : /^\w+:\/\/([^/]+)/.exec(server)?.[1]

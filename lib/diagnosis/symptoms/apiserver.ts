@@ -9,7 +9,6 @@ import {
   flagOf,
   isUnwell,
   logged,
-  matched,
   mismatchOf,
   said,
   symptom,
@@ -27,17 +26,6 @@ export const apiserver: readonly Symptom[] = [
   frozen("kube-apiserver"),
   ...refusedFlags("kube-apiserver", /unknown flag: (--[\w-]+)/),
   portTaken("kube-apiserver", LISTEN, "choose another --secure-port"),
-  symptom({
-    id: "port-taken", // One more kube-apiserver beside the cluster's own: its log is in the failure.
-    component: "kube-apiserver",
-    sign: ({ failure }) =>
-      failure?.kind === "component-exited" && failure.name === "kube-apiserver"
-        ? matched(failure.log, LISTEN, "address")
-        : undefined,
-    cause: ({ address }) => `another process holds ${address}`,
-    remedy: "Stop that process, or choose another --secure-port.",
-    look: "ss -tlnp",
-  }),
   symptom({
     id: "service-account-flags",
     component: "kube-apiserver",

@@ -1,6 +1,5 @@
 import { fileOf, isFor, linksOf, purposesOf, servedOf, type Link } from "../links.ts"
-import { kubeconfigFlaw } from "../../kubeconfig/flaw.ts"
-import { kubeconfigsOf, nowOf } from "../facts.ts"
+import { nowOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { SOON, componentOf, first, flagOf, logged, matched, said, symptom, type Symptom } from "../symptom.ts"
 
@@ -8,29 +7,8 @@ import { SOON, componentOf, first, flagOf, logged, matched, said, symptom, type 
 const REFUSED =
   /Unauthorized|asked for the client to provide credentials|You must be logged in|bad certificate|certificate required|incompatible key usage|certificate signed by unknown authority|certificate has expired|didn't provide a certificate|unknown certificate authority|User \\?"system:anonymous\\?"/
 
-/** What a client says when its kubeconfig leads to no server, or kube-apiserver does not know who it is. */
-const NOT_LET_IN =
-  /Unauthorized|asked for the client to provide credentials|You must be logged in|User \\?"system:anonymous\\?"|invalid configuration|error loading config|unable to (?:read|load).*(?:kubeconfig|client config)/
-
-/** Problems of kubeconfigs, and of certificates by which a client authenticates, the most specific first. */
+/** Problems of certificates by which a client authenticates, the most specific first. */
 export const credentials: readonly Symptom[] = [
-  symptom({
-    id: "kubeconfig-incomplete",
-    component: "kube-apiserver",
-    lasting: SOON,
-    sign: (seen) =>
-      first(kubeconfigsOf(seen), ({ client, path }) => {
-        const text = seen.files[path]
-        const flaw = text === undefined ? undefined : kubeconfigFlaw(text)
-        const refusal = matched(componentOf(seen, client)?.log.toReversed() ?? [], NOT_LET_IN)?.evidence
-        return flaw === undefined || refusal === undefined || seen.failure === undefined
-          ? undefined
-          : { evidence: `${path}; ${refusal.slice(0, 160)}`, client, path, flaw }
-      }),
-    cause: ({ client, path, flaw }) => `${client} uses the kubeconfig ${path}, and ${flaw}`,
-    remedy: ({ path, client }) => `Correct ${path}, and start ${client} again.`,
-    look: ({ path }) => `kubectl config view --kubeconfig=${path}`,
-  }),
   symptom({
     id: "client-certificate-usage",
     component: "kube-apiserver",

@@ -68,20 +68,6 @@ export const kubelet: readonly Symptom[] = [
     look: ({ path }) => `ls -l ${path}`,
   }),
   symptom({
-    id: "config-unparsable",
-    component: "kubelet",
-    sign: (seen) =>
-      logged(
-        "kubelet",
-        /failed to load Kubelet config file ([^\s,]+), error failed to decode: (.*?)"?$/,
-        "path",
-        "reason",
-      )(seen),
-    cause: ({ path, reason }) => `the kubelet cannot read its configuration ${path}: ${reason}`,
-    remedy: "Correct that line. In YAML, indentation counts.",
-    look: ({ path }) => `cat -n ${path}`,
-  }),
-  symptom({
     id: "bootstrap-kubeconfig-missing",
     component: "kubelet",
     sign: (seen) =>
@@ -280,6 +266,20 @@ export const kubelet: readonly Symptom[] = [
     cause: ({ reason }) => `the kubelet does not accept its configuration: ${reason}`,
     remedy: (_, seen) => `Correct that field in ${kubeletOf(seen).path}, or that flag.`,
     look: (_, seen) => `cat -n ${kubeletOf(seen).path}; ${ARGS}`,
+  }),
+  symptom({
+    id: "kubelet-address-invalid",
+    component: "kubelet",
+    lasting: AT_ONCE,
+    sign: (seen) => {
+      const { path, address } = kubeletOf(seen)
+      const shown = matched(componentOf(seen, "kubelet")?.log.toReversed() ?? [], /listen tcp: lookup <nil>/)
+      if (address === undefined || shown === undefined) return undefined
+      return { evidence: `${path}: address: ${address}; ${shown.evidence}`, path, address }
+    },
+    cause: ({ path, address }) => `the kubelet cannot listen on address: ${address} (${path}), which is no IP address`,
+    remedy: ({ path }) => `Write a whole address into ${path}, such as 0.0.0.0`,
+    look: ({ path }) => `grep -n address ${path} *.sh`,
   }),
   symptom({
     id: "kubelet-standalone",

@@ -1,9 +1,11 @@
 import { readable } from "../../clients/log-line.ts"
-import { specs } from "../../components/registry.ts"
+import { specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded } from "../../failures/describe.ts"
-import type { ComponentExited } from "../../failures/failure.ts"
+import type { ScriptPlace } from "../../failures/failure.ts"
 import type { Observation } from "../observation.ts"
-import { componentOf, symptom, type Symptom } from "../symptom.ts"
+import { vanished } from "../signs.ts"
+import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
+import { onlyLineWith } from "../written.ts"
 
 /** Lines with which a component says that it gives up, and why. */
 const FATAL: readonly RegExp[] = [
@@ -21,8 +23,20 @@ const ERRORS: readonly RegExp[] = [/^\{"level":"error"/, /^E\d{4} \S+\s+\d+ \S+\
 const FINAL = 2
 /** The number of lines at the end of a log that belong to the process that has ended, as far as can be told. */
 const LATEST = 100
+/** The same, if it is not known when the process ended. */
+const LAST = 12
+/** What components say when somebody ends them. */
+const WHEN_ENDED = /finished without leader elect|leaderelection lost|context canceled|signal/i
+/** Characters of a quoted value that can tell a line of a script from all others. */
+const SHORTEST = 4
 /** Characters of a component's words that a cause quotes. */
 const LONGEST = 240
+
+/** A line in which a component says why it ends, and what it says. */
+interface LastWords {
+  readonly evidence: string
+  readonly words: string
+}
 
 /**
  * A component that has ended, in its own words, where no other row knows them: the least specific rows that say more
@@ -35,18 +49,21 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
     symptom({
       id: "last-words",
       component: name,
+      lasting: (seen) => (exitOf(seen) === undefined ? UNLESS_RESTARTED : undefined),
       sign: (seen) => {
         const exit = exitOf(seen)
+        const component = componentOf(seen, name)
+        const own = component?.log ?? []
         // After its error, a program may print its usage, which fills the end of the log that the failure holds.
-        const said =
+        const words =
           exit === undefined
-            ? undefined
+            ? atTheEnd(seen, name)
             : (lineIn(exit.log, FATAL) ??
-              (exit.wasReady === true ? undefined : lineIn(componentOf(seen, name)?.log.slice(-LATEST) ?? [], FATAL)) ??
+              (exit.wasReady === true ? undefined : lineIn(own.slice(-LATEST), FATAL)) ??
               (exit.wasReady === true ? undefined : lineIn(exit.log.slice(-FINAL), ERRORS)))
-        return exit === undefined || said === undefined
-          ? undefined
-          : { ...said, logPath: exit.logPath, remedy: remedyOf(exit) }
+        if (words === undefined) return undefined
+        const logPath = (exit ?? component)?.logPath ?? ""
+        return { ...words, logPath, remedy: remedyOf(seen, name, words, exit?.place) }
       },
       cause: ({ words }) => `${name} gave up: ${words}`,
       remedy: ({ remedy }) => remedy,
@@ -72,8 +89,18 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
   ]
 })
 
+/**
+ * The last words of a component that should run and does not, where its start is not what failed. Its log can also have
+ * lines of a process before it, and of one that was ended.
+ */
+function atTheEnd(seen: Observation, name: ComponentName): LastWords | undefined {
+  if (vanished(seen, name) === undefined) return undefined
+  const words = lineIn(componentOf(seen, name)?.log.slice(-LAST) ?? [], FATAL)
+  return words === undefined || WHEN_ENDED.test(words.words) ? undefined : words
+}
+
 /** The last line that matches the first pattern that matches any, and its words. */
-function lineIn(log: readonly string[], patterns: readonly RegExp[]): { evidence: string; words: string } | undefined {
+function lineIn(log: readonly string[], patterns: readonly RegExp[]): LastWords | undefined {
   for (const pattern of patterns) {
     const line = log.findLast((one) => pattern.test(one))
     if (line === undefined) continue
@@ -84,8 +111,21 @@ function lineIn(log: readonly string[], patterns: readonly RegExp[]): { evidence
   return undefined
 }
 
-function remedyOf({ name, place }: ComponentExited): string {
-  return place === undefined
-    ? `Correct what ${name} complains about.`
-    : `Correct what ${name} complains about. Line ${place.line} of ${place.file} starts it.`
+/** @param place the command of a script that started the component */
+function remedyOf(seen: Observation, name: ComponentName, { words }: LastWords, place?: ScriptPlace): string {
+  const meant = quotedIn(words)
+    .map((text) => onlyLineWith(seen, text))
+    .find((line) => line !== undefined)
+  return [
+    meant === undefined
+      ? `Correct what ${name} complains about.`
+      : `Correct what ${name} complains about: line ${meant.line} of ${meant.file} (${meant.text}).`,
+    ...(place === undefined ? [] : [`Line ${place.line} of ${place.file} starts it.`]),
+  ].join(" ")
+}
+
+/** The texts that a component quotes in its words, the longest first. */
+function quotedIn(words: string): string[] {
+  const quoted = [...words.matchAll(/"([^"]+)"|'([^']+)'/g)].map(([, double, single]) => double ?? single ?? "")
+  return quoted.filter((text) => text.length >= SHORTEST).toSorted((one, other) => other.length - one.length)
 }

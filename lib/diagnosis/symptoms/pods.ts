@@ -316,13 +316,21 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "etcd-not-lost",
     component: "etcd",
-    sign: (seen) =>
-      isUnrejected(seen)
-        ? matched(
-            componentOf(seen, "etcd")?.log ?? [],
-            /recovered v3 backend from snapshot|"msg":"restarting local member"|recovered store from snapshot/,
-          )
-        : undefined,
+    sign: (seen) => {
+      const { actual } = mismatchOf(seen) ?? {}
+      const shown = matched(
+        componentOf(seen, "etcd")?.log ?? [],
+        /"ts":"([^"]+)".*(?:recovered v3 backend from snapshot|"msg":"restarting local member"|recovered store from snapshot)/,
+        "since",
+      )
+      if (shown === undefined || typeof actual !== "string" || !isUnrejected(seen)) return undefined
+      // Only an object from before etcd's start shows that etcd has kept it.
+      const kept = seen.api?.pods.find(
+        ({ metadata: { name, creationTimestamp = shown.since } }) =>
+          actual.includes(name) && new Date(creationTimestamp) < new Date(shown.since),
+      )
+      return kept === undefined ? undefined : shown
+    },
     cause: (_, seen) => `etcd did not start with an empty folder: it found data in ${dataDirOf(seen)}`,
     remedy: "Another program has put the folder back, or etcd keeps its data in another folder (--data-dir).",
     look: (_, seen) => `grep -m1 data-dir ${logPathOf(seen, "etcd")}; ls -lR ${dataDirOf(seen)}`,

@@ -11,6 +11,8 @@ export interface Edit {
   readonly before: string
   /** The lines that replace it; none if the line is dropped. */
   readonly after: readonly string[]
+  /** The path of the file that a here-document with this line writes; undefined if the line is in none. */
+  readonly writes?: string | undefined
 }
 
 /** Changes one line. Undefined if there is nothing that it can change. */
@@ -96,8 +98,19 @@ export function slip(files: ReadonlyMap<string, string>, draw: Draw): Edit {
       after.join("\n") === (kind === "two lines are swapped" ? `${content}\n${next}` : content)
     )
       continue
-    return { kind, file, line: at + 1, before: content, after }
+    return { kind, file, line: at + 1, before: content, after, writes: writtenBy(files.get(file) ?? "", at) }
   }
+}
+
+/** The path that the command of a here-document names, if the line with this index is inside it. */
+function writtenBy(text: string, index: number): string | undefined {
+  let open: { readonly word: string; readonly path: string | undefined } | undefined
+  for (const line of text.split("\n").slice(0, index + 1)) {
+    if (open !== undefined && line.trim() === open.word) open = undefined
+    const [, word] = (open === undefined ? /<<-?\s*['"]?(\w+)/.exec(line) : null) ?? []
+    if (word !== undefined) open = { word, path: /(?:^|[\s>])(\/(?!dev\/)[^\s'"]+)/.exec(line)?.[1] }
+  }
+  return open?.path
 }
 
 /** The text of a file after a slip. */

@@ -28,7 +28,7 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
 }
 
 /** The words that show that a card is about this slip. */
-export function namesOf({ file, before, after }: Edit): string[] {
+export function namesOf({ file, before, after, writes }: Edit): string[] {
   // Every card contains the name of a component.
   const words = (line: string) =>
     line
@@ -38,6 +38,7 @@ export function namesOf({ file, before, after }: Edit): string[] {
   return [
     // A card that names the script without the line says no more than which component failed.
     ...(isScript ? [] : [basename(file)]),
+    ...(writes === undefined ? [] : [writes]),
     ...new Set([before, ...after].flatMap(words)),
   ]
 }

@@ -38,6 +38,17 @@ const result = (given: Partial<TestResult>): TestResult => ({
   ...given,
 })
 
+test("an edit of a here-document is named by the file that it writes", () => {
+  const script = "#!/bin/bash\ninstall -D /dev/stdin /etc/a.yaml <<'EOF'\nkey: value\nEOF\n"
+  const made = Array.from({ length: 200 }, (_, seed) => slip(new Map([["01-a.sh", script]]), drawFrom(seed)))
+  const inside = made.find(({ line, kind }) => line === 3 && kind === "a letter is changed")
+  expect(inside?.writes).toBe("/etc/a.yaml")
+  expect(made.find(({ line }) => line === 1)?.writes).toBeUndefined()
+  if (inside === undefined) return
+  expect(judge(inside, [result({ advice: "etcd cannot read /etc/a.yaml" })])).toBe("named")
+  expect(judge(inside, [result({ advice: "etcd cannot read /etc/b.yaml" })])).toBe("wrong")
+})
+
 test.each([
   ["harmless", [result({ verdict: "passed" })]],
   ["named", [result({ verdict: "passed" }), result({})]],
