@@ -7,6 +7,8 @@ import type { ComponentName } from "../components/component.ts"
 export interface Known {
   readonly name: ComponentName
   readonly argv: readonly string[]
+  /** The PID of its process, or of its last one; undefined if none is known. */
+  readonly pid?: number | undefined
   /** Whether the component must be running now. */
   readonly isMeantToBe: boolean
   /** The path of its log file, if it differs from the default. */

@@ -2,6 +2,7 @@ import { z } from "zod"
 import { sockets } from "../clients/sockets.ts"
 import { httpGet } from "../clients/http-get.ts"
 import { logLines } from "../clients/log.ts"
+import { ownLines } from "../clients/own-lines.ts"
 import { ask } from "../clients/probe.ts"
 import { logOf } from "../components/component.ts"
 import { settingsOf, specOf, specs } from "../components/registry.ts"
@@ -130,7 +131,7 @@ export async function observe(
         cwd: process?.cwd ?? "/",
         isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
         answer: undefined,
-        log: (await logLines(machine, logPath)).slice(-LOG_LINES),
+        log: ownLines(await logLines(machine, logPath), name, process?.pid ?? memory?.pid).slice(-LOG_LINES),
       }
     }),
   )

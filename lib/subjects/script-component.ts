@@ -4,6 +4,7 @@ import { ComponentError, LOG_LINES, LONGEST_ANSWER, pidOf, type WithoutLog } fro
 import type { Known } from "../clusters/known.ts"
 import { GRACE, type Beside, type Part } from "../clusters/part.ts"
 import { logLines } from "../clients/log.ts"
+import { ownLines } from "../clients/own-lines.ts"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
@@ -47,6 +48,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   #original: FoundProcess | undefined
   /** Its last process that ended before a look could find it. */
   #shortLived: Sighting | undefined
+  /** The PID of its last process. */
+  #lastPid: number | undefined
   #settings: SettingsOf<Name> | undefined
   #failure: Error | undefined
   #isMeantToBe = false
@@ -124,6 +127,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     return {
       name: this.name,
       argv: this.argv,
+      pid: this.#lastPid,
       isMeantToBe: this.#isMeantToBe || this.isRunning,
       logPath: this.#logPath,
       ...(this.#scriptPath === undefined ? {} : { scriptPath: this.#scriptPath }),
@@ -138,6 +142,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const own = processes.filter(({ name, pid }) => name === this.name && (this.#only ?? pid) === pid)
     const before = this.#process
     this.#process = own.find(({ pid }) => pid === before?.pid) ?? own[0]
+    this.#lastPid = this.#process?.pid ?? this.#lastPid
     if (before !== undefined && this.#process?.pid !== before.pid) {
       reportComponent({ type: "component exited", component: this.name, pid: before.pid, exit: undefined })
       this.#noteEnd(before)
@@ -199,6 +204,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   /** The error of a process that a script has started, and that ended while an older one ran on. */
   async endedBeside(run: Run, process: Sighting): Promise<ComponentError> {
     this.#logPath = process.log ?? run.log
+    this.#lastPid = process.pid
     return this.#error(await exitOf(this.name, run, process), undefined, run)
   }
 
@@ -299,6 +305,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       if (end !== undefined) {
         this.#logPath = end.logPath ?? this.#logPath
         this.#shortLived = end.process
+        this.#lastPid = end.process?.pid ?? this.#lastPid
         throw await this.#error(end.failure)
       }
       await pace.pause()
@@ -356,7 +363,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   ): Promise<ComponentError> {
     const { machine, explain } = this.#around
     if ("place" in failure) this.#scriptPath = failure.place?.file ?? this.#scriptPath
-    const log = (await logLines(machine, this.#logPath)).slice(-LOG_LINES)
+    const log = ownLines(await logLines(machine, this.#logPath), this.name, this.#lastPid).slice(-LOG_LINES)
     const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors(this.isStandIn ? undefined : run) }
     const explained = await explain(whole)
     return new ComponentError(whole, certain ?? explained)

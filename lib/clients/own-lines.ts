@@ -1,0 +1,30 @@
+import type { ComponentName } from "../components/component.ts"
+
+/** The formats of logs, by how a line begins. klog's lines name the process. */
+const FORMATS = {
+  klog: /^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+(\d+) \S+?:\d+\] /,
+  json: /^\{"level":"/,
+  logfmt: /^time="[^"]*" level=/,
+} as const
+
+type Format = keyof typeof FORMATS
+
+/** The formats of components that do not use klog. */
+const NOT_KLOG: Partial<Readonly<Record<ComponentName, Format>>> = { etcd: "json", containerd: "logfmt" }
+
+/**
+ * The lines of a log that one process of a component has written. A script that starts several components leads all of
+ * them to the same log. Lines without a known format are kept: any of them can have printed it.
+ * @param pid the process; undefined if it is not known
+ */
+export function ownLines(lines: readonly string[], name: ComponentName, pid: number | undefined): string[] {
+  const own = NOT_KLOG[name] ?? "klog"
+  const pidOf = (line: string) => Number(FORMATS.klog.exec(line)?.[1] ?? Number.NaN)
+  const hasPid = own === "klog" && pid !== undefined && lines.some((line) => pidOf(line) === pid)
+  const others = Object.entries(FORMATS).filter(([format]) => format !== own)
+  const kept = lines.filter(
+    (line) =>
+      !others.some(([, pattern]) => pattern.test(line)) && (!hasPid || !FORMATS.klog.test(line) || pidOf(line) === pid),
+  )
+  return kept.length === 0 ? [""] : kept
+}
