@@ -72,6 +72,19 @@ test("the table has a row for each student, a reason where there is no grade, an
   expect(text.at(-1)).toBe("2 of 3 students have a grade, 72.5 % on average.")
 })
 
+test("a row says how many outcomes were not checked, and for Moodle too; they take nothing from the grade", () => {
+  const not = outcomeWith({ verdict: "cannot check here", reason: "cannot check here: needs --allow restart" })
+  const [student] = graded.students
+  if (student === undefined) throw new Error("there is no student")
+  const line = lineOf(graded, student, rowOf("alice", result(outcomeWith({}), not, not)))
+  expect(bookLines(graded, [line], 100)).toContain("alice    100 %  1/1  1/1  2 not checked: needs --allow restart")
+  expect(bookCsv(graded, [line])).toMatch(/^student,.*,remark,not checked\r\nalice,.*restart,2\r\n/)
+  expect(bookData(graded, [line], {})).toMatchObject({
+    students: [{ grade: 100, notChecked: [{ reason: "needs --allow restart", outcomes: 2 }] }],
+  })
+  expect(moodleCsv(bookEntries([line]))).toContain("2 not checked: needs --allow restart")
+})
+
 test("a remark that does not fit has a line of its own", () => {
   expect(bookLines(graded, lines, 60).slice(4, 6)).toEqual([
     "bob                        45 %  1/1  1/3",

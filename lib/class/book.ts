@@ -6,7 +6,7 @@ import { isOwnFailure } from "../report/points.ts"
 import { withOurs } from "../report/stand-ins.ts"
 import type { Class, Student } from "./class-file.ts"
 import { decimal } from "./decimal.ts"
-import { explanationOf, markOf, timeText, type Lateness, type Mark } from "./marks.ts"
+import { explanationOf, markOf, timeText, type Lateness, type Mark, type NotChecked } from "./marks.ts"
 import type { Row } from "./row.ts"
 
 /** The version of the grade book as JSON. */
@@ -42,16 +42,25 @@ export function remarkOf({ row, mark, student, submitted }: Line): string {
   const failed = result.lessons.flatMap(({ id, tests }) =>
     tests.filter(isOwnFailure).map((test) => `${id} ${reasonOf(test)}`),
   )
-  const uncheckable = result.lessons
-    .flatMap(({ tests }) => tests)
-    .filter(({ verdict }) => verdict === "cannot check here")
   return [
     ...(mark?.late === undefined ? [] : [lateText(mark.late)]),
     ...(student.due !== undefined && submitted === undefined ? ["time of submission not known"] : []),
     ...(ours === "" ? [] : [ours]),
+    ...notCheckedText(mark?.notChecked ?? []),
     ...failed.slice(0, 1),
-    ...(uncheckable.length === 0 ? [] : [`${uncheckable.length} cannot be checked here`]),
   ].join("; ")
+}
+
+/** "14 not checked: needs --allow restart (12), needs root (2)" */
+function notCheckedText(all: readonly NotChecked[]): string[] {
+  const count = outcomesIn(all)
+  if (count === 0) return []
+  const reasons = all.map(({ reason, outcomes }) => (all.length === 1 ? reason : `${reason} (${outcomes})`))
+  return [`${count} not checked: ${reasons.join(", ")}`]
+}
+
+function outcomesIn(all: readonly NotChecked[]): number {
+  return all.reduce((sum, { outcomes }) => sum + outcomes, 0)
 }
 
 function lateText({ days, percent }: Lateness): string {
@@ -123,6 +132,7 @@ export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
       "commit",
       "graded",
       "remark",
+      "not checked",
     ],
     ...lines.map((line): Cell[] => [
       line.student.id,
@@ -136,6 +146,7 @@ export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
       line.row.commit ?? "",
       timeText(line.row.at),
       remarkOf(line),
+      line.mark === undefined ? "" : outcomesIn(line.mark.notChecked),
     ]),
   ])
 }
@@ -157,6 +168,7 @@ export function bookData(
       beforeLateness: rounded(line.mark?.reached) ?? null,
       late: line.mark?.late ?? null,
       lessons: line.mark?.lessons ?? null,
+      notChecked: line.mark?.notChecked ?? null,
       submitted: line.submitted === undefined ? null : new Date(line.submitted).toISOString(),
       commit: line.row.commit,
       graded: new Date(line.row.at).toISOString(),
@@ -180,7 +192,10 @@ export function bookEntries(lines: readonly Line[]): BookEntry[] {
             startedAt: row.at,
             environment: process.env,
             grade: { reached: rounded(mark.grade) ?? 0, most: 100 },
-            remark: mark.late === undefined ? "" : lateText(mark.late),
+            remark: [
+              ...(mark.late === undefined ? [] : [lateText(mark.late)]),
+              ...notCheckedText(mark.notChecked),
+            ].join("; "),
           },
         ],
   )

@@ -48,6 +48,8 @@ subjects:
   - {id: Zoë, archive: three.zip, due: 2026-11-27T23:59+01:00}
   - {id: carol@example.org, git: "https://example.org/carol.git", ref: main}
   - {id: dave, git: two}
+  - {id: erin, host: "ssh://student@10.0.0.5:2222"}
+  - {id: frank, host: local}
 `
 
 test("a whole class: zeros stay, paths are relative to the file", () => {
@@ -84,6 +86,13 @@ test("a whole class: zeros stay, paths are relative to the file", () => {
       due: rules.due,
     },
     { id: "dave", source: { kind: "git", url: join(here, "two"), ref: "HEAD" }, submitted: undefined, due: rules.due },
+    {
+      id: "erin",
+      source: { kind: "host", target: "ssh://student@10.0.0.5:2222" },
+      submitted: undefined,
+      due: rules.due,
+    },
+    { id: "frank", source: { kind: "host", target: "local" }, submitted: undefined, due: rules.due },
   ])
 })
 
@@ -108,15 +117,15 @@ test.each([
   ["subjects: []", "class.yaml, line 1: subjects is empty. "],
   ["subjects: a", "class.yaml, line 1: subjects must be a list. "],
   ["subjects:\n- id: a\n  foldr: one", "class.yaml, line 3: subjects[0].foldr is not known. Did you mean folder? "],
-  [
-    "subjects:\n- id: a\n  host: h",
-    "class.yaml, line 3: subjects[0].host is not known. Running hosts cannot be graded yet: ",
-  ],
+  ["subjects:\n- id: a\n  host: h", "class.yaml, line 3: subjects[0].host must be local, or ssh://USER@HOST:PORT, "],
+  ["subjects:\n- {id: a, host: ssh://-oProxyCommand=x}", "subjects[0].host must be local, or ssh://"],
+  ["subjects:\n- {id: a, host: ssh://h:65536}", "subjects[0].host must be local, or ssh://"],
+  ["subjects:\n- {id: a, host: local, folder: one}", "subjects[0] a has both folder and host. Give exactly one of "],
   ["subjects:\n- folder: one", "class.yaml, line 2: subjects[0].id is missing. "],
   ["subjects:\n- id: ../a\n  folder: one", "class.yaml, line 2: subjects[0].id must have up to 50 letters, "],
   [`${STUDENT}- id: a\n  folder: two`, "class.yaml, line 3: subjects[1].id a is given twice. "],
   [`${STUDENT}- {id: A, folder: two}`, "class.yaml, line 3: subjects[1].id A and a are the same name. "],
-  ["subjects:\n- id: a", "class.yaml, line 2: subjects[0] a does not say where the scripts are. Give exactly one of "],
+  ["subjects:\n- id: a", "class.yaml, line 2: subjects[0] a does not say what to grade. Give exactly one of "],
   [
     "subjects:\n- {id: a, folder: one, git: two}",
     "class.yaml, line 2: subjects[0] a has both folder and git. Give exactly one of ",
@@ -188,6 +197,7 @@ describe("the published schema", () => {
     [false, "subjects: []"],
     [false, "subjects:\n- {id: a, foldr: one}"],
     [false, "subjects:\n- {id: ../a, folder: one}"],
+    [false, "subjects:\n- {id: a, host: h}"],
     [false, `${STUDENT}lessons: [100]`],
     [false, `${STUDENT}weights: {01: 120 %}`],
     [false, `${STUDENT}late: {per dya: 10 %}`],

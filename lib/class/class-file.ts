@@ -11,10 +11,19 @@ import { decimal } from "./decimal.ts"
 import { classSchema, KEYS, SOURCES, subjectSchema, type ClassDocument, type SubjectDocument } from "./class-schema.ts"
 
 /** Where the scripts of a student are. Paths are absolute. */
-export type Source =
+export type ScriptSource =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "archive"; readonly path: string }
   | { readonly kind: "git"; readonly url: string; readonly ref: string }
+
+/** A running host of a student: "local", or ssh://USER@HOST:PORT. */
+export interface HostSource {
+  readonly kind: "host"
+  readonly target: string
+}
+
+/** What of a student is graded. */
+export type Source = ScriptSource | HostSource
 
 /** A student of a class. */
 export interface Student {
@@ -215,11 +224,13 @@ function ofIssue(issue: z.core.$ZodIssue, origin: Origin, prefix: Path): UsageEr
   const keys = keysAt(path)
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys
-    const remedy =
-      key === "host"
-        ? "Running hosts cannot be graded yet: name a folder, a git repository or an archive."
-        : `${didYouMean(key, keys)}There are ${keys.join(", ")}.`
-    return refusal(origin, [...path, key], true, "is not known", remedy)
+    return refusal(
+      origin,
+      [...path, key],
+      true,
+      "is not known",
+      `${didYouMean(key, keys)}There are ${keys.join(", ")}.`,
+    )
   }
   if (issue.code === "invalid_key")
     return refusal(origin, path, true, issue.issues[0]?.message ?? "is not valid", remedyFor(["lessons"]))
@@ -323,7 +334,7 @@ function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, folder
       throw wrong(
         at,
         undefined,
-        `${subject.id} ${first === undefined ? "does not say where the scripts are" : `has both ${first} and ${second ?? ""}`}`,
+        `${subject.id} ${first === undefined ? "does not say what to grade" : `has both ${first} and ${second ?? ""}`}`,
         `Give exactly one of ${SOURCES.join(", ")}.`,
       )
     if (subject.ref !== undefined && subject.git === undefined)
@@ -338,7 +349,7 @@ function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, folder
 }
 
 function sourceOf(
-  { folder, git, ref = "HEAD", archive }: SubjectDocument,
+  { folder, git, ref = "HEAD", archive, host }: SubjectDocument,
   from: string,
   wrong: (problem: string, remedy: string) => UsageError,
 ): Source {
@@ -355,6 +366,7 @@ function sourceOf(
     if (found(path)?.isFile() !== true) throw wrong(`is not a file: ${path}`, remedy)
     return { kind: "archive", path }
   }
+  if (host !== undefined) return { kind: "host", target: host }
   const given = git ?? ""
   // An address has a scheme, or a host before a colon.
   if (/^[^/]+:/.test(given)) return { kind: "git", url: given, ref }

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { lessons } from "../curriculum/lessons.ts"
+import { HOST_TARGET, hostTargetIn } from "../machines/host/target.ts"
 
 /** Schemas of texts that YAML can also read as numbers, such as 01, and what JSON Schema says about such a number. */
 const alsoNumbers = new Map<unknown, object>()
@@ -39,6 +40,8 @@ const place = z
   .min(1, "is empty")
   .regex(/^[^-\p{Cc}\\][^\p{Cc}\\]*$/u, "must not begin with a hyphen, nor contain control characters or backslashes")
 
+const NO_HOST = "must be local, or ssh://USER@HOST:PORT, where USER and PORT are optional"
+
 const subjectFields = {
   id: alsoNumber(
     z
@@ -54,6 +57,12 @@ const subjectFields = {
   git: place.describe("the address or path of a git repository with the scripts").optional(),
   ref: place.describe("a branch, tag or full commit of the repository (default: its HEAD)").optional(),
   archive: place.describe("a .tar.gz, .tgz or .zip with the scripts, relative to this file").optional(),
+  host: z
+    .string()
+    .regex(HOST_TARGET, NO_HOST)
+    .refine((given) => hostTargetIn(given) !== undefined, NO_HOST)
+    .describe("a running host, which is only looked at: ssh://USER@HOST:PORT, or local for this host")
+    .optional(),
   submitted: instant.describe("when it was handed in (default for git: the date of the commit)").optional(),
   due: instant.describe("when this student had to hand in, instead of the class's due").optional(),
 }
@@ -61,8 +70,8 @@ const subjectFields = {
 /** A student of a class. */
 export const subjectSchema = z.strictObject(subjectFields)
 
-/** The keys that say where a student's scripts are. Each student has one of them. */
-export const SOURCES = ["folder", "git", "archive"] as const
+/** The keys that say where a student's scripts or cluster are. Each student has one of them. */
+export const SOURCES = ["folder", "git", "archive", "host"] as const
 
 const late = z.strictObject({
   "per day": alsoNumber(

@@ -36,6 +36,7 @@ export function classScreen(
   const names = Math.min(LONGEST, Math.max(...graded.students.map(({ id }) => id.length)))
   const running = new Map<string, Running>()
   let [finished, drawn] = [0, 0]
+  const hosts = new Set(graded.students.flatMap(({ id, source }) => (source.kind === "host" ? [id] : [])))
   const nameOf = (id: string) => fit(id, names).padEnd(names)
 
   const erase = () => {
@@ -46,7 +47,7 @@ export function classScreen(
     if (!isLive) return
     const rows = [...running].map(([id, { since, position }]) => {
       const seconds = `${Math.floor((now() - since) / 1000)} s`.padStart(6)
-      return `… ${nameOf(id)} ${seconds}  ${positionText(position)}`
+      return `… ${nameOf(id)} ${seconds}  ${positionText(position, hosts.has(id))}`
     })
     const waiting = graded.students.length - finished - running.size
     const lines = [...rows, `  ${finished} of ${graded.students.length} finished, ${waiting} waiting`]
@@ -90,8 +91,9 @@ export function classScreen(
   }
 }
 
-function positionText(position: Position | undefined): string {
-  if (position === undefined || position.outcome === "") return "its machine is prepared"
+function positionText(position: Position | undefined, isHost: boolean): string {
+  if (position === undefined || position.outcome === "")
+    return isHost ? "its host is reached" : "its machine is prepared"
   const { outcome, passed, failed } = position
   return `${passed} passed, ${failed} failed; ${outcome}`
 }

@@ -2,15 +2,17 @@ import { fork, type ChildProcess } from "node:child_process"
 import { rmSync, statSync, readFileSync } from "node:fs"
 import { stripVTControlCharacters } from "node:util"
 import { lessonId, lessons } from "../curriculum/lessons.ts"
+import { isHostTarget } from "../machines/host/target.ts"
 import type { RunEvent } from "../report/events.ts"
 import { wasGraded } from "../report/points.ts"
 import { runResult, type RunResult } from "../report/result.ts"
+import { plain } from "./plain.ts"
 import type { Outcome } from "./row.ts"
 
 /** What a grader process is told, as JSON in its first argument. */
 export interface Task {
-  /** The folder with the start scripts. */
-  readonly folder: string
+  /** The folder with the start scripts, or the running host as `byhand grade` takes it. */
+  readonly subject: string
   readonly student: string
   /** The lessons to grade; empty for all. */
   readonly lessons: readonly string[]
@@ -18,6 +20,9 @@ export interface Task {
   /** The file to which the result is written as JSON. */
   readonly result: string
 }
+
+/** What a grader process tells: what happens in its run, or why the host that it grades cannot be looked at. */
+export type GraderMessage = RunEvent | { readonly type: "refused"; readonly reason: string }
 
 /** How far the grading of a student has come. */
 export interface Position {
@@ -84,9 +89,10 @@ export function startGrader(
     },
   })
   let position: Position = { topic: undefined, outcome: "", passed: 0, failed: 0 }
-  child.on("message", (event: RunEvent) => {
-    position = after(position, event)
-    tell(position)
+  let refusal: string | undefined
+  child.on("message", (message: GraderMessage) => {
+    if (message.type === "refused") refusal = plain(message.reason).replace(/\.$/, "")
+    else tell((position = after(position, message)))
   })
   const log = tailOf(child)
   let isLate = false
@@ -97,8 +103,10 @@ export function startGrader(
   const outcome = ended(child).then((end): Outcome => {
     clearTimeout(timer)
     endOf(child) // What the grader has started must not stay.
-    if (isLate) return { ...ungraded(`no answer after ${limit} s ${where(position)}`, false), after: limit }
-    return outcomeOf(task.result, end, position)
+    const place = where(position, isHostTarget(task.subject))
+    if (isLate) return { ...ungraded(`no answer after ${limit} s ${place}`, false), after: limit }
+    if (refusal !== undefined) return ungraded(refusal, true)
+    return outcomeOf(task.result, end, place)
   })
   return { outcome, log: () => log(), kill: () => endOf(child) }
 }
@@ -125,8 +133,8 @@ function topicOf(id: string): string | undefined {
 }
 
 /** Where it was, as the end of a sentence. */
-function where({ topic, outcome, passed }: Position): string {
-  if (topic === undefined) return "while its machine was prepared"
+function where({ topic, outcome, passed }: Position, isHost: boolean): string {
+  if (topic === undefined) return isHost ? "while logging in to the host" : "while its machine was prepared"
   const before = passed === 0 ? "" : `; ${passed} ${passed === 1 ? "outcome" : "outcomes"} passed before`
   return `while looking at ${topic} (${outcome})${before}`
 }
@@ -179,9 +187,9 @@ function tailOf({ stdout, stderr }: ChildProcess): () => string {
 }
 
 /** Only the file counts that the grader has written, not what was printed: a script can print anything. */
-function outcomeOf(file: string, end: string, position: Position): Outcome {
+function outcomeOf(file: string, end: string, place: string): Outcome {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-  if (size === 0) return ungraded(`the grader ${end} ${where(position)}`, true)
+  if (size === 0) return ungraded(`the grader ${end} ${place}`, true)
   if (size > LARGEST) return ungraded(`the result has more than ${LARGEST / 2 ** 20} MiB`, false)
   const result = readResult(file)
   if (result === undefined) return ungraded("the result of the grader cannot be read", true)

@@ -57,6 +57,24 @@ test("what cannot be checked here does not count", () => {
   expect(gradeOf(["cannot check here"], ["cannot check here"])).toBeUndefined()
 })
 
+test("the mark says how many outcomes were not checked, and why", () => {
+  const not = (reason: string) => outcomeWith({ verdict: "cannot check here", reason: `cannot check here: ${reason}` })
+  const first = lessonResultOf({ id: "01", title: "01" }, [outcomeWith({}), not("needs root")])
+  const second = lessonResultOf({ id: "02", title: "02" }, [not("needs --allow restart"), not("needs --allow restart")])
+  const mark = markOf({ lessons: [first, second] }, RULES, { due: undefined }, undefined)
+  expect(mark).toMatchObject({
+    grade: 100,
+    lessons: [
+      { reached: 1, most: 1 },
+      { reached: 0, most: 0 },
+    ],
+    notChecked: [
+      { reason: "needs --allow restart", outcomes: 2 },
+      { reason: "needs root", outcomes: 1 },
+    ],
+  })
+})
+
 const DUE = Date.UTC(2026, 10, 20, 22, 59)
 const RULE = { perDay: 10, atMost: 25 }
 

@@ -1,5 +1,5 @@
 import { pointsOf, type Points } from "../report/points.ts"
-import type { LessonResult, RunResult } from "../report/result.ts"
+import type { LessonResult, OutcomeResult, RunResult } from "../report/result.ts"
 import type { LateRule, Rules, Student } from "./class-file.ts"
 import { decimal } from "./decimal.ts"
 
@@ -18,9 +18,18 @@ export interface Lateness {
   readonly percent: number
 }
 
+/** Outcomes that were not checked, and why. */
+export interface NotChecked {
+  /** As a clause, such as "needs --allow restart". */
+  readonly reason: string
+  readonly outcomes: number
+}
+
 /** The mark of a student. */
 export interface Mark {
   readonly lessons: readonly LessonMark[]
+  /** What counts neither as reached nor as missing, by reason; that of most outcomes first. */
+  readonly notChecked: readonly NotChecked[]
   /** Percent, before lateness; undefined if nothing could be checked. */
   readonly reached: number | undefined
   readonly late: Lateness | undefined
@@ -30,7 +39,8 @@ export interface Mark {
 
 /**
  * The mark for a result. In a class, an outcome of a lesson that a student has left out counts as not reached, because
- * the class asks for the lesson. What cannot be checked on this host does not count: it is the same for all students.
+ * the class asks for the lesson. What cannot be checked does not count: this host does not allow it, or the student's
+ * host is only looked at.
  * @param submitted when it was handed in, in milliseconds since the epoch; undefined if it is not known
  */
 export function markOf(
@@ -39,10 +49,8 @@ export function markOf(
   { due }: Pick<Student, "due">,
   submitted: number | undefined,
 ): Mark {
-  const lessons = rules.lessons.map((lesson): LessonMark => ({
-    lesson,
-    ...pointsInClass(results.find(({ id }) => id === lesson)),
-  }))
+  const asked = rules.lessons.map((lesson) => ({ lesson, result: results.find(({ id }) => id === lesson) }))
+  const lessons = asked.map(({ lesson, result }): LessonMark => ({ lesson, ...pointsInClass(result) }))
   const parts = lessons
     .filter(({ most }) => most > 0)
     .map(({ lesson, reached, most }) => ({
@@ -55,6 +63,7 @@ export function markOf(
   const late = latenessOf(rules.late, due, submitted)
   return {
     lessons,
+    notChecked: notCheckedIn(asked.flatMap(({ result }) => result?.tests ?? [])),
     reached,
     late,
     grade: reached === undefined ? undefined : reached * (1 - (late?.percent ?? 0) / 100),
@@ -64,6 +73,15 @@ export function markOf(
 function pointsInClass(lesson: LessonResult | undefined): Points {
   const tests = lesson?.tests.filter(({ verdict }) => verdict !== "not chosen" && verdict !== "cannot check here") ?? []
   return { reached: tests.reduce((sum, test) => sum + pointsOf(test).reached, 0), most: tests.length }
+}
+
+function notCheckedIn(tests: readonly OutcomeResult[]): NotChecked[] {
+  const counts = new Map<string, number>()
+  for (const { reason } of tests.filter(({ verdict }) => verdict === "cannot check here")) {
+    const clause = (reason ?? "").replace(/^cannot check here: /, "")
+    counts.set(clause, (counts.get(clause) ?? 0) + 1)
+  }
+  return [...counts].map(([reason, outcomes]) => ({ reason, outcomes })).toSorted((a, b) => b.outcomes - a.outcomes)
 }
 
 /** @returns undefined if it was not late, or if there is no rule or no time */
@@ -89,7 +107,8 @@ export function explanationOf({ weights, credit, late, due, lessons }: Rules): s
         ? `${part} Its weight is the number of its outcomes.`
         : "Each outcome counts the same."
       : `${part} Weights: ${lessons.map((id) => `${id} ${decimal(weights.get(id) ?? 0)} %`).join(", ")}.`,
-    "An outcome of a lesson that was left out is not reached. What cannot be checked here does not count.",
+    "An outcome of a lesson that was left out is not reached.",
+    "What was not checked counts neither as reached nor as missing; the row says how many outcomes that are.",
     ...(due === undefined ? [] : [`Due: ${timeText(due)}.`]),
     ...(late === undefined
       ? []

@@ -14,7 +14,7 @@ import { join, relative } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { gzipSync } from "node:zlib"
 import { pack, type Header } from "tar-stream"
-import type { Source } from "./class-file.ts"
+import type { ScriptSource } from "./class-file.ts"
 import { obtain, type Obtained } from "./obtain.ts"
 import { SubjectError } from "./subject-error.ts"
 
@@ -27,11 +27,11 @@ afterEach(() => rmSync(here, { recursive: true }))
 const SCRIPT = "#!/bin/bash\nexec etcd\n"
 
 let count = 0
-function get(source: Source): Promise<Obtained> {
+function get(source: ScriptSource): Promise<Obtained> {
   return obtain(source, join(here, `work-${++count}`), AbortSignal.timeout(60_000))
 }
 /** Why it is refused. */
-const refusal = (source: Source) =>
+const refusal = (source: ScriptSource) =>
   get(source).then(
     () => "not refused",
     (error: unknown) => {
@@ -39,7 +39,7 @@ const refusal = (source: Source) =>
       return error instanceof SubjectError ? error.message : ""
     },
   )
-const archive = (name: string): Source => ({ kind: "archive", path: join(here, name) })
+const archive = (name: string): ScriptSource => ({ kind: "archive", path: join(here, name) })
 
 function folder(name: string, files: Record<string, string> = { "01-etcd.sh": SCRIPT }): string {
   for (const [file, text] of Object.entries(files)) {
@@ -107,7 +107,7 @@ describe("archives", () => {
   type TestEntry = Partial<Header> & { readonly name: string; readonly text?: string }
 
   /** A tar file with these entries. */
-  async function tarWith(name: string, ...entries: readonly TestEntry[]): Promise<Source> {
+  async function tarWith(name: string, ...entries: readonly TestEntry[]): Promise<ScriptSource> {
     const tar = pack()
     for (const { text = "", ...header } of entries) tar.entry(header, text)
     tar.entry({ name: "01-etcd.sh", mode: 0o755 }, SCRIPT)
@@ -213,7 +213,7 @@ describe("git", () => {
     await git("branch", "other")
     writeFileSync(join(here, "repository", "01-etcd.sh"), `${SCRIPT}# edited\n`)
     await git("commit", "--quiet", "-am", "two")
-    const source = (ref: string): Source => ({ kind: "git", url: join(here, "repository"), ref })
+    const source = (ref: string): ScriptSource => ({ kind: "git", url: join(here, "repository"), ref })
     const [head, other] = [await get(source("HEAD")), await get(source("other"))]
     expect(head.committed).toBe(Date.UTC(2026, 10, 20, 9))
     expect(readFileSync(join(other.folder, "01-etcd.sh"), "utf8")).toBe(SCRIPT)

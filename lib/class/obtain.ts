@@ -8,7 +8,7 @@ import { SCRIPTS } from "../submission/compose.ts"
 import { MANIFEST } from "../submission/manifest.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { unpack, unpackTar } from "./archive.ts"
-import type { Source } from "./class-file.ts"
+import type { ScriptSource } from "./class-file.ts"
 import { SubjectError } from "./subject-error.ts"
 
 /** The scripts of a student, ready to be graded. */
@@ -38,7 +38,7 @@ const DEEPEST = 4
  * @param signal ends it
  * @throws SubjectError if there are no scripts, or if they cannot be obtained
  */
-export async function obtain(source: Source, work: string, signal: AbortSignal): Promise<Obtained> {
+export async function obtain(source: ScriptSource, work: string, signal: AbortSignal): Promise<Obtained> {
   if (source.kind === "folder") return obtained(await homeOf(source.path))
   const files = join(work, "files")
   await mkdir(files, { recursive: true, mode: 0o700 })
@@ -91,7 +91,7 @@ async function obtained(folder: string): Promise<Obtained> {
 
 /** The files of a commit. Only this commit is fetched, and nothing of it is run: neither hooks nor filters. */
 async function fetched(
-  { url, ref }: Extract<Source, { kind: "git" }>,
+  { url, ref }: Extract<ScriptSource, { kind: "git" }>,
   repository: string,
   signal: AbortSignal,
 ): Promise<{ commit: string; committed: number; tar: Buffer }> {

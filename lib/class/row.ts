@@ -20,7 +20,7 @@ export const keptSchema = z.object({
   id: z.string(),
   run: z.string().describe("the run that graded it"),
   settings: z.string().describe("digest of how it was graded: version, lessons, limit and others"),
-  source: z.string().describe("digest of the scripts; empty if they could not be obtained"),
+  source: z.string().describe("digest of the scripts; empty for a host, and if they could not be obtained"),
   commit: z.string().nullable(),
   committed: z.number().nullable().describe("date of the commit, in milliseconds since the epoch"),
   at: z.number().describe("when it was graded, in milliseconds since the epoch"),

@@ -47,17 +47,21 @@ import { spawn } from "node:child_process"
 import { appendFileSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 process.once("disconnect", () => process.kill(-process.pid, "SIGKILL"))
-const { student, result, lessons, folder } = JSON.parse(process.argv[2])
+const { student, result, lessons, subject } = JSON.parse(process.argv[2])
 const here = process.env.HERE
 appendFileSync(join(here, "count"), student + " " + lessons + "\\n")
 const hangs = student === "hangs" && !existsSync(join(here, "pid"))
 if (hangs) writeFileSync(join(here, "pid"), String(spawn("sleep", ["1000"]).pid))
-process.send({ type: "lesson started", lesson: "01", title: "etcd" })
-process.send({ type: "outcome started", lesson: "01", title: "put says OK" })
+if (student !== "silent host") {
+  process.send({ type: "lesson started", lesson: "01", title: "etcd" })
+  process.send({ type: "outcome started", lesson: "01", title: "put says OK" })
+}
 const answer = () => { copyFileSync(join(here, "passed.json"), result); process.exit() }
 switch (student) {
   case "hangs": if (hangs) setInterval(() => undefined, 1000); else answer(); break
   case "dies": process.kill(process.pid, "SIGKILL"); break
+  case "unreachable": process.send({ type: "refused", reason: "host\u001b[2J cannot be reached: no route." }, () => process.exit(1)); break
+  case "silent host": setInterval(() => undefined, 1000); break
   case "lies": console.log("8 passed, 0 failed, 0 skipped"); process.exit(0); break
   case "garbage": writeFileSync(result, "{}"); process.exit(0); break
   case "floods":
@@ -66,7 +70,7 @@ switch (student) {
     break
   case "stuck": {
     // Its script names the result; a name without a file is a grader that dies.
-    const name = readFileSync(join(folder, "01-etcd.sh"), "utf8").trim().split(" ").at(-1)
+    const name = readFileSync(join(subject, "01-etcd.sh"), "utf8").trim().split(" ").at(-1)
     copyFileSync(join(here, name + ".json"), result)
     process.exit()
   }
@@ -163,6 +167,25 @@ test("one that hangs, dies, lies, floods or writes rubbish affects only its own 
   const log = readFileSync(join(here, "out", "students", "floods.log"), "utf8")
   expect(log.length).toBeLessThanOrEqual(64 * 1024)
   expect(log).toMatch(/\nthe end\n$/)
+})
+
+test("hosts are graded again each time, and one that refuses or hangs affects only its own row", async () => {
+  const host = (id: string): Student => ({ ...student(id), source: { kind: "host", target: `ssh://${id}` } })
+  const graded = { ...classOf("a"), students: [host("well"), host("unreachable"), host("silent host"), student("a")] }
+  const expected = {
+    well: "graded",
+    unreachable: "host cannot be reached: no route",
+    "silent host": "no answer after 5 s while logging in to the host",
+    a: "graded",
+  }
+  const looked: string[] = []
+  const look = (id: string) => Promise.resolve(void looked.push(id))
+  const first = await run(graded, { limit: 5, look })
+  expect(first.rows).toEqual(expected)
+  expect(looked).toEqual(["a"])
+  const again = await run(graded, { limit: 5 })
+  expect(again.rows).toEqual(expected)
+  expect(again.graded).toEqual(["silent host 01", "unreachable 01", "well 01"])
 })
 
 test("results are kept for their owner only, and nothing else stays", async () => {

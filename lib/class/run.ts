@@ -68,6 +68,14 @@ export async function gradeClass(
     rows.set(student.id, row)
     tell({ type: "subject ended", student, row, isKept })
   }
+  /** What the grader looks at; for a host, there are no scripts. */
+  const subjectOf = async ({ id, source }: Student): Promise<{ subject: string; scripts: Obtained | undefined }> => {
+    if (source.kind === "host") return { subject: source.target, scripts: undefined }
+    const obtaining = obtain(source, store.workOf(id), signal)
+    await grading.look?.(id, obtaining)
+    const scripts = await obtaining
+    return { subject: scripts.folder, scripts }
+  }
   const grade = async (student: Student) => {
     const { id } = student
     const kept = store.kept(id)
@@ -76,11 +84,10 @@ export async function gradeClass(
     const base = { schema: "byhand/class-subject/v1", id, run: store.run, settings } as const
     const work = store.workOf(id)
     try {
-      const obtaining = obtain(student.source, work, signal)
-      await grading.look?.(id, obtaining)
-      const scripts = await obtaining
+      const { subject, scripts } = await subjectOf(student)
       if (signal.aborted) return
-      if (isSameWay && kept.source === scripts.digest && isFinal(kept, grading)) {
+      // What a host would show now is not known before it is looked at.
+      if (isSameWay && scripts !== undefined && kept.source === scripts.digest && isFinal(kept, grading)) {
         // The same files can come from a later commit.
         const row = { ...kept, ...ofSource(scripts), run: store.run }
         store.keep(row)
@@ -88,11 +95,10 @@ export async function gradeClass(
       }
       tell({ type: "subject started", id })
       mkdirSync(work, { recursive: true, mode: 0o700 })
-      const { folder } = scripts
       const result = join(work, "result.json")
       const grader = startGrader(
         grading.program,
-        { folder, student: id, lessons, standIn: grading.standIn, result },
+        { subject, student: id, lessons, standIn: grading.standIn, result },
         grading.limit,
         grading.environment,
         (position) => tell({ type: "subject moved", id, position }),
@@ -107,7 +113,7 @@ export async function gradeClass(
     } catch (error) {
       if (signal.aborted) return
       const outcome = ungraded(messageOf(error).split("\n")[0] ?? "", !(error instanceof SubjectError))
-      end(student, { ...base, source: "", commit: null, committed: null, at: Date.now(), outcome }, false)
+      end(student, { ...base, ...ofSource(undefined), at: Date.now(), outcome }, false)
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
@@ -131,8 +137,10 @@ function isFinal({ outcome }: Row, { limit }: Grading): boolean {
   return outcome.kind === "graded" || (!outcome.isOurs && (outcome.after === null || outcome.after >= limit))
 }
 
-function ofSource({ digest, commit, committed }: Obtained): Pick<Row, "source" | "commit" | "committed"> {
-  return { source: digest, commit: commit ?? null, committed: committed ?? null }
+/** @param scripts undefined for a host, and if they could not be obtained */
+function ofSource(scripts: Obtained | undefined): Pick<Row, "source" | "commit" | "committed"> {
+  const { digest = "", commit = null, committed = null } = scripts ?? {}
+  return { source: digest, commit, committed }
 }
 
 function digestOf(value: unknown): string {

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { messageOf } from "../base/errors.ts"
 import { packageRoot } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
-import type { Source, Student } from "./class-file.ts"
+import type { ScriptSource, Student } from "./class-file.ts"
 import { obtain, type Obtained } from "./obtain.ts"
 import { keysIn, withoutKeys, type OwnKey } from "./own-keys.ts"
 import { wordsOf, type Word } from "./script-words.ts"
@@ -100,14 +100,17 @@ export async function compareClass(
   const [texts, others]: [Texts[], { id: string; reason: string }[]] = [[], []]
   for (const { id, source } of students) {
     if (signal.aborted) break
-    const reading = known.get(id) ?? (await readAnew(source, store.workOf(id), signal))
+    const reading =
+      source.kind === "host" ? HOST : (known.get(id) ?? (await readAnew(source, store.workOf(id), signal)))
     if ("files" in reading) texts.push({ id, files: reading.files })
     else others.push({ id, reason: reading.reason })
   }
   return { ...similaritiesOf(texts, await shippedTexts()), others }
 }
 
-async function readAnew(source: Source, work: string, signal: AbortSignal): Promise<Reading> {
+const HOST: Reading = { reason: "a running host has no scripts" }
+
+async function readAnew(source: ScriptSource, work: string, signal: AbortSignal): Promise<Reading> {
   try {
     return await readTexts(obtain(source, work, signal))
   } finally {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
-import { isLive } from "../base/progress-terminal.ts"
+import { isLive, terminalProgress } from "../base/progress-terminal.ts"
 import { packageRoot } from "../base/settings.ts"
 import { ownVersion } from "../base/version.ts"
 import { wholeNumber } from "../base/whole-number.ts"
@@ -18,8 +18,10 @@ import { similarData, similarLines } from "../class/similar-report.ts"
 import { compareClass, readTexts, type Reading } from "../class/similar.ts"
 import { Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
+import { removeOldLogins } from "../machines/host/login.ts"
 import type { BookEntry } from "../report/formats/grade-books.ts"
 import { canvasCsv, moodleCsv } from "../report/formats/grade-books.ts"
+import { prepareForHost } from "../report/preparation.ts"
 import { emptyResultFile } from "../report/result-file.ts"
 import { targetsOf, type Target } from "../report/targets.ts"
 import { standardOutput } from "../report/terminal.ts"
@@ -83,8 +85,10 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   let hasEnded = false
   try {
     makeRunsDir(settings)
-    // The programs are prepared once, so that a missing one is reported once.
-    const { kind } = (await prepared(settings)).provider
+    // The programs are prepared once, so that a missing one is reported once. Hosts need no machine here.
+    const needsMachine = graded.students.some(({ source }) => source.kind !== "host")
+    const kind = needsMachine ? (await prepared(settings)).provider.kind : undefined
+    if (graded.students.some(({ source }) => source.kind === "host")) await prepareForHost(settings, terminalProgress())
     const stop = new AbortController()
     let status: number | undefined
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -107,7 +111,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
           limit,
           standIn: options.standIn === true,
           isResumed: options.resume === true,
-          environment: { BYHAND_KUBERNETES: settings.kubernetes, BYHAND_MACHINE: kind },
+          environment: { BYHAND_KUBERNETES: settings.kubernetes, ...(kind && { BYHAND_MACHINE: kind }) },
           version: ownVersion(),
           // What grading obtains is not obtained again to be compared.
           ...(isCompared && {
@@ -120,6 +124,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
         stop.signal,
       )
     })()
+    removeOldLogins(settings) // A grader that was killed could not remove its folder.
     const similar = isCompared ? await compareClass(graded.students, store, readings, stop.signal) : undefined
     if (status !== undefined) {
       process.stderr.write(

@@ -43,9 +43,15 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
  * status for an error of the grader, 0 if there is a grade.
  * @param targets a folder of start scripts or a running host, then numbers of lessons; both are optional
  * @param tell gets the events of the run
+ * @param onRefused gets the reason if the host cannot be reached; then this process exits
  * @throws UsageError for a lesson that does not exist, or a folder that cannot be graded
  */
-export async function grade(targets: readonly string[], options: GradeOptions, tell?: Reader): Promise<void> {
+export async function grade(
+  targets: readonly string[],
+  options: GradeOptions,
+  tell?: Reader,
+  onRefused?: (reason: string) => Promise<void>,
+): Promise<void> {
   // A number after --json is a lesson, not a file's name.
   const numbered = typeof options.json === "string" && /^\d+$/.test(options.json)
   const words = [...targets, ...(numbered ? [String(options.json)] : [])]
@@ -103,7 +109,7 @@ export async function grade(targets: readonly string[], options: GradeOptions, t
     run: true,
     // The other loaders write to a folder beside the dependencies, where an ordinary user may have no permission.
     configLoader: "runner",
-    reporters: [[BYHAND, { alongside } satisfies ByhandOptions]],
+    reporters: [[BYHAND, { alongside, ...(onRefused && { onRefused }) } satisfies ByhandOptions]],
   })
   if (outputs.some(({ format }) => format.isGradedSuccess))
     process.exitCode = result !== undefined && wasGraded(result) && outputs.every(isWritten) ? 0 : 1

@@ -158,7 +158,7 @@ command(
   .option(...MACHINE)
   .option(
     "--inventory <file>",
-    "a CSV file that lists the students: id; folder, git or archive; ref, submitted, due",
+    "a CSV file that lists the students: id; folder, git, archive or host; ref, submitted, due",
     once("--inventory"),
   )
   .option("--csv <file>", "also write the grade book as CSV", once("--csv"))

@@ -3,11 +3,12 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { allTools } from "../binaries/versions.ts"
 import type { Reporter, TestSpecification } from "vitest/node"
-import { messageOf, UsageError } from "../base/errors.ts"
+import { messageOf, problemOf, UsageError } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
+import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 import { backgroundProgress } from "../base/progress-background.ts"
-import { judges, prepareArtifacts, type Needed } from "../clusters/artifacts.ts"
+import { judges, prepareArtifacts, type Artifacts, type Needed } from "../clusters/artifacts.ts"
 import { componentNames, dependenciesOf } from "../components/registry.ts"
 import { everyComponentOf, lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
@@ -27,10 +28,13 @@ import { targetsFor } from "./targets.ts"
  */
 export class Preparation implements Reporter {
   readonly #settings: Settings
+  readonly #onRefused: ((reason: string) => Promise<void>) | undefined
   #login: HostLogin | undefined
 
-  constructor(settings: Settings) {
+  /** @param onRefused gets the reason if the host that is graded cannot be reached; then this process exits */
+  constructor(settings: Settings, onRefused?: (reason: string) => Promise<void>) {
     this.#settings = settings
+    this.#onRefused = onRefused
   }
 
   async onTestRunStart(specifications: readonly TestSpecification[]): Promise<void> {
@@ -60,6 +64,7 @@ export class Preparation implements Reporter {
     try {
       return await loginTo(parseHostTarget(this.#settings.host), this.#settings)
     } catch (error) {
+      await this.#onRefused?.(problemOf(error))
       process.stderr.write(`${messageOf(error)}\n`)
       return process.exit(error instanceof UsageError ? 2 : 1)
     }
@@ -68,6 +73,11 @@ export class Preparation implements Reporter {
 
 /** The components with which our own clients of a host come: kubectl and etcdctl. */
 const OF_HOST: readonly Needed[] = ["kube-apiserver"]
+
+/** Prepares the clients with which a running host is looked at. */
+export function prepareForHost(settings: Settings, progress: Progress): Promise<Artifacts> {
+  return prepareArtifacts(OF_HOST, settings, progress)
+}
 
 /** Milliseconds after which the first lesson begins although the programs of later lessons are not ready. */
 const SOON = 2_000
@@ -84,7 +94,7 @@ async function prepare(
   const progress = terminalProgress()
   const demanded = chosen.length < lessons.length ? chosen.map(({ number }) => number) : []
   if (hostFolder !== undefined) {
-    const artifacts = await prepareArtifacts(OF_HOST, settings, progress)
+    const artifacts = await prepareForHost(settings, progress)
     return { machine: "sandbox", all: OF_HOST, ready: OF_HOST, artifacts, demanded, hostFolder }
   }
   const provider = await chooseProvider(settings)

@@ -18,6 +18,8 @@ export type ByhandOptions = {
   readonly reader?: Reader
   /** Pass the events to this reader too. */
   readonly alongside?: Reader
+  /** Gets the reason if the run ends before it begins, because the host that is graded cannot be reached. */
+  readonly onRefused?: (reason: string) => Promise<void>
 } // A type, not an interface, because vitest requires the options to be a Record.
 
 /**
@@ -37,10 +39,10 @@ export function byhandPlugin(settings: Settings): Vite.Plugin {
       }
       // vitest creates the reporters after this hook; its documentation names this list as the place to add one.
       const ours = config.reporters.find((reporter) => Array.isArray(reporter) && reporter[0] === BYHAND)
-      const { output, reader: own } = outputOf(ours)
+      const { output, reader: own, onRefused } = outputOf(ours)
       const readers = [...readersFor(settings, output), ...(own === undefined ? [] : [own])]
       config.reporters = [
-        new Preparation(settings),
+        new Preparation(settings, onRefused),
         ...config.reporters.filter((reporter) => reporter !== ours),
         // After the other reporters, so that the closing line is the last line.
         new VitestAdapter(settings, (event) => {
@@ -51,9 +53,14 @@ export function byhandPlugin(settings: Settings): Vite.Plugin {
   }
 }
 
-function outputOf(reporter: unknown): { output: Output; reader?: Reader | undefined } {
+function outputOf(reporter: unknown): {
+  output: Output
+  reader?: Reader | undefined
+  onRefused?: ByhandOptions["onRefused"]
+} {
   if (!Array.isArray(reporter)) return { output: "none" } // vitest's own reporters use standard output.
   const options = reporter[1] as ByhandOptions | undefined // What the configuration gave, or an empty object.
-  if (options?.reader !== undefined) return { output: "none", reader: options.reader }
-  return { output: "people", reader: options?.alongside }
+  const onRefused = options?.onRefused
+  if (options?.reader !== undefined) return { output: "none", reader: options.reader, onRefused }
+  return { output: "people", reader: options?.alongside, onRefused }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Settings } from "../../base/settings.ts"
@@ -21,8 +21,9 @@ export interface HostLogin extends AsyncDisposable {
  * host's credentials. It is removed at the end, or by the next run if this process is killed.
  * @throws HostError that says what to type
  */
-export async function loginTo(target: HostTarget, { runsDir }: Pick<Settings, "runsDir">): Promise<HostLogin> {
-  removeOld(runsDir)
+export async function loginTo(target: HostTarget, settings: Pick<Settings, "runsDir">): Promise<HostLogin> {
+  const { runsDir } = settings
+  removeOldLogins(settings)
   const folder = await mkdtemp(join(runsDir, PREFIX)) // Its mode is 0700.
   await writeFile(join(folder, OWNER), identify(process.pid))
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -41,12 +42,21 @@ export async function loginTo(target: HostTarget, { runsDir }: Pick<Settings, "r
   }
 }
 
-/** Removes the folders of processes that were killed. */
-function removeOld(runsDir: string): void {
+/** Removes the folders of processes that were killed. Several processes can do this at the same time. */
+export function removeOldLogins({ runsDir }: Pick<Settings, "runsDir">): void {
   for (const name of readdirSync(runsDir).filter((one) => one.startsWith(PREFIX))) {
-    const owner = join(runsDir, name, OWNER)
-    // A folder without the file is being made.
-    if (existsSync(owner) && !isAlive(readFileSync(owner, "utf8")))
-      rmSync(join(runsDir, name), { recursive: true, force: true })
+    const owner = ownerOf(join(runsDir, name))
+    if (owner === undefined || isAlive(owner)) continue
+    // Another process can be removing the same folder.
+    rmSync(join(runsDir, name), { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** undefined if the folder is being made, or was removed just now. */
+function ownerOf(folder: string): string | undefined {
+  try {
+    return readFileSync(join(folder, OWNER), "utf8")
+  } catch {
+    return undefined
   }
 }

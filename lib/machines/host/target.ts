@@ -13,6 +13,10 @@ export interface SshTarget {
   readonly port: number | undefined
 }
 
+/** How a host is written. A name that begins with a hyphen would be an option of ssh. */
+export const HOST_TARGET =
+  /^(?:local|ssh:\/\/(?:([\w.][\w.-]*)@)?([\w.][\w.-]*|\[[\da-fA-F:.]+(?:%\w+)?\])(?::(\d{1,5}))?\/?)$/
+
 /** Whether a word on the command line names a host, not a folder. */
 export function isHostTarget(word: string): boolean {
   return word === "local" || word.startsWith("ssh://")
@@ -23,15 +27,19 @@ export function isHostTarget(word: string): boolean {
  * @throws UsageError
  */
 export function parseHostTarget(word: string): HostTarget {
+  const target = hostTargetIn(word)
+  if (target !== undefined) return target
+  throw new UsageError(
+    `${word} names no host.`,
+    "Write local, or ssh://USER@HOST:PORT, where USER and PORT are optional.",
+  )
+}
+
+/** The same; undefined if the word names no host. */
+export function hostTargetIn(word: string): HostTarget | undefined {
   if (word === "local") return { kind: "local" }
-  // A name that begins with a hyphen would be an option of ssh.
-  const [, user, name, port] =
-    /^ssh:\/\/(?:([\w.][\w.-]*)@)?([\w.][\w.-]*|\[[\da-fA-F:.]+(?:%\w+)?\])(?::(\d{1,5}))?\/?$/.exec(word) ?? []
-  if (name === undefined || Number(port ?? 22) > 65_535 || Number(port ?? 22) === 0)
-    throw new UsageError(
-      `${word} names no host.`,
-      "Write local, or ssh://USER@HOST:PORT, where USER and PORT are optional.",
-    )
+  const [, user, name, port] = HOST_TARGET.exec(word) ?? []
+  if (name === undefined || Number(port ?? 22) > 65_535 || Number(port ?? 22) === 0) return undefined
   return {
     kind: "ssh",
     host: name.replace(/^\[(.*)\]$/, "$1"),
