@@ -103,6 +103,12 @@ const schema = z.strictObject({
     .string()
     .regex(/^(local|ssh:\/\/\S+)$/, "must be local or ssh://USER@HOST:PORT")
     .optional(),
+  /** An OpenSSH configuration with which the running host is reached, instead of those of the user and the system. */
+  BYHAND_SSH_CONFIG: z
+    .string()
+    .min(1, "is empty")
+    .transform((given) => resolve(given))
+    .optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z
     .string()
@@ -160,6 +166,8 @@ export interface Settings {
   readonly subject: string | undefined
   /** A running host: local, or ssh://USER@HOST:PORT. lib/machines/host/target.ts reads it. */
   readonly host: string | undefined
+  /** An OpenSSH configuration that is used instead of those of the user and the system. */
+  readonly sshConfig: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
   /** Formats and files, such as junit=junit.xml. lib/report/targets.ts reads them. */
@@ -211,6 +219,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     record: values.BYHAND_RECORD,
     subject: values.BYHAND_SUBJECT,
     host: values.BYHAND_HOST,
+    sshConfig: values.BYHAND_SSH_CONFIG,
     result: values.BYHAND_RESULT,
     format: values.BYHAND_FORMAT,
     student: values.BYHAND_STUDENT,

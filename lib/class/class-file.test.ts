@@ -88,11 +88,16 @@ test("a whole class: zeros stay, paths are relative to the file", () => {
     { id: "dave", source: { kind: "git", url: join(here, "two"), ref: "HEAD" }, submitted: undefined, due: rules.due },
     {
       id: "erin",
-      source: { kind: "host", target: "ssh://student@10.0.0.5:2222" },
+      source: { kind: "host", target: "ssh://student@10.0.0.5:2222", sshConfig: undefined },
       submitted: undefined,
       due: rules.due,
     },
-    { id: "frank", source: { kind: "host", target: "local" }, submitted: undefined, due: rules.due },
+    {
+      id: "frank",
+      source: { kind: "host", target: "local", sshConfig: undefined },
+      submitted: undefined,
+      due: rules.due,
+    },
   ])
 })
 
@@ -169,7 +174,7 @@ test.each([
   ["id,folder\na\n", "students.csv, line 2: it has 1 cells, and the first line has 2. "],
   ["id,folder\na,one\na,two\n", "students.csv, line 3: id a is given twice. "],
   ["id,folder\na,one\n\nb,none\n", "students.csv, line 4: folder is not a folder: none. "],
-  ['id,folder\na,"one\n', "students.csv is no CSV file: "],
+  ['id,folder\na,"one\n', "students.csv, line 2: this is no CSV: "],
 ])("a mistake in an inventory is one error with its line: %j", (csv, message) => {
   expect(messageFor(undefined, csv)).toContain(message)
 })

@@ -1,14 +1,13 @@
-import { parse as parseCsv, CsvError } from "csv-parse/sync"
-import { readFileSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { LineCounter, parseDocument, isMap, isScalar, isNode, type Document } from "yaml"
-import { z } from "zod"
-import { messageOf, UsageError } from "../base/errors.ts"
-import { didYouMean } from "../base/nearest.ts"
+import type { UsageError } from "../base/errors.ts"
 import { lessonId, lessons } from "../curriculum/lessons.ts"
 import { isArchive } from "./archive.ts"
 import { decimal } from "./decimal.ts"
-import { classSchema, KEYS, SOURCES, subjectSchema, type ClassDocument, type SubjectDocument } from "./class-schema.ts"
+import { classSchema, SOURCES, type ClassDocument, type SubjectDocument } from "./class-schema.ts"
+import { readInventory } from "./inventory.ts"
+import { checked, refusal, type Origin, type Path } from "./origin.ts"
+import { readYamlFile } from "./yaml-file.ts"
 
 /** Where the scripts of a student are. Paths are absolute. */
 export type ScriptSource =
@@ -20,6 +19,8 @@ export type ScriptSource =
 export interface HostSource {
   readonly kind: "host"
   readonly target: string
+  /** The OpenSSH configuration with which it is reached; undefined for that of the user. */
+  readonly sshConfig: string | undefined
 }
 
 /** What of a student is graded. */
@@ -61,30 +62,22 @@ export interface Class {
   readonly students: readonly Student[]
 }
 
-type Path = readonly PropertyKey[]
-
-/** A file that the user has written, and where its values are in it. */
-interface Origin {
-  readonly file: string
-  /** The line of a value, from 1; of a key if `isKey`. */
-  readonly lineOf: (path: Path, isKey: boolean) => number
-}
-
 /**
  * Reads a class from class.yaml, from an inventory, or the rules from the first and the students from the second.
  * @param file class.yaml
- * @param inventory a CSV file with a row for each student
+ * @param inventory a table with a row for each student, or an inventory of hosts
  * @throws UsageError that names the line, for any mistake, also for a folder or archive that does not exist
  */
 export function readClass(file: string | undefined, inventory: string | undefined): Class {
-  const yaml = file === undefined ? undefined : readYaml(file)
-  const table = inventory === undefined ? undefined : readInventory(inventory)
+  const yaml = file === undefined ? undefined : readClassYaml(file)
+  const table = inventory === undefined ? undefined : { ...readInventory(inventory), prefix: [] }
   if (yaml !== undefined && table !== undefined && yaml.document.subjects !== undefined)
     throw refusal(yaml.origin, ["subjects"], true, "has students, and so has --inventory", "Keep one of the two lists.")
   const students = table ?? {
     origin: yaml?.origin ?? { file: "", lineOf: () => 1 },
     subjects: yaml?.document.subjects,
     prefix: ["subjects"],
+    sshConfig: undefined,
   }
   if (students.subjects === undefined)
     throw refusal(
@@ -92,177 +85,26 @@ export function readClass(file: string | undefined, inventory: string | undefine
       [],
       false,
       "has no students",
-      "Add subjects: with an id and a folder for each, or name a CSV file with --inventory.",
+      "Add subjects: with an id and a folder for each, or name a file that lists them with --inventory.",
     )
   const rules = rulesOf(yaml?.document ?? {}, yaml?.origin ?? students.origin)
-  const { origin, prefix } = students
+  const { origin, prefix, sshConfig } = students
   return {
     title: yaml?.document.title,
     rules,
-    students: studentsOf(students.subjects, rules, dirname(origin.file), (at, key, problem, remedy) =>
-      refusal(origin, [...prefix, at, ...(key === undefined ? [] : [key])], false, problem, remedy),
+    students: studentsOf(
+      students.subjects,
+      rules,
+      { folder: dirname(origin.file), sshConfig },
+      (at, key, problem, remedy) =>
+        refusal(origin, [...prefix, at, ...(key === undefined ? [] : [key])], false, problem, remedy),
     ),
   }
 }
 
-function readYaml(file: string): { document: ClassDocument; origin: Origin } {
-  const counter = new LineCounter()
-  // Without YAML's types all values are texts. With them, a lesson 01 or a student 0042 would lose the zeros.
-  const parsed = parseDocument(textOf(file), { schema: "failsafe", lineCounter: counter, prettyErrors: false })
-  const lineAt = (offset: number) => counter.linePos(offset).line
-  const origin: Origin = { file, lineOf: (path, isKey) => lineAt(offsetOf(parsed, path, isKey)) }
-  const [wrong] = [...parsed.errors, ...parsed.warnings]
-  if (wrong !== undefined)
-    throw new UsageError(
-      `${file}, line ${lineAt(wrong.pos[0])}: this is not YAML: ${wrong.message.split("\n")[0] ?? ""}.`,
-      "Correct the line; keys end in a colon and a space, and tabs do not indent.",
-    )
-  return { document: checked(classSchema, valueOf(parsed, origin), origin, []), origin }
-}
-
-function valueOf(parsed: Document, origin: Origin): unknown {
-  try {
-    return parsed.toJS()
-  } catch (error) {
-    throw refusal(origin, [], false, `cannot be read: ${messageOf(error)}`, "Write it without aliases.") // Too many.
-  }
-}
-
-/** The offset of a value or of its key. If there is no such value, that of the nearest value around it. */
-function offsetOf(parsed: Document, path: Path, isKey: boolean): number {
-  for (let length = path.length; length > 0; length--) {
-    const at = path.slice(0, length)
-    const around = parsed.getIn(at.slice(0, -1), true)
-    if (isKey && length === path.length && isMap(around)) {
-      const key = around.items.find((item) => isScalar(item.key) && item.key.value === at.at(-1))?.key
-      if (isScalar(key) && key.range != null) return key.range[0]
-    }
-    const node = parsed.getIn(at, true)
-    if (isNode(node) && node.range != null) return node.range[0]
-  }
-  return 0
-}
-
-function readInventory(file: string): { subjects: SubjectDocument[]; origin: Origin; prefix: Path } {
-  const rows = parsedCsv(file)
-  const [header] = rows
-  const names = header?.record ?? []
-  for (const [at, name] of names.entries()) {
-    const isTwice = names.indexOf(name) !== at
-    if (!KEYS.subject.includes(name) || isTwice)
-      throw new UsageError(
-        `${file}, line 1: there is ${isTwice ? "a second" : "no"} column ${name === "" ? "without a name" : name}.`,
-        `${isTwice ? "" : didYouMean(name, KEYS.subject)}The columns are id, one or more of ${SOURCES.join(", ")}, and ref, submitted, due.`,
-      )
-  }
-  const origin: Origin = { file, lineOf: ([at]) => rows[Number(at) + 1]?.line ?? 1 }
-  const subjects = rows.slice(1).map(({ record, line }, at) => {
-    if (record.length !== names.length)
-      throw new UsageError(
-        `${file}, line ${line}: it has ${record.length} cells, and the first line has ${names.length}.`,
-        "Give each line the same number of cells.",
-      )
-    // An empty cell is no value.
-    const entries = names.flatMap((name, column) => (record[column] === "" ? [] : [[name, record[column]] as const]))
-    return checked(subjectSchema, Object.fromEntries(entries), origin, [at])
-  })
-  return { subjects, origin, prefix: [] }
-}
-
-function parsedCsv(file: string): { record: string[]; line: number }[] {
-  const lines: number[] = []
-  try {
-    const records = parseCsv(textOf(file), {
-      bom: true,
-      trim: true,
-      relaxColumnCount: true,
-      skipEmptyLines: true,
-      onRecord: (record: string[], context) => {
-        lines.push(context.lines)
-        return record
-      },
-    }) as string[][] // Without `columns`, records are lists of texts.
-    return records.map((record, at) => ({ record, line: lines[at] ?? 1 }))
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error
-    throw new UsageError(
-      `${file} is no CSV file: ${error.message}.`,
-      'Put a cell with a comma, a quote or a line break in double quotes, and write "" for a quote in it.',
-      { cause: error },
-    )
-  }
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8")
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${messageOf(error)}.`, "Name a file that lists the students.", {
-      cause: error,
-    })
-  }
-}
-
-/** @throws UsageError for the first thing that the schema does not admit */
-function checked<T>(schema: z.ZodType<T>, value: unknown, origin: Origin, prefix: Path): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  if (issue === undefined) throw result.error
-  throw ofIssue(issue, origin, prefix)
-}
-
-/** What the schema expects, in words. */
-const SHAPES: Partial<Record<string, string>> = {
-  array: "a list",
-  object: "keys with values",
-  record: "keys with values",
-}
-
-function ofIssue(issue: z.core.$ZodIssue, origin: Origin, prefix: Path): UsageError {
-  const path = [...prefix, ...issue.path]
-  const keys = keysAt(path)
-  if (issue.code === "unrecognized_keys") {
-    const [key = ""] = issue.keys
-    return refusal(
-      origin,
-      [...path, key],
-      true,
-      "is not known",
-      `${didYouMean(key, keys)}There are ${keys.join(", ")}.`,
-    )
-  }
-  if (issue.code === "invalid_key")
-    return refusal(origin, path, true, issue.issues[0]?.message ?? "is not valid", remedyFor(["lessons"]))
-  if (issue.code !== "invalid_type") return refusal(origin, path, false, issue.message, remedyFor(path))
-  if (issue.message.endsWith("received undefined")) return refusal(origin, path, false, "is missing", "Add it.")
-  const shape = SHAPES[issue.expected] ?? "one value"
-  return refusal(origin, path, false, `must be ${shape}`, "The README has an example.")
-}
-
-/** The keys that are known where a path leads to. */
-function keysAt(path: Path): readonly string[] {
-  if (path.at(-1) === "late") return KEYS.late
-  return path.length === 0 ? KEYS.file : KEYS.subject
-}
-
-function remedyFor(path: Path): string {
-  return path[0] === "lessons" ? `There are ${lessons.map(lessonId).join(", ")}.` : "Correct it."
-}
-
-/** The path of a value as people write it, such as subjects[2].git. */
-function pathText(path: Path): string {
-  return path
-    .map((part, at) => (typeof part === "number" ? `[${part}]` : `${at === 0 ? "" : "."}${String(part)}`))
-    .join("")
-}
-
-function refusal({ file, lineOf }: Origin, path: Path, isKey: boolean, problem: string, remedy: string): UsageError {
-  // In an inventory, the line names the student.
-  const [first] = path
-  const named = typeof first === "number" ? path.slice(1) : path
-  const name = named.length === 0 ? "" : `${pathText(named)} `
-  return new UsageError(`${file}, line ${lineOf(path, isKey)}: ${name === "" ? "it " : name}${problem}.`, remedy)
+function readClassYaml(file: string): { document: ClassDocument; origin: Origin } {
+  const { value, origin } = readYamlFile(file)
+  return { document: checked(classSchema, value, origin, []), origin }
 }
 
 function rulesOf(document: ClassDocument, origin: Origin): Rules {
@@ -314,8 +156,14 @@ function rulesOf(document: ClassDocument, origin: Origin): Rules {
 
 type Wrong = (at: number, key: string | undefined, problem: string, remedy: string) => UsageError
 
-/** @param folder the one to which paths are relative */
-function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, folder: string, wrong: Wrong): Student[] {
+/** What holds for all sources of a file. */
+interface Around {
+  /** The one to which paths are relative. */
+  readonly folder: string
+  readonly sshConfig: string | undefined
+}
+
+function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, around: Around, wrong: Wrong): Student[] {
   const seen = new Map<string, string>()
   return subjects.map((subject, at) => {
     // File systems of other systems do not distinguish such names.
@@ -341,7 +189,7 @@ function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, folder
       throw wrong(at, "ref", "belongs to git", "Remove it, or name a git repository.")
     return {
       id: subject.id,
-      source: sourceOf(subject, folder, (problem, remedy) => wrong(at, first, problem, remedy)),
+      source: sourceOf(subject, around, (problem, remedy) => wrong(at, first, problem, remedy)),
       submitted: timeOf(subject.submitted),
       due: timeOf(subject.due) ?? due,
     }
@@ -350,7 +198,7 @@ function studentsOf(subjects: readonly SubjectDocument[], { due }: Rules, folder
 
 function sourceOf(
   { folder, git, ref = "HEAD", archive, host }: SubjectDocument,
-  from: string,
+  { folder: from, sshConfig }: Around,
   wrong: (problem: string, remedy: string) => UsageError,
 ): Source {
   const remedy = "Correct the path, which is relative to the file that names it."
@@ -366,7 +214,7 @@ function sourceOf(
     if (found(path)?.isFile() !== true) throw wrong(`is not a file: ${path}`, remedy)
     return { kind: "archive", path }
   }
-  if (host !== undefined) return { kind: "host", target: host }
+  if (host !== undefined) return { kind: "host", target: host, sshConfig }
   const given = git ?? ""
   // An address has a scheme, or a host before a colon.
   if (/^[^/]+:/.test(given)) return { kind: "git", url: given, ref }

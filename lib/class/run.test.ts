@@ -170,7 +170,10 @@ test("one that hangs, dies, lies, floods or writes rubbish affects only its own 
 })
 
 test("hosts are graded again each time, and one that refuses or hangs affects only its own row", async () => {
-  const host = (id: string): Student => ({ ...student(id), source: { kind: "host", target: `ssh://${id}` } })
+  const host = (id: string): Student => ({
+    ...student(id),
+    source: { kind: "host", target: `ssh://${id}`, sshConfig: undefined },
+  })
   const graded = { ...classOf("a"), students: [host("well"), host("unreachable"), host("silent host"), student("a")] }
   const expected = {
     well: "graded",

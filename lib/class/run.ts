@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { messageOf } from "../base/errors.ts"
-import type { Class, Student } from "./class-file.ts"
+import type { Class, HostSource, Student } from "./class-file.ts"
 import { startGrader, ungraded, type Grader, type Position } from "./grader.ts"
 import { obtain, type Obtained } from "./obtain.ts"
 import type { Row } from "./row.ts"
@@ -69,12 +69,12 @@ export async function gradeClass(
     tell({ type: "subject ended", student, row, isKept })
   }
   /** What the grader looks at; for a host, there are no scripts. */
-  const subjectOf = async ({ id, source }: Student): Promise<{ subject: string; scripts: Obtained | undefined }> => {
-    if (source.kind === "host") return { subject: source.target, scripts: undefined }
+  const subjectOf = async ({ id, source }: Student): Promise<Given> => {
+    if (source.kind === "host") return { subject: source.target, scripts: undefined, environment: settingsFor(source) }
     const obtaining = obtain(source, store.workOf(id), signal)
     await grading.look?.(id, obtaining)
     const scripts = await obtaining
-    return { subject: scripts.folder, scripts }
+    return { subject: scripts.folder, scripts, environment: {} }
   }
   const grade = async (student: Student) => {
     const { id } = student
@@ -84,7 +84,7 @@ export async function gradeClass(
     const base = { schema: "byhand/class-subject/v1", id, run: store.run, settings } as const
     const work = store.workOf(id)
     try {
-      const { subject, scripts } = await subjectOf(student)
+      const { subject, scripts, environment } = await subjectOf(student)
       if (signal.aborted) return
       // What a host would show now is not known before it is looked at.
       if (isSameWay && scripts !== undefined && kept.source === scripts.digest && isFinal(kept, grading)) {
@@ -100,7 +100,7 @@ export async function gradeClass(
         grading.program,
         { subject, student: id, lessons, standIn: grading.standIn, result },
         grading.limit,
-        grading.environment,
+        { ...grading.environment, ...environment },
         (position) => tell({ type: "subject moved", id, position }),
       )
       graders.add(grader)
@@ -130,6 +130,18 @@ export async function gradeClass(
     killAll()
   }
   return students.flatMap(({ id }) => rows.get(id) ?? [])
+}
+
+/** What the grader of a student gets. */
+interface Given {
+  readonly subject: string
+  /** undefined for a host. */
+  readonly scripts: Obtained | undefined
+  readonly environment: NodeJS.ProcessEnv
+}
+
+function settingsFor({ sshConfig }: HostSource): NodeJS.ProcessEnv {
+  return sshConfig === undefined ? {} : { BYHAND_SSH_CONFIG: sshConfig }
 }
 
 /** Whether grading the same scripts again would give the same. More time can give another result. */

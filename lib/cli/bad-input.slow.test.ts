@@ -86,6 +86,11 @@ const OF_BYHAND: readonly Try[] = [
   ["class", {}, /^byhand class needs a file that lists the students\. Write: npx byhand class class\.yaml, /],
   ["class HERE/nowhere", {}, /\/nowhere cannot be read: ENOENT/],
   ["class HERE/file", {}, /\/file, line 1: it must be keys with values\. /],
+  [
+    "class --inventory HERE/file",
+    {},
+    /\/file, line 1: file is no variable\. Write NAME=VALUE after the name of a host\. /,
+  ],
   ["class HERE/file --parallel 0", {}, /^--parallel 0 is not a whole number from 1 to 64\. /],
   ["class HERE/file --limit 1m", {}, /^--limit 1m is not a whole number from 1 to 86400\. /],
   ["class HERE/file --format tap", {}, /^--format tap names no file\. /],

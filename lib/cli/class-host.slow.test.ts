@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Cluster } from "../clusters/cluster.ts"
 import { makeRunsDir } from "../machines/admission.ts"
@@ -68,6 +68,21 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
     for (const id of ["unreachable", "refusing", "closed", "silent"]) expect(rows[id]).toMatch(/^\w+,,,,,,/)
     expect(stdout).toMatch(/\n1 of 5 students have a grade, 100 % on average\.\n?$/)
     expect(exitCode).toBe(1)
+    expect(ownFolders()).toEqual([])
+  })
+
+  test("the hosts of an OpenSSH configuration are reached with it, whatever that of the user says", async () => {
+    const { port } = new URL(host.target("root"))
+    const own = `IdentityFile ${join(dirname(host.knownHosts), "key")}\n  UserKnownHostsFile ${host.knownHosts}\n`
+    writeFileSync(
+      join(folder, "hosts"),
+      `Host bob\n  HostName 127.0.0.1\n  Port ${port}\n  User student\nHost *\n  ${own}`,
+    )
+    writeFileSync(join(folder, "rules.yaml"), "lessons: [01]\n")
+    const words = ["class", "rules.yaml", "--inventory", "hosts"]
+    const { stdout, exitCode } = await byhandIn(place, words, "120", folder)
+    expect(stdout).toMatch(/^bob +100 % +2\/2 +6 not checked: needs --allow restart$/m)
+    expect(exitCode).toBe(0)
     expect(ownFolders()).toEqual([])
   })
 

@@ -158,7 +158,7 @@ command(
   .option(...MACHINE)
   .option(
     "--inventory <file>",
-    "a CSV file that lists the students: id; folder, git, archive or host; ref, submitted, due",
+    "a file that lists the students: CSV (id; folder, git, archive or host; ref, submitted, due),\nan OpenSSH configuration, or an Ansible inventory (INI or YAML)",
     once("--inventory"),
   )
   .option("--csv <file>", "also write the grade book as CSV", once("--csv"))

@@ -153,10 +153,10 @@ export class Classroom implements AsyncDisposable {
   /** Looks at a running host. @param folder through its sockets the host is reached */
   static async #ofHost(
     artifacts: Artifacts,
-    { host, patience: limit, record: recordings }: Settings & { readonly host: string },
+    { host, sshConfig, patience: limit, record: recordings }: Settings & { readonly host: string },
     folder: string,
   ): Promise<Classroom> {
-    const machine = await observeHost(parseHostTarget(host), { folder, artifacts, limit })
+    const machine = await observeHost(parseHostTarget(host, sshConfig), { folder, artifacts, limit })
     const subject: HostCluster = await HostCluster.open(machine, async (failure) => {
       const { finding } = await explain(machine, failure, { known: subject.known(), recordings })
       return finding

@@ -60,9 +60,10 @@ export class Preparation implements Reporter {
 
   /** Logs in to the host that is graded. ssh can ask a person here, before the output of the lessons begins. */
   async #toHost(): Promise<HostLogin | undefined> {
-    if (this.#settings.host === undefined) return undefined
+    const { host, sshConfig } = this.#settings
+    if (host === undefined) return undefined
     try {
-      return await loginTo(parseHostTarget(this.#settings.host), this.#settings)
+      return await loginTo(parseHostTarget(host, sshConfig), this.#settings)
     } catch (error) {
       await this.#onRefused?.(problemOf(error))
       process.stderr.write(`${messageOf(error)}\n`)

@@ -47,8 +47,9 @@ const LONGEST_COMPLAINT = 8_000
 
 /** The words of an ssh command line up to the host. */
 function sshWords(target: SshTarget, folder: string, options: readonly string[]): string[] {
-  const { host, user, port } = target
+  const { host, user, port, config } = target
   return [
+    ...(config === undefined ? [] : ["-F", config]),
     ...[...options, ...COMMON].flatMap((option) => ["-o", option]),
     "-S",
     join(folder, "ssh"),

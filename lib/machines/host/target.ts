@@ -1,4 +1,5 @@
 import { UsageError } from "../../base/errors.ts"
+import { quote } from "../../base/shell.ts"
 
 /** A running host that is looked at: this one, or one that OpenSSH's client reaches. */
 export type HostTarget = { readonly kind: "local" } | SshTarget
@@ -11,6 +12,8 @@ export interface SshTarget {
   /** undefined: the one of the ssh configuration. */
   readonly user: string | undefined
   readonly port: number | undefined
+  /** The OpenSSH configuration that is used instead of those of the user and of the system. */
+  readonly config: string | undefined
 }
 
 /** How a host is written. A name that begins with a hyphen would be an option of ssh. */
@@ -24,10 +27,11 @@ export function isHostTarget(word: string): boolean {
 
 /**
  * Reads "local" or "ssh://[USER@]HOST[:PORT]".
+ * @param config an OpenSSH configuration that is used instead of those of the user and of the system
  * @throws UsageError
  */
-export function parseHostTarget(word: string): HostTarget {
-  const target = hostTargetIn(word)
+export function parseHostTarget(word: string, config?: string): HostTarget {
+  const target = hostTargetIn(word, config)
   if (target !== undefined) return target
   throw new UsageError(
     `${word} names no host.`,
@@ -36,7 +40,7 @@ export function parseHostTarget(word: string): HostTarget {
 }
 
 /** The same; undefined if the word names no host. */
-export function hostTargetIn(word: string): HostTarget | undefined {
+export function hostTargetIn(word: string, config?: string): HostTarget | undefined {
   if (word === "local") return { kind: "local" }
   const [, user, name, port] = HOST_TARGET.exec(word) ?? []
   if (name === undefined || Number(port ?? 22) > 65_535 || Number(port ?? 22) === 0) return undefined
@@ -45,6 +49,7 @@ export function hostTargetIn(word: string): HostTarget | undefined {
     host: name.replace(/^\[(.*)\]$/, "$1"),
     user,
     port: port === undefined ? undefined : Number(port),
+    config,
   }
 }
 
@@ -57,5 +62,6 @@ export function titleOf(target: HostTarget): string {
 /** The command with which a person logs in to the target. */
 export function loginCommand(target: HostTarget): string {
   if (target.kind === "local") return "sh"
-  return `ssh ${target.port === undefined ? "" : `-p ${target.port} `}${titleOf(target)}`
+  const { config } = target
+  return `ssh ${config === undefined ? "" : `-F ${quote([config])} `}${target.port === undefined ? "" : `-p ${target.port} `}${titleOf(target)}`
 }
