@@ -10,7 +10,7 @@ import { explanationOf, markOf, timeText, type Lateness, type Mark, type NotChec
 import type { Row } from "./row.ts"
 
 /** The version of the grade book as JSON. */
-const BOOK_SCHEMA = "byhand/class-book/v1"
+export const BOOK_SCHEMA = "byhand/class-book/v1"
 
 /** A student in the grade book. */
 export interface Line {

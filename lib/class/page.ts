@@ -3,7 +3,7 @@ import { gradeText, pointCells, remarkOf, summaryOf, type Line } from "./book.ts
 import type { Class } from "./class-file.ts"
 import { html, Html } from "./html.ts"
 import { explanationOf, timeText } from "./marks.ts"
-import { comparedText, keyTitle, NO_VERDICT, notesOf, shareText } from "./similar-report.ts"
+import { comparedText, hostsTitle, keyTitle, NO_VERDICT, notesOf, ownerText, shareText } from "./similar-report.ts"
 import type { AlikeFiles, AlikePair, Similarities } from "./similar.ts"
 
 /** The page has no scripts and loads nothing. */
@@ -139,11 +139,18 @@ function gradesPart({ rules }: Class, lines: readonly Line[]): Html {
 }
 
 function similarPart(similar: Similarities): Html {
-  const { keys, pairs } = similar
+  const { keys, pairs, hosts } = similar
   return html`<section>
     <h2>Similar scripts</h2>
     <p><strong>${NO_VERDICT}</strong> ${comparedText(similar)}</p>
     ${notesOf(similar).map((note) => html`<p class="note">${note}</p> `)}
+    ${hosts.shared.map(
+      (shared) =>
+        html`<h3>${hostsTitle(shared)}</h3>
+          <ul>
+            ${shared.owners.map((owner) => html`<li>${ownerText(owner)}</li> `)}
+          </ul> `,
+    )}
     ${keys.map(
       (key) =>
         html`<h3>${keyTitle(key)}</h3>

@@ -142,7 +142,13 @@ test("what was obtained to be graded is compared without being obtained again", 
   for (const id of ["a", "z"]) rmSync(join(here, id), { recursive: true })
 
   const compare = (known: ReadonlyMap<string, Reading>) =>
-    compareClass(students, { workOf: (id) => join(here, "work", id) }, known, new AbortController().signal)
+    compareClass(
+      students,
+      { workOf: (id) => join(here, "work", id) },
+      known,
+      { compared: 0, shared: [] },
+      new AbortController().signal,
+    )
   expect(await compare(readings)).toMatchObject({ compared: 2, others: [{ id: "missing" }] })
   expect(await compare(new Map())).toMatchObject({ compared: 0 })
 })

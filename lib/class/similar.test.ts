@@ -18,6 +18,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(here, { recursive: true }))
 
+const NO_HOSTS = { compared: 0, shared: [] }
+
 /** A student's script of their own. */
 const OWN = `#!/bin/bash
 set -euo pipefail
@@ -57,7 +59,7 @@ function folderOf(id: string, files: Readonly<Record<string, string>>): Student 
 }
 
 const compare = (...students: Student[]) =>
-  compareClass(students, { workOf: (id) => join(here, "work", id) }, new Map(), new AbortController().signal)
+  compareClass(students, { workOf: (id) => join(here, "work", id) }, new Map(), NO_HOSTS, new AbortController().signal)
 
 /** A script with commands that no other student has: the same flags in another order, with values of their own. */
 const otherScript = (seed: number) =>
@@ -198,7 +200,7 @@ describe("keys", () => {
       ["private key", ["alice again.key", "alice pki/ca.key", "bob 01-etcd.sh", "carol config"]],
       ["certificate", ["alice pki/ca.crt", "carol ca.json"]],
     ])
-    const text = JSON.stringify(similarData({ keys, pairs, compared: 5, others: [], given: 0 }))
+    const text = JSON.stringify(similarData({ keys, pairs, compared: 5, others: [], given: 0, hosts: NO_HOSTS }))
     for (const line of key.split("\n").slice(1, 3)) expect(text).not.toContain(line)
   })
 

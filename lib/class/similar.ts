@@ -5,6 +5,7 @@ import { packageRoot } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import type { ScriptSource, Student } from "./class-file.ts"
 import { obtain, type Obtained } from "./obtain.ts"
+import type { HostSimilarities } from "./identifiers.ts"
 import { keysIn, withoutKeys, type OwnKey } from "./own-keys.ts"
 import { wordsOf, type Word } from "./script-words.ts"
 import type { Store } from "./store.ts"
@@ -48,6 +49,8 @@ export interface Similarities {
   readonly keys: readonly SharedKey[]
   /** The most alike first. */
   readonly pairs: readonly AlikePair[]
+  /** What running hosts have in common. */
+  readonly hosts: HostSimilarities
   /** How many folders were compared. */
   readonly compared: number
   /** Who was not compared, and why. */
@@ -86,29 +89,29 @@ const MOST_EXAMPLES = 3
 const SHORTEST_LINE = 12
 
 /**
- * Compares the scripts of a class.
+ * Compares the scripts of a class, and its hosts.
  * @param store has a place for copies of archives and repositories
  * @param known what has been read already, by the student's id; the other students' scripts are obtained here
+ * @param hosts what hosts have in common; they have no scripts
  * @param signal ends it: then no further student is compared
  */
 export async function compareClass(
   students: readonly Student[],
   store: Pick<Store, "workOf">,
   known: ReadonlyMap<string, Reading>,
+  hosts: HostSimilarities,
   signal: AbortSignal,
 ): Promise<Similarities> {
   const [texts, others]: [Texts[], { id: string; reason: string }[]] = [[], []]
   for (const { id, source } of students) {
     if (signal.aborted) break
-    const reading =
-      source.kind === "host" ? HOST : (known.get(id) ?? (await readAnew(source, store.workOf(id), signal)))
+    if (source.kind === "host") continue
+    const reading = known.get(id) ?? (await readAnew(source, store.workOf(id), signal))
     if ("files" in reading) texts.push({ id, files: reading.files })
     else others.push({ id, reason: reading.reason })
   }
-  return { ...similaritiesOf(texts, await shippedTexts()), others }
+  return { ...similaritiesOf(texts, await shippedTexts()), hosts, others }
 }
-
-const HOST: Reading = { reason: "a running host has no scripts" }
 
 async function readAnew(source: ScriptSource, work: string, signal: AbortSignal): Promise<Reading> {
   try {
@@ -166,7 +169,10 @@ interface Read {
 }
 
 /** @param shipped texts that everybody has, so that they do not count */
-export function similaritiesOf(students: readonly Texts[], shipped: readonly string[]): Omit<Similarities, "others"> {
+export function similaritiesOf(
+  students: readonly Texts[],
+  shipped: readonly string[],
+): Omit<Similarities, "others" | "hosts"> {
   const known = new Set(shipped.flatMap((text) => [...rowsOf(wordsOf(text)).keys()]))
   const read = students.map(({ id, files }) => ({ id, files: readFiles(files, known) }))
   const owners = new Map<number, number[]>()

@@ -10,6 +10,9 @@ import { keptSchema, type Row } from "./row.ts"
 /** Only the owner reads results: they contain what students' programs printed. */
 const MODE = 0o600
 
+/** The file with the grade book as JSON. */
+export const BOOK = "book.json"
+
 const runSchema = z.object({
   schema: z.literal("byhand/class-run/v1"),
   run: z.string(),
@@ -83,7 +86,7 @@ export class Store {
 
   /** Keeps the grade book. */
   keepBook(book: unknown): void {
-    writeWhole(join(this.#folder, "book.json"), `${JSON.stringify(book, undefined, 2)}\n`, MODE)
+    writeWhole(join(this.#folder, BOOK), `${JSON.stringify(book, undefined, 2)}\n`, MODE)
   }
 
   /** The run has ended, or was interrupted; another process can use the folder. */

@@ -7,9 +7,16 @@ import { Cluster } from "../clusters/cluster.ts"
 import { makeRunsDir } from "../machines/admission.ts"
 import type { Machine } from "../machines/machine.ts"
 import { startSandbox } from "../machines/sandbox.ts"
+import { pki } from "../pki/pki.ts"
 import { byhandIn } from "../proof/testing/byhand.ts"
 import { startSshHost, type SshHost } from "../proof/testing/ssh-host.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
+
+/** A part of the grade book as JSON. */
+interface SharedOnHosts {
+  readonly identifiers: readonly { readonly kind: string; readonly value: string }[]
+  readonly students: readonly { readonly id: string; readonly isEarlier: boolean }[]
+}
 
 const canRun = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")
 
@@ -26,7 +33,8 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
     place = await workplace()
     makeRunsDir(place.settings)
     machine = (await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })).machine
-    await new Cluster({ machine, images: undefined, patience: 120_000 }).up(["etcd"])
+    await new Cluster({ machine, images: undefined, patience: 120_000 }).up(["etcd", "kube-apiserver"])
+    await machine.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
     host = await startSshHost(machine, place.folder)
     folder = mkdtempSync(join(tmpdir(), "byhand-class-"))
     silent = createServer()
@@ -84,6 +92,41 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
     expect(stdout).toMatch(/^bob +100 % +2\/2 +6 not checked: needs --allow restart$/m)
     expect(exitCode).toBe(0)
     expect(ownFolders()).toEqual([])
+  })
+
+  test("hosts that share what no two have by chance are named, also with those of earlier runs", async () => {
+    const list = (...students: [id: string, user: string][]) =>
+      writeFileSync(
+        join(folder, "hosts.csv"),
+        ["id,host", ...students.map(([id, user]) => `${id},${host.target(user)}`)].join("\n"),
+      )
+    const words = ["rules.yaml", "--inventory", "hosts.csv", "--out", "copies", "--similar"]
+    writeFileSync(join(folder, "rules.yaml"), "lessons: [01]\n")
+    list(["alice", "root"], ["bob", "student"])
+    const first = await grade(...words, "--json")
+    const { similar } = JSON.parse(first.stdout) as { similar: { hosts: { shared: SharedOnHosts[] } } } // bookData has written it.
+    const uid = await machine.run(["kubectl", "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
+    const digest = async (line: string) => (await machine.run(["sh", "-ec", `${line} | sha256sum`])).stdout.slice(0, 64)
+    const expected = [
+      { kind: "machine-id", value: await digest("printf %s 0123456789abcdef0123456789abcdef") },
+      { kind: "CA certificate", value: await digest(`openssl x509 -in ${pki.ca.certificate} -outform der`) },
+      {
+        kind: "ServiceAccount key",
+        value: await digest(`openssl pkey -pubin -in ${pki.serviceAccount.public} -outform der`),
+      },
+      { kind: "uid of the namespace kube-system", value: uid.stdout },
+    ]
+    expect(similar.hosts.shared.map(({ identifiers }) => identifiers)).toEqual([expected])
+    expect(similar.hosts.shared[0]?.students.map(({ id, isEarlier }) => [id, isEarlier])).toEqual([
+      ["alice", false],
+      ["bob", false],
+    ])
+
+    list(["carol", "root"])
+    const second = await grade(...words)
+    expect(second.stdout.replaceAll(/\s+/g, " ")).toMatch(
+      /1 host was compared: 1 group of hosts\. .* the same machine-id .* and uid of the namespace kube-system \(.*\) on 3 hosts alice, in an earlier run .* bob, in an earlier run .* carol, first seen /,
+    )
   })
 
   test("a host with another key is not looked at; one whose grader is killed leaves nothing here", async () => {

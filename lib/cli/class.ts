@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { existsSync, mkdirSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
@@ -11,12 +11,13 @@ import { boardData, boardLines, boardOf } from "../class/board.ts"
 import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
 import { readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
+import { compareHosts, merged, sightingsData, sightingsIn, sightingsOfBook } from "../class/identifiers.ts"
 import type { Obtained } from "../class/obtain.ts"
 import { bookPage } from "../class/page.ts"
 import { gradeClass } from "../class/run.ts"
 import { similarData, similarLines } from "../class/similar-report.ts"
 import { compareClass, readTexts, type Reading } from "../class/similar.ts"
-import { Store } from "../class/store.ts"
+import { BOOK, Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { removeOldLogins } from "../machines/host/login.ts"
 import type { BookEntry } from "../report/formats/grade-books.ts"
@@ -39,6 +40,8 @@ export interface ClassOptions extends CommonOptions {
   readonly resume?: boolean
   /** Whether scripts and keys are compared across the class. */
   readonly similar?: boolean
+  /** JSON grade books of earlier runs, whose hosts are compared too. */
+  readonly earlier?: readonly string[]
   readonly standIn?: boolean
   /** Formats in which results are written, each NAME=FILE; {id} in FILE stands for the student. */
   readonly format?: readonly string[]
@@ -78,10 +81,14 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
   const targets = targetsOf(options.format ?? [], "--format")
   for (const target of targets) checkTarget(target)
   const graded = readClass(file, options.inventory)
+  const out = resolve(options.out ?? DEFAULT_OUT)
+  const earlier = [...[join(out, BOOK)].filter((book) => existsSync(book)), ...(options.earlier ?? [])].flatMap(
+    sightingsOfBook,
+  )
   if (options.csv !== undefined) emptyResultFile(options.csv, `--csv ${options.csv}`)
   if (options.html !== undefined) emptyResultFile(options.html, `--html ${options.html}`)
   await admit(settings, "byhand-123456")
-  const store = Store.open(resolve(options.out ?? DEFAULT_OUT), options.resume === true)
+  const store = Store.open(out, options.resume === true)
   let hasEnded = false
   try {
     makeRunsDir(settings)
@@ -125,7 +132,10 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       )
     })()
     removeOldLogins(settings) // A grader that was killed could not remove its folder.
-    const similar = isCompared ? await compareClass(graded.students, store, readings, stop.signal) : undefined
+    const seen = sightingsIn(rows)
+    const similar = isCompared
+      ? await compareClass(graded.students, store, readings, compareHosts(seen, earlier), stop.signal)
+      : undefined
     if (status !== undefined) {
       process.stderr.write(
         `Interrupted: ${rows.length} of ${graded.students.length} students have finished. ` +
@@ -141,6 +151,7 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
     const board = boardOf(lines)
     const book = bookData(graded, lines, {
       board: boardData(board),
+      seen: sightingsData(merged([...seen, ...earlier])),
       ...(similar === undefined ? {} : { similar: similarData(similar) }),
     })
     store.keepBook(book)

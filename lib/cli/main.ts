@@ -174,7 +174,12 @@ command(
   .option("--stand-in", "as in byhand grade --stand-in")
   .option(
     "--similar",
-    "also list keys that several folders contain, and scripts that are alike without being the workshop's own;\nno points change",
+    "also list keys that several folders contain, scripts that are alike without being the workshop's own,\nand hosts that were copied; no points change",
+  )
+  .option(
+    "--earlier <book>",
+    "a book.json of another class, whose hosts are compared too (repeatable)",
+    (book: string, before: readonly string[] | undefined) => [...(before ?? []), book],
   )
   .option(
     "--format <format>",

@@ -119,6 +119,8 @@ export class LessonRun implements AsyncDisposable {
     if (this.#stoppedAt !== undefined && lesson.number > this.#stoppedAt.number) throw blockedBy(this.#stoppedAt)
     try {
       const classroom = await this.#enter(outcome)
+      const identifiers = await classroom.subject.identifiers?.()
+      if (identifiers !== undefined) outcome.meta.identifiers = identifiers
       if (classroom.interference?.leavesOut(keyOf(outcome)) === true) throw new NotChecked("left out")
       this.#mustBeStarted(classroom, lesson)
       mustAllow(classroom, specOf(outcome).permits)

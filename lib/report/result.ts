@@ -1,5 +1,6 @@
 import { z } from "zod"
 import type { Card } from "./card.ts"
+import { IDENTIFIER_KINDS } from "../subjects/host-identifiers.ts"
 import { withOurs } from "./stand-ins.ts"
 import { countsOf, VERDICTS, worstOf, type Counts } from "./verdict.ts"
 
@@ -34,6 +35,11 @@ const outcomeResult = z.object({
   standIns: z
     .array(standIn)
     .describe("the project's own components with which it was checked, because the learner's do not run (--stand-in)"),
+})
+
+const identifier = z.object({
+  kind: z.enum(IDENTIFIER_KINDS),
+  value: z.string().describe("the uid itself; of everything else the SHA-256"),
 })
 
 const lessonResult = z.object({
@@ -77,6 +83,10 @@ export const runResult = z.object({
   faults: z.array(fault).describe("the same errors with file and stack"),
   standIns: z.array(standIn).describe("all stand-ins of the run; a run with one fails"),
   lessons: z.array(lessonResult),
+  identifiers: z
+    .array(identifier)
+    .optional()
+    .describe("what the running host and its cluster have in common with no other by chance; only for running hosts"),
 })
 
 /** The whole result of a run, as plain data: the same in memory and as JSON. */
@@ -109,7 +119,7 @@ export function lessonResultOf(lesson: Pick<LessonResult, "id" | "title">, tests
 
 /** Builds a run's result, with its counts. */
 export function runResultOf(
-  run: Pick<RunResult, "kubernetes" | "subject" | "milliseconds">,
+  run: Pick<RunResult, "kubernetes" | "subject" | "milliseconds" | "identifiers">,
   lessons: LessonResult[],
   faults: Fault[],
 ): RunResult {
@@ -126,6 +136,7 @@ export function runResultOf(
     faults,
     standIns: standInsOf(lessons.flatMap(({ tests }) => tests)),
     lessons,
+    ...(run.identifiers && { identifiers: run.identifiers }),
   }
 }
 

@@ -1,6 +1,7 @@
 import { recordArtifact, type TestArtifactBase, type TestContext } from "vitest"
 import type { Artifacts, Needed } from "../clusters/artifacts.ts"
 import type { Kind } from "../machines/provider.ts"
+import type { Identifier } from "../subjects/host-identifiers.ts"
 import type { StandIn } from "../subjects/subject.ts"
 import type { Card } from "./card.ts"
 import type { OutcomeEvent } from "./events.ts"
@@ -45,6 +46,8 @@ declare module "vitest" {
     standIns?: readonly StandIn[]
     /** The version of Kubernetes that the subject runs, if this program has not chosen it. */
     kubernetes?: string
+    /** What identifies the running host and its cluster. */
+    identifiers?: readonly Identifier[]
   }
   interface ProvidedContext {
     /** Artifacts and the kind of machine that the run has chosen, or why they could not be prepared. */

@@ -101,7 +101,17 @@ export class VitestAdapter implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()])
     const kubernetes = tests.map((test) => test.meta().kubernetes).find((found) => found !== undefined) ?? chosen
     const subject = folder ?? host ?? null
-    return runResultOf({ kubernetes, subject, milliseconds: Date.now() - this.#startedAt }, lessons, faults)
+    const identifiers = tests.map((test) => test.meta().identifiers).find((found) => found !== undefined)
+    return runResultOf(
+      {
+        kubernetes,
+        subject,
+        milliseconds: Date.now() - this.#startedAt,
+        ...(identifiers && { identifiers: [...identifiers] }),
+      },
+      lessons,
+      faults,
+    )
   }
 }
 

@@ -7,6 +7,7 @@ import { findProcesses, type FoundProcess } from "../components/discovery/proces
 import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Explain } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
+import { identifiersOn, type Identifier } from "./host-identifiers.ts"
 import { HostComponent } from "./host-component.ts"
 import type { Subject } from "./subject.ts"
 
@@ -38,14 +39,18 @@ export class HostCluster implements Subject {
   /** What was found, as one line. */
   readonly summary: string
   readonly access: () => Promise<Access>
+  readonly identifiers: () => Promise<readonly Identifier[]>
   #lookedAt = performance.now()
 
-  private constructor(found: Pick<HostCluster, "machine" | "parts" | "kubernetes" | "summary" | "access">) {
+  private constructor(
+    found: Pick<HostCluster, "machine" | "parts" | "kubernetes" | "summary" | "access" | "identifiers">,
+  ) {
     this.machine = found.machine
     this.parts = found.parts
     this.kubernetes = found.kubernetes
     this.summary = found.summary
     this.access = found.access
+    this.identifiers = found.identifiers
   }
 
   /**
@@ -72,7 +77,11 @@ export class HostCluster implements Subject {
         ? []
         : [`${distribution} runs here: its components are parts of one program, which byhand does not look into`]),
     ].join("; ")
-    return new HostCluster({ machine, parts, kubernetes, summary, access })
+    const identifiers = askedOnce(async () => {
+      const isUp = parts.some(({ name, isRunning }) => name === "kube-apiserver" && isRunning)
+      return identifiersOn(machine, isUp ? await access().catch(() => undefined) : undefined)
+    })
+    return new HostCluster({ machine, parts, kubernetes, summary, access, identifiers })
   }
 
   part<Name extends ComponentName>(name: Name): HostComponent<Name> {

@@ -2,6 +2,7 @@ import type { Known } from "../clusters/known.ts"
 import type { Access } from "../components/discovery/access.ts"
 import type { ComponentName } from "../components/registry.ts"
 import type { Machine } from "../machines/machine.ts"
+import type { Identifier } from "./host-identifiers.ts"
 import type { Part } from "../clusters/part.ts"
 import type { Stage } from "../clusters/stage.ts"
 import type { Permission } from "../clusters/permission.ts"
@@ -56,6 +57,8 @@ export interface Subject {
   canEnter(number: number): boolean
   /** How an administrator reaches kube-apiserver. @throws NoAccessError if no kubeconfig gives full access */
   access(): Promise<Access>
+  /** What identifies a running host and its cluster, so that copies can be found. */
+  identifiers?(): Promise<readonly Identifier[]>
   /** The facts that a diagnosis cannot observe on the machine. */
   known(): Known[]
   /**
