@@ -38,6 +38,7 @@ class SlowestFirst extends BaseSequencer {
 
 /** The project's own tests; the lessons have a config of their own. */
 export default defineConfig({
+  logLevel: "error", // Vite would warn of each inlined file whose source map has no sources.
   test: {
     // vitest leaves one core free by default; the tests wait more than they compute.
     maxWorkers: 3,
@@ -46,6 +47,8 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000 } }, // By default a second, which a busy machine can need for one command.
     maxConcurrency: 2, // Where tests of a file run at the same time they start clusters, each of which wants a core.
     sequence: { sequencer: SlowestFirst },
+    // GitHub's parser imports JSON as bundlers do, and Node does not.
+    server: { deps: { inline: [/@actions\//] } },
     projects: [
       {
         extends: true,

@@ -4,7 +4,7 @@ import { reasonOf } from "../report/failure-text.ts"
 import { fit } from "../report/fit.ts"
 import { isOwnFailure } from "../report/points.ts"
 import { withOurs } from "../report/stand-ins.ts"
-import type { Class, Student } from "./class-file.ts"
+import type { ClassHead, Participant, Rules } from "./class-file.ts"
 import { decimal } from "./decimal.ts"
 import { explanationOf, markOf, timeText, type Lateness, type Mark, type NotChecked } from "./marks.ts"
 import type { Row } from "./row.ts"
@@ -14,7 +14,7 @@ export const BOOK_SCHEMA = "byhand/class-book/v1"
 
 /** A student in the grade book. */
 export interface Line {
-  readonly student: Student
+  readonly student: Participant
   readonly row: Row
   /** undefined if there is no grade. */
   readonly mark: Mark | undefined
@@ -23,7 +23,7 @@ export interface Line {
 }
 
 /** A row of the grade book. */
-export function lineOf({ rules }: Pick<Class, "rules">, student: Student, row: Row): Line {
+export function lineOf({ rules }: Pick<ClassHead, "rules">, student: Participant, row: Row): Line {
   const submitted = student.submitted ?? row.committed ?? undefined
   const mark = row.outcome.kind === "graded" ? markOf(row.outcome.result, rules, student, submitted) : undefined
   return { student, row, mark, submitted }
@@ -73,7 +73,7 @@ const ROOM = 40
 const NAME = 24
 
 /** The grade book as lines of a table, and how its grades come about. @param width columns of the terminal */
-export function bookLines({ title, rules }: Class, lines: readonly Line[], width: number): string[] {
+export function bookLines({ title, rules }: ClassHead, lines: readonly Line[], width: number): string[] {
   return [
     ...(title === undefined ? [] : [title, ""]),
     ...tableOf(lines, rules.lessons, width),
@@ -120,7 +120,7 @@ export function pointCells({ mark }: Line): string[] {
 }
 
 /** The grade book as CSV: a row for each student. A cell of a student without a grade is empty, not 0. */
-export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
+export function bookCsv({ rules }: ClassHead, lines: readonly Line[]): string {
   return csvOf([
     [
       "student",
@@ -151,9 +151,12 @@ export function bookCsv({ rules }: Class, lines: readonly Line[]): string {
   ])
 }
 
-/** The grade book as JSON. A field that is added keeps the version. @param more further fields */
+/**
+ * The grade book as JSON, with all results, so that books can be merged. A field that is added keeps the version.
+ * @param more further fields
+ */
 export function bookData(
-  { title, rules }: Class,
+  { title, rules }: ClassHead,
   lines: readonly Line[],
   more: Readonly<Record<string, object>>,
 ): object {
@@ -162,6 +165,7 @@ export function bookData(
     title: title ?? null,
     lessons: rules.lessons,
     rules: explanationOf(rules),
+    grading: rulesData(rules),
     students: lines.map((line) => ({
       id: line.student.id,
       grade: rounded(line.mark?.grade) ?? null,
@@ -169,14 +173,33 @@ export function bookData(
       late: line.mark?.late ?? null,
       lessons: line.mark?.lessons ?? null,
       notChecked: line.mark?.notChecked ?? null,
-      submitted: line.submitted === undefined ? null : new Date(line.submitted).toISOString(),
+      submitted: timeData(line.submitted),
       commit: line.row.commit,
       graded: new Date(line.row.at).toISOString(),
       remark: remarkOf(line),
       reason: line.row.outcome.kind === "ungraded" ? line.row.outcome.reason : null,
+      due: timeData(line.student.due),
+      handedIn: timeData(line.student.submitted),
+      row: line.row,
     })),
     ...more,
   }
+}
+
+/** Rules as lib/class/merge.ts reads them. */
+function rulesData({ lessons, isChosen, weights, credit, due, late }: Rules): object {
+  return {
+    lessons,
+    isChosen,
+    weights: weights === undefined ? null : Object.fromEntries(weights),
+    credit,
+    due: timeData(due),
+    late: late ?? null,
+  }
+}
+
+function timeData(milliseconds: number | undefined): string | null {
+  return milliseconds === undefined ? null : new Date(milliseconds).toISOString()
 }
 
 /** The students with a grade, for grade books of learning platforms. */

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import type { Shard } from "../base/shard.ts"
 import type { UsageError } from "../base/errors.ts"
 import { lessonId, lessons } from "../curriculum/lessons.ts"
 import { isArchive } from "./archive.ts"
@@ -26,14 +27,18 @@ export interface HostSource {
 /** What of a student is graded. */
 export type Source = ScriptSource | HostSource
 
-/** A student of a class. */
-export interface Student {
+/** A student of a class, as far as the grade book needs it. */
+export interface Participant {
   readonly id: string
-  readonly source: Source
   /** When it was handed in, in milliseconds since the epoch; undefined if the file does not say it. */
   readonly submitted: number | undefined
   /** When it was due; undefined if the class has no such time. */
   readonly due: number | undefined
+}
+
+/** A student of a class. */
+export interface Student extends Participant {
+  readonly source: Source
 }
 
 /** What lateness takes, in percent of what was reached. */
@@ -60,6 +65,16 @@ export interface Class {
   readonly title: string | undefined
   readonly rules: Rules
   readonly students: readonly Student[]
+}
+
+/** A class without its students. */
+export type ClassHead = Pick<Class, "title" | "rules">
+
+/** A part of a class: parts of nearly the same size, in the order of the class. */
+export function partOf(whole: Class, [at, of]: Shard): Class {
+  const { length } = whole.students
+  const until = (part: number) => Math.floor((part * length) / of)
+  return { ...whole, students: whole.students.slice(until(at - 1), until(at)) }
 }
 
 /**

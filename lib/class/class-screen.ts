@@ -33,7 +33,7 @@ export function classScreen(
   isLive: boolean,
   now: () => number = Date.now,
 ): ClassScreen {
-  const names = Math.min(LONGEST, Math.max(...graded.students.map(({ id }) => id.length)))
+  const names = Math.min(LONGEST, Math.max(0, ...graded.students.map(({ id }) => id.length)))
   const running = new Map<string, Running>()
   let [finished, drawn] = [0, 0]
   const hosts = new Set(graded.students.flatMap(({ id, source }) => (source.kind === "host" ? [id] : [])))

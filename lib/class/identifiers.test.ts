@@ -77,7 +77,7 @@ test("a book keeps what was seen, and a later run reads it; other files are refu
     late: undefined,
   } as const
   const keep = (more: object) =>
-    writeFileSync(file, JSON.stringify(bookData({ title: undefined, rules, students: [] }, [], { ...more })))
+    writeFileSync(file, JSON.stringify(bookData({ title: undefined, rules }, [], { ...more })))
   keep({ seen: sightingsData(all) })
   expect(sightingsOfBook(file)).toEqual(all)
   keep({}) // A book of an older version.

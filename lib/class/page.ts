@@ -1,6 +1,6 @@
 import { mistakeText, sinceText, studentsText, UNKNOWN, type Board } from "./board.ts"
 import { gradeText, pointCells, remarkOf, summaryOf, type Line } from "./book.ts"
-import type { Class } from "./class-file.ts"
+import type { ClassHead } from "./class-file.ts"
 import { html, Html } from "./html.ts"
 import { explanationOf, timeText } from "./marks.ts"
 import { comparedText, hostsTitle, keyTitle, NO_VERDICT, notesOf, ownerText, shareText } from "./similar-report.ts"
@@ -27,7 +27,7 @@ dt { margin-top: .5rem; }
  * @param at when the book was made, in milliseconds since the epoch
  */
 export function bookPage(
-  graded: Class,
+  graded: ClassHead,
   lines: readonly Line[],
   { board, similar }: { readonly board: Board; readonly similar: Similarities | undefined },
   at: number,
@@ -121,7 +121,7 @@ function nameOf(finding: string | undefined): Html {
   return finding === undefined ? html`${UNKNOWN}` : html`<code>${finding}</code>`
 }
 
-function gradesPart({ rules }: Class, lines: readonly Line[]): Html {
+function gradesPart({ rules }: ClassHead, lines: readonly Line[]): Html {
   return html`<section>
     <h2>Grades</h2>
     ${table(

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { messageOf } from "../base/errors.ts"
-import type { Class, HostSource, Student } from "./class-file.ts"
+import type { Class, HostSource, Participant, Student } from "./class-file.ts"
 import { startGrader, ungraded, type Grader, type Position } from "./grader.ts"
 import { obtain, type Obtained } from "./obtain.ts"
 import type { Row } from "./row.ts"
@@ -34,7 +34,7 @@ export type ClassEvent =
   | { readonly type: "subject started"; readonly id: string }
   | { readonly type: "subject moved"; readonly id: string; readonly position: Position }
   /** `isKept`: nothing has changed since an earlier run, whose result is taken. */
-  | { readonly type: "subject ended"; readonly student: Student; readonly row: Row; readonly isKept: boolean }
+  | { readonly type: "subject ended"; readonly student: Participant; readonly row: Row; readonly isKept: boolean }
 
 /**
  * Grades the students of a class, some of them at the same time. What one of them does has no effect on the others.

@@ -8,7 +8,7 @@ import { identify, isAlive } from "../machines/identity.ts"
 import { keptSchema, type Row } from "./row.ts"
 
 /** Only the owner reads results: they contain what students' programs printed. */
-const MODE = 0o600
+export const BOOK_MODE = 0o600
 
 /** The file with the grade book as JSON. */
 export const BOOK = "book.json"
@@ -57,7 +57,7 @@ export class Store {
         "Leave --resume out: a run grades only what has changed since the last one.",
       )
     const run = isResumed && last !== undefined ? last.run : `${Date.now()}-${randomBytes(3).toString("hex")}`
-    writeWhole(join(folder, "owner"), identify(process.pid), MODE)
+    writeWhole(join(folder, "owner"), identify(process.pid), BOOK_MODE)
     rmSync(join(folder, "work"), { recursive: true, force: true }) // A killed run has left it.
     const store = new Store(folder, run)
     store.#note(false)
@@ -76,17 +76,17 @@ export class Store {
 
   /** Keeps what became of a student. */
   keep(row: Row): void {
-    writeWhole(this.#fileOf(row.id), `${JSON.stringify(row, undefined, 2)}\n`, MODE)
+    writeWhole(this.#fileOf(row.id), `${JSON.stringify(row, undefined, 2)}\n`, BOOK_MODE)
   }
 
   /** Keeps the end of what the grader of a student printed. */
   keepLog(id: string, text: string): void {
-    writeWhole(join(this.#folder, "students", `${id}.log`), text, MODE)
+    writeWhole(join(this.#folder, "students", `${id}.log`), text, BOOK_MODE)
   }
 
   /** Keeps the grade book. */
   keepBook(book: unknown): void {
-    writeWhole(join(this.#folder, BOOK), `${JSON.stringify(book, undefined, 2)}\n`, MODE)
+    writeWhole(join(this.#folder, BOOK), `${JSON.stringify(book, undefined, 2)}\n`, BOOK_MODE)
   }
 
   /** The run has ended, or was interrupted; another process can use the folder. */
@@ -102,7 +102,7 @@ export class Store {
 
   #note(hasEnded: boolean): void {
     const note: z.infer<typeof runSchema> = { schema: "byhand/class-run/v1", run: this.run, hasEnded }
-    writeWhole(join(this.#folder, "run.json"), `${JSON.stringify(note)}\n`, MODE)
+    writeWhole(join(this.#folder, "run.json"), `${JSON.stringify(note)}\n`, BOOK_MODE)
   }
 }
 

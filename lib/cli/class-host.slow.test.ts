@@ -94,16 +94,20 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
     expect(ownFolders()).toEqual([])
   })
 
-  test("hosts that share what no two have by chance are named, also with those of earlier runs", async () => {
+  test("two parts make one book, which names hosts that share what no two have by chance, also those of earlier runs", async () => {
     const list = (...students: [id: string, user: string][]) =>
       writeFileSync(
         join(folder, "hosts.csv"),
         ["id,host", ...students.map(([id, user]) => `${id},${host.target(user)}`)].join("\n"),
       )
-    const words = ["rules.yaml", "--inventory", "hosts.csv", "--out", "copies", "--similar"]
+    const words = ["rules.yaml", "--inventory", "hosts.csv"]
     writeFileSync(join(folder, "rules.yaml"), "lessons: [01]\n")
     list(["alice", "root"], ["bob", "student"])
-    const first = await grade(...words, "--json")
+    for (const part of ["1", "2"]) {
+      const { stdout } = await grade(...words, "--shard", `${part}/2`, "--out", part)
+      expect(stdout).toContain("1 of 1 students have a grade, 100 % on average.")
+    }
+    const first = await grade("--merge", "1/book.json", "2/book.json", "--similar", "--out", "copies", "--json")
     const { similar } = JSON.parse(first.stdout) as { similar: { hosts: { shared: SharedOnHosts[] } } } // bookData has written it.
     const uid = await machine.run(["kubectl", "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
     const digest = async (line: string) => (await machine.run(["sh", "-ec", `${line} | sha256sum`])).stdout.slice(0, 64)
@@ -123,7 +127,7 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
     ])
 
     list(["carol", "root"])
-    const second = await grade(...words)
+    const second = await grade(...words, "--similar", "--out", "copies")
     expect(second.stdout.replaceAll(/\s+/g, " ")).toMatch(
       /1 host was compared: 1 group of hosts\. .* the same machine-id .* and uid of the namespace kube-system \(.*\) on 3 hosts alice, in an earlier run .* bob, in an earlier run .* carol, first seen /,
     )

@@ -1,38 +1,30 @@
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
 import { isLive, terminalProgress } from "../base/progress-terminal.ts"
+import { shard } from "../base/shard.ts"
 import { packageRoot } from "../base/settings.ts"
 import { ownVersion } from "../base/version.ts"
 import { wholeNumber } from "../base/whole-number.ts"
-import { writeWhole } from "../base/write-whole.ts"
-import { boardData, boardLines, boardOf } from "../class/board.ts"
-import { bookCsv, bookData, bookEntries, bookLines, lineOf, type Line } from "../class/book.ts"
-import { readClass } from "../class/class-file.ts"
+import { lineOf } from "../class/book.ts"
+import { partOf, readClass } from "../class/class-file.ts"
 import { classScreen } from "../class/class-screen.ts"
-import { compareHosts, merged, sightingsData, sightingsIn, sightingsOfBook } from "../class/identifiers.ts"
+import { compareHosts, merged, sightingsIn, sightingsOfBook } from "../class/identifiers.ts"
 import type { Obtained } from "../class/obtain.ts"
-import { bookPage } from "../class/page.ts"
 import { gradeClass } from "../class/run.ts"
-import { similarData, similarLines } from "../class/similar-report.ts"
 import { compareClass, readTexts, type Reading } from "../class/similar.ts"
 import { BOOK, Store } from "../class/store.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { removeOldLogins } from "../machines/host/login.ts"
-import type { BookEntry } from "../report/formats/grade-books.ts"
-import { canvasCsv, moodleCsv } from "../report/formats/grade-books.ts"
 import { prepareForHost } from "../report/preparation.ts"
-import { emptyResultFile } from "../report/result-file.ts"
-import { targetsOf, type Target } from "../report/targets.ts"
 import { standardOutput } from "../report/terminal.ts"
-import { settingsOf, type CommonOptions } from "./options.ts"
+import { emptyOutputs, outputsOf, statusOf, writeOutputs, type OutputOptions } from "./class-output.ts"
+import { settingsOf } from "./options.ts"
 import { prepared } from "./prepared.ts"
 
 /** The options of class, besides those that every command has. */
-export interface ClassOptions extends CommonOptions {
-  readonly csv?: string
-  readonly html?: string
+export interface ClassOptions extends OutputOptions {
   readonly out?: string
   readonly inventory?: string
   readonly parallel?: string
@@ -43,20 +35,13 @@ export interface ClassOptions extends CommonOptions {
   /** JSON grade books of earlier runs, whose hosts are compared too. */
   readonly earlier?: readonly string[]
   readonly standIn?: boolean
-  /** Formats in which results are written, each NAME=FILE; {id} in FILE stands for the student. */
-  readonly format?: readonly string[]
+  /** The part of the class that is graded, such as 2/6. */
+  readonly shard?: string
 }
 
 const DEFAULT_OUT = "byhand-class"
 /** Seconds that the grading of one student may take. Classroom platforms end a job after 15 minutes, too. */
 const DEFAULT_LIMIT = 900
-/** Stands for the student in the name of a file. */
-const ID = "{id}"
-/** The formats that have a row for each student. */
-const OF_CLASS: Readonly<Record<string, (entries: readonly BookEntry[]) => string>> = {
-  moodle: moodleCsv,
-  canvas: canvasCsv,
-}
 /** The exit status after a signal: 128 and its number. */
 const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
@@ -78,15 +63,14 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       : wholeNumber("--parallel", 1, 64)(options.parallel)
   const limit = options.limit === undefined ? DEFAULT_LIMIT : wholeNumber("--limit", 1, 86_400)(options.limit)
   const settings = settingsOf(options)
-  const targets = targetsOf(options.format ?? [], "--format")
-  for (const target of targets) checkTarget(target)
-  const graded = readClass(file, options.inventory)
+  const outputs = outputsOf(options)
+  const whole = readClass(file, options.inventory)
+  const graded = options.shard === undefined ? whole : partOf(whole, shard(options.shard))
   const out = resolve(options.out ?? DEFAULT_OUT)
   const earlier = [...[join(out, BOOK)].filter((book) => existsSync(book)), ...(options.earlier ?? [])].flatMap(
     sightingsOfBook,
   )
-  if (options.csv !== undefined) emptyResultFile(options.csv, `--csv ${options.csv}`)
-  if (options.html !== undefined) emptyResultFile(options.html, `--html ${options.html}`)
+  emptyOutputs(outputs)
   await admit(settings, "byhand-123456")
   const store = Store.open(out, options.resume === true)
   let hasEnded = false
@@ -148,56 +132,15 @@ export async function gradeStudents(file: string | undefined, options: ClassOpti
       const row = rows.find(({ id }) => id === student.id)
       return row === undefined ? [] : [lineOf(graded, student, row)]
     })
-    const board = boardOf(lines)
-    const book = bookData(graded, lines, {
-      board: boardData(board),
-      seen: sightingsData(merged([...seen, ...earlier])),
-      ...(similar === undefined ? {} : { similar: similarData(similar) }),
+    const book = writeOutputs(outputs, {
+      head: graded,
+      lines,
+      similar,
+      seen: merged([...seen, ...earlier]),
     })
     store.keepBook(book)
-    if (options.csv !== undefined) writeWhole(options.csv, bookCsv(graded, lines))
-    if (options.html !== undefined) writeWhole(options.html, bookPage(graded, lines, { board, similar }, Date.now()))
-    for (const target of targets) writeTarget(target, lines)
-    const screen = standardOutput()
-    process.stdout.write(
-      options.json === true
-        ? `${JSON.stringify(book, undefined, 2)}\n`
-        : [
-            "",
-            ...bookLines(graded, lines, screen.width),
-            ...boardLines(board, lines.length, screen),
-            ...(similar === undefined ? [] : similarLines(similar, screen)),
-          ]
-            .map((line) => `${line}\n`)
-            .join(""),
-    )
-    return lines.every(({ mark }) => mark?.grade !== undefined) ? 0 : 1
+    return statusOf(lines)
   } finally {
     store.close(hasEnded)
-  }
-}
-
-/** @throws UsageError if all students would be written to the same place */
-function checkTarget({ format, file, given }: Target): void {
-  const { name } = format
-  if (file === undefined)
-    throw new UsageError(`${given} names no file.`, `Write --format ${name}=FILE; standard output has the grade book.`)
-  if (OF_CLASS[name] === undefined && !file.includes(ID))
-    throw new UsageError(
-      `${given} names one file for all students.`,
-      `Let ${ID} stand for the student: --format ${name}=results/${ID}.${name}`,
-    )
-}
-
-function writeTarget({ format, file = "" }: Target, lines: readonly Line[]): void {
-  const entries = bookEntries(lines)
-  const render = OF_CLASS[format.name]
-  const documents =
-    render !== undefined && !file.includes(ID)
-      ? [{ path: file, text: render(entries) }]
-      : entries.map((entry) => ({ path: file.replaceAll(ID, entry.student), text: format.render(entry) }))
-  for (const { path, text } of documents) {
-    mkdirSync(dirname(path), { recursive: true })
-    writeWhole(path, text)
   }
 }

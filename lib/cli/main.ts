@@ -161,6 +161,11 @@ command(
     "a file that lists the students: CSV (id; folder, git, archive or host; ref, submitted, due),\nan OpenSSH configuration, or an Ansible inventory (INI or YAML)",
     once("--inventory"),
   )
+  .option("--shard <n/m>", "grade part n of m of the students, so that several jobs share the work", once("--shard"))
+  .option(
+    "--merge <book...>",
+    "grade nobody, and make one grade book from the book.json of several runs; of two results of a student, the newer one counts",
+  )
   .option("--csv <file>", "also write the grade book as CSV", once("--csv"))
   .option("--html <file>", "also write the grade book, and who is stuck on what, as one HTML page", once("--html"))
   .option("--out <dir>", "where results are kept (default: byhand-class)", once("--out"))
@@ -186,8 +191,11 @@ command(
     `also write the results as FORMAT=FILE (repeatable); {id} in FILE stands for the student, and moodle and canvas\ncan have one file for all:\n${formatList}`,
     (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
   )
-  .action(async (file: string | undefined, options: ClassOptions) => {
-    process.exitCode = await (await import("./class.ts")).gradeStudents(file, options)
+  .action(async (file: string | undefined, { merge, ...options }: ClassOptions & { merge?: readonly string[] }) => {
+    process.exitCode =
+      merge === undefined
+        ? await (await import("./class.ts")).gradeStudents(file, options)
+        : (await import("./class-merge.ts")).mergeClass(file, merge, options)
   })
 command("verify <dir>", "check whether a submission was edited, and who signed it; exit status 1 if something is wrong")
   .option(...MACHINE)

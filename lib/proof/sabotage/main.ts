@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
+import { shard, type Shard } from "../../base/shard.ts"
 import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
 import { judges, prepareArtifacts } from "../../clusters/artifacts.ts"
@@ -54,16 +55,10 @@ interface Options {
   readonly share: number
   readonly seed: string
   readonly atMost: number
-  readonly shard?: readonly [number, number]
+  readonly shard?: Shard
   readonly style: readonly (Style | typeof OWN)[]
   readonly result?: string
   readonly unbroken?: RunResult
-}
-
-const shard = (given: string): [number, number] => {
-  const [, at = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(given) ?? []).map(Number)
-  if (at < 1 || at > of) throw new UsageError(`--shard ${given} is not a part such as 2/6.`, "Correct it.")
-  return [at, of]
 }
 
 /** Reads the result of a run of our own cluster. */
