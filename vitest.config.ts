@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { admit } from "./lib/machines/admission.ts"
@@ -8,7 +9,7 @@ import { LessonOrder } from "./lib/report/lesson-order.ts"
 import { targetsFor } from "./lib/report/targets.ts"
 import { BYHAND, byhandPlugin } from "./lib/report/vitest-plugin.ts"
 import { sabotageOf } from "./lib/proof/sabotage/all.ts"
-import { readSettings, type Settings } from "./lib/base/settings.ts"
+import { packageRoot, readSettings, type Settings } from "./lib/base/settings.ts"
 import { checkExcept } from "./lib/curriculum/except.ts"
 import { readFolder } from "./lib/subjects/folder.ts"
 
@@ -86,8 +87,16 @@ export default defineConfig({
     // vitest's --reporter flag replaces this reporter. What every run needs is in the plugin.
     reporters: [BYHAND],
     // Compiled modules are stored in the cache folder. A killed vitest would leave its default folder among the
-    // temporary files.
-    experimental: { fsModuleCache: true, fsModuleCachePath: join(settings.cacheDir, "modules") },
+    // temporary files. Each checkout has its own: vitest removes all of it when the lock file differs from that of the
+    // last run, also while a run of another checkout reads it.
+    experimental: {
+      fsModuleCache: true,
+      fsModuleCachePath: join(
+        settings.cacheDir,
+        "modules",
+        createHash("sha256").update(packageRoot).digest("hex").slice(0, 12),
+      ),
+    },
     // If this package is installed, its files are below node_modules. vitest compiles only the files there that are
     // listed here.
     server: { deps: { inline: [/\/byhand\/(lib|tests)\//] } },
