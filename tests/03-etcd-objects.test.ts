@@ -94,7 +94,7 @@ lesson(objects, ({ test }) => {
   })
 
   test("a backup of etcd is a backup of the cluster", async (kit) => {
-    const { at, kubectl, etcdctl, etcdutl, sh, evidence, onCleanup } = kit
+    const { kubectl, etcdctl, etcdutl, sh, evidence, onCleanup } = kit
     await demo(kit)
     const uid = await kubectl("get configmap demo -o jsonpath={.metadata.uid}")
     onCleanup(() => sh("rm -f /tmp/snap.db"))
@@ -103,7 +103,7 @@ lesson(objects, ({ test }) => {
     await expect(kubectl("get configmap demo")).rejects.toThrow("NotFound")
 
     onCleanup(() => putDataBack(kit))
-    await replaceData(kit, () => etcdutl(`snapshot restore /tmp/snap.db --data-dir=${at.etcd.dataDir}`))
+    await replaceData(kit, (flags) => etcdutl(`snapshot restore /tmp/snap.db ${flags}`))
     await eventually(() => kubectl("get configmap demo -o jsonpath={.metadata.uid}")).toBe(uid)
     await keepNewData(kit)
     evidence(`ConfigMap demo, deleted and restored, has its uid ${uid}`)

@@ -103,7 +103,7 @@ lesson(resilience, ({ test }) => {
 
   test("etcd lost with a backup: the Pod is back", async (kit) => {
     lost ??= await loseEtcd(kit)
-    await replaceData(kit, () => kit.etcdutl(`snapshot restore /tmp/snap.db --data-dir=${kit.at.etcd.dataDir}`))
+    await replaceData(kit, (flags) => kit.etcdutl(`snapshot restore /tmp/snap.db ${flags}`))
     await eventually(() => kit.kubectl("get pod hello -o jsonpath={.metadata.uid}")).toBe(lost)
     await eventually(() => kit.kubectl("get pod hello -o jsonpath={.status.phase}")).toBe("Running")
     await keepNewData(kit)

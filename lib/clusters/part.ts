@@ -35,6 +35,11 @@ export interface Part<Name extends ComponentName = ComponentName> extends Starte
   /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>
   restart(changes?: FlagChanges): Promise<void>
+  /**
+   * The settings of the other processes of the same instance, such as further members of etcd on this machine. They
+   * start and end with this one. undefined if it has only one process.
+   */
+  fellows?(): Promise<readonly SettingsOf<Name>[]>
   /** Starts a second instance beside it, with changed flags. `await using` ends the second instance. */
   another(changes: FlagChanges): Promise<Beside>
 }

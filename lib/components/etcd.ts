@@ -8,12 +8,19 @@ import type { ComponentSpec, Peers, Settings } from "./spec.ts"
 /** The port for clients of etcd on the loopback address. */
 export const ETCD_PORT = 2379
 const CLIENTS = `http://127.0.0.1:${ETCD_PORT}`
+const CLIENTS_BY_DEFAULT = `http://localhost:${ETCD_PORT}`
 
 export interface EtcdSettings extends Settings {
   /** The address for clients: the first of its client URLs. */
   readonly address: Address
   readonly isTls: boolean
   readonly dataDir: string
+  /** The name of the member. */
+  readonly name: string
+  /** The addresses at which other members reach this one. */
+  readonly peerUrls: readonly string[]
+  /** The members with which it has started for the first time, as NAME=URL. */
+  readonly initialCluster: readonly string[]
   readonly clientUrls: readonly string[]
   readonly advertisedClientUrls: readonly string[]
   /** The files of its server certificate and key; undefined without TLS. */
@@ -41,6 +48,7 @@ export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
   removedFlag: (flag) => removedFlags[flag] ?? experimental(flag),
   absence: "nothing can be read or written in the cluster",
   settings,
+  isFellow: (own, other) => own.name !== other.name && (lists(own, other) || lists(other, own)),
   probe: (own, peers) => {
     const tls = etcdTls(own, peers)
     return {
@@ -81,6 +89,11 @@ export const etcd: ComponentSpec<"etcd", EtcdSettings> = {
   }),
 }
 
+/** Whether a member has started with another one in its list of members. */
+function lists({ initialCluster }: EtcdSettings, { name, peerUrls }: EtcdSettings): boolean {
+  return peerUrls.some((url) => initialCluster.includes(`${name}=${url}`))
+}
+
 /**
  * With a configuration file, etcd ignores all flags and its environment. Without one, a flag has priority over the
  * environment.
@@ -91,16 +104,21 @@ function settings(started: Started, files: Files): EtcdSettings {
   const security = (key: string) => file?.text("client-transport-security", key)
   const value = (name: string, inFile: (key: string) => string | undefined = (key) => file?.text(key)) =>
     file === undefined ? flagOrEnvironment(started, name) : inFile(name)
-  const urls = (name: string) => (value(name) ?? "http://localhost:2379").split(",").map((url) => url.trim())
-  const clientUrls = urls("listen-client-urls")
+  const list = (name: string, byDefault: string) => (value(name) ?? byDefault).split(",").map((one) => one.trim())
+  const clientUrls = list("listen-client-urls", CLIENTS_BY_DEFAULT)
+  const name = value("name") ?? "default"
+  const peerUrls = list("initial-advertise-peer-urls", "http://localhost:2380")
   const isTls = clientUrls[0]?.startsWith("https") === true
   const dataDir = value("data-dir") ?? "" // etcd takes an empty value for none.
   return {
     address: addressIn(clientUrls[0] ?? "", ETCD_PORT),
     isTls,
-    dataDir: absolute(started, dataDir === "" ? `${value("name") ?? "default"}.etcd` : dataDir),
+    dataDir: absolute(started, dataDir === "" ? `${name}.etcd` : dataDir),
+    name,
+    peerUrls,
+    initialCluster: list("initial-cluster", peerUrls.map((url) => `${name}=${url}`).join()),
     clientUrls,
-    advertisedClientUrls: urls("advertise-client-urls"),
+    advertisedClientUrls: list("advertise-client-urls", CLIENTS_BY_DEFAULT),
     certificate: absolute(started, value("cert-file", security)),
     key: absolute(started, value("key-file", security)),
     clientCa: absolute(started, value("trusted-ca-file", security)),

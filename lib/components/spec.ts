@@ -82,6 +82,11 @@ export interface ComponentSpec<Name extends string = string, Own extends Setting
   readonly describe: (facts: ClusterFacts) => Component
   /** Reads its settings from the same sources as the component: flags, environment and configuration files. */
   settings(started: Started, files: Files): Own
+  /**
+   * Whether another process of it, with these settings, belongs to the same instance: one cluster of etcd can have
+   * several members on one machine. By default each process is an instance of its own.
+   */
+  isFellow?(own: Own, other: Own): boolean
   /** The probe that shows whether it is ready and well. */
   probe(settings: Own, peers: Peers): Probe
   /** What does not work if it does not run, as a clause. */

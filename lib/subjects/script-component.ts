@@ -22,7 +22,7 @@ import {
 import { reportComponent } from "../components/component-event.ts"
 import { ask } from "../clients/probe.ts"
 import { probeOf } from "../components/discovery/settings.ts"
-import { settingsOf, type SettingsOf } from "../components/registry.ts"
+import { settingsOf, specOf, type SettingsOf } from "../components/registry.ts"
 import { noFiles, withFilesOf } from "../components/settings/files.ts"
 import type { Started } from "../components/settings/flags.ts"
 import type { Exit, Spawned } from "../machines/machine.ts"
@@ -60,8 +60,10 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   #frozen: readonly number[] = []
   #isStaticPod = false
   #logPath: string
-  /** The only process that it can be, if it is a second instance: the end of that one must not lead to the first. */
-  #only: number | undefined
+  /** Whether a process can be it, if not all can: the end of a second instance must not lead to the first. */
+  #isOwn: (process: Pick<FoundProcess, "pid" | "argv">) => boolean = () => true
+  /** The other processes of the same instance, as they were found last. They start and end with this one. */
+  #fellows: readonly ScriptComponent<Name>[] = []
   /** The script that starts it. */
   #scriptPath: string | undefined
   #starting: Promise<void> | undefined
@@ -139,7 +141,9 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
    * the oldest is used.
    */
   see(processes: readonly FoundProcess[]): void {
-    const own = processes.filter(({ name, pid }) => name === this.name && (this.#only ?? pid) === pid)
+    const own = processes.filter(
+      (one) => one.name === this.name && this.#isOwn(one) && !this.#fellows.some((fellow) => fellow.#isOwn(one)),
+    )
     const before = this.#process
     this.#process = own.find(({ pid }) => pid === before?.pid) ?? own[0]
     this.#lastPid = this.#process?.pid ?? this.#lastPid
@@ -187,6 +191,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     this.#isReady = false
     this.#unexpected = undefined
     this.#failure = undefined
+    this.#fellows = []
   }
 
   /** The error of a script that has ended before it has started this component, or started it in another way. */
@@ -229,7 +234,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     try {
       await this.#around.sightings.during(async () => {
         const spawned = this.isRunning ? undefined : await this.#bringAbout(changes)
-        await this.#untilReady(spawned, since)
+        // A member of etcd is ready when most members run.
+        await Promise.all([this.#untilReady(spawned, since), ...this.#fellows.map((fellow) => fellow.start())])
       })
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
@@ -382,18 +388,59 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   }
 
   async stop(): Promise<void> {
-    await this.#end("TERM")
+    await this.#endAll("TERM")
   }
 
   async kill(): Promise<void> {
-    await this.#end("KILL")
+    await this.#endAll("KILL")
+  }
+
+  async fellows(): Promise<readonly SettingsOf<Name>[]> {
+    await this.#findFellows()
+    return this.#fellows.map(({ settings }) => settings)
+  }
+
+  /** Looks for the other processes of the same instance. If it does not run, those that were found last remain. */
+  async #findFellows(): Promise<void> {
+    const { machine } = this.#around
+    const spec = specOf(this.name)
+    const processes = await findProcesses(machine)
+    this.see(processes)
+    if (!this.isRunning || spec.isFellow === undefined) return
+    const others = processes.filter((one) => one.name === this.name && one.pid !== this.pid)
+    const found = await withFilesOf(machine, (files) =>
+      others.flatMap((process) => {
+        const settings = settingsOf(this.name, process, files)
+        return spec.isFellow?.(this.settings, settings) === true ? [{ process, settings }] : []
+      }),
+    )
+    this.#fellows = found.map(({ process, settings }) => this.#fellowOf(process, settings))
+  }
+
+  #fellowOf(process: FoundProcess, settings: SettingsOf<Name>): ScriptComponent<Name> {
+    const words = process.argv.join("\0")
+    const known = this.#fellows.find((fellow) => fellow.#isOwn(process))
+    if (known !== undefined) return known
+    const fellow = new ScriptComponent(this.name, this.#around)
+    fellow.#isOwn = ({ argv }) => argv.join("\0") === words
+    fellow.#process = process
+    fellow.#original = process
+    fellow.#settings = settings
+    fellow.#isMeantToBe = true
+    return fellow
+  }
+
+  async #endAll(signal: "TERM" | "KILL"): Promise<void> {
+    if (specOf(this.name).isFellow !== undefined) await this.#findFellows()
+    await Promise.all([this, ...this.#fellows].map((one) => one.#end(signal)))
   }
 
   /** Ends it and forgets how it was started, because its script has changed. */
   async discard(): Promise<void> {
     await this.kill()
-    await this.#thaw()
+    await Promise.all([this, ...this.#fellows].map((one) => one.#thaw()))
     this.#original = undefined
+    this.#fellows = []
   }
 
   /** Ends it and starts ours in its place. @throws ComponentError if ours does not start */
@@ -429,7 +476,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const argv = other.#original === undefined ? [this.name] : againOf(other.#original)
     other.#logPath = logOf(this.name).replace(/\.log$/, "-2.log")
     const spawned = await this.#around.machine.spawn(argvWith(argv, changes), { env, cwd, log: other.#logPath })
-    other.#only = spawned.pid
+    other.#isOwn = ({ pid }) => pid === spawned.pid
     await other.#untilReady(spawned, performance.now())
     return { pid: other.pid, kill: () => other.kill(), [Symbol.asyncDispose]: () => other.kill() }
   }

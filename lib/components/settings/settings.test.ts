@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { etcd } from "../etcd.ts"
 import { probeOfComponent, settingsOf, specs, type ComponentName } from "../registry.ts"
 import { knownFiles, noFiles } from "./files.ts"
 import { absolute, flagOf } from "./flags.ts"
@@ -37,6 +38,29 @@ describe("flags", () => {
 })
 
 describe("etcd", () => {
+  test.each([
+    [
+      "a member that has joined it",
+      "--name=b --initial-advertise-peer-urls=http://h:2 --initial-cluster=a=http://h:1,b=http://h:2",
+      true,
+    ],
+    [
+      "another cluster",
+      "--name=alone --initial-advertise-peer-urls=http://h:9 --initial-cluster=alone=http://h:9",
+      false,
+    ],
+    [
+      "the same member, started twice",
+      "--name=a --initial-advertise-peer-urls=http://h:1 --initial-cluster=a=http://h:1",
+      false,
+    ],
+    ["an etcd without these flags", "", false],
+  ])("its fellow is %s", (_, line, isFellow) => {
+    const own = read("etcd", "etcd --name=a --initial-advertise-peer-urls=http://h:1 --initial-cluster=a=http://h:1")
+    const other = read("etcd", `etcd ${line}`)
+    expect([etcd.isFellow?.(own, other), etcd.isFellow?.(other, own)]).toEqual([isFellow, isFellow])
+  })
+
   test("defaults", () => {
     expect(read("etcd", "etcd")).toMatchObject({
       address: { host: "127.0.0.1", port: 2379 },
