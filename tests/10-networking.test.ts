@@ -279,7 +279,7 @@ lesson(networking, ({ test }) => {
     await Promise.race([starting, eventually(() => firstRequest(kit)).toBeDefined()])
     const before = await kubectl("get node node-2 --ignore-not-found")
     const request = await firstRequest(kit)
-    // A learner's script can have approved it already.
+    // A learner's script, or a controller, can have approved it already.
     if (request?.status.conditions === undefined) expect(before).toBe("")
     const ready = eventually(async () => {
       await approve(kit)
