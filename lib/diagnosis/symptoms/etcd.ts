@@ -301,6 +301,38 @@ export const etcd: readonly Symptom[] = [
     look: ({ dataDir }, seen) => `ls -lR ${dataDir}; head ${logPathOf(seen, "etcd")}`,
   }),
   symptom({
+    id: "snapshot-missing",
+    component: "etcd",
+    sign: (seen) =>
+      restoring(seen) === undefined
+        ? undefined
+        : said(
+            /(\/\S+\.db): no such file or directory|open (\/\S+\.db)|lstat (\/\S+\.db)/,
+            "path",
+            "path",
+            "path",
+          )(seen),
+    cause: ({ path }) => `the backup ${path} does not exist`,
+    remedy:
+      "Without a backup, the data of etcd is lost. Keep backups in a folder that no other program cleans: etcdctl snapshot save FILE",
+    look: ({ path }) => `ls -l ${path}`,
+  }),
+  symptom({
+    id: "snapshot-damaged",
+    component: "etcd",
+    sign: (seen) => {
+      const path = restoring(seen)
+      const shown = said(
+        /(expected sha256 .*|snapshot file integrity check.*|snapshot missing hash.*|.*invalid database.*|unexpected EOF.*|file size too small.*)/,
+        "reason",
+      )(seen)
+      return path === undefined ? undefined : shown && { ...shown, path }
+    },
+    cause: ({ path, reason }) => `${path} is not a complete snapshot (${reason})`,
+    remedy: "Make another one, and check it: etcdutl snapshot status FILE",
+    look: ({ path }) => `etcdutl snapshot status ${path}`,
+  }),
+  symptom({
     id: "etcd-not-running",
     component: "etcd",
     lasting: UNLESS_RESTARTED,
@@ -313,6 +345,12 @@ export const etcd: readonly Symptom[] = [
     look: (_, seen) => `tail ${logPathOf(seen, "etcd")}; ss -tlnp`,
   }),
 ]
+
+/** The snapshot that a failed command uses; undefined if the failure is another one. */
+function restoring({ failure }: Observation): string | undefined {
+  const argv = failure?.kind === "command-failed" ? failure.argv : []
+  return argv.includes("snapshot") ? argv.find((word) => word.endsWith(".db")) : undefined
+}
 
 /** Whether etcd cannot reach a member because no process listens at that member's address on this machine. */
 function isWithoutPeers(seen: Observation): boolean {

@@ -289,31 +289,6 @@ export const pods: readonly Symptom[] = [
     look: "etcdctl get / --rev=1",
   }),
   symptom({
-    id: "snapshot-missing",
-    component: "etcd",
-    sign: (seen) =>
-      said(/(\/\S+\.db): no such file or directory|open (\/\S+\.db)|lstat (\/\S+\.db)/, "path", "path", "path")(seen),
-    cause: ({ path }) => `the backup ${path} does not exist`,
-    remedy:
-      "Without a backup, the data of etcd is lost. Keep backups in a folder that no other program cleans: etcdctl snapshot save FILE",
-    look: ({ path }) => `ls -l ${path}`,
-  }),
-  symptom({
-    id: "snapshot-damaged",
-    component: "etcd",
-    sign: (seen) => {
-      const shown = said(
-        /(expected sha256 .*|snapshot file integrity check.*|snapshot missing hash.*|.*invalid database.*|unexpected EOF.*|file size too small.*)/,
-        "reason",
-      )(seen)
-      const argv = seen.failure?.kind === "command-failed" ? seen.failure.argv : []
-      return shown && { ...shown, path: argv.find((word) => word.endsWith(".db")) ?? "the backup" }
-    },
-    cause: ({ path, reason }) => `${path} is not a complete snapshot (${reason})`,
-    remedy: "Make another one, and check it: etcdutl snapshot status FILE",
-    look: ({ path }) => `etcdutl snapshot status ${path}`,
-  }),
-  symptom({
     id: "etcd-not-lost",
     component: "etcd",
     sign: (seen) => {
