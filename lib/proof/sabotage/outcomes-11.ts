@@ -1,6 +1,7 @@
 import { ETCD_PORT } from "../../components/etcd.ts"
-import { askingFirst, clientUrl, etcdMembers, exported } from "../../components/etcd-members.ts"
-import { pki } from "../../pki/pki.ts"
+import { askingFirst, clientUrl, etcdMembers, exported, type EtcdMemberPlan } from "../../components/etcd-members.ts"
+import { SHARED } from "../../machines/network.ts"
+import { memberPair, pki, secured } from "../../pki/pki.ts"
 import { flags, upToTheLast, type Sabotage } from "./sabotage.ts"
 
 /** Only this lesson runs. */
@@ -32,6 +33,33 @@ const JUDGING = [
   "11 the history",
   "11 every acknowledged write",
 ]
+
+/** Lines that make a member lead. */
+function lead({ name, address }: EtcdMemberPlan): string {
+  const endpoints = etcdMembers.map(clientUrl).join(",")
+  return `ID=$(etcdctl member list | grep ' ${name},' | cut -d, -f1)
+ETCDCTL_ENDPOINTS=${endpoints} etcdctl move-leader "$ID" || ETCDCTL_ENDPOINTS=${endpoints} etcdctl endpoint status | grep '${address}.* true, false'`
+}
+const LEAD_FIRST = lead(etcdMembers[0])
+
+const RELAY = "etcd-relay.mjs"
+
+/** Lines that let a relay answer those who connect to etcd of the first machine from now on. */
+function relayed(mode: "watches" | "keys"): string {
+  const { certificate, key } = memberPair(etcdMembers[0].name)
+  const files = [secured.etcd.ca.certificate, certificate, key].join(" ")
+  return `/run/byhand/node /tmp/${RELAY} 12379 ${etcdMembers[0].address}:${ETCD_PORT} ${files} ${mode} >/tmp/relay.log 2>&1 &
+until ss -Htln sport = :12379 | grep -q .; do kill -0 $!; sleep 0.05; done
+nft 'add table ip relay; add chain ip relay out { type nat hook output priority -100; }; add rule ip relay out ip daddr 127.0.0.1 tcp dport ${ETCD_PORT} redirect to :12379'`
+}
+
+/** Lines that put a program in the place of porcupine. It calls every history linearizable. */
+const CONTENT_JUDGE = `cat >/usr/local/sbin/porcupine <<'EOF'
+#!/bin/sh
+cat >/dev/null
+echo '{"verdict": "linearizable", "operations": 1, "keys": 1, "violations": []}'
+EOF
+chmod +x /usr/local/sbin/porcupine`
 
 const all: readonly Sabotage[] = [
   {
@@ -103,8 +131,7 @@ exit 1`,
     before: "11 a follower dies",
     // The first follower in the list of members is etcd-2 if etcd-1 leads.
     script: `${exported(askingFirst(etcdMembers[1]))}
-ID=$(etcdctl member list | grep ' etcd-1,' | cut -d, -f1)
-etcdctl move-leader "$ID" --endpoints=${etcdMembers.map(clientUrl).join(",")} || etcdctl endpoint status | grep 'true, false'
+${LEAD_FIRST}
 /run/byhand/node -e 'const server = require("net").createServer().on("error", () => setTimeout(open, 10))
 const open = () => server.listen(2380, "${etcdMembers[1].address}")
 open()' >/dev/null 2>&1 &`,
@@ -139,6 +166,103 @@ exit 1`,
     since: "11 compaction ends",
     fails: ["11 compaction ends"],
     finding: "history-compacted",
+  },
+  {
+    id: "member-ends-without-network",
+    breaks: "etcd of the first machine, a follower, ends when it reaches the third member no more",
+    before: "11 two members die",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+${lead(etcdMembers[1])}
+(
+  while timeout 1 bash -c '</dev/tcp/${etcdMembers[2].address}/2380'; do sleep 0.05; done
+  pkill -KILL -x etcd
+) >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 two members die",
+    fails: ["11 two members die"],
+    finding: "etcd-not-running",
+  },
+  {
+    id: "key-of-another-client",
+    breaks: "another client deletes the key of an outcome all the time",
+    before: "11 a member over its quota",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+(while sleep 0.05; do etcdctl del /over || true; done) >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 a member over its quota",
+    fails: ["11 a member over its quota"],
+    finding: "no-space",
+  },
+  {
+    id: "slow-leader",
+    breaks: "the leader sends 20 kilobytes in a second to all members together",
+    before: "11 a slow member",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+${LEAD_FIRST}
+tc qdisc add dev eth0 root tbf rate 160kbit burst 16kb latency 2s`,
+    ...here,
+    since: "11 a slow member",
+    fails: ["11 a slow member"],
+    finding: "none",
+  },
+  {
+    id: "watch-answers-tampered",
+    breaks: "a relay in front of the first member sends answers of watches late, twice, in parts, or not at all",
+    sends: RELAY,
+    tool: "nft",
+    before: "11 watches are ordered",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+${LEAD_FIRST}
+${relayed("watches")}`,
+    ...here,
+    since: "11 watches are ordered",
+    fails: JUDGING.filter((name) => name.startsWith("11 watches")),
+    finding: "stranger-at-etcd",
+  },
+  {
+    id: "relay-that-lies",
+    breaks: "a relay in front of the first member loses writes that it acknowledges, and answers reads as it did first",
+    sends: RELAY,
+    tool: "nft",
+    before: "11 the history",
+    script: relayed("keys"),
+    ...here,
+    since: "11 the history",
+    fails: ["11 the history", "11 every acknowledged write"],
+    finding: "stranger-at-etcd",
+  },
+  {
+    id: "judge-that-finds-nothing",
+    breaks: "porcupine calls every history linearizable",
+    before: "11 the check can fail: with serializable",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+${lead(etcdMembers[1])}
+${CONTENT_JUDGE}`,
+    ...here,
+    since: "11 the check can fail: with serializable",
+    fails: ["11 the check can fail: with serializable"],
+    finding: "none",
+  },
+  {
+    id: "judge-that-misses-lost-writes",
+    breaks: "porcupine calls a history linearizable in which acknowledged writes are lost",
+    before: "11 the check can fail: with --unsafe",
+    script: CONTENT_JUDGE,
+    ...here,
+    since: "11 the check can fail: with --unsafe",
+    fails: ["11 the check can fail: with --unsafe"],
+    finding: "none",
+  },
+  {
+    id: "shared-snapshot-removed",
+    breaks: "a program on another machine removes the snapshot from the folder that all machines share",
+    on: "etcd-3",
+    before: "11 a snapshot",
+    script: `(while sleep 0.02; do rm -f ${SHARED}/snap.db; done) >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 a snapshot",
+    fails: ["11 a snapshot"],
+    finding: "snapshot-missing",
   },
 ]
 

@@ -1,4 +1,5 @@
 import { withFlags, type Component, type ComponentName, type FlagChanges } from "../../components/component.ts"
+import type { ToolName } from "../../binaries/versions.ts"
 import type { MachineName } from "../../machines/network.ts"
 
 /** One thing that is broken on purpose, and its predicted results. It is one row of the matrix. */
@@ -13,6 +14,10 @@ export interface Sabotage {
   readonly component?: { readonly [name in ComponentName]?: (component: Component) => Component }
   /** A program of a Debian package. PATH finds it before the project's own program of the same name. */
   readonly brings?: { readonly package: string; readonly program: string }
+  /** A program of the project that the machine has in other lessons only. PATH finds it. */
+  readonly tool?: ToolName
+  /** A program of this folder, as it was built (.mjs). The script finds it in /tmp. */
+  readonly sends?: string
   /**
    * Lines for the machine's shell (sh -e, as root). End a background command with `&` and send its output to a file.
    */

@@ -2,12 +2,16 @@ import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { unpackDebianPackages } from "../../binaries/debian.ts"
+import type { ToolName } from "../../binaries/versions.ts"
+import { silentProgress } from "../../base/progress-silent.ts"
+import { prepareArtifacts } from "../../clusters/artifacts.ts"
+import { specs } from "../../components/registry.ts"
 import type { Component } from "../../components/component.ts"
 import type { Interference } from "../../curriculum/interference.ts"
 import { RemediedError } from "../../base/errors.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { isMachineName, type Network } from "../../machines/network.ts"
-import type { Settings } from "../../base/settings.ts"
+import { packageRoot, type Settings } from "../../base/settings.ts"
 import { isLeftOut } from "./left-out.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -61,10 +65,22 @@ export class Saboteur implements Interference {
     )
   }
 
+  /** Puts a program of the project into the same folder. */
+  async #bringTool(machine: Machine, tool: ToolName): Promise<void> {
+    const owners = specs.filter(({ tools }) => tools.includes(tool)).map(({ name }) => name)
+    const { binds } = await prepareArtifacts(owners, this.#settings, silentProgress)
+    const source = binds.find(({ target }) => basename(target) === tool)?.source
+    if (source === undefined) throw new TypeError(`no component has the tool ${tool}`)
+    await machine.write(`/usr/local/sbin/${tool}`, await readFile(source), 0o755)
+  }
+
   async #act(): Promise<void> {
-    const { id, script } = this.#sabotage
+    const { id, script, sends, tool } = this.#sabotage
     const machine = await this.#machine?.()
     if (script === undefined || machine === undefined) return
+    if (tool !== undefined) await this.#bringTool(machine, tool)
+    if (sends !== undefined)
+      await machine.write(`/tmp/${sends}`, await readFile(join(packageRoot, "dist", "proof", "sabotage", sends)))
     const { exitCode, stdout, stderr } = await machine.run(["sh", "-ec", script])
     if (exitCode !== 0)
       throw new SabotageFailedError(
