@@ -3,7 +3,7 @@ import { z } from "zod"
 import { nodeOf } from "../containers.ts"
 import { withoutLeadership } from "../leadership.ts"
 import type { Mismatch } from "../../failures/failure.ts"
-import type { ApiObject, ObservedApi } from "../observation.ts"
+import type { ApiObject, ObservedApi, ObservedComponent } from "../observation.ts"
 import { refusedToControllerManager } from "../refusals.ts"
 import { publicKeyOf, publicKeysIn, signingKeysIn, verifyingKeysOf } from "../service-account-keys.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
@@ -226,6 +226,24 @@ export const controllerManager: readonly Symptom[] = [
     look: "kubectl get nodes -o jsonpath={.items[*].spec.podCIDR}; grep subnet /etc/cni/net.d/*",
   }),
   symptom({
+    id: "node-without-range",
+    component: NAME,
+    lasting: AT_ONCE,
+    sign: (seen) => {
+      const manager = componentOf(seen, NAME)
+      const node = seen.api?.nodes.find((one) => !ranged.safeParse(one).success)
+      const { expected, actual } = mismatchOf(seen) ?? {}
+      const awaitsRange = actual === "" && typeof expected === "string" && expected.includes("/")
+      return manager?.state !== "running" || node === undefined || !awaitsRange || allocates(manager)
+        ? undefined
+        : { evidence: `Node ${node.metadata.name} has no spec.podCIDR; ${manager.argv.join(" ")}` }
+    },
+    cause:
+      "kube-controller-manager gives Nodes no ranges of Pod addresses: it does so only with --allocate-node-cidrs=true and --cluster-cidr",
+    remedy: "Start it with --allocate-node-cidrs=true and --cluster-cidr=RANGE, such as 10.88.0.0/16.",
+    look: `kubectl get nodes -o jsonpath={.items[*].spec.podCIDR}; ps -o args= -C ${NAME}`,
+  }),
+  symptom({
     id: "rollout-paused",
     component: NAME,
     lasting: AT_ONCE,
@@ -243,6 +261,11 @@ export const controllerManager: readonly Symptom[] = [
     look: ({ object: deployment }) => `kubectl rollout status deployment/${deployment}`,
   }),
 ]
+
+/** Whether kube-controller-manager gives each Node a range of Pod addresses. */
+function allocates(manager: ObservedComponent): boolean {
+  return flagOf(manager, "--allocate-node-cidrs") === "true" && flagOf(manager, "--cluster-cidr") !== undefined
+}
 
 /** An object that waits for a controller. */
 interface Left {

@@ -23,8 +23,16 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
   const failed = results.find(({ verdict }) => verdict === "failed")
   if (failed === undefined) return results.some(({ verdict }) => verdict === "blocked") ? "vague" : "harmless"
   const card = `${failed.advice}\n${failed.reason}`
-  if (namesOf(edit).some((name) => card.includes(name))) return "named"
+  if (namesOf(edit).some((name) => card.includes(name)) || namesLine(edit, card)) return "named"
   return LAST_RESORTS.includes(failed.finding) ? "vague" : "wrong"
+}
+
+/** Whether a card names the edited line by its number: "line 7 of 01-etcd.sh", "01-etcd.sh:7". */
+function namesLine({ file, line }: Edit, card: string): boolean {
+  return (
+    card.includes(`${file}:${line}:`) ||
+    [`line ${line} of ${file}`, `line ${line} of ./${file}`].some((text) => card.includes(text))
+  )
 }
 
 /** The words that show that a card is about this slip. */

@@ -53,6 +53,8 @@ test.each([
   ["harmless", [result({ verdict: "passed" })]],
   ["named", [result({ verdict: "passed" }), result({})]],
   ["named", [result({ finding: "script-ended", advice: "line 4: --daba-dir" })]],
+  ["named", [result({ finding: "script-syntax", advice: "Correct line 4 of ./01-etcd.sh" })]],
+  ["wrong", [result({ finding: "script-syntax", advice: "Correct line 44 of ./01-etcd.sh" })]],
   ["vague", [result({ finding: "script-ended", advice: "01-etcd.sh exited with 1" })]],
   ["wrong", [result({ finding: "port-taken", advice: "port 2379 is taken" })]],
   ["no end", undefined],
