@@ -268,6 +268,28 @@ test("a request that kube-apiserver refused, and allows now, explains nothing", 
   expect(found("yes")).not.toContain("controller-manager-forbidden")
 })
 
+test("a bootstrap token that is none by its form is named", () => {
+  const refused = (token: string) =>
+    first(
+      seen({
+        components: [
+          component("kubelet", {
+            argv: ["kubelet", "--bootstrap-kubeconfig=/boot"],
+            log: [
+              'E1127 07:38:57.2 356 certificate_manager.go:605] "Failed" err="cannot create certificate signing request: Unauthorized" logger="x"',
+            ],
+          }),
+        ],
+        files: {
+          "/boot": `{ current-context: a, contexts: [{ name: a, context: { cluster: a, user: a } }], clusters: [{ name: a, cluster: { server: "https://a" } }], users: [{ name: a, user: { token: ${token} } }] }`,
+        },
+        failure: { kind: "mismatch", outcome: "10 a machine joins", expected: 1, actual: 0 },
+      }),
+    )?.cause
+  expect(refused("abcdef.0123456789abcdef")).toMatch(/: Unauthorized$/)
+  expect(refused("abcdef.01234567")).toMatch(/Unauthorized; its token does not have the form of a bootstrap token/)
+})
+
 test("a machine that forwards no packets explains nothing before the first Pod has an address", () => {
   // The sabotage's own recording, written by record.ts.
   const recorded = JSON.parse(readFileSync(join(RECORDINGS, "ip-forwarding-off.json"), "utf8")) as Observation

@@ -42,19 +42,20 @@ export function addressOf(urls: string): string {
   return /^:\d/.test(address) ? `127.0.0.1${address}` : address
 }
 
-const etcdSettings = remembered((seen) => observedSettings(seen, "etcd"))
+/** The settings of etcd on this machine. */
+export const etcdSettingsOf = remembered((seen) => observedSettings(seen, "etcd"))
 
 /** The settings of kube-apiserver. */
 export const apiserverSettingsOf = remembered((seen) => observedSettings(seen, "kube-apiserver"))
 
 /** etcd's data folder. */
 export function dataDirOf(seen: Observation): string {
-  return etcdSettings(seen).dataDir
+  return etcdSettingsOf(seen).dataDir
 }
 
 /** Where etcd serves clients, as a URL: as its settings say, or where it listens by default. */
 export function etcdUrlOf(seen: Observation): string {
-  const [url = ""] = etcdSettings(seen).clientUrls
+  const [url = ""] = etcdSettingsOf(seen).clientUrls
   return /^\w+:\/\/./.test(url) ? url : "http://127.0.0.1:2379"
 }
 

@@ -11,17 +11,20 @@ export interface WrittenLine {
 }
 
 /**
- * The line of a learner's script that wrote a line of a file: the file is the here-document of a command that names its
- * path.
+ * The line of a learner's script that wrote a line of a file, in the here-document of a command that names its path.
  * @param line the number of the line in the file, from 1
- * @returns undefined if no script writes the file in this way
+ * @returns undefined if no script writes that line in this way
  */
 export function writerOf(seen: Observation, path: string, line: number): WrittenLine | undefined {
+  const written = (seen.files[path] ?? "").split("\n")[line - 1]?.trim()
+  if (written === undefined) return undefined
   for (const { name, text } of scriptsOf(seen)) {
     const lines = text.split("\n")
     const opens = lines.findLastIndex((one) => /<<-?\s*['"\\]?\w/.test(one) && namesPath(one, path))
-    const found = opens < 0 ? undefined : lines[opens + line]
-    if (found !== undefined) return { file: name, line: opens + line + 1, text: found.trim() }
+    const found = opens < 0 ? undefined : lines[opens + line]?.trim()
+    // A variable has another text in the file.
+    if (found === written || (found?.includes("$") === true && !(lines[opens] ?? "").includes(">>")))
+      return { file: name, line: opens + line + 1, text: found }
   }
   return undefined
 }

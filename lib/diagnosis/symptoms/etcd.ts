@@ -1,6 +1,6 @@
 import type { Observation } from "../observation.ts"
 import { portOf } from "../../clients/sockets.ts"
-import { addressOf, dataDirOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
+import { addressOf, dataDirOf, etcdSettingsOf, etcdUrlOf, listens, logPathOf } from "../facts.ts"
 import { etcdAddressOf, freshAfterLoss, frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {
   componentOf,
@@ -75,6 +75,28 @@ export const etcd: readonly Symptom[] = [
       `etcd must serve ${url} with TLS (https), and has neither ${certificate} nor ${key}`,
     remedy: ({ certificate, key, plain, who }) =>
       `Name a certificate and its key (${certificate}, ${key}), or serve without TLS: ${plain} in --listen-${who}-urls and ${who === "client" ? "--advertise-client-urls" : "--initial-advertise-peer-urls"}.`,
+    look: ARGS,
+  }),
+  symptom({
+    id: "etcd-serves-without-tls",
+    component: "etcd",
+    lasting: AT_ONCE,
+    sign: (seen) => {
+      const { clientUrls, advertisedClientUrls, certificate } = etcdSettingsOf(seen)
+      const [listening = ""] = clientUrls
+      const advertised = advertisedClientUrls.find((url) => url.startsWith("https:"))
+      const isPlain = clientUrls.every((url) => !url.startsWith("https:"))
+      return componentOf(seen, "etcd")?.state !== "running" || !isPlain || advertised === undefined
+        ? undefined
+        : {
+            evidence: `--advertise-client-urls: ${advertised}; --listen-client-urls: ${listening}; --cert-file: ${certificate ?? "none"}`,
+            listening,
+            advertised,
+          }
+    },
+    cause: ({ listening, advertised }) =>
+      `etcd tells its clients to use ${advertised}, and it listens without TLS on ${listening}`,
+    remedy: ({ advertised }) => `Start it with --listen-client-urls=${advertised}`,
     look: ARGS,
   }),
   symptom({

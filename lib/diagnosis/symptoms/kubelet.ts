@@ -1,7 +1,15 @@
 import { z } from "zod"
 import { nodeOf, stuck } from "../containers.ts"
 import { portOf } from "../../clients/sockets.ts"
-import { apiserverAddressOf, apiserverUrlOf, containerdOf, kubeletOf, listens, logPathOf } from "../facts.ts"
+import {
+  apiserverAddressOf,
+  apiserverUrlOf,
+  containerdOf,
+  kubeconfigAt,
+  kubeletOf,
+  listens,
+  logPathOf,
+} from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
 import {
@@ -52,6 +60,18 @@ function requestedNode(request: string): string | undefined {
   const start = der.indexOf(USER_OF_NODE)
   // In DER, the length of a text stands before it.
   return start < 1 ? undefined : der.toString("latin1", start + USER_OF_NODE.length, start + (der[start - 1] ?? 0))
+}
+
+/** What is said of a token that has not the form of a bootstrap token. */
+const MALFORMED =
+  "; its token does not have the form of a bootstrap token, six characters, a dot and sixteen characters"
+
+/**
+ * Whether a token has the form of a bootstrap token. Tokens of --token-auth-file can have any form: they have no dot.
+ * https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#token-format
+ */
+function isBootstrapToken(token: string | undefined): boolean {
+  return token?.includes(".") !== true || /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)
 }
 
 /** Problems of the kubelet, the most specific first. */
@@ -109,12 +129,16 @@ export const kubelet: readonly Symptom[] = [
     id: "certificate-request-refused",
     component: "kubelet",
     lasting: SOON,
-    sign: (seen) =>
-      matched(
+    sign: (seen) => {
+      const shown = matched(
         sinceRegistered(componentOf(seen, "kubelet")?.log ?? []).toReversed(),
-        /cannot create certificate signing request: (.*?)"?$/,
+        /cannot create certificate signing request: (.*?)"?(?: logger=.*)?$/,
         "reason",
-      ),
+      )
+      const path = flagOf(componentOf(seen, "kubelet"), "--bootstrap-kubeconfig") ?? ""
+      const isWhole = isBootstrapToken(kubeconfigAt(seen, path)?.token)
+      return shown && { ...shown, reason: `${shown.reason}${isWhole ? "" : MALFORMED}` }
+    },
     cause: ({ reason }) => `the kubelet's bootstrap kubeconfig does not let it ask for a certificate: ${reason}`,
     remedy:
       "Use a token that kube-apiserver knows (--token-auth-file, or --enable-bootstrap-token-auth and a bootstrap Secret), and bind its group to the role: kubectl create clusterrolebinding bootstrap --clusterrole=system:node-bootstrapper --group=system:bootstrappers",
