@@ -45,6 +45,16 @@ describe("what bash says", () => {
     expect(`${finding?.cause} ${finding?.remedy}`).toContain(part)
   })
 
+  test("a command that was not found is known also if the script hides what bash says", () => {
+    const place = { file: FILE, command: "-keyout a.key 2>/dev/null", line: 7 }
+    const exit = { code: 127, signal: null }
+    expect(found({ ...ended, exit, place })).toMatchObject({
+      id: "line-not-continued",
+      evidence: `${FILE}: line 7: -keyout: command not found`,
+    })
+    expect(found({ ...ended, exit: { code: 1, signal: null }, place })?.id).toBe("script-ended")
+  })
+
   test("a command that is missing explains the end of a script only if it was the last one", () => {
     const bash = ["./01-etcd.sh: line 2: jq: command not found"]
     const place = { file: FILE, command: "jq .", line: 2 }

@@ -129,11 +129,23 @@ function placeOf(seen: Observation, name: ComponentName): ScriptPlace | undefine
 
 /** The first error that bash printed about the component's script. @param pattern what the error must match */
 function bashError(seen: Observation, name: ComponentName, pattern: RegExp): BashError | undefined {
-  for (const evidence of failureOf(seen, name)?.bash ?? []) {
+  for (const evidence of [...(failureOf(seen, name)?.bash ?? []), ...notFoundIn(seen, name)]) {
     const [, file = "", line = "", words = ""] = /^(\S+): line (\d+): (.+)$/.exec(evidence) ?? []
     if (words !== "" && pattern.test(words)) return { evidence, file, line, words }
   }
   return undefined
+}
+
+/** The status with which bash reports a command that it does not find. */
+const NOT_FOUND = 127
+
+/** What bash says of the command that ended a script, if it did not find it. The command may hide that (2>/dev/null). */
+function notFoundIn(seen: Observation, name: ComponentName): string[] {
+  const failure = failureOf(seen, name)
+  const place = placeOf(seen, name)
+  if (failure?.kind !== "script-ended" || failure.exit.code !== NOT_FOUND || place === undefined) return []
+  const [word = ""] = place.command.split(/\s/)
+  return [`${place.file}: line ${place.line}: ${word}: command not found`]
 }
 
 /** The text of a script from a command on; empty if the script is not observed. */
