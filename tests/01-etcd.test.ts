@@ -56,7 +56,7 @@ lesson(etcd, ({ test }) => {
     const seen: string[] = []
     await store.watch("/hello", ({ value }) => seen.push(value))
     await etcdctl("put /hello watched")
-    await eventually(() => seen).toEqual(["watched"])
+    await eventually(() => [...seen]).toEqual(["watched"])
   })
 
   test("the key outlives a restart of etcd", async ({ etcd, etcdctl, evidence }) => {

@@ -11,6 +11,13 @@ const since = (test: string) => ({ ...here, since: test })
 
 const names = ["10 a Pod reaches a Service", "10 names lead", "10 a Pod reaches kube-apiserver"]
 
+/** kube-proxy does not start. A learner's script starts it with everything else of the lesson. */
+const withoutKubeProxy = {
+  fails: ["10 once it runs"],
+  blocks: 10,
+  byScripts: { fails: ["10 without kube-proxy"], blocks: 10 },
+} as const
+
 const all: readonly Sabotage[] = [
   {
     id: "service-address-on-host",
@@ -30,8 +37,7 @@ until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done`,
       "kube-proxy": (one) => ({ ...one, files: one.files.filter(({ path }) => path !== KUBE_PROXY_CONFIG) }),
     },
     ...here,
-    fails: ["10 once it runs"],
-    blocks: 10,
+    ...withoutKubeProxy,
     finding: "kube-proxy-without-configuration",
   },
   {
@@ -39,8 +45,7 @@ until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done`,
     breaks: "the configuration of kube-proxy names no kubeconfig",
     component: { "kube-proxy": file(KUBE_PROXY_CONFIG, (text) => text.replace(/^clientConnection.*\n/m, "")) },
     ...here,
-    fails: ["10 once it runs"],
-    blocks: 10,
+    ...withoutKubeProxy,
     finding: "kube-proxy-without-kubeconfig",
   },
   {
@@ -48,8 +53,7 @@ until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done`,
     breaks: "kube-proxy gets a flag that was removed years ago",
     component: { "kube-proxy": flags({ "--udp-timeout": "1s" }) },
     ...here,
-    fails: ["10 once it runs"],
-    blocks: 10,
+    ...withoutKubeProxy,
     finding: "removed-flag",
   },
   {

@@ -70,6 +70,7 @@ const all: readonly Sabotage[] = [
       etcd: flags({ "--peer-cert-file": pki.apiserver.certificate, "--peer-key-file": pki.apiserver.key }),
     },
     ...boots,
+    ownClusterOnly: "only our own cluster has the certificate of kube-apiserver on every machine",
     finding: "peer-certificate-refused",
   },
   {

@@ -1,6 +1,7 @@
 import { specOf, type ComponentName } from "../../components/registry.ts"
 import { lessons } from "../../curriculum/lessons.ts"
-import { commandOf } from "../../curriculum/transcript/bash.ts"
+import { commandOf, writes } from "../../curriculum/transcript/bash.ts"
+import type { Hand } from "../../curriculum/transcript/hand.ts"
 import { inScript, preparation, typedParts } from "../../curriculum/transcript/typed-parts.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -11,6 +12,9 @@ const ways = {
   logged: (command, name) => `${command} >${learnersLog(name)} 2>&1 &`,
   supervised: (command) => `while true; do\n  ${command.replaceAll("\n", "\n  ")} || true\n  sleep 1\ndone`,
 } as const satisfies Readonly<Record<string, (command: string, name: ComponentName) => string>>
+
+/** Ends the loops of earlier scripts, which would start the components again that a later script replaces. */
+const END_SUPERVISORS = `pkill -KILL -f '\\./0[1-7]-' || true`
 
 /** A style in which a learner writes start scripts. */
 export type Style = keyof typeof ways
@@ -38,14 +42,20 @@ export function notByScripts({ fails, component = {}, ownClusterOnly }: Sabotage
  */
 export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, string> {
   const scripts = lessons.flatMap((lesson) =>
-    typedParts(lesson, {
-      ...inScript,
-      start: (component) => {
-        const changed = sabotage.component?.[component.name]?.(component) ?? component
+    lesson.parts.flatMap((part) => {
+      // The name of a script of a further machine ends in that machine: 11-etcd@etcd-2.
+      const isThere = part.script?.split("@")[1] === sabotage.on
+      const start: Hand["start"] = (component) => {
+        const changed = (isThere ? sabotage.component?.[component.name]?.(component) : undefined) ?? component
         // A script that starts several components cannot become one of them.
         if (lesson.settings !== undefined) return inScript.start(changed)
         return `${preparation(changed)}\n${ways[style](commandOf(changed), changed.name)}`
-      },
+      }
+      // The folder has no etc/.
+      const typed = typedParts({ ...lesson, parts: [part] }, { ...inScript, start, given: (file) => writes(file) })
+      return lesson.settings === undefined || style !== "supervised"
+        ? typed
+        : typed.map(({ script, text }) => ({ script, text: `${END_SUPERVISORS}\n${text}` }))
     }),
   )
   return new Map(
