@@ -9,6 +9,17 @@ export type Judgement = (typeof JUDGEMENTS)[number]
 
 /** Findings that only repeat what was seen. They are vague unless they name the edited file or line. */
 const LAST_RESORTS = ["none", "script-ended", "script-without-effect", "last-words"]
+/**
+ * Findings about the text of a script. bash reports such a mistake at a later line, because it reads on until something
+ * does not fit, so the file is what a card can name.
+ */
+const OF_THE_TEXT = [
+  "script-syntax",
+  "heredoc-without-end",
+  "line-not-continued",
+  "continuation-broken",
+  "blank-after-backslash",
+]
 /** Characters of a word that is long enough to name a line. */
 const TELLING = 4
 
@@ -24,6 +35,7 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
   if (failed === undefined) return results.some(({ verdict }) => verdict === "blocked") ? "vague" : "harmless"
   const card = `${failed.advice}\n${failed.reason}`
   if (namesOf(edit).some((name) => card.includes(name)) || namesLine(edit, card)) return "named"
+  if (OF_THE_TEXT.includes(failed.finding) && card.includes(edit.file)) return "named"
   return LAST_RESORTS.includes(failed.finding) ? "vague" : "wrong"
 }
 
