@@ -280,7 +280,7 @@ export class ManagedComponent<Name extends ComponentName = ComponentName> implem
   /** @param certain the cause, if it is known already */
   async #error(failure: WithoutLog, certain?: Finding): Promise<ComponentError> {
     const whole = this.#whole(failure, (await this.log()).slice(-LOG_LINES))
-    const explained = await this.#surroundings.explain(whole)
+    const explained = await this.#surroundings.explain(whole, certain)
     return new ComponentError(whole, certain ?? explained)
   }
 

@@ -112,7 +112,8 @@ export class Classroom implements AsyncDisposable {
     const interference = registeredInterference()
     await interference?.atStart(machine, network)
     const diagnosisOn: DiagnosisOn = (on, known) => ({
-      explain: async (failure) => {
+      explain: async (failure, certain) => {
+        if (certain !== undefined && settings.record === undefined) return certain
         const { finding } = await explain(on, failure, { known: known(), recordings: settings.record })
         return finding && foundOn(on, finding)
       },

@@ -5,7 +5,7 @@ import { logLines } from "../clients/log.ts"
 import { ownLines } from "../clients/own-lines.ts"
 import { ask } from "../clients/probe.ts"
 import { logOf } from "../components/component.ts"
-import { settingsOf, specOf, specs } from "../components/registry.ts"
+import { settingsOf, specOf, specs, type ComponentName } from "../components/registry.ts"
 import { knownFiles } from "../components/settings/files.ts"
 import { absolute } from "../components/settings/flags.ts"
 import { findProcesses, STAND_IN_MARK } from "../components/discovery/process.ts"
@@ -33,8 +33,11 @@ import { FORWARDING, LOCAL_ROUTES } from "./symptoms/services.ts"
 
 /** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
-/** Milliseconds for the answer of a component that is not ready. */
-const AWAITED_WITHIN = 1_500
+/**
+ * Milliseconds for the answer of a component that is not ready. While it is awaited its answer matters less than the
+ * next look, because the wait ends when it answers well.
+ */
+const AWAITED_WITHIN: Readonly<Record<Depth, number>> = { components: 500, objects: 1_500, all: 1_500 }
 /** Bytes; a longer file is no configuration. */
 const LONGEST_FILE = 64 * 1024
 const LOG_LINES = 2_000
@@ -175,11 +178,11 @@ export async function observe(
     Promise.all(
       seen.components.map(async (component) =>
         component.state === "running"
-          ? { ...component, answer: await answerOf(machine, component, seen, isAsked(component, failure, depth)) }
+          ? { ...component, answer: await answerOf(machine, component, seen, depth) }
           : component,
       ),
     ),
-    depth === "components" ? undefined : apiOf(machine, seen),
+    depth === "components" ? undefined : apiOf(machine, seen, depth),
     looksAt(machine, [...memberLists(seen), ...accessReviews(seen)]),
   ])
   return { ...seen, components, api, looks: { ...seen.looks, ...listed } }
@@ -316,16 +319,18 @@ async function answerOf(
   machine: Machine,
   component: ObservedComponent,
   seen: Observation,
-  isCommandRun: boolean,
+  depth: Depth,
 ): Promise<Answer | undefined> {
   const { probe } = await probeOf(machine, component, seen.components)
-  if (probe.by === "command" && !isCommandRun) return undefined
-  const { failure } = seen
-  // What is awaited is known to be unwell, and often accepts a request without ever answering it.
-  const isAwaited = failure?.kind === "not-ready" && failure.name === component.name
-  const timeout = isAwaited ? AWAITED_WITHIN : LOOK_WITHIN
+  if (probe.by === "command" && !isAsked(component, seen.failure, depth)) return undefined
+  const timeout = answerWithin(seen, component.name, depth)
   const { isWell, question, answer } = await ask(machine, probe, () => accessOf(machine, seen), timeout)
   return { isWell, text: `${question}: ${answer}` }
+}
+
+/** Milliseconds for the answer of a component. One that is awaited often accepts a request without ever answering it. */
+function answerWithin({ failure }: Pick<Observation, "failure">, name: ComponentName, depth: Depth): number {
+  return failure?.kind === "not-ready" && failure.name === name ? AWAITED_WITHIN[depth] : LOOK_WITHIN
 }
 
 /**
@@ -372,12 +377,12 @@ const list = z.object({
     .transform((items) => items ?? []),
 })
 
-async function apiOf(machine: Machine, seen: Observation): Promise<ObservedApi | undefined> {
+async function apiOf(machine: Machine, seen: Observation, depth: Depth): Promise<ObservedApi | undefined> {
   const apiserver = componentOf(seen, "kube-apiserver")
   if (apiserver?.state !== "running") return undefined
   const options = {
     ...settingsOf("kube-apiserver", apiserver, knownFiles(seen.files)).address,
-    timeout: LOOK_WITHIN,
+    timeout: answerWithin(seen, "kube-apiserver", depth),
     ...(await accessOf(machine, seen)),
   }
   const { token, ...rest } = options

@@ -248,5 +248,8 @@ export type Failure =
   | NoAnswer
   | Thrown
 
-/** Finds the known cause of a failure. It must be called while the broken processes still exist. */
-export type Explain = (failure: Failure) => Promise<Finding | undefined>
+/**
+ * Finds the known cause of a failure. It must be called while the broken processes still exist.
+ * @param certain the cause, if a wait has found it already: then another look serves only a recording
+ */
+export type Explain = (failure: Failure, certain?: Finding) => Promise<Finding | undefined>

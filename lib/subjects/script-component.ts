@@ -371,7 +371,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     if ("place" in failure) this.#scriptPath = failure.place?.file ?? this.#scriptPath
     const log = ownLines(await logLines(machine, this.#logPath), this.name, this.#lastPid).slice(-LOG_LINES)
     const whole = { ...this.#whole(failure, log), bash: await this.#bashErrors(this.isStandIn ? undefined : run) }
-    const explained = await explain(whole)
+    const explained = await explain(whole, certain)
     return new ComponentError(whole, certain ?? explained)
   }
 
