@@ -61,8 +61,7 @@ export function sightingsIn(rows: readonly Pick<Row, "id" | "at" | "outcome">[])
 export function merged(all: readonly Sighting[]): Sighting[] {
   const kept = new Map<string, Sighting>()
   for (const one of all.toSorted((a, b) => a.first - b.first)) {
-    const key = JSON.stringify([one.kind, one.value, one.student])
-    if (!kept.has(key)) kept.set(key, one)
+    if (!kept.has(keyOf(one))) kept.set(keyOf(one), one)
   }
   return [...kept.values()]
 }

@@ -21,7 +21,7 @@ export function mergeClass(file: string | undefined, files: readonly string[], o
   const extra = file ?? OF_GRADING.find((name) => options[name] !== undefined)
   if (extra !== undefined)
     throw new UsageError(
-      `--merge grades nobody, so ${file === undefined ? `--${extra === "standIn" ? "stand-in" : extra}` : extra} has no effect.`,
+      `--merge grades no student, so ${file === undefined ? `--${extra === "standIn" ? "stand-in" : extra}` : extra} has no effect.`,
       "Write: npx byhand class --merge BOOK… and where the result is written.",
     )
   const outputs = outputsOf(options)

@@ -164,7 +164,7 @@ command(
   .option("--shard <n/m>", "grade part n of m of the students, so that several jobs share the work", once("--shard"))
   .option(
     "--merge <book...>",
-    "grade nobody, and make one grade book from the book.json of several runs; of two results of a student, the newer one counts",
+    "grade no student, and make one grade book from the book.json of several runs; of two results of a student, the newer one counts",
   )
   .option("--csv <file>", "also write the grade book as CSV", once("--csv"))
   .option("--html <file>", "also write the grade book, and who is stuck on what, as one HTML page", once("--html"))

@@ -1,7 +1,7 @@
 import { z } from "zod"
 
-/** A line of a log, without what matters only to a machine: date, time, process and thread. */
-const KLOG = /^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (\S+?:\d+)\] (.*)$/s
+/** A line of klog, the format of Kubernetes' components: level, process, place in the source, and words. */
+export const KLOG = /^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+(?<pid>\d+) (\S+?:\d+)\] (.*)$/s
 /** containerd's format, which is logfmt. */
 const LOGFMT = /^time="[^"]*" level=(\w+) msg=(.*)$/s
 
@@ -16,7 +16,7 @@ const NOISE = ["level", "ts", "caller", "msg", "logger", "stacktrace"]
  */
 export function readable(line: string): string {
   const klog = KLOG.exec(line)
-  if (klog !== null) return `${klog[1]} ${klog[2]}: ${klog[3]}`
+  if (klog !== null) return `${klog[1]} ${klog[3]}: ${klog[4]}`
   const logfmt = LOGFMT.exec(line)
   if (logfmt !== null) return `${logfmt[1]}: ${logfmt[2]}`
   if (!line.startsWith("{")) return line

@@ -1,8 +1,9 @@
 import type { ComponentName } from "../components/component.ts"
+import { KLOG } from "./log-line.ts"
 
 /** The formats of logs, by how a line begins. klog's lines name the process. */
 const FORMATS = {
-  klog: /^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+(\d+) \S+?:\d+\] /,
+  klog: KLOG,
   json: /^\{"level":"/,
   logfmt: /^time="[^"]*" level=/,
 } as const
@@ -19,12 +20,11 @@ const NOT_KLOG: Partial<Readonly<Record<ComponentName, Format>>> = { etcd: "json
  */
 export function ownLines(lines: readonly string[], name: ComponentName, pid: number | undefined): string[] {
   const own = NOT_KLOG[name] ?? "klog"
-  const pidOf = (line: string) => Number(FORMATS.klog.exec(line)?.[1] ?? Number.NaN)
+  const pidOf = (line: string) => Number(KLOG.exec(line)?.groups?.["pid"] ?? Number.NaN)
   const hasPid = own === "klog" && pid !== undefined && lines.some((line) => pidOf(line) === pid)
   const others = Object.entries(FORMATS).filter(([format]) => format !== own)
   const kept = lines.filter(
-    (line) =>
-      !others.some(([, pattern]) => pattern.test(line)) && (!hasPid || !FORMATS.klog.test(line) || pidOf(line) === pid),
+    (line) => !others.some(([, pattern]) => pattern.test(line)) && (!hasPid || !KLOG.test(line) || pidOf(line) === pid),
   )
   return kept.length === 0 ? [""] : kept
 }

@@ -24,6 +24,9 @@ export type Spec = ComponentSpec<ComponentName>
 /** All components in start order. */
 export const specs: readonly Spec[] = startOrder<Spec>(list)
 
+/** The components that a learner starts, in start order. The course provides the others. */
+export const learnersSpecs: readonly Spec[] = specs.filter(({ isProvided }) => isProvided !== true)
+
 /** The names of all components in start order. */
 export const componentNames: readonly ComponentName[] = specs.map(({ name }) => name)
 

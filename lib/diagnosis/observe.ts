@@ -328,7 +328,9 @@ async function answerOf(
   return { isWell, text: `${question}: ${answer}` }
 }
 
-/** Milliseconds for the answer of a component. One that is awaited often accepts a request without ever answering it. */
+/**
+ * Milliseconds for the answer of a component. One that is awaited often accepts a request without ever answering it.
+ */
 function answerWithin({ failure }: Pick<Observation, "failure">, name: ComponentName, depth: Depth): number {
   return failure?.kind === "not-ready" && failure.name === name ? AWAITED_WITHIN[depth] : LOOK_WITHIN
 }

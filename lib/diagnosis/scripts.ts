@@ -5,6 +5,9 @@ import type { Observation } from "./observation.ts"
 /** The folder of a learner's start scripts on the machine. */
 export const SCRIPTS_FOLDER = "/root/cluster"
 
+/** The beginning of a here-document, with the word that ends it. */
+export const HEREDOC = /<<-?\s*['"\\]?(\w+)/
+
 /** A start script of a learner. */
 interface Script {
   /** Its name in the folder, such as 01-etcd.sh. */
@@ -58,7 +61,7 @@ function commandsIn({ name, text }: Script): StartCommand[] {
       if (line.trim() === heredoc) heredoc = undefined
       continue
     }
-    heredoc = /<<-?\s*['"\\]?(\w+)/.exec(withoutComment(line))?.[1]
+    heredoc = HEREDOC.exec(withoutComment(line))?.[1]
     const component = startedBy(line)
     if (component === undefined) continue
     const first = at + 1

@@ -1,4 +1,4 @@
-import { scriptsOf, SCRIPTS_FOLDER } from "./scripts.ts"
+import { HEREDOC, scriptsOf, SCRIPTS_FOLDER } from "./scripts.ts"
 import type { Observation } from "./observation.ts"
 
 /** A line of a learner's file. */
@@ -20,7 +20,7 @@ export function writerOf(seen: Observation, path: string, line: number): Written
   if (written === undefined) return undefined
   for (const { name, text } of scriptsOf(seen)) {
     const lines = text.split("\n")
-    const opens = lines.findIndex((one) => /<<-?\s*['"\\]?\w/.test(one) && namesPath(one, path))
+    const opens = lines.findIndex((one) => HEREDOC.test(one) && namesPath(one, path))
     const found = opens < 0 ? undefined : lines[opens + line]?.trim()
     // A variable has another text in the file.
     if (found === written || (found?.includes("$") === true && !(lines[opens] ?? "").includes(">>")))

@@ -54,8 +54,8 @@ export function parseKubeconfig(text: string, path: string): KubeconfigContext |
   }
 }
 
-/** The entry with this name in a list. */
-function entry(config: Document, list: string, key: string, name: string | undefined): Document | undefined {
+/** The content of the entry with this name in a list of a kubeconfig. @param key its field with the content */
+export function entry(config: Document, list: string, key: string, name: string | undefined): Document | undefined {
   const all = config.at(list)
   if (name === undefined || !Array.isArray(all)) return undefined
   const found = all.map((one: unknown) => new Document(one)).find((one) => one.text("name") === name)

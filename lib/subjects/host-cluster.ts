@@ -4,7 +4,7 @@ import { BlockedError } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
 import { findAccess, type Access } from "../components/discovery/access.ts"
 import { findProcesses, type FoundProcess } from "../components/discovery/process.ts"
-import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
+import { dependenciesOf, learnersSpecs, specOf, type ComponentName } from "../components/registry.ts"
 import type { Explain } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 import { identifiersOn, type Identifier } from "./host-identifiers.ts"
@@ -61,9 +61,7 @@ export class HostCluster implements Subject {
     const processes = await findProcesses(machine)
     await mustBeOpen(machine, processes)
     const access = askedOnce(() => findHostAccess(machine))
-    const parts = specs
-      .filter(({ isProvided }) => isProvided !== true)
-      .map(({ name }) => new HostComponent(name, { machine, explain, administrator: access }))
+    const parts = learnersSpecs.map(({ name }) => new HostComponent(name, { machine, explain, administrator: access }))
     const [kubernetes, distribution] = await Promise.all([
       versionOn(machine, processes),
       distributionOn(machine),

@@ -13,7 +13,7 @@ import type { Part } from "../clusters/part.ts"
 import type { Stage } from "../clusters/stage.ts"
 import { standInFor } from "./stand-in.ts"
 import type { StandIn, Subject } from "./subject.ts"
-import { dependenciesOf, specOf, specs, type ComponentName } from "../components/registry.ts"
+import { dependenciesOf, learnersSpecs, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
 import type { Explain, NotReady } from "../failures/failure.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
@@ -133,9 +133,7 @@ export class ScriptCluster implements Subject {
       runOf: (name: ComponentName) => this.#runOf(name),
       missingScript: (name: ComponentName) => this.#missingScript(name),
     }
-    this.parts = specs
-      .filter(({ isProvided }) => isProvided !== true)
-      .map(({ name }) => new ScriptComponent(name, around))
+    this.parts = learnersSpecs.map(({ name }) => new ScriptComponent(name, around))
   }
 
   /** Copies the folder to the machine. No script runs yet. */

@@ -1,5 +1,5 @@
 import { environmentOf, isService, programPathOf, type FoundProcess } from "../components/discovery/process.ts"
-import { specs, type ComponentName } from "../components/registry.ts"
+import { learnersSpecs, type ComponentName } from "../components/registry.ts"
 import type { Machine, Sight } from "../machines/machine.ts"
 
 /** A process of a component that was seen while it lived, however short that was. */
@@ -13,9 +13,6 @@ export interface Sighting extends Omit<FoundProcess, "state" | "exe"> {
   /** When this program learned of the end, by its own clock (performance.now()). */
   readonly noticed: number | undefined
 }
-
-/** The components that a learner starts. */
-const watched = specs.filter(({ isProvided }) => isProvided !== true)
 
 /**
  * The processes of components on a machine, also those that live too short for a look at the list of processes. It
@@ -69,13 +66,13 @@ export class Sightings {
   async #begin(): Promise<AsyncDisposable> {
     const alive = new Set<number>()
     const watch = await this.#machine.watch(
-      watched.map(({ name }) => programPathOf(name)),
+      learnersSpecs.map(({ name }) => programPathOf(name)),
       (sight) => {
         alive.add(sight.pid)
         this.#note(sight)
       },
     )
-    // The others have ended while nothing was watched.
+    // The others have ended while nothing was learnersSpecs.
     for (const { pid, ended } of this.#all)
       if (ended === undefined && !alive.has(pid)) this.#note({ is: "gone", pid, at: Date.now() })
     return watch
@@ -84,7 +81,7 @@ export class Sightings {
   #note(sight: Sight): void {
     if (sight.is === "seen") {
       const { pid, parent, argv, cwd, at } = sight
-      const name = watched.find((spec) => programPathOf(spec.name) === sight.program)?.name
+      const name = learnersSpecs.find((spec) => programPathOf(spec.name) === sight.program)?.name
       const isKnown = this.#all.some((one) => one.pid === pid && one.ended === undefined)
       if (name === undefined || isKnown || !isService(name, argv)) return
       const env = environmentOf(sight.env)

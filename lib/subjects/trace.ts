@@ -22,8 +22,8 @@ export interface TracedCommand extends ScriptPlace {
 
 /**
  * What bash runs before each script (BASH_ENV): a DEBUG trap that notes each command with its file and line. Scripts do
- * not notice: the trap changes neither $_ and $? nor what a script prints, also under set -x, and opens no descriptor that
- * a component would inherit. With set -T, functions and subshells inherit it. Commands of bash -c are not noted.
+ * not notice: the trap changes neither $_ nor $? nor what a script prints, also under set -x, and opens no descriptor
+ * that a component would inherit. With set -T, functions and subshells inherit it. Commands of bash -c are not noted.
  */
 function prologue(trace: string): string {
   const steps = [

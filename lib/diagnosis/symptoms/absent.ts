@@ -1,4 +1,4 @@
-import { specs, type ComponentName } from "../../components/registry.ts"
+import { learnersSpecs, specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded } from "../../failures/describe.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { apiserverAddressOf, logPathOf } from "../facts.ts"
@@ -8,9 +8,6 @@ import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom
 
 /** Characters of a script's command that a cause shows. */
 const LONGEST_COMMAND = 80
-
-/** The components that a learner's scripts start. */
-const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
 /**
  * Components that should run and do not, where no other row explains it. A component whose start has just failed is
@@ -33,7 +30,7 @@ export const absent: readonly Symptom[] = [
       look: "ss -tlnp",
     }),
   ),
-  ...learners.flatMap(({ name }) => [
+  ...learnersSpecs.flatMap(({ name }) => [
     symptom({
       id: "script-ended",
       component: name,

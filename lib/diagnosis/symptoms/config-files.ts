@@ -1,5 +1,5 @@
 import { parseDocument } from "yaml"
-import { specs, type ComponentName } from "../../components/registry.ts"
+import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
 import { absolute, type Started } from "../../components/settings/flags.ts"
 import type { Observation } from "../observation.ts"
 import { componentOf, concerns, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
@@ -10,8 +10,8 @@ const UNREADABLE =
   /((?:error converting YAML to JSON: )?yaml: (?:line \d+: |unmarshal errors:).*?|strict decoding error: .*?|error unmarshaling JSON: .*?|json: cannot unmarshal .*?|couldn't get version\/kind.*?|no kind "[^"]*" is registered.*?)"?\}?$/
 
 /** Configuration files that cannot be read, with the line, and with the script that wrote it. */
-export const configFiles: readonly Symptom[] = specs
-  .filter(({ name, isProvided }) => isProvided !== true && name !== "containerd")
+export const configFiles: readonly Symptom[] = learnersSpecs
+  .filter(({ name }) => name !== "containerd")
   .map(({ name }) =>
     symptom({
       id: "config-unparsable",

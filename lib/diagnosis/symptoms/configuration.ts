@@ -1,7 +1,7 @@
 import { Document } from "../../base/document.ts"
 import { near } from "../../base/nearest.ts"
 import { argvOf as describedArgvOf } from "../../components/component.ts"
-import { specOf, specs, type ComponentName } from "../../components/registry.ts"
+import { learnersSpecs, specOf, type ComponentName } from "../../components/registry.ts"
 import { removedAdmissionPlugins } from "../../components/removed/admission-plugins.ts"
 import { removedFeatureGates } from "../../components/removed/feature-gates.ts"
 import { absolute } from "../../components/settings/flags.ts"
@@ -11,9 +11,6 @@ import { etcdAddressOf } from "../signs.ts"
 import type { Observation, ObservedComponent } from "../observation.ts"
 import { scriptsOf, startCommandsOf } from "../scripts.ts"
 import { AT_ONCE, componentOf, concerns, first, flagOf, isUnwell, logged, symptom, type Symptom } from "../symptom.ts"
-
-/** The components that a learner's scripts start. */
-const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
 /** Flags that may be given several times: each adds to the others. */
 const LISTS =
@@ -79,7 +76,7 @@ export const configuration: readonly Symptom[] = [
     remedy: ({ path, given }) => `Write clientConnection: { kubeconfig: ${given} } into ${path}.`,
     look: ({ path }) => `cat ${path}`,
   }),
-  ...learners.flatMap(({ name }) => [
+  ...learnersSpecs.flatMap(({ name }) => [
     symptom({
       id: "flag-without-value",
       component: name,
@@ -319,7 +316,8 @@ function isConcerned(seen: Observation, name: ComponentName): boolean {
  */
 function isFelt(seen: Observation, name: ComponentName): boolean {
   return (
-    isConcerned(seen, name) || learners.some((other) => other.after.includes(name) && isConcerned(seen, other.name))
+    isConcerned(seen, name) ||
+    learnersSpecs.some((other) => other.after.includes(name) && isConcerned(seen, other.name))
   )
 }
 

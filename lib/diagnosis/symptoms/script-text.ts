@@ -1,13 +1,10 @@
-import { specs } from "../../components/registry.ts"
+import { learnersSpecs } from "../../components/registry.ts"
 import type { Observation } from "../observation.ts"
 import { scriptsOf, SCRIPTS_FOLDER, startCommandsOf, type StartCommand } from "../scripts.ts"
 import { componentOf, concerns, first, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
 
 /** Programs that belong to hosts with an init system. A machine of the lessons has none. */
 const OF_INIT = "systemctl|service|journalctl|loginctl|initctl|rc-service"
-
-/** The components that a learner's scripts start. */
-const learners = specs.filter(({ isProvided }) => isProvided !== true)
 
 /**
  * Problems of a learner's scripts, before any component can have one. Each is proved by what bash, or the component that
@@ -111,7 +108,7 @@ export const scriptText: readonly Symptom[] = [
 ]
 
 /** Commands that end before their flags do, where the component has run without them. */
-export const continuations: readonly Symptom[] = learners.map(({ name }) =>
+export const continuations: readonly Symptom[] = learnersSpecs.map(({ name }) =>
   symptom({
     id: "continuation-broken",
     component: name,

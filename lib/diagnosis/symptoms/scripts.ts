@@ -1,5 +1,5 @@
 import { near } from "../../base/nearest.ts"
-import { specs, type ComponentName } from "../../components/registry.ts"
+import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
 import type { ComponentFailure, ScriptPlace } from "../../failures/failure.ts"
 import { kubeconfigOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
@@ -16,8 +16,7 @@ interface BashError {
 }
 
 /** Rows for each component that a learner's scripts start. They come before the component's own rows. */
-export const scripts: readonly Symptom[] = specs
-  .filter(({ isProvided }) => isProvided !== true)
+export const scripts: readonly Symptom[] = learnersSpecs
   .flatMap(({ name, program }) => [
     symptom({
       id: "script-syntax",
@@ -139,7 +138,9 @@ function bashError(seen: Observation, name: ComponentName, pattern: RegExp): Bas
 /** The status with which bash reports a command that it does not find. */
 const NOT_FOUND = 127
 
-/** What bash says of the command that ended a script, if it did not find it. The command may hide that (2>/dev/null). */
+/**
+ * What bash says of the command that ended a script, if it did not find it. The command may hide that (2>/dev/null).
+ */
 function notFoundIn(seen: Observation, name: ComponentName): string[] {
   const failure = failureOf(seen, name)
   const place = placeOf(seen, name)

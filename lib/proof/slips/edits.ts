@@ -1,3 +1,4 @@
+import { HEREDOC } from "../../diagnosis/scripts.ts"
 import type { Draw } from "../draw.ts"
 
 /** One slip of the keyboard in one line of a file. */
@@ -107,7 +108,7 @@ function writtenBy(text: string, index: number): string | undefined {
   let open: { readonly word: string; readonly path: string | undefined } | undefined
   for (const line of text.split("\n").slice(0, index + 1)) {
     if (open !== undefined && line.trim() === open.word) open = undefined
-    const [, word] = (open === undefined ? /<<-?\s*['"]?(\w+)/.exec(line) : null) ?? []
+    const [, word] = (open === undefined ? HEREDOC.exec(line) : null) ?? []
     if (word !== undefined) open = { word, path: /(?:^|[\s>])(\/(?!dev\/)[^\s'"]+)/.exec(line)?.[1] }
   }
   return open?.path
