@@ -268,6 +268,27 @@ test("a request that kube-apiserver refused, and allows now, explains nothing", 
   expect(found("yes")).not.toContain("controller-manager-forbidden")
 })
 
+test("a file that cannot be read is to be corrected, also if no line of it is known", () => {
+  const found = first(
+    seen({
+      components: [
+        component("kube-proxy", {
+          state: "absent",
+          argv: ["kube-proxy", "--config=/proxy.yaml"],
+          log: [
+            'E1127 07:52:00.1 7 run.go:72] "command failed" err="failed to decode /proxy.yaml: json: cannot unmarshal string"',
+          ],
+        }),
+      ],
+      files: { "/proxy.yaml": "kind: A\n" },
+    }),
+  )
+  expect(found).toMatchObject({
+    id: "config-unparsable",
+    remedy: "Correct /proxy.yaml. In YAML, indentation counts.",
+  })
+})
+
 test("a bootstrap token that is none by its form is named", () => {
   const refused = (token: string) =>
     first(

@@ -18,10 +18,7 @@ export const configFiles: readonly Symptom[] = learnersSpecs
       component: name,
       sign: (seen) => unreadable(seen, name),
       cause: ({ path, reason }) => `${name} cannot read ${path}: ${reason}`,
-      remedy: ({ where }) =>
-        where === ""
-          ? "Correct that line. In YAML, indentation counts."
-          : `Correct ${where}. In YAML, indentation counts.`,
+      remedy: ({ where }) => `Correct ${where}. In YAML, indentation counts.`,
       look: ({ path }) => `cat -n ${path}`,
     }),
   )
@@ -43,7 +40,7 @@ function unreadable(seen: Observation, name: ComponentName) {
     evidence: place === undefined ? said.evidence : `${place.file}:${place.line}: ${place.text}; ${said.evidence}`,
     path,
     reason,
-    where: place === undefined ? "" : `line ${place.line} of ${place.file}`,
+    where: place === undefined ? path : `line ${place.line} of ${place.file}`,
   }
 }
 
