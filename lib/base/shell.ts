@@ -21,3 +21,10 @@ export function words(line: string): string[] {
     ),
   )
 }
+
+/** One command of a script, with its continued lines. @param line its number, from 1 */
+export function commandAt(script: string, line: number): string {
+  const lines = script.split("\n").slice(line - 1)
+  const end = lines.findIndex((text) => !text.endsWith("\\"))
+  return lines.slice(0, end + 1 || lines.length).join("\n")
+}

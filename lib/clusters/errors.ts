@@ -71,6 +71,7 @@ function stateOf(failure: ComponentFailure): string {
       return problem.slice(failure.name.length + 1)
     case "not-started":
     case "script-ended":
+    case "script-runs-on":
       return `does not run: ${problem}`
     default:
       return assertNever(failure)

@@ -293,6 +293,7 @@ export class Classroom implements AsyncDisposable {
   get #knowledge() {
     return {
       known: this.subject.known(),
+      waiting: () => this.subject.waiting?.() ?? Promise.resolve([]),
       kubeconfigPath: this.#access?.kubeconfig,
       recordings: this.#recordings,
     }

@@ -1,5 +1,5 @@
 import type { Known } from "../clusters/known.ts"
-import type { Failure } from "../failures/failure.ts"
+import type { Failure, ScriptPlace } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
 import { dependenciesOf } from "../components/registry.ts"
@@ -22,6 +22,8 @@ export interface Circumstances {
   readonly known: readonly Known[]
   /** The kubeconfig that kubectl was given; by default the one that it reads by itself. */
   readonly kubeconfigPath?: string | undefined
+  /** Tells which commands the learner's scripts do not come past; by default there are no scripts. */
+  readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
   /** The folder that the observation is recorded in; undefined where it is not recorded. */
   readonly recordings?: string | undefined
 }
@@ -33,10 +35,12 @@ export interface Circumstances {
 export async function explain(
   machine: Machine,
   failure: Failure,
-  { known, kubeconfigPath = KUBECONFIG_FILE, recordings }: Circumstances,
+  { known, kubeconfigPath = KUBECONFIG_FILE, waiting, recordings }: Circumstances,
 ): Promise<Explanation> {
   // The machine may be gone.
-  const seen = await observe(machine, { known, failure, kubeconfigPath }).catch(() => nothing(machine.name, failure))
+  const seen = await observe(machine, { known, failure, kubeconfigPath, waiting }).catch(() =>
+    nothing(machine.name, failure),
+  )
   if (recordings !== undefined) record(recordings, seen)
   return { finding: diagnose(seen)[0], unwell: unwell(seen) }
 }

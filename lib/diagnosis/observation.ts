@@ -1,6 +1,6 @@
 import type { ComponentName } from "../components/registry.ts"
 import type { TcpSocket } from "../clients/sockets.ts"
-import type { Failure } from "../failures/failure.ts"
+import type { Failure, ScriptPlace } from "../failures/failure.ts"
 
 /** What can be seen of a component, whichever program started it. */
 export interface ObservedComponent {
@@ -95,6 +95,11 @@ export interface Observation {
   readonly files: Readonly<Record<string, string>>
   /** What commands print, by the command: df, ip route, … */
   readonly looks: Readonly<Record<string, string>>
+  /**
+   * The commands that the learner's scripts do not come past; none for a cluster without scripts. Missing in recordings
+   * from before they were looked at.
+   */
+  readonly waiting?: readonly ScriptPlace[]
   /** What went wrong; undefined where the cluster is only examined. */
   readonly failure?: Failure | undefined
 }

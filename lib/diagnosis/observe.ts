@@ -14,7 +14,7 @@ import { parseKubeconfig, type Source } from "../kubeconfig/parse.ts"
 import type { Credentials } from "../components/discovery/access.ts"
 import { messageOf } from "../base/errors.ts"
 import type { Known } from "../clusters/known.ts"
-import type { Failure } from "../failures/failure.ts"
+import type { Failure, ScriptPlace } from "../failures/failure.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
 import { isMachineName } from "../machines/network.ts"
@@ -98,6 +98,8 @@ interface ObserveOptions {
   readonly failure?: Failure
   /** The kubeconfig that kubectl reads. */
   readonly kubeconfigPath?: string
+  /** Tells which commands the learner's scripts do not come past; by default there are no scripts. */
+  readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
   /** By default, all. */
   readonly depth?: Depth
 }
@@ -105,7 +107,7 @@ interface ObserveOptions {
 /** Looks at everything on a machine at once. Nothing that was remembered is taken for true, and nothing is changed. */
 export async function observe(
   machine: Machine,
-  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE, depth = "all" }: ObserveOptions = {},
+  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE, waiting, depth = "all" }: ObserveOptions = {},
 ): Promise<Observation> {
   const etcdLog = known.find(({ name }) => name === "etcd")?.logPath ?? logOf("etcd")
   const [processes, all, looks, agent] = await Promise.all([
@@ -174,7 +176,7 @@ export async function observe(
     looks: { ...looks, ...helps, ...keys },
     failure,
   }
-  const [components, api, listed] = await Promise.all([
+  const [components, api, listed, places] = await Promise.all([
     Promise.all(
       seen.components.map(async (component) =>
         component.state === "running"
@@ -184,8 +186,15 @@ export async function observe(
     ),
     depth === "components" ? undefined : apiOf(machine, seen, depth),
     looksAt(machine, [...memberLists(seen), ...accessReviews(seen)]),
+    waiting?.(),
   ])
-  return { ...seen, components, api, looks: { ...seen.looks, ...listed } }
+  return {
+    ...seen,
+    components,
+    api,
+    looks: { ...seen.looks, ...listed },
+    ...(places === undefined || places.length === 0 ? {} : { waiting: places }),
+  }
 }
 
 /** The observation of a machine that cannot be looked at any more: what went wrong is all that is known. */

@@ -179,6 +179,7 @@ function words(failure: Failure): readonly string[] {
     case "not-running":
     case "not-started":
     case "script-ended":
+    case "script-runs-on":
       return [] // Its log is observed, and belongs to one component.
     case "hung":
       return failure.printed.split("\n")

@@ -36,6 +36,8 @@ export function describe(failure: Failure): string {
       return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
       return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`
+    case "script-runs-on":
+      return `${failure.script} still runs after ${seconds(failure.waited)}${at(failure.place, "it is")}`
     case "foreign-listener":
       return `${failure.name} (pid ${failure.pid}) does not hold port ${failure.port}, ${
         failure.holder === undefined
@@ -81,7 +83,17 @@ export function shown(value: Plain | undefined): string {
 /** Where a script is, as the end of a clause; empty if it is not known. @param subject what is there; may be empty */
 function at(place: ScriptPlace | undefined, subject: string): string {
   if (place === undefined) return ""
-  return `${subject === "" ? "" : `: ${subject}`} at line ${place.line}: ${place.command.slice(0, LONGEST_COMMAND)}`
+  return `${subject === "" ? "" : `: ${subject}`} at ${lineOf(place, LONGEST_COMMAND)}`
+}
+
+/**
+ * A command of a script as a noun: "line 14 (kill -0 $!), called in line 40 (eventually kubectl version)".
+ * @param longest the largest number of characters of a command
+ */
+export function lineOf({ line, command, call }: ScriptPlace, longest: number): string {
+  const named = (one: NonNullable<ScriptPlace["call"]>) =>
+    `line ${one.line} (${one.command.length > longest ? `${one.command.slice(0, longest - 1)}…` : one.command})`
+  return `${named({ line, command })}${call === undefined ? "" : `, called in ${named(call)}`}`
 }
 
 /** When a component ended: after its start or later, and how often. */

@@ -33,6 +33,8 @@ export interface ScriptPlace {
   readonly line: number
   /** The command as the script writes it, with its variables; long commands are cut. */
   readonly command: string
+  /** If the command is in a function: the command outside of all functions that led to it. */
+  readonly call?: { readonly line: number; readonly command: string } | undefined
 }
 
 /** The fields that every failure of a component has. */
@@ -112,6 +114,16 @@ export interface ScriptEnded extends OfComponent {
   readonly place?: ScriptPlace | undefined
 }
 
+/** A learner's script that changes how components are started still runs, although all that it has started is ready. */
+export interface ScriptRunsOn extends OfComponent {
+  readonly kind: "script-runs-on"
+  readonly script: string
+  /** Milliseconds. */
+  readonly waited: number
+  /** The command that the script runs now. */
+  readonly place: ScriptPlace
+}
+
 /** A process that listens on a port. */
 export interface Holder {
   readonly program: string
@@ -149,6 +161,7 @@ export type ComponentFailure =
   | NotReady
   | NotStarted
   | ScriptEnded
+  | ScriptRunsOn
   | ForeignListener
   | NotGenuine
   | NotRunning

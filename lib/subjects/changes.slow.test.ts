@@ -9,17 +9,19 @@ const CHANGED = "etcd --data-dir=/var/lib/etcd --name=changed"
 const UNTIL_WELL = "until curl -fs http://127.0.0.1:2379/health; do kill -0 $! || exit 1; sleep 0.1; done"
 
 /** A machine with a folder whose first script starts etcd; the second one changes it. */
-function open(change: string | undefined) {
+function open(change: string | undefined, patience?: number) {
   const files = {
     "01-etcd.sh": "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n",
     ...(change === undefined ? {} : { "08-change.sh": `#!/bin/bash\n${change}\n` }),
   }
-  return scripts.open(files)
+  return scripts.open(files, patience)
 }
 
 test.each([
   ["in the background", `set -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}`],
   ["with exec", `${END}\nexec ${CHANGED}`],
+  ["and waits for it", `${END}\n${CHANGED} &\n${UNTIL_WELL}\nwait`],
+  ["in the foreground", `${END}\n${CHANGED}`],
 ])("a script of a later lesson starts a component in another way: %s", async (_, script) => {
   await using opened = await open(script)
   const { cluster } = opened
@@ -68,6 +70,22 @@ test("a component that ends because the script did not end the one before is rep
     },
   })
   expect(cluster.part("etcd").pid).toBe(pid)
+})
+
+test("a script that does not come past a command is reported, although what it has started is ready", async () => {
+  await using opened = await open(
+    `${END}\n${CHANGED} &\nuntil curl -fs http://127.0.0.1:2379/healt; do sleep 0.1; done`,
+    15_000,
+  )
+  const { cluster } = opened
+  await cluster.ensure(["etcd"])
+  const place = { file: "/root/cluster/08-change.sh", line: 4, command: "curl -fs http://127.0.0.1:2379/healt" }
+  expect(await cluster.waiting()).toEqual([])
+  const change = errorOf(cluster.enter(STAGES))
+  await expect.poll(() => cluster.waiting(), { timeout: 10_000 }).toEqual([place])
+  expect(await change).toMatchObject({
+    failure: { kind: "script-runs-on", script: "08-change.sh", name: "etcd", place },
+  })
 })
 
 test("a component that is not started again is reported with the script that ended it", async () => {

@@ -1,6 +1,7 @@
 import { basename } from "node:path/posix"
 import { messageOf } from "../base/errors.ts"
 import { near } from "../base/nearest.ts"
+import { commandAt } from "../base/shell.ts"
 import { logLines } from "../clients/log.ts"
 import type { WithoutLog } from "../clusters/errors.ts"
 import type { ComponentName } from "../components/component.ts"
@@ -10,9 +11,9 @@ import { specOf, specs } from "../components/registry.ts"
 import type { ScriptPlace } from "../failures/failure.ts"
 import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Around, Run } from "./around.ts"
-import { argvOfCommand, commandAt, logOfCommand } from "./redirection.ts"
+import { argvOfCommand, logOfCommand } from "./redirection.ts"
 import type { Sighting } from "./sightings.ts"
-import { lastOf, lastWith } from "./trace.ts"
+import { lastOf, lastWith, stuckAt } from "./trace.ts"
 
 /**
  * How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is
@@ -29,7 +30,7 @@ const SETTLE = 5_000
 /** How often a component may end before it is ready, until its restarts by a supervisor count as a crash loop. */
 const CRASHES = 3
 /** How long a state that cannot change by itself must last until it counts (milliseconds). */
-const AGREEING = 1_000
+export const AGREEING = 1_000
 
 /**
  * How long a script that goes on may take to give a user a role, after kube-apiserver refuses that user (milliseconds).
@@ -274,6 +275,22 @@ export async function exitOf(
 /** The command that a script runs now, or has run last. */
 export async function currentPlace(run: Run): Promise<ScriptPlace | undefined> {
   return run.pid === undefined ? undefined : lastOf((await run.trace?.commands()) ?? [], run.pid)
+}
+
+/**
+ * The command that a script does not come past; undefined if the script has ended, has become a component, or waits for
+ * what it has started.
+ */
+export async function stuckPlace(run: Run, processes: readonly FoundProcess[]): Promise<ScriptPlace | undefined> {
+  if (run.pid === undefined || run.exit !== undefined || processes.some(({ pid }) => pid === run.pid)) return undefined
+  const commands = (await run.trace?.commands()) ?? []
+  const place = stuckAt(commands, run.pid)
+  // A component in the foreground ends when it is ended.
+  const isComponent = processes.some(({ name }) => {
+    const start = lastWith(commands, name)
+    return start !== undefined && start.file === place?.file && start.line === place.line
+  })
+  return isComponent ? undefined : place
 }
 
 /** Whether a process exists. */

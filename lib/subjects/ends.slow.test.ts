@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Cluster } from "../clusters/cluster.ts"
 import type { Machine } from "../machines/machine.ts"
 import { errorOf, etcdScripts } from "../proof/testing/etcd-scripts.ts"
-import { lastOf, Trace } from "./trace.ts"
+import { lastOf, stuckAt, Trace } from "./trace.ts"
 
 const scripts = etcdScripts()
 const ETCD = "etcd --data-dir=/var/lib/etcd"
@@ -194,5 +194,32 @@ exec sh -c 'exit 9'
     const { trace, env } = await Trace.of(machine, "b.sh")
     await machine.run(["sh", "-c", "cd /root/cluster && exec bash ./b.sh"], { env })
     expect((await trace.commands()).length).toBeLessThanOrEqual(500)
+  })
+
+  test("a command in a function is noted with the command that called it, also long after that", async () => {
+    const loop = '#!/bin/bash\nset -eu\nwaits() { until [ -e "$1" ]; do sleep 0.001; done; }\n\nwaits /never\necho\n'
+    await machine.write("/root/cluster/c.sh", loop)
+    const { trace, env } = await Trace.of(machine, "c.sh")
+    const { pid } = await machine.spawn(["bash", "./c.sh"], { cwd: "/root/cluster", log: "/dev/null", env })
+    const place = async () => stuckAt(await trace.commands(), pid)
+    await expect.poll(place).toBeDefined()
+    await expect.poll(async () => (await trace.commands()).length).toBeGreaterThan(450)
+    await expect.poll(async () => (await trace.commands()).length).toBeLessThan(450)
+    expect(await place()).toEqual({
+      file: "/root/cluster/c.sh",
+      line: 3,
+      command: '[ -e "$1" ]',
+      call: { line: 5, command: "waits /never" },
+    })
+    await machine.run(["kill", "-KILL", String(pid)])
+  })
+
+  test.each(["wait", "sleep infinity", "tail -f /dev/null"])("a script may end in %s", async (command) => {
+    await machine.write("/root/cluster/d.sh", `sleep 60 &\n${command}\n`)
+    const { trace, env } = await Trace.of(machine, "d.sh")
+    const { pid } = await machine.spawn(["bash", "./d.sh"], { cwd: "/root/cluster", log: "/dev/null", env })
+    await expect.poll(async () => (await trace.commands()).at(-1)?.command).toBe(command)
+    expect(stuckAt(await trace.commands(), pid)).toBeUndefined()
+    await machine.run(["pkill", "-KILL", "-s", String(pid)])
   })
 })

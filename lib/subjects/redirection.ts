@@ -4,13 +4,6 @@ import { HOME } from "./folder.ts"
 /** A word after an operator: quoted, or up to a blank or another operator. */
 const WORD = /\s*(?:"([^"]*)"|'([^']*)'|([^\s"'&;|<>()]+))/.source
 
-/** One command of a script, with its continued lines. @param line its number, from 1 */
-export function commandAt(script: string, line: number): string {
-  const lines = script.split("\n").slice(line - 1)
-  const end = lines.findIndex((text) => !text.endsWith("\\"))
-  return lines.slice(0, end + 1 || lines.length).join("\n")
-}
-
 /**
  * The file to which a command of a script sends its standard error, or that it names for tee; undefined if there is
  * none, or its name contains variables.

@@ -15,7 +15,7 @@ import { standInFor } from "./stand-in.ts"
 import type { StandIn, Subject } from "./subject.ts"
 import { dependenciesOf, learnersSpecs, specOf, specs, type ComponentName } from "../components/registry.ts"
 import type { Known } from "../clusters/known.ts"
-import type { Explain, NotReady } from "../failures/failure.ts"
+import type { Explain, NotReady, ScriptPlace } from "../failures/failure.ts"
 import { Wait, type Foresee } from "../failures/wait.ts"
 import { reportComponent } from "../components/component-event.ts"
 import { findAccess, NoAccessError, type Access } from "../components/discovery/access.ts"
@@ -31,7 +31,7 @@ import type { Around, Run } from "./around.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
 import { lastWith, Trace } from "./trace.ts"
-import { FIRST_COMEBACK, isThere } from "./ending.ts"
+import { AGREEING, FIRST_COMEBACK, isThere, stuckPlace } from "./ending.ts"
 import { Witnesses } from "./witnesses.ts"
 
 const POLL_INTERVAL = 100
@@ -259,6 +259,12 @@ export class ScriptCluster implements Subject {
     return this.parts.map(({ known }) => known)
   }
 
+  async waiting(): Promise<readonly ScriptPlace[]> {
+    const processes = await findProcesses(this.machine)
+    const places = await Promise.all([...this.#runs.values()].map(({ run }) => stuckPlace(run, processes)))
+    return places.filter((place) => place !== undefined)
+  }
+
   async ensure(names: readonly ComponentName[]): Promise<void> {
     await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
@@ -379,8 +385,15 @@ export class ScriptCluster implements Subject {
     const before = (await findProcesses(this.machine)).map(({ pid }) => pid)
     const run = await this.#run(script)
     this.#changes.push(run)
-    await this.#changeEnds(run)
+    const waited = await this.#changeEnds(run)
     for (const part of this.parts) part.renew()
+    const changed = this.parts.filter(({ name }) => changes[name] !== undefined)
+    if (run.exit === undefined && waited !== undefined) {
+      const processes = await findProcesses(this.machine)
+      for (const part of this.parts) part.see(processes)
+      const place = await stuckPlace(run, processes)
+      if (place !== undefined && changed[0] !== undefined) throw await changed[0].stuckIn(run, place, waited)
+    }
     if (run.exit === undefined || run.exit.code === 0) return this.#checkReplaced(run, before)
     const [processes, commands = []] = await Promise.all([findProcesses(this.machine), run.trace?.commands()])
     for (const part of this.parts) {
@@ -389,8 +402,7 @@ export class ScriptCluster implements Subject {
       const isSeen = this.#sightings.of(part.name, run.seenBefore).length > 0
       if (isSeen || lastWith(commands, part.name) !== undefined) await part.start()
     }
-    const missing = this.parts.find(({ name, isRunning }) => changes[name] !== undefined && !isRunning)
-    const first = missing ?? this.parts.find(({ name }) => changes[name] !== undefined)
+    const first = changed.find(({ isRunning }) => !isRunning) ?? changed[0]
     if (first !== undefined) throw await first.notStartedBy(run)
   }
 
@@ -417,12 +429,15 @@ export class ScriptCluster implements Subject {
   }
 
   /**
-   * Waits until a script ends, until it has become a component that is ready, until a component that it has started
-   * cannot become ready any more, or until the timeout passes.
+   * Waits until a script ends, until it only waits for what it has started and that is ready, until a component that it
+   * has started cannot become ready any more, or until the timeout passes.
+   * @returns the time that it waited in vain, although all that the script has started is ready (milliseconds)
    */
-  async #changeEnds(run: Run): Promise<void> {
+  async #changeEnds(run: Run): Promise<number | undefined> {
     let unready: { readonly name: ComponentName; readonly answer: string; readonly logPath: string } | undefined
-    await this.#lookUntil(
+    const since = performance.now()
+    let waitsSince: number | undefined
+    const isOver = await this.#lookUntil(
       run,
       `${run.name} ends`,
       () => unready,
@@ -436,9 +451,12 @@ export class ScriptCluster implements Subject {
           if (isWell && process.pid === run.pid) return true // The script became this component with exec.
           if (!isWell) unready ??= { name: process.name, answer, logPath: run.log }
         }
-        return false
+        const waits = own.length > 0 && unready === undefined && (await stuckPlace(run, own)) === undefined
+        waitsSince = waits ? (waitsSince ?? performance.now()) : undefined
+        return waitsSince !== undefined && performance.now() - waitsSince > AGREEING
       },
     )
+    return isOver || unready !== undefined ? undefined : performance.now() - since
   }
 
   /**
@@ -601,6 +619,7 @@ export class ScriptCluster implements Subject {
   /**
    * Looks at the processes again and again until a look returns true, until a script ends, until a cause is certain
    * that no time heals, or until the timeout passes. The component's own wait reports what is certain.
+   * @returns whether a look returned true, or the script ended
    * @param awaited what must happen, for a line that a person reads
    * @param unready the component that is not ready now, with its last answer; undefined if there is none
    */
@@ -609,7 +628,7 @@ export class ScriptCluster implements Subject {
     awaited: string,
     unready: () => Pick<NotReady, "name" | "answer" | "logPath"> | undefined,
     look: (processes: readonly FoundProcess[]) => Promise<boolean>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const began = performance.now()
     const failure = (): NotReady | undefined => {
       const one = unready()
@@ -622,9 +641,10 @@ export class ScriptCluster implements Subject {
     })
     const pace = new Pace(POLL_INTERVAL)
     while (run.exit === undefined && !isCertain.now && performance.now() - began < this.#patience) {
-      if (await look(await findProcesses(this.machine))) return
+      if (await look(await findProcesses(this.machine))) return true
       await pace.pause()
     }
+    return run.exit !== undefined
   }
 
   /**

@@ -7,7 +7,7 @@ import { logLines } from "../clients/log.ts"
 import { ownLines } from "../clients/own-lines.ts"
 import { listeners } from "../clients/sockets.ts"
 import { argvOf, logOf, type Component, type ComponentName, type FlagChanges } from "../components/component.ts"
-import type { ComponentFailure } from "../failures/failure.ts"
+import type { ComponentFailure, ScriptPlace } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import { Wait } from "../failures/wait.ts"
 import {
@@ -204,6 +204,12 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       undefined,
       run,
     )
+  }
+
+  /** The error of a script that changes how this component is started and does not come past a command. */
+  async stuckIn(run: Run, place: ScriptPlace, waited: number): Promise<ComponentError> {
+    this.#logPath = run.log
+    return this.#error({ kind: "script-runs-on", script: run.name, waited, place }, undefined, run)
   }
 
   /** The error of a process that a script has started, and that ended while an older one ran on. */

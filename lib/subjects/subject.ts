@@ -1,6 +1,7 @@
 import type { Known } from "../clusters/known.ts"
 import type { Access } from "../components/discovery/access.ts"
 import type { ComponentName } from "../components/registry.ts"
+import type { ScriptPlace } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { Identifier } from "./host-identifiers.ts"
 import type { Part } from "../clusters/part.ts"
@@ -61,6 +62,8 @@ export interface Subject {
   identifiers?(): Promise<readonly Identifier[]>
   /** The facts that a diagnosis cannot observe on the machine. */
   known(): Known[]
+  /** The commands that the learner's scripts do not come past; undefined if no scripts start it. */
+  waiting?(): Promise<readonly ScriptPlace[]>
   /**
    * The same cluster on another machine of the run, which is started if it does not run. Components start there when
    * they are asked for, without those that they depend on. Each caller gets the same, as long as the machine runs.

@@ -18,6 +18,8 @@ export interface TracedCommand extends ScriptPlace {
   readonly pid: number
   /** The pid of the last background process at that time ($!); undefined if there was none. */
   readonly background: number | undefined
+  /** 0 outside of functions. */
+  readonly depth: number
 }
 
 /**
@@ -28,16 +30,22 @@ export interface TracedCommand extends ScriptPlace {
 function prologue(trace: string): string {
   const steps = [
     "_BYHAND_LAST=$_",
-    `if [ "$_BYHAND_COUNT" = ${MOST} ]; then _BYHAND_COUNT=0; : >${trace}; fi`,
+    // A loop in a function can run on long after the command that has called the function.
+    `if [ "$_BYHAND_COUNT" = ${MOST} ]; then _BYHAND_COUNT=1; printf "%s\\0" "$_BYHAND_CALL" >${trace}; fi`,
     "_BYHAND_COUNT=$((_BYHAND_COUNT + 1))",
     'if [ "${BASH_SOURCE-}" = "$0" ]; then _BYHAND_FILE=$_BYHAND_SELF; else _BYHAND_FILE=${BASH_SOURCE-}; fi',
-    `printf "%s\\t%s\\t%s\\t%s\\t%s\\0" "$BASHPID" "\${!-}" "$_BYHAND_FILE" "$LINENO" "\${BASH_COMMAND:0:2000}" >>${trace} || :`,
+    // Outside of functions it is unset, which is an error under set -u. In a function, main is one of them.
+    "_BYHAND_DEPTH=${FUNCNAME[0]+${#FUNCNAME[@]}}; _BYHAND_DEPTH=${_BYHAND_DEPTH:-0}",
+    `printf -v _BYHAND_NOW "%s\\t%s\\t%s\\t%s\\t%s\\t%s" "$BASHPID" "\${!-}" "$_BYHAND_DEPTH" "$_BYHAND_FILE" "$LINENO" "\${BASH_COMMAND:0:2000}"`,
+    'if [ "$_BYHAND_DEPTH" = 0 ]; then _BYHAND_CALL=$_BYHAND_NOW; fi',
+    `printf "%s\\0" "$_BYHAND_NOW" >>${trace} || :`,
     ': "$_BYHAND_LAST"',
   ]
   // The trap is one line: bash adds the lines of a trap to LINENO.
   return `if [ -z "\${BASH_EXECUTION_STRING+x}" ]; then
 case $0 in /*) _BYHAND_SELF=$0 ;; *) _BYHAND_SELF=$PWD/$0 ;; esac
 _BYHAND_COUNT=0
+_BYHAND_CALL=
 set -T
 trap '{ ${steps.join("; ")}; } 2>/dev/null' DEBUG
 fi
@@ -79,13 +87,30 @@ export class Trace {
 export function lastOf(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
   const inBackground = new Set(commands.map(({ background }) => background))
   const own = commands.findLastIndex((one) => one.pid === pid)
-  const last = commands.slice(Math.max(own, 0)).findLast((one) => one.pid === pid || !inBackground.has(one.pid))
-  return own < 0 || last === undefined ? undefined : placeOf(last)
+  if (own < 0) return undefined
+  return placeOf(
+    commands,
+    commands.findLastIndex((one, at) => at >= own && (one.pid === pid || !inBackground.has(one.pid))),
+  )
+}
+
+/**
+ * The command that a shell has not come past: the last one that does more than let time pass. undefined if it waits for
+ * what it has started in the background, as a script may until it is ended.
+ */
+export function stuckAt(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
+  const last = lastOf(commands, pid)
+  if (last === undefined || /^(?:wait|sleep\s+(?:inf|\d{4})|tail\b.*\s-[fF])/.test(last.command)) return undefined
+  const waits = /^(?:sleep|:|true|echo|printf)\b/
+  return lastOf(
+    commands.filter(({ command }) => !waits.test(command)),
+    pid,
+  )
 }
 
 /** The last command that starts a component, directly or through exec, nohup and the like. */
 export function lastWith(commands: readonly TracedCommand[], name: ComponentName): ScriptPlace | undefined {
-  const last = commands.findLast(({ command }) => {
+  const last = commands.findLastIndex(({ command }) => {
     const words = command
       .replace(/^exec\s+-a\s+\S+/, "exec")
       .split(/\s+/)
@@ -93,21 +118,27 @@ export function lastWith(commands: readonly TracedCommand[], name: ComponentName
     const at = words.findIndex((word) => !/^(?:exec|nohup|setsid|env|sudo|-\S*|\w+=.*)$/.test(word))
     return words[at]?.split("/").at(-1) === specOf(name).program && isService(name, words.slice(at))
   })
-  return last === undefined ? undefined : placeOf(last)
+  return placeOf(commands, last)
 }
 
-function placeOf({ file, line, command }: TracedCommand): ScriptPlace {
-  return { file, line, command }
+/** The place of a command, and of the command outside of all functions that led to it. */
+function placeOf(commands: readonly TracedCommand[], index: number): ScriptPlace | undefined {
+  const found = commands[index]
+  if (found === undefined) return undefined
+  const { file, line, command, depth } = found
+  const call = depth === 0 ? undefined : commands.slice(0, index).findLast((one) => one.depth === 0)
+  return { file, line, command, ...(call === undefined ? {} : { call: { line: call.line, command: call.command } }) }
 }
 
 function parse(record: string): TracedCommand[] {
-  const [pid = "", background = "", file = "", line = "", ...rest] = record.split("\t")
+  const [pid = "", background = "", depth = "", file = "", line = "", ...rest] = record.split("\t")
   const command = (rest.join("\t").split("\n")[0] ?? "").trim() // A here-document follows on its own lines.
   if (!/^\d+$/.test(pid) || command === "") return [] // A shell was killed while it wrote.
   return [
     {
       pid: Number(pid),
       background: background === "" ? undefined : Number(background),
+      depth: Number(depth),
       file: file.startsWith("/") ? join(file) : join(HOME, file),
       line: Number(line),
       command: command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command,

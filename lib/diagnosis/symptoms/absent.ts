@@ -1,13 +1,27 @@
+import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, specs, type ComponentName } from "../../components/registry.ts"
-import { howEnded } from "../../failures/describe.ts"
+import { howEnded, lineOf } from "../../failures/describe.ts"
+import type { ScriptPlace } from "../../failures/failure.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { apiserverAddressOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
-import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
+import { componentOf, first, symptom, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
 
 /** Characters of a script's command that a cause shows. */
 const LONGEST_COMMAND = 80
+
+/** A script that does not come past one of its commands. */
+const runsOn = (component: ComponentName | undefined, sign: (seen: Observation) => Stuck | undefined) =>
+  symptom({
+    id: "script-runs-on",
+    component,
+    sign,
+    cause: ({ file, where, time }) => `${file} does not come past ${where}${time}, so nothing below it happens`,
+    remedy: ({ file }) =>
+      `Correct that command of ${file}, or what it waits for: it has neither succeeded nor ended the script.`,
+    look: ({ file, line }) => `sed -n ${line}p ${file}`,
+  })
 
 /**
  * Components that should run and do not, where no other row explains it. A component whose start has just failed is
@@ -44,11 +58,9 @@ export const absent: readonly Symptom[] = [
         return {
           evidence: log.at(-1) || `${script} ${how}`,
           state: wasRunning ? `${name} still runs as before` : `no ${name} runs`,
-          what: hasFailed
-            ? `${place.file} ${how} in line ${place.line} (${shortened(place.command)})`
-            : `${script} ${how}`,
+          what: hasFailed ? `${place.file} ${how} in ${lineOf(place, LONGEST_COMMAND)}` : `${script} ${how}`,
           remedy: hasFailed
-            ? `Correct that command: it fails, and so the script ends before it ${starts} ${name}${wasRunning ? " is started" : ""}.`
+            ? `Correct that command: it fails, and so the script ends before it ${starts} ${name}${wasRunning ? " is started" : ""}.${hides(seen, place) ? " Its own error goes to /dev/null: run it without that to read it." : ""}`
             : `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
           logPath,
         }
@@ -79,7 +91,7 @@ export const absent: readonly Symptom[] = [
               script:
                 failure.place === undefined
                   ? (failure.script ?? "no script")
-                  : `${failure.place.file}, line ${failure.place.line} (${shortened(failure.place.command)}),`,
+                  : `${failure.place.file}, ${lineOf(failure.place, LONGEST_COMMAND)},`,
               logPath: failure.logPath,
               seconds: (failure.waited / 1000).toFixed(0),
             }
@@ -89,6 +101,13 @@ export const absent: readonly Symptom[] = [
       look: ({ logPath }) => `ps -ef --forest; cat ${logPath}`,
     }),
   ]),
+  ...learnersSpecs.map(({ name }) =>
+    runsOn(name, ({ failure }) =>
+      failure?.kind === "script-runs-on" && failure.name === name
+        ? stuck(failure.place, failure.log.at(-1), failure.waited)
+        : undefined,
+    ),
+  ),
   ...specs.map(({ name, absence }) =>
     symptom({
       id: "not-running",
@@ -103,11 +122,27 @@ export const absent: readonly Symptom[] = [
       look: (_, seen) => `tail ${logPathOf(seen, name)}`,
     }),
   ),
+  runsOn(undefined, ({ waiting = [], failure }) =>
+    failure === undefined ? undefined : first(waiting, (place) => stuck(place)),
+  ),
 ]
 
-/** A command of a script for a sentence. */
-function shortened(command: string): string {
-  return command.length > LONGEST_COMMAND ? `${command.slice(0, LONGEST_COMMAND - 1)}…` : command
+/** What is known of a command that a script does not come past. */
+type Stuck = Named<"file" | "line" | "where" | "time">
+
+function stuck(place: ScriptPlace, printed?: string, waited?: number): Stuck {
+  return {
+    evidence: printed || place.command,
+    file: place.file,
+    line: String(place.call?.line ?? place.line),
+    where: lineOf(place, LONGEST_COMMAND),
+    time: waited === undefined ? " any more" : ` for ${(waited / 1000).toFixed(0)} s`,
+  }
+}
+
+/** Whether a command of a script hides what it prints about its own failure. */
+function hides({ files }: Observation, { file, line, command }: ScriptPlace): boolean {
+  return /(?:2|&)>\s*\/dev\/null/.test(`${command} ${commandAt(files[file] ?? "", line)}`)
 }
 
 /** Another process listens where an absent component should. */

@@ -9,6 +9,8 @@ export interface Edit {
   readonly file: string
   /** From 1. */
   readonly line: number
+  /** The first line of the command, which can be continued over several lines. */
+  readonly commandLine: number
   readonly before: string
   /** The lines that replace it; none if the line is dropped. */
   readonly after: readonly string[]
@@ -99,8 +101,14 @@ export function slip(files: ReadonlyMap<string, string>, draw: Draw): Edit {
       after.join("\n") === (kind === "two lines are swapped" ? `${content}\n${next}` : content)
     )
       continue
-    return { kind, file, line: at + 1, before: content, after, writes: writtenBy(files.get(file) ?? "", at) }
+    const text = files.get(file) ?? ""
+    const commandLine = text.split("\n").findLastIndex((_, one, all) => one <= at && !isContinued(all[one - 1])) + 1
+    return { kind, file, line: at + 1, commandLine, before: content, after, writes: writtenBy(text, at) }
   }
+}
+
+function isContinued(line: string | undefined): boolean {
+  return line?.endsWith("\\") === true
 }
 
 /** The path that the command of a here-document names, if the line with this index is inside it. */

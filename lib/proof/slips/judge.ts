@@ -1,4 +1,5 @@
 import { basename } from "node:path"
+import { literal } from "../../base/literal.ts"
 import { componentNames } from "../../components/registry.ts"
 import type { TestResult } from "../sabotage/tasks.ts"
 import type { Edit } from "./edits.ts"
@@ -20,6 +21,8 @@ const OF_THE_TEXT = [
   "continuation-broken",
   "blank-after-backslash",
 ]
+/** Characters between the name of a script and the number of its line. */
+const NEAR = 250
 /** Characters of a word that is long enough to name a line. */
 const TELLING = 4
 
@@ -39,11 +42,16 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
   return LAST_RESORTS.includes(failed.finding) ? "vague" : "wrong"
 }
 
-/** Whether a card names the edited line by its number: "line 7 of 01-etcd.sh", "01-etcd.sh:7". */
-function namesLine({ file, line }: Edit, card: string): boolean {
-  return (
-    card.includes(`${file}:${line}:`) ||
-    [`line ${line} of ${file}`, `line ${line} of ./${file}`].some((text) => card.includes(text))
+/**
+ * Whether a card names the edited line, or the first line of its command, by the number: "line 7 of 01-etcd.sh",
+ * "01-etcd.sh:7", "01-etcd.sh exited with 1 in line 7".
+ */
+function namesLine({ file, line, commandLine }: Edit, card: string): boolean {
+  return [line, commandLine].some(
+    (number) =>
+      card.includes(`${file}:${number}:`) ||
+      [`line ${number} of ${file}`, `line ${number} of ./${file}`].some((text) => card.includes(text)) ||
+      new RegExp(`${literal(file)} (?!:)[^\\n]{0,${NEAR}}?\\bline ${number} \\(`).test(card),
   )
 }
 

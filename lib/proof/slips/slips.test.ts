@@ -18,6 +18,7 @@ test("the same seed makes the same slip; each is one edit of one file, never of 
     expect(text.split("\n")[edit.line - 1]).toBe(edit.before)
     expect(edited(text, edit), edit.kind).not.toBe(text)
     expect(edited(text, edit)).toContain("# a comment")
+    if (edit.file.endsWith(".sh")) expect(edit.commandLine).toBe(edit.line < 4 ? edit.line : 3)
   }
   expect(new Set(made.map(({ kind }) => kind))).toEqual(new Set(kinds))
 })
@@ -26,6 +27,7 @@ const edit: Edit = {
   kind: "a letter is changed",
   file: "01-etcd.sh",
   line: 4,
+  commandLine: 3,
   before: "  --data-dir=/var/lib/etcd",
   after: ["  --daba-dir=/var/lib/etcd"],
 }
@@ -56,6 +58,8 @@ test.each([
   ["named", [result({ finding: "script-syntax", advice: "Correct line 4 of ./01-etcd.sh" })]],
   ["named", [result({ finding: "script-syntax", advice: "Correct line 44 of ./01-etcd.sh" })]],
   ["wrong", [result({ finding: "script-syntax", advice: "Correct line 44 of ./02-apiserver.sh" })]],
+  ["named", [result({ finding: "script-ended", advice: "01-etcd.sh exited with 1 in line 3 (exec etcd)" })]],
+  ["vague", [result({ finding: "script-ended", advice: "01-etcd.sh exited with 1 in line 2 (mkdir)" })]],
   ["vague", [result({ finding: "script-ended", advice: "01-etcd.sh exited with 1" })]],
   ["wrong", [result({ finding: "port-taken", advice: "port 2379 is taken" })]],
   ["no end", undefined],
