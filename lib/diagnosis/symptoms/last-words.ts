@@ -116,12 +116,23 @@ function remedyOf(seen: Observation, name: ComponentName, { words }: LastWords, 
   const meant = quotedIn(words)
     .map((text) => onlyLineWith(seen, text))
     .find((line) => line !== undefined)
+  const flag = meant === undefined ? flagIn(seen, name, words) : undefined
+  const what =
+    meant === undefined ? flag && `the value of ${flag}` : `line ${meant.line} of ${meant.file} (${meant.text})`
   return [
-    meant === undefined
-      ? `Correct what ${name} complains about.`
-      : `Correct what ${name} complains about: line ${meant.line} of ${meant.file} (${meant.text}).`,
+    `Correct what ${name} complains about${what === undefined ? "" : `: ${what}`}.`,
     ...(place === undefined ? [] : [`Line ${place.line} of ${place.file} starts it.`]),
   ].join(" ")
+}
+
+/** The flag of a component whose value is in its words; of several, the one with the longest value. */
+function flagIn(seen: Observation, name: ComponentName, words: string): string | undefined {
+  return (componentOf(seen, name)?.argv ?? [])
+    .flatMap((word) => {
+      const [, flag = "", value = ""] = /^(--?[\w-]+)=(.+)$/s.exec(word) ?? []
+      return value.length >= SHORTEST && words.includes(value) ? [{ flag, value }] : []
+    })
+    .toSorted((one, other) => other.value.length - one.value.length)[0]?.flag
 }
 
 /** The texts that a component quotes in its words, the longest first. */

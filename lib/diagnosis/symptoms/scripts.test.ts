@@ -7,7 +7,11 @@ import { nothing } from "../observe.ts"
 const FILE = "/root/cluster/01-etcd.sh"
 
 /** What is found first for a failure of etcd, with the text of its script. */
-function found(failure: Partial<ComponentFailure> & Pick<ComponentFailure, "kind">, script = "") {
+function found(
+  failure: Partial<ComponentFailure> & Pick<ComponentFailure, "kind">,
+  script = "",
+  argv: readonly string[] = ["etcd"],
+) {
   const log = { name: "etcd", log: [], logPath: "/var/log/e.log" } as const
   const whole = { ...log, ...failure } as Failure // Each case gives the fields of its kind.
   const etcd: ObservedComponent = {
@@ -16,7 +20,7 @@ function found(failure: Partial<ComponentFailure> & Pick<ComponentFailure, "kind
     isMeantToBe: true,
     answer: undefined,
     pid: 0,
-    argv: ["etcd"],
+    argv,
     log: "log" in whole ? whole.log : [],
     logPath: "/var/log/e.log",
   }
@@ -93,6 +97,13 @@ describe("a component's own last words", () => {
     const finding = found({ ...exited, log })
     expect(finding?.id).toBe(id)
     expect(finding?.cause ?? "").toContain(words)
+  })
+
+  test("a value in them is named by its flag, the longest one if there are several", () => {
+    const log = ['{"level":"fatal","msg":"open /pki/ca.crt /pki/ca.crt: no such file or directory"}']
+    const argv = ["etcd", "--data-dir=/pki", "--trusted-ca-file=/pki/ca.crt /pki/ca.crt", "--name=default"]
+    expect(found({ ...exited, log }, "", argv)?.remedy).toContain("the value of --trusted-ca-file.")
+    expect(found({ ...exited, log }, "", ["etcd", "--name=default"])?.remedy).not.toContain("--")
   })
 
   test("what it complained about while it was ready does not explain its end", () => {
