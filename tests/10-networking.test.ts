@@ -100,8 +100,9 @@ async function answers({ sh }: Kit, host: string, times = 60): Promise<Record<st
   return counts
 }
 
-/** Waits until one of these Pods answers at this address. */
+/** Waits until one of these Pods answers at this address, and kube-proxy has heard of those that are gone. */
 async function answered(kit: Kit, host: string, pods: readonly Pod[]): Promise<void> {
+  await eventually(() => kit.rules("default/web")).toEqual(await endpoints(kit))
   await eventually(async () => Object.keys(await answers(kit, host, 1))).toEqual([
     expect.toBeOneOf(pods.map(({ metadata }) => metadata.name)),
   ])
@@ -269,6 +270,33 @@ lesson(networking, ({ test }) => {
       )
     await eventually(() => asked(`$(cat ${ACCOUNT}/token)`)).toBe("system:serviceaccount:default:default")
     await expect(asked("x")).rejects.toThrow("Unauthorized")
+  })
+
+  test("a NetworkPolicy is enforced by a program on the Node; without one it changes nothing", async (kit) => {
+    const { kubectl, onCleanup, evidence } = kit
+    const [pod] = await web(kit, 2)
+    await client(kit)
+    const asked = async (times: number) => {
+      const once = `timeout 1 wget -qO- http://${pod?.status.podIP} || echo no answer; sleep 0.2`
+      return (await kubectl(`exec client -- sh -c 'for i in $(seq ${times}); do ${once}; done'`)).split("\n")
+    }
+    const answer = pod?.metadata.name ?? ""
+    await eventually(() => asked(1)).toEqual([answer])
+    onCleanup(() => kubectl("delete networkpolicy web --ignore-not-found"))
+    await kubectl("create -f -", { input: await manifest("policy.yaml") })
+    let after = await asked(15) // A program that enforces it needs a moment.
+    await eventually(async () => {
+      after = await asked(3)
+      return new Set(after).size
+    }).toBe(1)
+    onCleanup(() => kubectl("label pod client friend-"))
+    await kubectl("label pod client friend=yes")
+    await eventually(() => asked(1)).toEqual([answer]) // The policy lets friends in.
+    evidence(
+      after.includes(answer)
+        ? "a Pod that the policy excludes still got answers: no program on the Node, such as kube-network-policies, enforces it"
+        : "a Pod that the policy excludes got no answer, and as a friend it did",
+    )
   })
 
   test("a machine joins: its kubelet requests a certificate with a bootstrap token, and a person approves it", async (kit) => {

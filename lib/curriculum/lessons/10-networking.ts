@@ -165,6 +165,11 @@ export const networking = {
       permits: "restart",
       machines: {},
     },
+    "a NetworkPolicy is enforced by a program on the Node; without one it changes nothing": {
+      see: "kubectl create -f fixtures/manifests/policy.yaml; kubectl exec client -- timeout 1 wget -qO- http://POD-IP",
+      permits: "restart",
+      machines: {},
+    },
     "a machine joins: its kubelet requests a certificate with a bootstrap token, and a person approves it": {
       see: "kubectl get certificatesigningrequests; kubectl certificate approve NAME; kubectl get nodes -w",
       permits: "restart",

@@ -28,6 +28,7 @@ const all: readonly Sabotage[] = [
 until ss -Htln sport = :80 | grep -q .; do sleep 0.05; done`,
     ...here,
     fails: ["10 without kube-proxy"],
+    ownClusterOnly: "a script has started kube-proxy before, and its rules keep other programs from those addresses",
     finding: "service-address-on-host",
   },
   {
@@ -104,6 +105,16 @@ pkill -STOP -x kube-proxy`,
     finding: "frozen",
   },
   {
+    id: "connections-lost-at-random",
+    breaks: "a firewall drops every second connection between Pods of the Node",
+    before: "10 a NetworkPolicy",
+    script: `nft 'add table bridge lossy; add chain bridge lossy between { type filter hook forward priority -5; }; add rule bridge lossy between tcp dport 80 tcp flags syn / syn,ack numgen inc mod 2 0 drop'`,
+    tool: "nft",
+    ...since("10 a NetworkPolicy"),
+    fails: ["10 a NetworkPolicy"],
+    finding: "none",
+  },
+  {
     id: "apiserver-without-endpoint",
     breaks: "kube-apiserver does not register itself as the endpoint of the Service kubernetes",
     component: { "kube-apiserver": flags({ "--endpoint-reconciler-type": "none" }) },
@@ -169,6 +180,8 @@ kubectl delete pod client --ignore-not-found --grace-period=1`,
     ...here,
     fails: ["10 a machine joins"],
     blocks: 10,
+    // The script of the second machine goes on waiting, and what it waits for is another cause.
+    byScripts: { fails: ["10 a machine joins"], thru: "10 a machine joins" },
     finding: "certificate-not-signed",
   },
   {

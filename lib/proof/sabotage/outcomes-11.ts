@@ -42,6 +42,21 @@ ETCDCTL_ENDPOINTS=${endpoints} etcdctl move-leader "$ID" || ETCDCTL_ENDPOINTS=${
 }
 const LEAD_FIRST = lead(etcdMembers[0])
 
+/** Lines that take a member's port for the other members as soon as it is free. */
+function takePort({ address }: EtcdMemberPlan): string {
+  return `/run/byhand/node -e 'const server = require("net").createServer().on("error", () => setTimeout(open, 10))
+const open = () => server.listen(2380, "${address}")
+open()' >/dev/null 2>&1 &`
+}
+
+/** Lines that end etcd on their machine when it reaches another member no more. */
+function endWithoutNetwork({ address }: EtcdMemberPlan): string {
+  return `(
+  while timeout 1 bash -c '</dev/tcp/${address}/2380'; do sleep 0.05; done
+  pkill -KILL -x etcd
+) >/dev/null 2>&1 &`
+}
+
 const RELAY = "etcd-relay.mjs"
 
 /** Lines that let a relay answer those who connect to etcd of the first machine from now on. */
@@ -90,6 +105,7 @@ etcdctl alarm list | grep NOSPACE`,
     breaks: "the third member joins as a learner, and its script does not promote it",
     on: "etcd-3",
     component: { etcd: (one) => ({ ...one, completion: [] }) },
+    ownClusterOnly: "a script promotes the member in a line of its own, and not with the command that starts it",
     ...here,
     fails: ["11 two members join"],
     finding: "learner-not-promoted",
@@ -133,13 +149,53 @@ exit 1`,
     // The first follower in the list of members is etcd-2 if etcd-1 leads.
     script: `${exported(askingFirst(etcdMembers[1]))}
 ${LEAD_FIRST}
-/run/byhand/node -e 'const server = require("net").createServer().on("error", () => setTimeout(open, 10))
-const open = () => server.listen(2380, "${etcdMembers[1].address}")
-open()' >/dev/null 2>&1 &`,
+${takePort(etcdMembers[1])}`,
     ...here,
     since: "11 a follower dies",
     fails: ["11 a follower dies"],
     finding: "port-taken",
+  },
+  {
+    id: "leader-without-its-port",
+    breaks:
+      "as soon as etcd of the second member dies, which leads, another program takes its port for the other members",
+    on: "etcd-2",
+    before: "11 the leader dies",
+    script: `${exported(askingFirst(etcdMembers[1]))}
+${lead(etcdMembers[1])}
+${takePort(etcdMembers[1])}`,
+    ...here,
+    since: "11 the leader dies",
+    fails: ["11 the leader dies"],
+    finding: "port-taken",
+  },
+  {
+    id: "leader-ends-without-network",
+    breaks: "etcd of the first machine, which leads, ends when it reaches the third member no more",
+    before: "11 a leader behind",
+    script: `${exported(askingFirst(etcdMembers[0]))}
+${LEAD_FIRST}
+${endWithoutNetwork(etcdMembers[2])}`,
+    ...here,
+    since: "11 a leader behind",
+    fails: ["11 a leader behind"],
+    finding: "etcd-not-running",
+  },
+  {
+    id: "member-frozen-on-a-full-disk",
+    breaks: "a signal freezes etcd of the second member, a follower, before its disk is full",
+    on: "etcd-2",
+    before: "11 a member whose disk",
+    script: `${exported(askingFirst(etcdMembers[1]))}
+${LEAD_FIRST}
+(
+  until mountpoint -q /var/lib/etcd && [ "$(df --output=avail /var/lib/etcd | tail -n 1)" -lt 4000 ]; do sleep 0.02; done
+  pkill -STOP -x etcd
+) >/dev/null 2>&1 &`,
+    ...here,
+    since: "11 a member whose disk",
+    fails: ["11 a member whose disk"],
+    finding: "frozen",
   },
   {
     id: "learner-left-over",
@@ -174,10 +230,7 @@ exit 1`,
     before: "11 two members die",
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${lead(etcdMembers[1])}
-(
-  while timeout 1 bash -c '</dev/tcp/${etcdMembers[2].address}/2380'; do sleep 0.05; done
-  pkill -KILL -x etcd
-) >/dev/null 2>&1 &`,
+${endWithoutNetwork(etcdMembers[2])}`,
     ...here,
     since: "11 two members die",
     fails: ["11 two members die"],
@@ -200,7 +253,7 @@ ${lead(etcdMembers[1])}
     before: "11 a slow member",
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${LEAD_FIRST}
-tc qdisc add dev eth0 root tbf rate 160kbit burst 16kb latency 2s`,
+tc qdisc add dev eth0 root tbf rate 160kbit burst 16kb latency 50ms`,
     ...here,
     since: "11 a slow member",
     fails: ["11 a slow member"],
