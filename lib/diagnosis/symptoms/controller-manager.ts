@@ -3,7 +3,7 @@ import { z } from "zod"
 import { nodeOf } from "../containers.ts"
 import { withoutLeadership } from "../leadership.ts"
 import type { Mismatch } from "../../failures/failure.ts"
-import type { ApiObject, ObservedApi, ObservedComponent } from "../observation.ts"
+import type { ApiObject, Observation, ObservedApi, ObservedComponent } from "../observation.ts"
 import { refusedToControllerManager } from "../refusals.ts"
 import { publicKeyOf, publicKeysIn, signingKeysIn, verifyingKeysOf } from "../service-account-keys.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
@@ -24,6 +24,8 @@ import {
 } from "../symptom.ts"
 
 const NAME = "kube-controller-manager"
+/** The status with which kube-apiserver refuses a token. */
+const REFUSED = 401
 
 /** Problems of kube-controller-manager and of its controllers, the most specific first. */
 export const controllerManager: readonly Symptom[] = [
@@ -159,7 +161,7 @@ export const controllerManager: readonly Symptom[] = [
         const { data } = ending.safeParse(pod)
         // Kubernetes removes its own finalizers.
         const finalizer = data?.metadata.finalizers.find((one) => !/(?:^|\.)(?:k8s|kubernetes)\.io\//.test(one))
-        return seen.failure === undefined || finalizer === undefined
+        return finalizer === undefined || !isAboutItsEnd(seen, pod)
           ? undefined
           : {
               evidence: `Pod ${pod.metadata.name}: deletionTimestamp: ${pod.metadata.deletionTimestamp ?? ""}, finalizers: ${finalizer}`,
@@ -409,4 +411,13 @@ function contains(range: string, address: string): boolean {
   const list = new BlockList()
   list.addSubnet(base, Number(bits))
   return list.check(address)
+}
+
+/** Whether the failure is that a Pod, or the token of one, is still there. */
+function isAboutItsEnd(seen: Observation, { metadata: { name } }: ApiObject): boolean {
+  const { failure } = seen
+  if (failure?.kind === "command-failed") return failure.argv.join(" ").includes("delete")
+  if (failure?.kind === "hung") return failure.command.includes("delete")
+  const { actual, expected } = mismatchOf(seen) ?? {}
+  return holds(actual, name) || expected === REFUSED
 }

@@ -328,6 +328,8 @@ export const kubelet: readonly Symptom[] = [
     sign: (seen) => unregistered(seen),
     cause: ({ node, reason }) => `the kubelet runs, but it cannot register its Node ${node}: ${reason}`,
     remedy: ({ path, reason }, seen) => {
+      if (/Unauthorized/.test(reason) && flagOf(componentOf(seen, "kubelet"), "--bootstrap-kubeconfig") !== undefined)
+        return "It has no certificate yet: approve its request (kubectl get csr; kubectl certificate approve NAME). kube-controller-manager signs approved ones with --cluster-signing-cert-file and --cluster-signing-key-file."
       if (/Unauthorized/.test(reason))
         return `Put a token or a client certificate that kube-apiserver accepts into ${path}.`
       if (/x509|certificate/.test(reason))

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
 import { containers, eventOf, eventsOf, lastWords, nodeOf, ofPod, stuck, waits, type Container } from "../containers.ts"
-import { containerdOf, dataDirOf, logPathOf } from "../facts.ts"
+import { containerdOf, dataDirOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import {
   complainedOf,
@@ -308,7 +308,7 @@ export const pods: readonly Symptom[] = [
     },
     cause: (_, seen) => `etcd did not start with an empty folder: it found data in ${dataDirOf(seen)}`,
     remedy: "Another program has put the folder back, or etcd keeps its data in another folder (--data-dir).",
-    look: (_, seen) => `grep -m1 data-dir ${logPathOf(seen, "etcd")}; ls -lR ${dataDirOf(seen)}`,
+    look: (_, seen) => `ps -o args= -C etcd; ls -lR ${dataDirOf(seen)}`,
   }),
   symptom({
     id: "pod-made-anew",

@@ -24,6 +24,7 @@ export const outcomes09: readonly Sabotage[] = [
     breaks: "kube-controller-manager gets a flag that was removed years ago",
     ...managerFlags({ "--pod-eviction-timeout": "1s" }),
     ...boots,
+    byScripts: { fails: ["09 without it a Deployment"], blocks: 9 },
     finding: "removed-flag",
   },
   {

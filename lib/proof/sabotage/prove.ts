@@ -87,7 +87,7 @@ export async function proveByLessons(
   const chosen = telling(predicted, lessonsOf(tests), isWhole)
   const subject = style === undefined ? undefined : writeFolder(sabotage, style)
   const { tests: all, errors, toCard } = await lessons(grader, sabotage.id, chosen, subject)
-  const results = all.filter(({ test }) => !isLeftOut(sabotage, test))
+  const results = all.filter(({ test }) => !isLeftOut(predicted, test))
   if (subject !== undefined) rmSync(subject, { recursive: true, force: true })
   return {
     sabotage,

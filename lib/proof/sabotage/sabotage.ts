@@ -54,7 +54,7 @@ export interface Sabotage {
    */
   readonly undo?: string
   /** Its other results in a learner's folder. There kube-apiserver is ready when a kubeconfig gives full access. */
-  readonly byScripts?: Pick<Sabotage, "fails" | "blocks">
+  readonly byScripts?: Pick<Sabotage, "fails" | "blocks" | "thru">
   /** Why scripts of a learner's folder cannot make this mistake, if that does not follow from the other fields. */
   readonly ownClusterOnly?: string
   /**

@@ -1,7 +1,9 @@
+import type { Component } from "../../components/component.ts"
 import { specOf, type ComponentName } from "../../components/registry.ts"
 import { lessons } from "../../curriculum/lessons.ts"
 import { commandOf, writes } from "../../curriculum/transcript/bash.ts"
 import type { Hand } from "../../curriculum/transcript/hand.ts"
+import { reference } from "../../curriculum/transcript/reference.ts"
 import { inScript, preparation, typedParts } from "../../curriculum/transcript/typed-parts.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -41,18 +43,30 @@ export function notByScripts({ fails, component = {}, ownClusterOnly }: Sabotage
  * @returns the text of each script by its file name
  */
 export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, string> {
+  const { component: changes = {}, from = 1 } = sabotage
   const scripts = lessons.flatMap((lesson) =>
     lesson.parts.flatMap((part) => {
       // The name of a script of a further machine ends in that machine: 11-etcd@etcd-2.
       const isThere = part.script?.split("@")[1] === sabotage.on
+      const change = (component: Component) => {
+        // What a later script starts in another way must first work.
+        const isEarly = lesson.number < from && isStartedFrom(from, component.name)
+        return (isThere && !isEarly ? changes[component.name]?.(component) : undefined) ?? component
+      }
       const start: Hand["start"] = (component) => {
-        const changed = (isThere ? sabotage.component?.[component.name]?.(component) : undefined) ?? component
+        const changed = change(component)
         // A script that starts several components cannot become one of them.
         if (lesson.settings !== undefined) return inScript.start(changed)
         return `${preparation(changed)}\n${ways[style](commandOf(changed), changed.name)}`
       }
       // The folder has no etc/.
-      const typed = typedParts({ ...lesson, parts: [part] }, { ...inScript, start, given: (file) => writes(file) })
+      const given: Hand["given"] = (file) => {
+        const owners = (Object.keys(changes) as ComponentName[]).map((name) => ({ ...reference[name], files: [file] }))
+        return writes(
+          owners.flatMap((owner) => change(owner).files).find((one) => one.content !== file.content) ?? file,
+        )
+      }
+      const typed = typedParts({ ...lesson, parts: [part] }, { ...inScript, start, given })
       return lesson.settings === undefined || style !== "supervised"
         ? typed
         : typed.map(({ script, text }) => ({ script, text: `${END_SUPERVISORS}\n${text}` }))
@@ -63,4 +77,15 @@ export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, 
       script === undefined ? [] : [[`${script}.sh`, `#!/bin/bash\nset -euo pipefail\n${text}\n`]],
     ),
   )
+}
+
+/** Whether a script of this lesson, or of a later one, starts a component. */
+function isStartedFrom(number: number, name: ComponentName): boolean {
+  const started = new Set<string>()
+  const start: Hand["start"] = (component) => {
+    started.add(component.name)
+    return ""
+  }
+  for (const lesson of lessons.filter((one) => one.number >= number)) typedParts(lesson, { ...inScript, start })
+  return started.has(name)
 }
