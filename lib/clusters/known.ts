@@ -9,6 +9,8 @@ export interface Known {
   readonly argv: readonly string[]
   /** The PID of its process, or of its last one; undefined if none is known. */
   readonly pid?: number | undefined
+  /** Whether its process was started in place of an earlier one that has another log; false if that is not known. */
+  readonly hasRunBefore?: boolean
   /** Whether the component must be running now. */
   readonly isMeantToBe: boolean
   /** The path of its log file, if it differs from the default. */

@@ -1,3 +1,5 @@
+import { dependenciesOf } from "../components/registry.ts"
+import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
 import type { Observation } from "./observation.ts"
@@ -66,7 +68,19 @@ const LAST_LINES = 8
 
 /** What is found in an observation, the most telling first; one finding for each id and component. */
 export function diagnose(seen: Observation): Finding[] {
-  return matches(seen, catalogue).map(({ finding }) => finding)
+  const found = matches(seen, catalogue).map(({ finding }) => finding)
+  const canExplain = explains(seen.failure)
+  return [...found.filter(canExplain), ...found.filter((finding) => !canExplain(finding))]
+}
+
+/**
+ * Whether a finding can explain a failure: the problem of a component that the failed one does not depend on is a
+ * consequence, or has nothing to do with it.
+ */
+export function explains(failure: Failure | undefined): (finding: Finding) => boolean {
+  if (failure === undefined || !("log" in failure)) return () => true
+  const concerned = dependenciesOf([failure.name]).map(({ name }) => name)
+  return ({ component }) => component === undefined || concerned.includes(component)
 }
 
 /** The rows that can end a wait. */

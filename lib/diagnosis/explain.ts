@@ -2,10 +2,9 @@ import type { Known } from "../clusters/known.ts"
 import type { Failure, ScriptPlace } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
-import { dependenciesOf } from "../components/registry.ts"
 import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
-import { diagnose, foreseen, unwell } from "./diagnose.ts"
+import { diagnose, explains, foreseen, unwell } from "./diagnose.ts"
 import { nothing, observe, type Depth } from "./observe.ts"
 import { record } from "./record.ts"
 
@@ -61,8 +60,5 @@ export async function foresee(
   const found = foreseen(seen)
   // The card can show one of these.
   if (recordings !== undefined && found.length > 0) record(recordings, seen)
-  if (depth === "objects" || !("log" in failure)) return found
-  // A problem of a component that the awaited one does not depend on explains nothing.
-  const concerned = dependenciesOf([failure.name]).map(({ name }) => name)
-  return found.filter(({ finding: { component } }) => component === undefined || concerned.includes(component))
+  return depth === "objects" ? found : found.filter(({ finding }) => explains(failure)(finding))
 }

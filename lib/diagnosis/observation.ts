@@ -12,6 +12,8 @@ export interface ObservedComponent {
   readonly state: "absent" | "running" | "stopped"
   /** Whether it should run now; the absence of one that should not explains nothing. */
   readonly isMeantToBe: boolean
+  /** Whether an earlier process of it had another log. */
+  readonly hasRunBefore?: boolean
   /** undefined where it does not run, or has no address that can be asked. */
   readonly answer: Answer | undefined
   /** 0 where it is absent. */

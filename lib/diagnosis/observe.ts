@@ -135,6 +135,7 @@ export async function observe(
         env: settingsIn(process?.env ?? {}),
         cwd: process?.cwd ?? "/",
         isMeantToBe: known.length === 0 || memory?.isMeantToBe === true,
+        ...(memory?.hasRunBefore === true ? { hasRunBefore: true } : {}),
         answer: undefined,
         log: ownLines(await logLines(machine, logPath), name, process?.pid ?? memory?.pid).slice(-LOG_LINES),
       }

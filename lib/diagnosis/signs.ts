@@ -169,7 +169,8 @@ export const freshAfterLoss: Sign<Named<"dataDir">> = (seen) => {
   const one = componentOf(seen, "etcd")
   const began = one?.log.find((line) => /"msg":"starting local member"/.test(line))
   const before = one === undefined ? "" : (seen.looks[`wc -c <${earlierLog(one.logPath)}`] ?? "")
-  if (one === undefined || began === undefined || !/^[1-9]/.test(before)) return undefined
+  const isFirst = one?.hasRunBefore !== true && !/^[1-9]/.test(before)
+  if (one === undefined || began === undefined || isFirst) return undefined
   return isMissing(seen) ? { evidence: began, dataDir: dataDirOf(seen) } : undefined
 }
 

@@ -96,6 +96,8 @@ export class ScriptCluster implements Subject {
   readonly #hasImages: boolean
   readonly #witnesses: Witnesses
   readonly #sightings: Sightings
+  /** Whether the components that the course provides were started. */
+  #servesImages = false
   #running: Promise<void> = Promise.resolve()
   /** Why each component was replaced by ours. */
   readonly #standIns = new Map<ComponentName, string>()
@@ -269,6 +271,8 @@ export class ScriptCluster implements Subject {
     await this.#witnesses.check()
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
+    // A program can have ended what the course provides.
+    if (this.#servesImages) await this.#serveImages(processes)
     const failed = this.#failedRuns.shift()
     if (failed !== undefined) throw await this.#lastToStart.notStartedBy(failed)
     // On a further machine, components use the others over the network.
@@ -490,7 +494,8 @@ export class ScriptCluster implements Subject {
   #runScripts(name: ComponentName): Promise<void> {
     const last = this.#scriptNumberOf(name)
     return this.#queued(async () => {
-      if (this.machine.privileged && this.#hasImages && this.#needsImages) await this.#serveImages()
+      if (this.machine.privileged && this.#hasImages && this.#needsImages)
+        await this.#serveImages(await findProcesses(this.machine))
       const scripts = this.#pending((script) => script.number <= last)
       for (const script of scripts) {
         // Scripts of the first machine prepare what those that follow in the order of names need on further machines.
@@ -558,8 +563,8 @@ export class ScriptCluster implements Subject {
   }
 
   /** Starts the components that the course provides. On a machine that was used before, they may run already. */
-  async #serveImages(): Promise<void> {
-    const processes = await findProcesses(this.machine)
+  async #serveImages(processes: readonly FoundProcess[]): Promise<void> {
+    this.#servesImages = true
     const provided = specs.filter(({ isProvided, name }) => isProvided && !processes.some((one) => one.name === name))
     await this.#reference.up(provided.map(({ name }) => name))
   }

@@ -130,6 +130,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
       name: this.name,
       argv: this.argv,
       pid: this.#lastPid,
+      hasRunBefore: this.#process !== undefined && this.#process.pid !== this.#original?.pid,
       isMeantToBe: this.#isMeantToBe || this.isRunning,
       logPath: this.#logPath,
       ...(this.#scriptPath === undefined ? {} : { scriptPath: this.#scriptPath }),

@@ -4,7 +4,17 @@ import { knownFiles } from "../../components/settings/files.ts"
 import { containerdOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { frozen } from "../signs.ts"
-import { complainedOf, componentOf, logged, symptom, AT_ONCE, concerns, type Symptom } from "../symptom.ts"
+import {
+  complainedOf,
+  componentOf,
+  logged,
+  matched,
+  symptom,
+  AT_ONCE,
+  concerns,
+  SOON,
+  type Symptom,
+} from "../symptom.ts"
 
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
@@ -66,6 +76,26 @@ export const containerd: readonly Symptom[] = [
     remedy: ({ socket }) =>
       `Write address = "${CONTAINERD_SOCKET}" below [grpc], or tell the kubelet (containerRuntimeEndpoint: unix://${socket}) and ctr (--address ${socket}).`,
     look: "ss -xlp | grep containerd",
+  }),
+  symptom({
+    id: "runtime-unreachable",
+    component: "containerd",
+    lasting: SOON,
+    sign: (seen) => {
+      const { socket } = containerdOf(seen)
+      const one = componentOf(seen, "containerd")
+      const isServed = one?.log.some((line) => line.includes(`msg=serving... address=${socket}`)) === true
+      return one?.state === "running" && isServed
+        ? matched(
+            (one.answer?.isWell === false ? one.answer.text : "").split("\n"),
+            /(\/\S+): .*no such file or directory/,
+            "socket",
+          )
+        : undefined
+    },
+    cause: ({ socket }) => `containerd serves at ${socket}, and that file was removed while containerd runs`,
+    remedy: "Start containerd again: it makes the file. Find out what removes it.",
+    look: ({ socket }) => `ls -l ${socket}; grep -n containerd.sock *.sh`,
   }),
   symptom({
     id: "containerd-plugin-failed",

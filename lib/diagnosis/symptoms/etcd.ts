@@ -320,7 +320,7 @@ export const etcd: readonly Symptom[] = [
     cause: ({ dataDir }) =>
       `etcd found no data in ${dataDir} at its last start and began with an empty store: its earlier data is gone`,
     remedy: "Name the folder that holds the data in --data-dir, or restore a backup: etcdutl snapshot restore.",
-    look: ({ dataDir }, seen) => `ls -lR ${dataDir}; head ${logPathOf(seen, "etcd")}`,
+    look: ({ dataDir }) => `ls -lR ${dataDir}; ps -o args= -C etcd`,
   }),
   symptom({
     id: "snapshot-missing",

@@ -29,10 +29,12 @@ export const pods: readonly Symptom[] = [
     sign: (seen) =>
       object("pods", (pod) => {
         const { data } = running.safeParse(pod)
-        const hasKubelet = seen.api?.leases.some(
+        const leases = seen.api?.leases ?? []
+        const hasKubelet = leases.some(
           ({ metadata: { name, namespace } }) => namespace === "kube-node-lease" && name === data?.spec.nodeName,
         )
-        return seen.failure === undefined || data === undefined || hasKubelet !== false
+        // kube-apiserver has a lease of its own: without any, they could not be listed.
+        return seen.failure === undefined || data === undefined || hasKubelet || leases.length === 0
           ? undefined
           : `Pod ${pod.metadata.name}: Running on Node ${data.spec.nodeName}; there is no lease ${data.spec.nodeName} in kube-node-lease`
       })(seen),

@@ -52,7 +52,9 @@ export const containerd: readonly Sabotage[] = [
     id: "containerd-socket-removed",
     breaks: "containerd's socket file is deleted while containerd runs",
     before: "05 the kubelet registers",
-    script: "rm /run/containerd/containerd.sock",
+    // In a learner's folder, containerd does not run yet.
+    script: `rm /run/containerd/containerd.sock ||
+(until pidof kubelet; do sleep 0.02; done; rm /run/containerd/containerd.sock) >/dev/null 2>&1 &`,
     ...boots,
     finding: "runtime-unreachable",
   },
