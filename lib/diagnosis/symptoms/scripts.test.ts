@@ -41,6 +41,7 @@ describe("what bash says", () => {
     ["./01-etcd.sh: line 4: syntax error near unexpected token `fi'", "script-syntax", "line 4"],
     ["./01-etcd.sh: line 9: unexpected EOF while looking for matching `\"'", "script-syntax", "line 9"],
     ["./01-etcd.sh: line 3: etdc: command not found", "program-mistyped", "Write etcd instead of etdc"],
+    ["./01-etcd.sh: line 3: exec: etdc: not found", "program-mistyped", "Write etcd instead of etdc"],
     ["./01-etcd.sh: line 3: /usr/bin/etcd: No such file or directory", "program-mistyped", "/usr/bin/etcd"],
     ["./01-etcd.sh: line 5: --data-dir=/x: No such file or directory", "line-not-continued", "line 5"],
   ])("%s", (line, id, part) => {
@@ -64,6 +65,8 @@ describe("what bash says", () => {
     const place = { file: FILE, command: "jq .", line: 2 }
     expect(found({ ...ended, bash, place })?.id).toBe("command-not-found")
     expect(found({ ...ended, bash, place: { ...place, line: 7 } })?.id).toBe("script-ended")
+    const exec = { file: FILE, command: "exec program --flag", line: 2 }
+    expect(found({ ...ended, exit: { code: 127, signal: null }, place: exec })?.cause).toContain("runs program,")
   })
 
   test("a log in a folder that does not exist", () => {

@@ -129,7 +129,8 @@ function placeOf(seen: Observation, name: ComponentName): ScriptPlace | undefine
 /** The first error that bash printed about the component's script. @param pattern what the error must match */
 function bashError(seen: Observation, name: ComponentName, pattern: RegExp): BashError | undefined {
   for (const evidence of [...(failureOf(seen, name)?.bash ?? []), ...notFoundIn(seen, name)]) {
-    const [, file = "", line = "", words = ""] = /^(\S+): line (\d+): (.+)$/.exec(evidence) ?? []
+    const [, file = "", line = "", said = ""] = /^(\S+): line (\d+): (.+)$/.exec(evidence) ?? []
+    const words = said.replace(/^exec: (.+): not found$/, "$1: command not found")
     if (words !== "" && pattern.test(words)) return { evidence, file, line, words }
   }
   return undefined
@@ -145,7 +146,7 @@ function notFoundIn(seen: Observation, name: ComponentName): string[] {
   const failure = failureOf(seen, name)
   const place = placeOf(seen, name)
   if (failure?.kind !== "script-ended" || failure.exit.code !== NOT_FOUND || place === undefined) return []
-  const [word = ""] = place.command.split(/\s/)
+  const word = place.command.split(/\s+/).find((one) => one !== "exec") ?? ""
   return [`${place.file}: line ${place.line}: ${word}: command not found`]
 }
 
