@@ -41,6 +41,8 @@ const GROWTH = 1.5
 const LONGEST = 4_000
 /** A pause lasts at least this many times as long as the look before it, so that looks leave a slow machine its time. */
 const SHARE = 4
+/** The longest pause for that reason (milliseconds): a look can also be slow because what it asks does not answer. */
+const LONGEST_SHARE = 8_000
 /** Milliseconds between two reports of a wait. The first comes after two of them. */
 const REPORT_EVERY = 1_000
 
@@ -122,7 +124,7 @@ export class Wait implements Disposable {
     }
     this.#pause = found.length > 0 ? AGREE : Math.min(this.#pause * GROWTH, LONGEST)
     const took = performance.now() - now
-    this.#lookIn(Math.max(this.#pause, found.length > 0 ? took : SHARE * took))
+    this.#lookIn(Math.max(this.#pause, found.length > 0 ? took : Math.min(SHARE * took, LONGEST_SHARE)))
   }
 
   /** Ends the looks and the reports. */
