@@ -29,7 +29,7 @@ import { earlierLog } from "./signs.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 import { DISKS } from "./symptoms/machine.ts"
 import { CNI_VERSIONS } from "./symptoms/network.ts"
-import { FORWARDING, LOCAL_ROUTES } from "./symptoms/services.ts"
+import { FORWARDING, LOCAL_ROUTES, REFUSED } from "./symptoms/services.ts"
 
 /** Milliseconds for each look: a program that hangs must not make the diagnosis hang. */
 const LOOK_WITHIN = 5_000
@@ -65,6 +65,7 @@ const LOOKS = [
   "pidof kube-controller-manager",
   "pidof kube-proxy",
   CNI_VERSIONS,
+  REFUSED,
 ]
 
 /**
@@ -87,6 +88,7 @@ const LOOKS_OF: Readonly<Record<Depth, readonly string[]>> = {
     "nft list ruleset",
     "pidof kube-controller-manager",
     CNI_VERSIONS,
+    REFUSED,
   ],
   all: LOOKS,
 }

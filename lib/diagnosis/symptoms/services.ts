@@ -27,6 +27,8 @@ import {
 export const LOCAL_ROUTES = "ip route show table local"
 /** The look at whether the machine forwards packets between its networks. */
 export const FORWARDING = "cat /proc/sys/net/ipv4/ip_forward"
+/** The look at what kube-apiserver has refused to programs in Pods. */
+export const REFUSED = "grep -h 'forbidden: User' /var/log/pods/*/*/*.log | tail -n 5"
 
 const PROXY = "kube-proxy"
 const MANAGER = "kube-controller-manager"
@@ -305,6 +307,29 @@ export const services: readonly Symptom[] = [
     remedy: ({ map }) =>
       `Write "pods verified" into the block kubernetes: kubectl edit configmap ${map} -n kube-system. Then restart CoreDNS.`,
     look: ({ map }) => `kubectl get configmap ${map} -n kube-system -o yaml`,
+  }),
+  symptom({
+    id: "coredns-forbidden",
+    component: undefined,
+    lasting: SOON,
+    sign: (seen) =>
+      withoutDns(seen) &&
+      matched(
+        (seen.looks[REFUSED] ?? "").split("\n").toReversed(),
+        /forbidden: User "(system:serviceaccount:[\w.:-]+)" cannot (list|watch) resource "(services|endpointslices|namespaces|pods)"/,
+        "user",
+        "verb",
+        "resource",
+      ),
+    cause: ({ user, verb, resource, evidence }) => {
+      const [, role] = /clusterrole\S* "([^"]+)" not found/.exec(evidence) ?? []
+      const why = role === undefined ? "" : `: the ClusterRole ${role}, which is bound to it, does not exist`
+      return `CoreDNS does not become ready, because RBAC does not let its user ${user} ${verb} ${resource}${why}`
+    },
+    remedy: ({ user }) =>
+      `In the file of CoreDNS (coredns.yaml), a ClusterRole must allow that, and the roleRef of a ClusterRoleBinding for ${user} must name this ClusterRole.`,
+    look: ({ user, verb, resource }) =>
+      `kubectl auth can-i ${verb} ${resource} --as=${user}; kubectl get clusterroles,clusterrolebindings | grep -i dns`,
   }),
   symptom({
     id: "dns-without-endpoints",
