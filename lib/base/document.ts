@@ -12,9 +12,12 @@ export class Document {
     this.#value = value
   }
 
-  /** @param text YAML or JSON, because JSON is a subset of YAML */
+  /**
+   * @param text YAML or JSON, because JSON is a subset of YAML. Of a key that is there twice the last value counts, as in
+   * components that read such a file with a warning.
+   */
   static yaml(text: string | undefined): Document {
-    return new Document(parsed(text, parseYaml))
+    return new Document(parsed(text, (whole) => parseYaml(whole, { uniqueKeys: false }) as unknown))
   }
 
   static toml(text: string | undefined): Document {

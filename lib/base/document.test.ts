@@ -1,0 +1,15 @@
+import { expect, test } from "vitest"
+import { Document } from "./document.ts"
+
+test("of a key that a YAML file has twice, the last value counts, and the other keys are read", () => {
+  const document = Document.yaml(
+    "authentication: { x509: { clientCAFile: /ca.crt } }\nmaxPods: 1\nmaxPods: 2\nfailCgroupV1: false\n",
+  )
+  expect(document.number("maxPods")).toBe(2)
+  expect(document.text("authentication", "x509", "clientCAFile")).toBe("/ca.crt")
+})
+
+test("a file that cannot be parsed has no values", () => {
+  expect(Document.yaml("a: [\nb: 1\n").keys()).toEqual([])
+  expect(Document.toml("a = \n").keys()).toEqual([])
+})
