@@ -100,12 +100,10 @@ async function answers({ sh }: Kit, host: string, times = 60): Promise<Record<st
   return counts
 }
 
-/** Waits until one of these Pods answers at this address, and kube-proxy has heard of those that are gone. */
+/** Waits until these Pods answer at this address, and no other: kube-proxy may not have heard yet of those that are gone. */
 async function answered(kit: Kit, host: string, pods: readonly Pod[]): Promise<void> {
-  await eventually(() => kit.rules("default/web")).toEqual(await endpoints(kit))
-  await eventually(async () => Object.keys(await answers(kit, host, 1))).toEqual([
-    expect.toBeOneOf(pods.map(({ metadata }) => metadata.name)),
-  ])
+  const others = async () => Object.keys(await answers(kit, host, 20)).filter((name) => !names(pods).includes(name))
+  await eventually(others).toEqual([])
 }
 
 /** The names of the Pods that answer, sorted. */

@@ -1,3 +1,4 @@
+import { basename } from "node:path/posix"
 import { assertNever } from "../base/assert-never.ts"
 import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
@@ -90,10 +91,10 @@ function at(place: ScriptPlace | undefined, subject: string): string {
  * A command of a script as a noun: "line 14 (kill -0 $!), called in line 40 (eventually kubectl version)".
  * @param longest the largest number of characters of a command
  */
-export function lineOf({ line, command, call }: ScriptPlace, longest: number): string {
-  const named = (one: NonNullable<ScriptPlace["call"]>) =>
-    `line ${one.line} (${one.command.length > longest ? `${one.command.slice(0, longest - 1)}…` : one.command})`
-  return `${named({ line, command })}${call === undefined ? "" : `, called in ${named(call)}`}`
+export function lineOf(place: ScriptPlace, longest: number): string {
+  const named = ({ file, line, command }: ScriptPlace) =>
+    `line ${line}${file === place.file ? "" : ` of ${basename(file)}`} (${command.length > longest ? `${command.slice(0, longest - 1)}…` : command})`
+  return `${named(place)}${place.call === undefined ? "" : `, called in ${named(place.call)}`}`
 }
 
 /** When a component ended: after its start or later, and how often. */

@@ -34,7 +34,7 @@ export interface ScriptPlace {
   /** The command as the script writes it, with its variables; long commands are cut. */
   readonly command: string
   /** If the command is in a function: the command outside of all functions that led to it. */
-  readonly call?: { readonly line: number; readonly command: string } | undefined
+  readonly call?: Omit<ScriptPlace, "call"> | undefined
 }
 
 /** The fields that every failure of a component has. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { NoAccessError } from "../components/discovery/access.ts"
 import { CommandTimeoutError, MachineEndedError, MachineError } from "../machines/agent-machine.ts"
-import { describe as described } from "./describe.ts"
+import { describe as described, lineOf } from "./describe.ts"
 import { FailureError } from "./errors.ts"
 import type { CommandFailed } from "./failure.ts"
 import { failureOf } from "./thrown.ts"
@@ -135,4 +135,13 @@ test("of a long command, its beginning is shown, and what it printed is shown wh
   const script = `openssl x509 -in a.crt\n${"openssl ca -batch ".repeat(20)}`
   const said = described({ ...refused, argv: ["sh", "-ec", script], stderr: "unknown option -x\n" })
   expect(said).toMatch(/^sh -ec 'openssl x509 -in a\.crt; openssl ca .{40,}… ended with status 1: unknown option -x$/)
+})
+
+test("a command in a function is named with the command that called it, and with the script of that if it is another", () => {
+  const place = { file: "/root/cluster/08-pki.sh", line: 14, command: "kill -0 $!" }
+  const call = { ...place, line: 40, command: "waits kubectl version" }
+  expect(lineOf({ ...place, call }, 12)).toBe("line 14 (kill -0 $!), called in line 40 (waits kubec…)")
+  expect(lineOf({ ...place, file: "/root/cluster/lib.sh", call }, 100)).toBe(
+    "line 14 (kill -0 $!), called in line 40 of 08-pki.sh (waits kubectl version)",
+  )
 })

@@ -209,7 +209,7 @@ exec sh -c 'exit 9'
       file: "/root/cluster/c.sh",
       line: 3,
       command: '[ -e "$1" ]',
-      call: { line: 5, command: "waits /never" },
+      call: { file: "/root/cluster/c.sh", line: 5, command: "waits /never" },
     })
     await machine.run(["kill", "-KILL", String(pid)])
   })

@@ -101,7 +101,7 @@ export function lastOf(commands: readonly TracedCommand[], pid: number): ScriptP
 export function stuckAt(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
   const last = lastOf(commands, pid)
   if (last === undefined || /^(?:wait|sleep\s+(?:inf|\d{4})|tail\b.*\s-[fF])/.test(last.command)) return undefined
-  const waits = /^(?:sleep|:|true|echo|printf)\b/
+  const waits = /^(?:sleep|true|echo|printf|:)(?:\s|$)/
   return lastOf(
     commands.filter(({ command }) => !waits.test(command)),
     pid,
@@ -125,9 +125,9 @@ export function lastWith(commands: readonly TracedCommand[], name: ComponentName
 function placeOf(commands: readonly TracedCommand[], index: number): ScriptPlace | undefined {
   const found = commands[index]
   if (found === undefined) return undefined
-  const { file, line, command, depth } = found
-  const call = depth === 0 ? undefined : commands.slice(0, index).findLast((one) => one.depth === 0)
-  return { file, line, command, ...(call === undefined ? {} : { call: { line: call.line, command: call.command } }) }
+  const place = ({ file, line, command }: TracedCommand) => ({ file, line, command })
+  const call = found.depth === 0 ? undefined : commands.slice(0, index).findLast(({ depth }) => depth === 0)
+  return { ...place(found), ...(call === undefined ? {} : { call: place(call) }) }
 }
 
 function parse(record: string): TracedCommand[] {
