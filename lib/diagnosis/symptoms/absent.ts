@@ -108,11 +108,12 @@ export const absent: readonly Symptom[] = [
         : undefined,
     ),
   ),
-  ...specs.map(({ name, absence }) =>
+  ...specs.map(({ name, absence, isProvided = false }) =>
     symptom({
       id: "not-running",
       component: name,
-      lasting: UNLESS_RESTARTED,
+      // What the course provides is started again, and who needs it says more.
+      lasting: () => (isProvided ? undefined : UNLESS_RESTARTED),
       sign: (seen) => {
         const evidence = vanished(seen, name)
         return evidence === undefined ? undefined : { evidence }
