@@ -67,15 +67,24 @@ mke2fs -q -t ext4 -L payload -d "$payload" "$work/payload.img" 6G >/dev/null
 disk() { echo "-drive file=$1,format=raw,if=virtio,snapshot=on"; }
 port() { echo "-device virtserialport,chardev=$1,name=$1"; }
 # qemu closes the output port when its stdin ends, so its stdin must not end.
-# shellcheck disable=SC2046 # The flags are words.
-timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
-  -accel "${VM_ACCEL:-tcg,thread=multi,tb-size=1024}" -cpu max -smp "$(nproc)" -m 4096 \
-  -nic none -no-reboot -display none -monitor none -serial "file:$work/boot.log" \
-  -kernel "$system/vmlinuz" -initrd "$system/initrd" -append "root=/dev/vda rw console=ttyS0 quiet" \
-  $(disk "$system/disk.img") $(disk "$work/payload.img") -device virtio-rng-pci -device virtio-serial \
-  -chardev stdio,id=output,signal=off $(port output) -chardev "file,id=status,path=$work/status" $(port status) \
-  -chardev "file,id=result,path=$work/result" $(port result) \
-  < <(sleep infinity) || echo "vm: qemu ended with $?, or was stopped after ${VM_LIMIT:-60m}." >&2
+machine() {
+  # shellcheck disable=SC2046 # The flags are words.
+  timeout --foreground --signal KILL "${VM_LIMIT:-60m}" qemu-system-x86_64 \
+    -accel "${VM_ACCEL:-tcg,thread=multi,tb-size=1024}" -cpu max -smp "$(nproc)" -m 4096 \
+    -nic none -no-reboot -display none -monitor none -serial "file:$work/boot.log" \
+    -kernel "$system/vmlinuz" -initrd "$system/initrd" -append "root=/dev/vda rw console=ttyS0 quiet panic=-1" \
+    $(disk "$system/disk.img") $(disk "$work/payload.img") -device virtio-rng-pci -device virtio-serial \
+    -chardev stdio,id=output,signal=off $(port output) -chardev "file,id=status,path=$work/status" $(port status) \
+    -chardev "file,id=result,path=$work/result" $(port result) \
+    < <(sleep infinity) || echo "vm: qemu ended with $?, or was stopped after ${VM_LIMIT:-60m}." >&2
+}
+
+# With emulation, the kernel of the machine sometimes panics while it starts. It ends then, and is started again.
+for attempt in first second third; do
+  machine
+  if [ -s "$work/status" ] || ! grep -q 'Kernel panic' "$work/boot.log"; then break; fi
+  echo "vm: the kernel of the virtual machine panicked at the $attempt start." >&2
+done
 
 status=$(tr -cd 0-9 <"$work/status" || true)
 [ -z "${VM_RESULT:-}" ] || cp "$work/result" "$VM_RESULT" || true
