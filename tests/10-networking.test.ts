@@ -100,7 +100,7 @@ async function answers({ sh }: Kit, host: string, times = 60): Promise<Record<st
   return counts
 }
 
-/** Waits until these Pods answer at this address, and no other: kube-proxy may not have heard yet of those that are gone. */
+/** Waits until only these Pods answer at this address: kube-proxy may not know yet that others are gone. */
 async function answered(kit: Kit, host: string, pods: readonly Pod[]): Promise<void> {
   const others = async () => Object.keys(await answers(kit, host, 20)).filter((name) => !names(pods).includes(name))
   await eventually(others).toEqual([])

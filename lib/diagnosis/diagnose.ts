@@ -1,3 +1,4 @@
+import { cut } from "../base/cut.ts"
 import { dependenciesOf } from "../components/registry.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
@@ -110,7 +111,7 @@ function matches(seen: Observation, rows: readonly Symptom[]): { row: Symptom; f
         cause: hide(finding.cause),
         remedy: hide(finding.remedy),
         look: hide(finding.look),
-        evidence: evidence.length > LONGEST_EVIDENCE ? `${evidence.slice(0, LONGEST_EVIDENCE - 1)}…` : evidence,
+        evidence: cut(evidence, LONGEST_EVIDENCE),
       },
     })
   }

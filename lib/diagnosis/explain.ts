@@ -60,5 +60,6 @@ export async function foresee(
   const found = foreseen(seen)
   // The card can show one of these.
   if (recordings !== undefined && found.length > 0) record(recordings, seen)
-  return depth === "objects" ? found : found.filter(({ finding }) => explains(failure)(finding))
+  const canExplain = explains(failure)
+  return depth === "objects" ? found : found.filter(({ finding }) => canExplain(finding))
 }

@@ -1,4 +1,5 @@
 import { basename } from "node:path/posix"
+import { cut } from "../base/cut.ts"
 import { assertNever } from "../base/assert-never.ts"
 import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
@@ -11,8 +12,7 @@ const LONGEST_COMMAND = 100
 
 /** A command as a person types it, in one line and without the end of a long one: what it printed matters more. */
 function shortened(argv: readonly string[]): string {
-  const line = quote(argv).replaceAll(/\s*\n\s*/g, "; ")
-  return line.length <= LONGEST_COMMAND ? line : `${line.slice(0, LONGEST_COMMAND - 1)}…`
+  return cut(quote(argv).replaceAll(/\s*\n\s*/g, "; "), LONGEST_COMMAND)
 }
 
 /** How a process ended, as a clause without a subject: "exited with 1". */
@@ -78,7 +78,7 @@ export function describe(failure: Failure): string {
 export function shown(value: Plain | undefined): string {
   if (value === "" || value === undefined) return "nothing"
   const text = typeof value === "string" ? value : JSON.stringify(value)
-  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+  return cut(text, LONGEST)
 }
 
 /** Where a script is, as the end of a clause; empty if it is not known. @param subject what is there; may be empty */
@@ -93,7 +93,7 @@ function at(place: ScriptPlace | undefined, subject: string): string {
  */
 export function lineOf(place: ScriptPlace, longest: number): string {
   const named = ({ file, line, command }: ScriptPlace) =>
-    `line ${line}${file === place.file ? "" : ` of ${basename(file)}`} (${command.length > longest ? `${command.slice(0, longest - 1)}…` : command})`
+    `line ${line}${file === place.file ? "" : ` of ${basename(file)}`} (${cut(command, longest)})`
   return `${named(place)}${place.call === undefined ? "" : `, called in ${named(place.call)}`}`
 }
 

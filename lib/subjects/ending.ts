@@ -230,8 +230,8 @@ export class Ending {
   /** The wait was in vain. */
   async timeout(seen: FoundProcess | undefined, answer: string | undefined): Promise<End> {
     const run = this.#run
-    const isStuck = run !== undefined && run.exit === undefined
-    const place = isStuck ? ((await stuckPlace(run, [])) ?? (await currentPlace(run))) : undefined
+    const goesOn = run !== undefined && run.exit === undefined
+    const place = goesOn ? ((await stuckPlace(run, [])) ?? (await currentPlace(run))) : undefined
     if (seen !== undefined) return { failure: { kind: "not-ready", waited: this.elapsed, answer, place } }
     return { failure: { kind: "not-started", script: run?.name, waited: this.elapsed, place }, logPath: run?.log }
   }

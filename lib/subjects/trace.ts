@@ -1,4 +1,5 @@
 import { join } from "node:path/posix"
+import { cut } from "../base/cut.ts"
 import { isService } from "../components/discovery/process.ts"
 import { specOf, type ComponentName } from "../components/registry.ts"
 import type { ScriptPlace } from "../failures/failure.ts"
@@ -141,7 +142,7 @@ function parse(record: string): TracedCommand[] {
       depth: Number(depth),
       file: file.startsWith("/") ? join(file) : join(HOME, file),
       line: Number(line),
-      command: command.length > LONGEST ? `${command.slice(0, LONGEST - 1)}…` : command,
+      command: cut(command, LONGEST),
     },
   ]
 }

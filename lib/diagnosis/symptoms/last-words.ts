@@ -1,3 +1,4 @@
+import { cut } from "../../base/cut.ts"
 import { readable } from "../../clients/log-line.ts"
 import { specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded } from "../../failures/describe.ts"
@@ -106,7 +107,7 @@ function lineIn(log: readonly string[], patterns: readonly RegExp[]): LastWords 
     if (line === undefined) continue
     const words = pattern.exec(line)?.groups?.["words"] ?? readable(line)
     const text = words.replaceAll('\\"', '"').trim()
-    return { evidence: line.trim(), words: text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text }
+    return { evidence: line.trim(), words: cut(text, LONGEST) }
   }
   return undefined
 }

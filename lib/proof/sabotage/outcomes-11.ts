@@ -6,6 +6,8 @@ import { flags, upToTheLast, type Sabotage } from "./sabotage.ts"
 
 /** Only this lesson runs. */
 const here = { from: 11, until: 11 } as const
+/** Only this outcome runs, and fails. */
+const only = (outcome: string) => ({ ...here, since: outcome, fails: [outcome] })
 const boots = { fails: ["11 two members join"], blocks: 11, ...here } as const
 
 /** Outcomes in which clients write before anything else happens. */
@@ -114,9 +116,7 @@ etcdctl alarm list | grep NOSPACE`,
     id: "one-etcd-server",
     breaks: "kube-apiserver knows only the first member of etcd's cluster",
     component: { "kube-apiserver": flags({ "--etcd-servers": `https://127.0.0.1:${ETCD_PORT}` }) },
-    ...here,
-    since: "11 kube-apiserver uses",
-    fails: ["11 kube-apiserver uses"],
+    ...only("11 kube-apiserver uses"),
     ownClusterOnly: "a script of lesson 11 starts kube-apiserver with the flags that it has, except this one",
     finding: "etcd-servers-incomplete",
   },
@@ -124,9 +124,7 @@ etcdctl alarm list | grep NOSPACE`,
     id: "no-way-to-a-member",
     breaks: "a rule of the first machine's routing leaves no way to the second member's port for clients",
     script: `ip rule add to ${etcdMembers[1].address} ipproto tcp dport ${ETCD_PORT} unreachable`,
-    ...here,
-    since: "11 kube-apiserver uses",
-    fails: ["11 kube-apiserver uses"],
+    ...only("11 kube-apiserver uses"),
     finding: "etcd-unreachable",
   },
   {
@@ -137,9 +135,7 @@ etcdctl alarm list | grep NOSPACE`,
 ID=$(etcdctl member list | grep ' etcd-3,' | cut -d, -f1)
 for _ in $(seq 60); do etcdctl member remove "$ID" && exit; sleep 0.5; done
 exit 1`,
-    ...here,
-    since: "11 kube-apiserver uses",
-    fails: ["11 kube-apiserver uses"],
+    ...only("11 kube-apiserver uses"),
     finding: "member-removed",
   },
   {
@@ -151,9 +147,7 @@ exit 1`,
     script: `${exported(askingFirst(etcdMembers[1]))}
 ${LEAD_FIRST}
 ${takePort(etcdMembers[1])}`,
-    ...here,
-    since: "11 a follower dies",
-    fails: ["11 a follower dies"],
+    ...only("11 a follower dies"),
     finding: "port-taken",
   },
   {
@@ -165,9 +159,7 @@ ${takePort(etcdMembers[1])}`,
     script: `${exported(askingFirst(etcdMembers[1]))}
 ${lead(etcdMembers[1])}
 ${takePort(etcdMembers[1])}`,
-    ...here,
-    since: "11 the leader dies",
-    fails: ["11 the leader dies"],
+    ...only("11 the leader dies"),
     finding: "port-taken",
   },
   {
@@ -177,9 +169,7 @@ ${takePort(etcdMembers[1])}`,
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${LEAD_FIRST}
 ${endWithoutNetwork(etcdMembers[2])}`,
-    ...here,
-    since: "11 a leader behind",
-    fails: ["11 a leader behind"],
+    ...only("11 a leader behind"),
     finding: "etcd-not-running",
   },
   {
@@ -193,9 +183,7 @@ ${LEAD_FIRST}
   until mountpoint -q /var/lib/etcd && [ "$(df --output=avail /var/lib/etcd | tail -n 1)" -lt 4000 ]; do sleep 0.02; done
   pkill -STOP -x etcd
 ) >/dev/null 2>&1 &`,
-    ...here,
-    since: "11 a member whose disk",
-    fails: ["11 a member whose disk"],
+    ...only("11 a member whose disk"),
     finding: "frozen",
   },
   {
@@ -205,9 +193,7 @@ ${LEAD_FIRST}
     script: `${exported(askingFirst(etcdMembers[0]))}
 for _ in $(seq 60); do etcdctl member add ghost --learner --peer-urls=https://10.77.0.9:2380 && exit; sleep 0.5; done
 exit 1`,
-    ...here,
-    since: "11 a removed member",
-    fails: ["11 a removed member"],
+    ...only("11 a removed member"),
     finding: "member-not-started",
   },
   {
@@ -220,9 +206,7 @@ exit 1`,
     etcdctl compact "$(etcdctl endpoint status -w fields | sed -n 's/^"Revision" : //p')" || true
   done
 ) >/dev/null 2>&1 &`,
-    ...here,
-    since: "11 compaction ends",
-    fails: ["11 compaction ends"],
+    ...only("11 compaction ends"),
     finding: "history-compacted",
   },
   {
@@ -232,9 +216,7 @@ exit 1`,
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${lead(etcdMembers[1])}
 ${endWithoutNetwork(etcdMembers[2])}`,
-    ...here,
-    since: "11 two members die",
-    fails: ["11 two members die"],
+    ...only("11 two members die"),
     finding: "etcd-not-running",
   },
   {
@@ -243,9 +225,7 @@ ${endWithoutNetwork(etcdMembers[2])}`,
     before: "11 a member over its quota",
     script: `${exported(askingFirst(etcdMembers[0]))}
 (while sleep 0.05; do etcdctl del /over || true; done) >/dev/null 2>&1 &`,
-    ...here,
-    since: "11 a member over its quota",
-    fails: ["11 a member over its quota"],
+    ...only("11 a member over its quota"),
     finding: "no-space",
   },
   {
@@ -255,9 +235,7 @@ ${endWithoutNetwork(etcdMembers[2])}`,
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${LEAD_FIRST}
 tc qdisc add dev eth0 root tbf rate 160kbit burst 16kb latency 50ms`,
-    ...here,
-    since: "11 a slow member",
-    fails: ["11 a slow member"],
+    ...only("11 a slow member"),
     finding: "none",
   },
   {
@@ -293,9 +271,7 @@ ${relayed("watches")}`,
     script: `${exported(askingFirst(etcdMembers[0]))}
 ${lead(etcdMembers[1])}
 ${CONTENT_JUDGE}`,
-    ...here,
-    since: "11 the check can fail: with serializable",
-    fails: ["11 the check can fail: with serializable"],
+    ...only("11 the check can fail: with serializable"),
     finding: "none",
   },
   {
@@ -303,9 +279,7 @@ ${CONTENT_JUDGE}`,
     breaks: "porcupine calls a history linearizable in which acknowledged writes are lost",
     before: "11 the check can fail: with --unsafe",
     script: CONTENT_JUDGE,
-    ...here,
-    since: "11 the check can fail: with --unsafe",
-    fails: ["11 the check can fail: with --unsafe"],
+    ...only("11 the check can fail: with --unsafe"),
     finding: "none",
   },
   {
@@ -314,9 +288,7 @@ ${CONTENT_JUDGE}`,
     on: "etcd-3",
     before: "11 a snapshot",
     script: `(while sleep 0.02; do rm -f ${SHARED}/snap.db; done) >/dev/null 2>&1 &`,
-    ...here,
-    since: "11 a snapshot",
-    fails: ["11 a snapshot"],
+    ...only("11 a snapshot"),
     finding: "snapshot-missing",
   },
 ]

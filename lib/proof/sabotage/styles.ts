@@ -44,13 +44,14 @@ export function notByScripts({ fails, component = {}, ownClusterOnly }: Sabotage
  */
 export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, string> {
   const { component: changes = {}, from = 1 } = sabotage
+  const startedLate = startedFrom(from)
   const scripts = lessons.flatMap((lesson) =>
     lesson.parts.flatMap((part) => {
       // The name of a script of a further machine ends in that machine: 11-etcd@etcd-2.
       const isThere = part.script?.split("@")[1] === sabotage.on
       const change = (component: Component) => {
         // What a later script starts in another way must first work.
-        const isEarly = lesson.number < from && isStartedFrom(from, component.name)
+        const isEarly = lesson.number < from && startedLate.has(component.name)
         return (isThere && !isEarly ? changes[component.name]?.(component) : undefined) ?? component
       }
       const start: Hand["start"] = (component) => {
@@ -79,13 +80,13 @@ export function folderOf(sabotage: Sabotage, style: Style): ReadonlyMap<string, 
   )
 }
 
-/** Whether a script of this lesson, or of a later one, starts a component. */
-function isStartedFrom(number: number, name: ComponentName): boolean {
+/** The components that the scripts of this lesson, or of later ones, start. */
+function startedFrom(number: number): ReadonlySet<string> {
   const started = new Set<string>()
   const start: Hand["start"] = (component) => {
     started.add(component.name)
     return ""
   }
   for (const lesson of lessons.filter((one) => one.number >= number)) typedParts(lesson, { ...inScript, start })
-  return started.has(name)
+  return started
 }
