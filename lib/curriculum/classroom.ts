@@ -15,7 +15,7 @@ import { isMachineName, type Link, type Network } from "../machines/network.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
-import { explain, foresee, type Explanation } from "../diagnosis/explain.ts"
+import { explain, foresee, type Circumstances, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
@@ -74,6 +74,8 @@ export class Classroom implements AsyncDisposable {
   readonly #first: Classroom | undefined
   /** The same on further machines, by their names. */
   readonly #further = new Map<string, Classroom>()
+  /** The machines whose links an outcome has changed, until it restores them. */
+  readonly #changedLinks = new Set<string>()
   #access: Access | undefined
   #forward: Forward | undefined
 
@@ -192,7 +194,25 @@ export class Classroom implements AsyncDisposable {
   link(name: string): Link {
     const { network } = this.#parts
     if (network === undefined) throw new TypeError("This run has only one machine.")
-    return network.link(name)
+    const link = network.link(name)
+    const changed = (this.#first ?? this).#changedLinks
+    const changing =
+      <Values extends readonly unknown[]>(change: (...values: Values) => Promise<void>) =>
+      (...values: Values) => {
+        changed.add(name)
+        return change(...values)
+      }
+    return {
+      ...link,
+      down: changing(link.down),
+      delay: changing(link.delay),
+      lossy: changing(link.lossy),
+      limit: changing(link.limit),
+      [Symbol.asyncDispose]: async () => {
+        await link[Symbol.asyncDispose]()
+        changed.delete(name)
+      },
+    }
   }
 
   /** Why this machine cannot provide what a lesson requires; undefined if it can. */
@@ -290,11 +310,12 @@ export class Classroom implements AsyncDisposable {
   }
 
   /** What a diagnosis cannot observe on the machine. */
-  get #knowledge() {
+  get #knowledge(): Circumstances {
     return {
       known: this.subject.known(),
       waiting: () => this.subject.waiting?.() ?? Promise.resolve([]),
       kubeconfigPath: this.#access?.kubeconfig,
+      changedLinks: [...(this.#first ?? this).#changedLinks],
       recordings: this.#recordings,
     }
   }

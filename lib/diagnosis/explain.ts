@@ -23,6 +23,8 @@ export interface Circumstances {
   readonly kubeconfigPath?: string | undefined
   /** Tells which commands the learner's scripts do not come past; by default there are no scripts. */
   readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
+  /** The machines whose links the lesson has changed; by default none. */
+  readonly changedLinks?: readonly string[] | undefined
   /** The folder that the observation is recorded in; undefined where it is not recorded. */
   readonly recordings?: string | undefined
 }
@@ -34,10 +36,10 @@ export interface Circumstances {
 export async function explain(
   machine: Machine,
   failure: Failure,
-  { known, kubeconfigPath = KUBECONFIG_FILE, waiting, recordings }: Circumstances,
+  { known, kubeconfigPath = KUBECONFIG_FILE, waiting, changedLinks, recordings }: Circumstances,
 ): Promise<Explanation> {
   // The machine may be gone.
-  const seen = await observe(machine, { known, failure, kubeconfigPath, waiting }).catch(() =>
+  const seen = await observe(machine, { known, failure, kubeconfigPath, waiting, changedLinks }).catch(() =>
     nothing(machine.name, failure),
   )
   if (recordings !== undefined) record(recordings, seen)

@@ -127,8 +127,9 @@ describe("what can still succeed is awaited", () => {
   })
 
   test("etcd asks other members for votes: they may start, unless no process listens there", () => {
-    const asking = (listeners: Observation["listeners"]) =>
+    const asking = (listeners: Observation["listeners"], changed: Partial<Observation> = {}) =>
       seen({
+        ...changed,
         components: [
           component("etcd", {
             log: [
@@ -142,6 +143,7 @@ describe("what can still succeed is awaited", () => {
       })
     expect(idsOf(asking([]))).toEqual(["out-of-quorum"])
     expect(idsOf(asking([listener("127.0.0.1:2390")]))).toEqual([])
+    expect(idsOf(asking([], { changedLinks: ["etcd-2"] }))).toEqual([]) // The lesson itself keeps the members apart.
   })
 
   test("a member was added to etcd's cluster: it may start on another machine, unless it must run on this one", () => {

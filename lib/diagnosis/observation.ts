@@ -102,6 +102,8 @@ export interface Observation {
    * from before they were looked at.
    */
   readonly waiting?: readonly ScriptPlace[]
+  /** The machines whose links the lesson has cut, delayed or limited; missing if there are none. */
+  readonly changedLinks?: readonly string[]
   /** What went wrong; undefined where the cluster is only examined. */
   readonly failure?: Failure | undefined
 }

@@ -102,6 +102,8 @@ interface ObserveOptions {
   readonly kubeconfigPath?: string
   /** Tells which commands the learner's scripts do not come past; by default there are no scripts. */
   readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
+  /** The machines whose links the lesson has changed; by default none. */
+  readonly changedLinks?: readonly string[] | undefined
   /** By default, all. */
   readonly depth?: Depth
 }
@@ -109,7 +111,14 @@ interface ObserveOptions {
 /** Looks at everything on a machine at once. Nothing that was remembered is taken for true, and nothing is changed. */
 export async function observe(
   machine: Machine,
-  { known = [], failure, kubeconfigPath = KUBECONFIG_FILE, waiting, depth = "all" }: ObserveOptions = {},
+  {
+    known = [],
+    failure,
+    kubeconfigPath = KUBECONFIG_FILE,
+    waiting,
+    changedLinks = [],
+    depth = "all",
+  }: ObserveOptions = {},
 ): Promise<Observation> {
   const etcdLog = known.find(({ name }) => name === "etcd")?.logPath ?? logOf("etcd")
   const [processes, all, looks, agent] = await Promise.all([
@@ -197,6 +206,7 @@ export async function observe(
     api,
     looks: { ...seen.looks, ...listed },
     ...(places === undefined || places.length === 0 ? {} : { waiting: places }),
+    ...(changedLinks.length === 0 ? {} : { changedLinks }),
   }
 }
 

@@ -236,6 +236,8 @@ export const etcd: readonly Symptom[] = [
     sign: (seen) => {
       const one = componentOf(seen, "etcd")
       if (one === undefined || !isUnwell(one) || one.state !== "running") return undefined
+      // Behind a link that the lesson has changed, a member asks for votes too.
+      if (seen.changedLinks !== undefined) return undefined
       // What came before the last election is over.
       const elected = one.log.findLastIndex((line) => /elected leader \w+ at term/.test(line))
       return matched(one.log.slice(elected + 1).toReversed(), /sent MsgPreVote request to (\w+) at term/, "member")
@@ -243,7 +245,7 @@ export const etcd: readonly Symptom[] = [
     cause: ({ member }) =>
       `etcd has no leader: it asks member ${member} for a vote, and no majority of the members answers`,
     remedy:
-      "Start the other members, or make a cluster of this member alone: restore a snapshot, or start it with --force-new-cluster.",
+      "Start the other members, and look at the network to them. Or make a cluster of this member alone: restore a snapshot, or start it with --force-new-cluster.",
     look: (_, seen) => `tail ${logPathOf(seen, "etcd")}`,
   }),
   symptom({

@@ -123,7 +123,8 @@ async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
     const cluster = new Cluster({
       machine,
       images,
-      patience: settings.patience,
+      // kube-proxy waits up to 30 s for an address of its Node. A sabotage can take that address away.
+      patience: 2 * settings.patience,
       alter: (component) => sabotage?.component?.[component.name]?.(component) ?? component,
     })
     await cluster.up()

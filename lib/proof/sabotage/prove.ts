@@ -169,7 +169,7 @@ function lessonsOf(tests: readonly string[]): string[] {
  * The lessons that must run to check a sabotage's prediction.
  * @param isWhole whether every lesson up to `until` runs
  */
-function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): string[] {
+export function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): string[] {
   const { fails, blocks, until } = sabotage
   const first = isWhole ? 1 : firstTouched(sabotage)
   const lastToFail = Math.max(...fails.map((test) => Number(test.slice(0, 2))))
@@ -181,9 +181,10 @@ function telling(sabotage: Sabotage, all: readonly string[], isWhole: boolean): 
  * The first lesson that a sabotage can affect: the lesson of its `before` test, or the lesson that starts the first
  * changed component.
  */
-function firstTouched({ from, before, script, component = {} }: Sabotage): number {
+function firstTouched({ from, before, script, brings, component = {} }: Sabotage): number {
   if (from !== undefined) return from
-  if (before === undefined && script !== undefined) return 1
+  const acts = script !== undefined || brings !== undefined
+  if (before === undefined && acts) return 1
   const changed = componentNames
     .filter((name) => name in component)
     .map((name) => lessonThatStarts(name)?.number ?? Infinity)
