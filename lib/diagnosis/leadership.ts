@@ -43,7 +43,7 @@ export function withoutLeadership(name: ComponentName, id: string): Symptom {
 
 /** The lease by which the processes of a component elect a leader. */
 function leaseOf(seen: Observation, name: ComponentName): ApiObject | undefined {
-  return seen.api?.leases.find(({ metadata }) => metadata.name === name && metadata.namespace === "kube-system")
+  return seen.api?.leases?.find(({ metadata }) => metadata.name === name && metadata.namespace === "kube-system")
 }
 
 /** Whether the lease of another leader runs out only much later. */

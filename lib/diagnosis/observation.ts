@@ -51,30 +51,30 @@ export interface ApiObject {
   readonly [field: string]: unknown
 }
 
-/** What kube-apiserver answers to an administrator. */
+/**
+ * What kube-apiserver answers to an administrator. A list is missing if it cannot be read: then nothing is known of
+ * these objects, also not that there are none. Old recordings lack lists that were not read then.
+ */
 export interface ObservedApi {
   /** Such as v1.37.2. */
   readonly version: string
-  readonly namespaces: readonly ApiObject[]
-  readonly nodes: readonly ApiObject[]
-  readonly pods: readonly ApiObject[]
-  readonly events: readonly ApiObject[]
-  readonly deployments: readonly ApiObject[]
-  readonly replicaSets: readonly ApiObject[]
-  readonly services: readonly ApiObject[]
-  readonly leases: readonly ApiObject[]
-  /** Without those that kube-apiserver makes. Missing in old recordings. */
-  readonly clusterRoleBindings?: readonly ApiObject[]
-  /** Missing in old recordings. */
-  readonly certificateSigningRequests?: readonly ApiObject[]
-  /** Missing in recordings from before lesson 09. */
-  readonly jobs?: readonly ApiObject[]
-  /** The ConfigMap kube-root-ca.crt of each namespace. Missing in recordings from before lesson 09. */
-  readonly rootCas?: readonly ApiObject[]
-  /** Missing in recordings from before lesson 10. */
-  readonly endpointSlices?: readonly ApiObject[]
-  /** The ConfigMaps with CoreDNS' configuration. Missing in recordings from before lesson 10. */
-  readonly corefiles?: readonly ApiObject[]
+  readonly namespaces?: readonly ApiObject[] | undefined
+  readonly nodes?: readonly ApiObject[] | undefined
+  readonly pods?: readonly ApiObject[] | undefined
+  readonly events?: readonly ApiObject[] | undefined
+  readonly deployments?: readonly ApiObject[] | undefined
+  readonly replicaSets?: readonly ApiObject[] | undefined
+  readonly services?: readonly ApiObject[] | undefined
+  readonly leases?: readonly ApiObject[] | undefined
+  /** Without those that kube-apiserver makes. */
+  readonly clusterRoleBindings?: readonly ApiObject[] | undefined
+  readonly certificateSigningRequests?: readonly ApiObject[] | undefined
+  readonly jobs?: readonly ApiObject[] | undefined
+  /** The ConfigMap kube-root-ca.crt of each namespace. */
+  readonly rootCas?: readonly ApiObject[] | undefined
+  readonly endpointSlices?: readonly ApiObject[] | undefined
+  /** The ConfigMaps with CoreDNS' configuration. */
+  readonly corefiles?: readonly ApiObject[] | undefined
 }
 
 /**

@@ -411,10 +411,9 @@ async function apiOf(machine: Machine, seen: Observation, depth: Depth): Promise
   }
   const { token, ...rest } = options
   const request = async (path: string) => httpGet(machine, { ...rest, path, ...(token === undefined ? {} : { token }) })
-  const items = async (path: string): Promise<readonly ApiObject[]> => {
-    // What cannot be listed is not seen.
+  const items = async (path: string): Promise<readonly ApiObject[] | undefined> => {
     const { status, body } = await request(path).catch(() => ({ status: 0, body: "" }))
-    return status === 200 ? list.parse(JSON.parse(body)).items : []
+    return status === 200 ? list.parse(JSON.parse(body)).items : undefined
   }
   // Without an answer there is nothing to observe.
   const version = await request("/version").catch(() => ({ status: 0, body: "" }))
@@ -467,7 +466,7 @@ async function apiOf(machine: Machine, seen: Observation, depth: Depth): Promise
     jobs,
     rootCas,
     endpointSlices,
-    corefiles: systemMaps.filter(hasCorefile),
+    corefiles: systemMaps?.filter(hasCorefile),
   }
 }
 

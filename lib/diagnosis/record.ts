@@ -47,15 +47,15 @@ function trimmed(log: readonly string[]): string[] {
 function apiWithoutNoise(api: ObservedApi): ObservedApi {
   return {
     ...api,
-    namespaces: api.namespaces.map(withoutNoise),
-    nodes: api.nodes.map(withoutNoise),
-    pods: api.pods.map(withoutNoise),
-    events: api.events.map(eventWithoutNoise),
-    services: api.services.map(withoutNoise),
-    leases: api.leases.map(withoutNoise),
-    deployments: api.deployments.map(withoutNoise),
-    replicaSets: api.replicaSets.map(withoutNoise),
-    certificateSigningRequests: (api.certificateSigningRequests ?? []).map(withoutNoise),
+    namespaces: api.namespaces?.map(withoutNoise),
+    nodes: api.nodes?.map(withoutNoise),
+    pods: api.pods?.map(withoutNoise),
+    events: api.events?.map(eventWithoutNoise),
+    services: api.services?.map(withoutNoise),
+    leases: api.leases?.map(withoutNoise),
+    deployments: api.deployments?.map(withoutNoise),
+    replicaSets: api.replicaSets?.map(withoutNoise),
+    certificateSigningRequests: api.certificateSigningRequests?.map(withoutNoise),
   }
 }
 

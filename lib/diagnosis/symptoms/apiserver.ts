@@ -298,7 +298,7 @@ export const apiserver: readonly Symptom[] = [
     id: "namespace-terminating",
     component: "kube-apiserver",
     sign: (seen) => {
-      const ending = seen.api?.namespaces.find(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      const ending = seen.api?.namespaces?.find(({ metadata }) => metadata.deletionTimestamp !== undefined)
       const isAttended = componentOf(seen, "kube-controller-manager")?.state === "running"
       return ending === undefined || seen.failure === undefined || isAttended
         ? undefined

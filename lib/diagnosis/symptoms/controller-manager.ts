@@ -136,7 +136,7 @@ export const controllerManager: readonly Symptom[] = [
       const { expected, actual } = mismatchOf(seen) ?? {}
       const isRefusalExpected = typeof expected === "object" && expected !== null && "error" in expected
       const [, name] = (typeof actual === "string" ? /^pod\/(\S+) created$/.exec(actual) : null) ?? []
-      const pod = seen.api?.pods.find(({ metadata }) => metadata.name === name)
+      const pod = seen.api?.pods?.find(({ metadata }) => metadata.name === name)
       const account = served.safeParse(pod).data?.spec.serviceAccountName
       const isRunning = componentOf(seen, NAME)?.state === "running"
       if (!isRefusalExpected || pod === undefined || account === undefined || isRunning) return undefined
@@ -205,7 +205,7 @@ export const controllerManager: readonly Symptom[] = [
     sign: (seen) =>
       first(seen.api?.pods ?? [], (pod) => {
         const { data } = placed.safeParse(pod)
-        const node = seen.api?.nodes.find(({ metadata }) => metadata.name === data?.spec.nodeName)
+        const node = seen.api?.nodes?.find(({ metadata }) => metadata.name === data?.spec.nodeName)
         const range = ranged.safeParse(node).data?.spec.podCIDR
         return data === undefined ||
           range === undefined ||
@@ -233,7 +233,7 @@ export const controllerManager: readonly Symptom[] = [
     lasting: AT_ONCE,
     sign: (seen) => {
       const manager = componentOf(seen, NAME)
-      const node = seen.api?.nodes.find((one) => !ranged.safeParse(one).success)
+      const node = seen.api?.nodes?.find((one) => !ranged.safeParse(one).success)
       const { expected, actual } = mismatchOf(seen) ?? {}
       const awaitsRange = actual === "" && typeof expected === "string" && expected.includes("/")
       return manager?.state !== "running" || node === undefined || !awaitsRange || allocates(manager)
@@ -317,7 +317,7 @@ const works: Readonly<Record<string, Work>> = {
   },
   "job-controller": {
     does: "a Job gets no Pods",
-    left: ({ jobs = [] }) => named(jobs, unbegun, "has no status.startTime"),
+    left: ({ jobs }) => named(jobs, unbegun, "has no status.startTime"),
     awaits: awaitsText,
   },
   "namespace-controller": {
@@ -329,7 +329,7 @@ const works: Readonly<Record<string, Work>> = {
     does: "objects stay when their owner is deleted",
     left: ({ replicaSets, deployments }) =>
       named(
-        replicaSets.filter((set) => isOrphan(set, deployments)),
+        deployments && replicaSets?.filter((set) => isOrphan(set, deployments)),
         z.unknown(),
         "belongs to a Deployment that does not exist",
       ),
@@ -344,7 +344,7 @@ const works: Readonly<Record<string, Work>> = {
     does: "the taint of a new Node is not lifted, and a Node without a kubelet gets none",
     left: ({ nodes }) =>
       tainted(
-        nodes.filter((node) => nodeOf(node).ready?.status === "True"),
+        nodes?.filter((node) => nodeOf(node).ready?.status === "True"),
         (taint) => taint.startsWith("node.kubernetes.io/not-ready:"),
       ),
     awaits: ({ actual }) => holds(actual, "node.kubernetes.io/not-ready"),
@@ -380,13 +380,13 @@ const ranged = z.object({ spec: z.object({ podCIDR: z.string() }) })
 const paused = z.object({ spec: z.object({ paused: z.literal(true) }) })
 
 /** The first object that fits. */
-function named(objects: readonly ApiObject[], fits: z.ZodType, what: string): Left | undefined {
-  const found = objects.find((one) => fits.safeParse(one).success)
+function named(objects: readonly ApiObject[] | undefined, fits: z.ZodType, what: string): Left | undefined {
+  const found = objects?.find((one) => fits.safeParse(one).success)
   return found === undefined ? undefined : { name: found.metadata.name, what }
 }
 
 /** The first Node that has such a taint. */
-function tainted(nodes: readonly ApiObject[], isIt: (taint: string) => boolean): Left | undefined {
+function tainted(nodes: readonly ApiObject[] = [], isIt: (taint: string) => boolean): Left | undefined {
   return first(nodes, (node) => {
     const taint = nodeOf(node).taints.find(isIt)
     return taint === undefined ? undefined : { name: node.metadata.name, what: `has the taint ${taint}` }

@@ -111,7 +111,7 @@ export const kubelet: readonly Symptom[] = [
         if (data === undefined || (data.status?.conditions ?? []).length > 0) return undefined
         // A Node that is there already asks for its next certificate, which explains nothing.
         const node = requestedNode(data.spec.request)
-        const isThere = (seen.api?.nodes ?? []).some(({ metadata }) => metadata.name === node)
+        const isThere = seen.api?.nodes?.some(({ metadata }) => metadata.name === node) !== false
         const isMissed =
           (concerns(seen, "kubelet") && node === seen.hostname) ||
           said(/nodes "([^"]+)" not found/, "node")(seen)?.node === node
@@ -348,7 +348,7 @@ export const kubelet: readonly Symptom[] = [
       const node = seen.hostname
       if (one === undefined || one.state !== "absent" || one.isMeantToBe || !holds(mismatchOf(seen)?.actual, node))
         return undefined
-      return seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true
+      return seen.api?.nodes?.some(({ metadata }) => metadata.name === node) === true
         ? { evidence: `kubectl get nodes: ${node}`, node }
         : undefined
     },
@@ -546,10 +546,10 @@ export const kubelet: readonly Symptom[] = [
         ? undefined
         : first(seen.api?.nodes ?? [], ({ metadata: { name } }) => {
             const own = flagOf(componentOf(seen, "kubelet"), "--hostname-override") ?? seen.hostname
-            const hasLease = seen.api?.leases.some(
+            const hasLease = seen.api?.leases?.some(
               ({ metadata }) => metadata.name === name && metadata.namespace === "kube-node-lease",
             )
-            return name === own || hasLease === true || !holds(mismatchOf(seen)?.actual, name)
+            return name === own || hasLease !== false || !holds(mismatchOf(seen)?.actual, name)
               ? undefined
               : { evidence: `Node ${name}; no lease ${name} in kube-node-lease`, name }
           }),
@@ -565,7 +565,7 @@ function unregistered(seen: Observation): Named<"reason" | "node" | "path"> | un
   const path = flagOf(one, "--kubeconfig")
   const node = flagOf(one, "--hostname-override") ?? seen.hostname
   if (one?.state !== "running" || path === undefined) return undefined
-  if (seen.api?.nodes.some(({ metadata }) => metadata.name === node) === true) return undefined
+  if (seen.api?.nodes?.some(({ metadata }) => metadata.name === node) === true) return undefined
   const tries = sinceRegistered(one.log).flatMap((line) => {
     const reason = /"Unable to register node with API server[^"]*" err="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
     return reason === undefined ? [] : [{ evidence: line.trim(), reason: reason.replaceAll('\\"', '"'), node, path }]
@@ -604,7 +604,7 @@ function validName(name: string): string {
 function isLeaseAwaited(seen: Observation): boolean {
   const actual = mismatchOf(seen)?.actual
   if (typeof actual !== "string") return false
-  const isReady = seen.api?.nodes.some((node) => nodeOf(node).ready?.status === "True") === true
-  const hasLease = seen.api?.leases.some(({ metadata }) => metadata.namespace === "kube-node-lease") === true
-  return /^\d{4}-\d\d-\d\dT/.test(actual) || (actual === "" && isReady && !hasLease)
+  const isReady = seen.api?.nodes?.some((node) => nodeOf(node).ready?.status === "True") === true
+  const hasLease = seen.api?.leases?.some(({ metadata }) => metadata.namespace === "kube-node-lease")
+  return /^\d{4}-\d\d-\d\dT/.test(actual) || (actual === "" && isReady && hasLease === false)
 }

@@ -133,7 +133,7 @@ export const machine: readonly Symptom[] = [
 
 /** The address of the Node that the API holds. */
 function nodeAddressOf({ api }: Observation): string {
-  const status = api?.nodes[0]?.["status"]
+  const status = api?.nodes?.[0]?.["status"]
   return (
     /"InternalIP","address":"([^"]+)"|"address":"([^"]+)","type":"InternalIP"/
       .exec(JSON.stringify(status ?? {}))

@@ -204,7 +204,7 @@ function actual(seen: Observation): string[] {
 
 /** The address of the Service kubernetes. */
 function serviceAddress({ api }: Observation): string | undefined {
-  const service = api?.services.find(
+  const service = api?.services?.find(
     ({ metadata }) => metadata.name === "kubernetes" && metadata.namespace === "default",
   )
   return service === undefined ? undefined : new Document(service).text("spec", "clusterIP")

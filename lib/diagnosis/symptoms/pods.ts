@@ -29,12 +29,10 @@ export const pods: readonly Symptom[] = [
     sign: (seen) =>
       object("pods", (pod) => {
         const { data } = running.safeParse(pod)
-        const leases = seen.api?.leases ?? []
-        const hasKubelet = leases.some(
+        const hasKubelet = seen.api?.leases?.some(
           ({ metadata: { name, namespace } }) => namespace === "kube-node-lease" && name === data?.spec.nodeName,
         )
-        // kube-apiserver has a lease of its own: without any, they could not be listed.
-        return seen.failure === undefined || data === undefined || hasKubelet || leases.length === 0
+        return seen.failure === undefined || data === undefined || hasKubelet !== false
           ? undefined
           : `Pod ${pod.metadata.name}: Running on Node ${data.spec.nodeName}; there is no lease ${data.spec.nodeName} in kube-node-lease`
       })(seen),
@@ -302,7 +300,7 @@ export const pods: readonly Symptom[] = [
       )
       if (shown === undefined || typeof actual !== "string" || !isUnrejected(seen)) return undefined
       // Only an object from before etcd's start shows that etcd has kept it.
-      const kept = seen.api?.pods.find(
+      const kept = seen.api?.pods?.find(
         ({ metadata: { name, creationTimestamp = shown.since } }) =>
           actual.includes(name) && new Date(creationTimestamp) < new Date(shown.since),
       )

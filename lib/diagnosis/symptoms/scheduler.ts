@@ -128,11 +128,7 @@ export const scheduler: readonly Symptom[] = [
         : SOON,
     sign: (seen) => {
       const waiting = unbound(seen)
-      return seen.failure === undefined ||
-        seen.api === undefined ||
-        seen.api.nodes.length > 0 ||
-        waiting === undefined ||
-        isUnstarted(seen)
+      return seen.failure === undefined || seen.api?.nodes?.length !== 0 || waiting === undefined || isUnstarted(seen)
         ? undefined
         : {
             evidence: `Pod ${waiting} has no spec.nodeName; kubectl get nodes: No resources found`,
@@ -169,7 +165,7 @@ function fieldsOf(object: ApiObject | undefined) {
 
 /** The first Pod that has no Node. */
 function unbound(seen: Observation): string | undefined {
-  return seen.api?.pods.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
+  return seen.api?.pods?.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
 }
 
 /**

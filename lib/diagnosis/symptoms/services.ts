@@ -281,7 +281,7 @@ export const services: readonly Symptom[] = [
     sign: (seen) => {
       const type = flagOf(componentOf(seen, "kube-apiserver"), "--endpoint-reconciler-type")
       const shown = withoutDns(seen)
-      return type !== "none" || shown === undefined || endpointsOf(seen, "default", "kubernetes") > 0
+      return type !== "none" || shown === undefined || endpointsOf(seen, "default", "kubernetes") !== 0
         ? undefined
         : { evidence: `--endpoint-reconciler-type=none; Service kubernetes has no endpoints; ${shown.evidence}` }
     },
@@ -388,13 +388,13 @@ function withoutDns(seen: Observation): Named<"name"> | undefined {
   const dns = (seen.api?.services ?? []).find(
     ({ metadata }) => metadata.namespace === "kube-system" && metadata.name === "kube-dns",
   )
-  if (dns === undefined || seen.api?.endpointSlices === undefined) return undefined
+  if (dns === undefined) return undefined
   const address = service.safeParse(dns).data?.spec.clusterIP ?? ""
   const unresolved =
     said(
       /bad address|can't find|no servers could be reached|server misbehaving|lookup \S+ on \S+:53|connection to the server \S+\.svc\S* was refused/,
     )(seen) ?? said(new RegExp(`${literal(address)}\\b.*refused`, "i"))(seen)
-  return unresolved === undefined || endpointsOf(seen, "kube-system", dns.metadata.name) > 0
+  return unresolved === undefined || endpointsOf(seen, "kube-system", dns.metadata.name) !== 0
     ? undefined
     : {
         evidence: `Service ${dns.metadata.name} has no ready endpoint: ${unresolved.evidence}`,
@@ -417,10 +417,10 @@ function textsIn(value: Plain | undefined): string[] {
   return Object.values(value).flatMap((part: Plain) => textsIn(part))
 }
 
-/** The number of endpoints of a Service that are ready. */
-function endpointsOf({ api }: Observation, namespace: string, name: string): number {
-  return (api?.endpointSlices ?? [])
-    .filter(
+/** The number of endpoints of a Service that are ready; undefined if the EndpointSlices could not be read. */
+function endpointsOf({ api }: Observation, namespace: string, name: string): number | undefined {
+  return api?.endpointSlices
+    ?.filter(
       ({ metadata }) => metadata.namespace === namespace && metadata.labels?.["kubernetes.io/service-name"] === name,
     )
     .flatMap((one) => slice.safeParse(one).data?.endpoints ?? [])
