@@ -26,6 +26,8 @@ const pod = z.object({
   }),
 })
 
+const placed = z.object({ spec: z.object({ nodeName: z.string().default("") }) })
+
 /** A container of a Pod, as the API tells of it. */
 export interface Container {
   readonly pod: string
@@ -71,6 +73,11 @@ export const containers = remembered((seen): Container[] => {
     })
   })
 })
+
+/** The name of the first Pod that has no Node. */
+export function unscheduled({ api }: Observation): string | undefined {
+  return api?.pods?.find((object) => (placed.safeParse(object).data?.spec.nodeName ?? "") === "")?.metadata.name
+}
 
 /** The facts of a Pod's container, besides what a pattern caught. */
 type OfPod<Names extends string> = Named<Names | "pod">

@@ -1,6 +1,17 @@
 import { z } from "zod"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
-import { containers, eventOf, eventsOf, lastWords, nodeOf, ofPod, stuck, waits, type Container } from "../containers.ts"
+import {
+  containers,
+  eventOf,
+  eventsOf,
+  lastWords,
+  nodeOf,
+  ofPod,
+  stuck,
+  unscheduled,
+  waits,
+  type Container,
+} from "../containers.ts"
 import { containerdOf, dataDirOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import {
@@ -45,7 +56,8 @@ export const pods: readonly Symptom[] = [
   symptom({
     id: "not-ready-taint",
     component: "kubelet",
-    lasting: SOON,
+    // Pods that have a Node already go on.
+    lasting: (seen) => (unscheduled(seen) === undefined ? undefined : SOON),
     sign: (seen) =>
       first(seen.api?.nodes ?? [], (node) => {
         const { taints, ready } = nodeOf(node)

@@ -1,9 +1,10 @@
 import { z } from "zod"
 import { certificate, otherCa, isUnverified } from "../certificates.ts"
 import { portOf } from "../../clients/sockets.ts"
+import { unscheduled } from "../containers.ts"
 import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf } from "../facts.ts"
 import { withoutLeadership } from "../leadership.ts"
-import type { ApiObject, Observation } from "../observation.ts"
+import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
 import {
   componentOf,
@@ -89,7 +90,7 @@ export const scheduler: readonly Symptom[] = [
     component: "kube-scheduler",
     lasting: UNLESS_RESTARTED,
     sign: (seen) => {
-      const waiting = unbound(seen)
+      const waiting = unscheduled(seen)
       return waiting === undefined || vanished(seen, "kube-scheduler") === undefined
         ? undefined
         : {
@@ -107,12 +108,12 @@ export const scheduler: readonly Symptom[] = [
     lasting: AT_ONCE,
     sign: (seen) => {
       const all = seen.api?.nodes ?? []
-      const cordoned = all.filter((node) => fieldsOf(node).unschedulable)
+      const closed = all.filter((node) => cordoned.safeParse(node).success)
       const shown = event(/^FailedScheduling: 0\/(\d+) nodes are available: \1 node\(s\) were unschedulable/)(seen)
-      const isForAll = cordoned.length > 0 && cordoned.length === all.length
-      return seen.failure === undefined || !isForAll || unbound(seen) === undefined || shown === undefined
+      const isForAll = closed.length > 0 && closed.length === all.length
+      return seen.failure === undefined || !isForAll || unscheduled(seen) === undefined || shown === undefined
         ? undefined
-        : { ...shown, nodes: cordoned.map(({ metadata }) => metadata.name).join(" ") }
+        : { ...shown, nodes: closed.map(({ metadata }) => metadata.name).join(" ") }
     },
     cause: ({ nodes }) => `every Node is cordoned (spec.unschedulable), so new Pods get no Node: ${nodes}`,
     remedy: ({ nodes }) => `kubectl uncordon ${nodes}`,
@@ -127,7 +128,7 @@ export const scheduler: readonly Symptom[] = [
         ? undefined
         : SOON,
     sign: (seen) => {
-      const waiting = unbound(seen)
+      const waiting = unscheduled(seen)
       return seen.failure === undefined || seen.api?.nodes?.length !== 0 || waiting === undefined || isUnstarted(seen)
         ? undefined
         : {
@@ -147,26 +148,7 @@ function isUnstarted(seen: Observation): boolean {
   return one === undefined || !one.isMeantToBe || isUnwell(one)
 }
 
-const fields = z.object({
-  spec: z.object({
-    nodeName: z.string().default(""),
-    unschedulable: z.boolean().default(false),
-  }),
-})
-
-/** The fields of a Pod's or a Node's spec that are read here. */
-function fieldsOf(object: ApiObject | undefined) {
-  const { data } = fields.safeParse(object)
-  return {
-    nodeName: data?.spec.nodeName ?? "",
-    unschedulable: data?.spec.unschedulable ?? false,
-  }
-}
-
-/** The first Pod that has no Node. */
-function unbound(seen: Observation): string | undefined {
-  return seen.api?.pods?.find((pod) => fieldsOf(pod).nodeName === "")?.metadata.name
-}
+const cordoned = z.object({ spec: z.object({ unschedulable: z.literal(true) }) })
 
 /**
  * Lasting: certain if no process listens where the scheduler looks for kube-apiserver, or another kube-apiserver does.
