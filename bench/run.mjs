@@ -5,7 +5,7 @@
 // Both clocks start when a machine exists: in by-hand.sh after unshare, for our cluster after the start of the sandbox.
 // The start of the sandbox has its own row.
 import { execa } from "execa"
-import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -15,6 +15,7 @@ import { Cluster } from "../dist/clusters/cluster.js"
 import { APISERVER_PORT } from "../dist/components/apiserver.js"
 import { componentNames, specs } from "../dist/components/registry.js"
 import { httpGet } from "../dist/clients/http-get.js"
+import { lessons, testFileOf } from "../dist/curriculum/lessons.js"
 import { findEngine } from "../dist/machines/container/engine.js"
 import { providerOf } from "../dist/machines/providers.js"
 import { terminalProgress } from "../dist/base/progress-terminal.js"
@@ -252,13 +253,25 @@ async function runUp() {
 }
 
 async function runLessons(kind, table) {
+  const results = join(folder, "lessons.json")
   const started = performance.now()
-  await execa("npx", ["vitest", "run"], { cwd: packageRoot, env: { BYHAND_MACHINE: kind } })
+  await execa("npx", ["vitest", "run", "--reporter=json", `--outputFile=${results}`], {
+    cwd: packageRoot,
+    env: { BYHAND_MACHINE: kind },
+  })
   note(table, "total", (performance.now() - started) / 1000)
+  const { testResults } = JSON.parse(await readFile(results, "utf8"))
+  for (const { name, startTime, endTime } of testResults) note(table, lessonOf(name), (endTime - startTime) / 1000)
+}
+
+/** The row of a test file: "lesson 08". */
+function lessonOf(path) {
+  return `lesson ${basename(path).slice(0, 2)}`
 }
 
 function report() {
   const median = (numbers) => numbers?.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+  const lessonRows = lessons.map(testFileOf).map((path) => [`  ${lessonOf(path)}`, lessonOf(path)])
   const containerRows = [
     ["the machine itself", "machine"],
     ["a second machine, and the network", "second machine"],
@@ -266,6 +279,7 @@ function report() {
     ["a link, cut and restored", "link"],
     ["etcd to nginx serving", "serving"],
     ["all lessons, whole command", "total"],
+    ...lessonRows,
   ].flatMap(([title, name]) => {
     const [container, sandbox] = [median(inContainer[name]), median(ours[name])]
     return container === undefined ? [] : [{ title, container, sandbox, ratio: container / sandbox }]
@@ -274,6 +288,7 @@ function report() {
     ["etcd to nginx serving", "serving", 0.9],
     ["byhand up to the default namespace", "namespace", 0.7],
     ["all lessons, whole command", "total", 2.5],
+    ...lessonRows,
     ...specs
       .filter(({ isProvided }) => !isProvided)
       .flatMap(({ name }) => [

@@ -1,5 +1,6 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
 import type { WriteStream } from "node:tty"
+import { columnsOf } from "./columns.ts"
 import type { Progress, Report } from "./progress.ts"
 
 /** Milliseconds after which a task is shown, and milliseconds between two updates of its line. */
@@ -39,7 +40,7 @@ export function terminalProgress(output: Output = process.stderr, live = isLive(
   const draw = () => {
     if (!live) return
     erase()
-    for (const line of slow) output.write(`${describe(line).slice(0, (output.columns ?? 80) - 1)}\n`)
+    for (const line of slow) output.write(`${describe(line).slice(0, columnsOf(output) - 1)}\n`)
     drawn = slow.size
   }
   const say = (text: string) => {

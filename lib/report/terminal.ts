@@ -1,5 +1,6 @@
 import { assertNever } from "../base/assert-never.ts"
 import { paint } from "../base/colour.ts"
+import { columnsOf } from "../base/columns.ts"
 import { cardLines } from "./card.ts"
 import type { WaitEvent } from "../failures/wait.ts"
 import type { OutcomeName, Reader } from "./events.ts"
@@ -20,16 +21,13 @@ export interface Screen {
   readonly isTTY: boolean
 }
 
-/** The width of output that is not a terminal, such as a file or a CI log. */
-const DEFAULT_WIDTH = 100
-
 /** Standard output as a screen. */
 export function standardOutput(): Screen {
   const { stdout } = process
   return {
     write: (text) => stdout.write(text),
     get width() {
-      return stdout.columns ?? DEFAULT_WIDTH
+      return columnsOf(stdout)
     },
     isTTY: stdout.isTTY,
   }

@@ -10,6 +10,7 @@ import { CommandTimeoutError } from "../machines/agent-machine.ts"
 import { ENVIRONMENT } from "../machines/environment.ts"
 import { HostMachine } from "../machines/host/host-machine.ts"
 import { linkTo } from "../machines/host/link.ts"
+import { sudoPassword } from "../machines/host/sudo.ts"
 import type { HostTarget } from "../machines/host/target.ts"
 import type { Forward, Machine, Result, RunOptions, Spawned } from "../machines/machine.ts"
 
@@ -49,7 +50,7 @@ export async function observeHost(
   target: HostTarget,
   { folder, artifacts, limit }: { readonly folder: string; readonly artifacts: Artifacts; readonly limit: number },
 ): Promise<ObservedHost> {
-  const host = await HostMachine.open(linkTo(target, folder))
+  const host = await HostMachine.open(linkTo(target, folder), sudoPassword(folder))
   const programs = artifacts.binds
     .filter(({ target: path }) => CLIENTS.some((name) => path.endsWith(`/${name}`)))
     .map(({ source }) => dirname(source))

@@ -1,5 +1,5 @@
 import { execa } from "execa"
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { rename } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
@@ -16,6 +16,7 @@ import { startSandbox } from "../sandbox.ts"
 import { HostMachine } from "./host-machine.ts"
 import { linkTo } from "./link.ts"
 import { loginTo } from "./login.ts"
+import { sudoPassword, type AskSecret } from "./sudo.ts"
 import { parseHostTarget } from "./target.ts"
 
 const canRun = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")
@@ -49,11 +50,14 @@ describe.skipIf(!canRun)("a host over ssh", () => {
     await place[Symbol.asyncDispose]()
   })
 
-  const log = (target: string) => loginTo(parseHostTarget(target), place.settings)
+  const log = (target: string, ask?: AskSecret) => loginTo(parseHostTarget(target), place.settings, ask)
 
-  async function look(user: string): Promise<Looked> {
-    const login = await log(host.target(user))
-    const opened = await HostMachine.open(linkTo(parseHostTarget(host.target(user)), login.folder))
+  async function look(user: string, ask?: AskSecret): Promise<Looked> {
+    const login = await log(host.target(user), ask)
+    const opened = await HostMachine.open(
+      linkTo(parseHostTarget(host.target(user)), login.folder),
+      sudoPassword(login.folder),
+    )
     return {
       host: opened,
       [Symbol.asyncDispose]: async () => {
@@ -98,6 +102,34 @@ describe.skipIf(!canRun)("a host over ssh", () => {
     await using guest = await look("guest")
     expect((await guest.host.run(["id", "-un"])).stdout).toBe("guest\n")
     expect(guest.host.lacks).toMatch(/^needs root on guest@127\.0\.0\.1/)
+  })
+
+  test("becomes root with sudo's password, which a person gives once and no other user can read", async () => {
+    const given: string[] = []
+    const answer = (...answers: readonly string[]) => {
+      const left = [...answers]
+      return (question: string) => Promise.resolve((given.push(question), left.shift() ?? ""))
+    }
+    await using worker = await look("worker", answer("wrong", host.password))
+    expect(given).toEqual(Array(2).fill("sudo's password on worker@127.0.0.1 (empty: look without root): "))
+    const shown = await worker.host.run(["sh", "-c", "id -u; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ"])
+    expect(shown.stdout).toMatch(/^0\n/)
+    expect(shown.stdout).not.toContain(host.password)
+    const [folder = ""] = readdirSync(place.settings.runsDir).filter((name) => name.startsWith("host-"))
+    expect(statSync(join(place.settings.runsDir, folder, "sudo")).mode & 0o777).toBe(0o600)
+    await using student = await look("student", answer(host.password))
+    expect([(await student.host.run(["id", "-u"])).stdout, given.length]).toEqual(["0\n", 2])
+  })
+
+  test("looks without root after an empty answer, and refuses after three wrong ones", async () => {
+    await using worker = await look("worker", () => Promise.resolve(""))
+    expect((await worker.host.run(["id", "-un"])).stdout).toBe("worker\n")
+    expect(worker.host.lacks).toMatch(/^needs root on worker@127\.0\.0\.1/)
+    const before = readdirSync(place.settings.runsDir)
+    await expect(log(host.target("worker"), () => Promise.resolve("wrong"))).rejects.toThrow(
+      "sudo on worker@127.0.0.1 has refused 3 passwords",
+    )
+    expect(readdirSync(place.settings.runsDir)).toEqual(before)
   })
 
   test("a command that hangs is ended on the host, with its children, and those after it run", async () => {

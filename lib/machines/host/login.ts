@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Settings } from "../../base/settings.ts"
 import { identify, isAlive } from "../identity.ts"
-import { login } from "./link.ts"
+import { linkTo, login } from "./link.ts"
+import { askForSudo, terminalAsk, type AskSecret } from "./sudo.ts"
 import type { HostTarget } from "./target.ts"
 
 /** The beginning of the name of a folder of this kind in BYHAND_RUNS. */
@@ -19,9 +20,15 @@ export interface HostLogin extends AsyncDisposable {
 /**
  * Makes a folder for this run that only this user can enter, and logs in to a host. The folder also gets copies of the
  * host's credentials. It is removed at the end, or by the next run if this process is killed.
+ * @param ask asks for the password of sudo there; by default on the terminal, if there is one. Without it, the host is
+ *   looked at without root if sudo demands a password
  * @throws HostError that says what to type
  */
-export async function loginTo(target: HostTarget, settings: Pick<Settings, "runsDir">): Promise<HostLogin> {
+export async function loginTo(
+  target: HostTarget,
+  settings: Pick<Settings, "runsDir">,
+  ask: AskSecret | undefined = terminalAsk(),
+): Promise<HostLogin> {
   const { runsDir } = settings
   removeOldLogins(settings)
   const folder = await mkdtemp(join(runsDir, PREFIX)) // Its mode is 0700.
@@ -32,6 +39,12 @@ export async function loginTo(target: HostTarget, settings: Pick<Settings, "runs
     await rm(folder, { recursive: true, force: true })
     throw error
   })
+  if (ask !== undefined)
+    await askForSudo(linkTo(target, folder), folder, ask).catch(async (error: unknown) => {
+      await opened[Symbol.asyncDispose]()
+      remove()
+      throw error
+    })
   return {
     folder,
     [Symbol.asyncDispose]: async () => {

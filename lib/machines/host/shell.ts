@@ -117,8 +117,11 @@ export class HostShell {
   #nonce = randomBytes(12).toString("hex")
   #isOver = false
 
-  /** @param start the line that becomes the shell, such as "exec sudo -n sh" */
-  constructor(link: HostLink, start: string) {
+  /**
+   * @param start the line that becomes the shell, such as "exec sudo -n sh"
+   * @param input what that line reads before the shell does, such as a password
+   */
+  constructor(link: HostLink, start: string, input = "") {
     this.#link = link
     const [file = "", ...args] = link.shell(start)
     this.#process = execa(file, args, { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false })
@@ -135,7 +138,7 @@ export class HostShell {
       this.#isOver = true
       for (const { answer } of this.#pending.splice(0)) answer.reject(new HostLostError(link.target))
     })
-    this.#process.stdin.write(FUNCTIONS)
+    this.#process.stdin.write(`${input}${FUNCTIONS}`)
   }
 
   /** What the shell has printed to standard error outside of lines, such as why it could not start. */

@@ -1,4 +1,5 @@
 import { execa } from "execa"
+import { randomBytes } from "node:crypto"
 import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises"
 import { delimiter, join } from "node:path"
 import { silentProgress } from "../../base/progress-silent.ts"
@@ -23,12 +24,12 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 `,
-  "/etc/sudoers": "root ALL=(ALL) ALL\nstudent ALL=(ALL) NOPASSWD: ALL\n",
-  "/etc/pam.d/sudo": "auth required pam_deny.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
+  "/etc/sudoers": "root ALL=(ALL) ALL\nstudent ALL=(ALL) NOPASSWD: ALL\nworker ALL=(ALL) ALL\n",
+  "/etc/pam.d/sudo": "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
 }
 
-/** The users who may log in: student may use sudo, guest may not. */
-const USERS = { root: 0, student: 1000, guest: 1001 } as const
+/** The users who may log in: student may use sudo, worker may with a password, guest may not. */
+const USERS = { root: 0, student: 1000, guest: 1001, worker: 1002 } as const
 
 /** A machine on which sshd runs, as a host of a student. */
 export interface SshHost extends AsyncDisposable {
@@ -43,6 +44,8 @@ export interface SshHost extends AsyncDisposable {
   readonly know: () => Promise<void>
   /** Gives the host another key, and starts sshd again. */
   readonly changeKey: () => Promise<void>
+  /** The password of worker. */
+  readonly password: string
   /** Ends sshd with all its connections. */
   readonly cut: () => Promise<void>
 }
@@ -56,6 +59,7 @@ export async function startSshHost(machine: Machine, parent: string): Promise<Ss
   await install(machine)
   await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")])
   const key = await readFile(join(folder, "key.pub"), "utf8")
+  const password = randomBytes(8).toString("hex")
   const accounts = Object.entries(USERS).filter(([, id]) => id !== 0)
   const lines = [
     `useradd() { echo "$1:*:$2:$2::$3:/bin/bash" >>/etc/passwd; echo "$1:x:$2:" >>/etc/group; mkdir -p "$3"; }`,
@@ -65,6 +69,8 @@ export async function startSshHost(machine: Machine, parent: string): Promise<Ss
       const home = id === 0 ? "/root" : `/home/${name}`
       return `mkdir -p ${home}/.ssh; echo '${key.trim()}' >${home}/.ssh/authorized_keys; chown -R ${id}:${id} ${home}; chmod 700 ${home} ${home}/.ssh`
     }),
+    `echo "worker:$(openssl passwd -6 ${password}):20000::::::" >>/etc/shadow`,
+    "sed -i 's/^worker:[*]/worker:x/' /etc/passwd",
     "chmod 755 /run/sshd; chmod 440 /etc/sudoers; chmod 4755 /usr/bin/sudo",
   ]
   for (const [path, content] of Object.entries(FILES)) await machine.write(path, content)
@@ -90,6 +96,7 @@ export async function startSshHost(machine: Machine, parent: string): Promise<Ss
       await makeKey(machine)
       await start(machine)
     },
+    password,
     cut: () => end(machine),
     [Symbol.asyncDispose]: () => forward[Symbol.asyncDispose](),
   }
