@@ -1,6 +1,6 @@
 import type { ComponentName } from "../components/component.ts"
 import { assertNever } from "../base/assert-never.ts"
-import { describe } from "../failures/describe.ts"
+import { describe, logFileOf } from "../failures/describe.ts"
 import { FailureError } from "../failures/errors.ts"
 import type { ComponentFailure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
@@ -42,9 +42,14 @@ export class ComponentError extends FailureError<ComponentFailure> {
 
   /** The state of the component, with the last lines of its log. */
   get unwell(): Unwell {
-    const { name, logPath, log, machine } = this.failure
+    const { name, log, machine } = this.failure
     const state = stateOf(this.failure)
-    return { name, state: machine === undefined ? state : `on ${machine} ${state}`, logPath, lastLines: log }
+    return {
+      name,
+      state: machine === undefined ? state : `on ${machine} ${state}`,
+      logPath: logFileOf(this.failure),
+      lastLines: log,
+    }
   }
 }
 
@@ -55,7 +60,8 @@ export function pidOf(running: { readonly pid: number } | undefined, name: Compo
 }
 
 function remedyOf({ log, logPath }: ComponentFailure, finding: Finding | undefined): string {
-  const remedy = finding?.remedy ?? `No known cause matches. The last lines of its log (${logPath}):`
+  const end = log.length === 0 ? "." : `. The last lines of its log (${logPath}):`
+  const remedy = finding?.remedy ?? `No known cause matches${end}`
   return [remedy, ...log.map((line) => `    ${line}`)].join("\n")
 }
 

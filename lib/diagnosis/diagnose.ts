@@ -123,7 +123,7 @@ export function unwell(seen: Observation): Unwell[] {
   const hide = hider(seen)
   return seen.components.filter(isUnwell).map(({ name, state, answer, logPath, log }) => ({
     name,
-    logPath,
+    logPath: state === "absent" && log.length === 0 ? undefined : logPath,
     lastLines: log.slice(-LAST_LINES).map(hide),
     state:
       state === "absent"

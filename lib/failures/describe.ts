@@ -3,7 +3,7 @@ import { cut } from "../base/cut.ts"
 import { assertNever } from "../base/assert-never.ts"
 import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
-import type { ComponentExited, Failure, Plain, ScriptPlace } from "./failure.ts"
+import type { ComponentExited, ComponentFailure, Failure, Plain, ScriptPlace } from "./failure.ts"
 
 /** The largest number of characters of a value that a message contains. */
 const LONGEST = 600
@@ -79,6 +79,11 @@ export function shown(value: Plain | undefined): string {
   if (value === "" || value === undefined) return "nothing"
   const text = typeof value === "string" ? value : JSON.stringify(value)
   return cut(text, LONGEST)
+}
+
+/** The path of a component's log. undefined if it does not run and has logged nothing: then it may never have had one. */
+export function logFileOf({ kind, log, logPath }: ComponentFailure): string | undefined {
+  return kind === "not-running" && log.length === 0 ? undefined : logPath
 }
 
 /** Where a script is, as the end of a clause; empty if it is not known. @param subject what is there; may be empty */

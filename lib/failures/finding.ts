@@ -24,6 +24,7 @@ export interface Unwell {
   readonly name: ComponentName
   /** A clause without a subject, such as "does not run" or "was not ready after 15.0 s". */
   readonly state: string
-  readonly logPath: string
+  /** undefined if it has no log that is known. */
+  readonly logPath: string | undefined
   readonly lastLines: readonly string[]
 }

@@ -1,5 +1,5 @@
 import { folded } from "../clients/log-line.ts"
-import { describe, shown } from "../failures/describe.ts"
+import { describe, logFileOf, shown } from "../failures/describe.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import { fitMiddle, wrapped } from "./fit.ts"
@@ -101,12 +101,14 @@ function causeUnknown(unwell: readonly Unwell[], width: number): string[] {
 /** The log of the component that a failure is about. */
 function logOf(failure: Failure): readonly Pick<Unwell, "logPath" | "lastLines">[] {
   if (failure.kind === "mismatch") return failure.cause === undefined ? [] : logOf(failure.cause)
-  return "log" in failure ? [{ logPath: failure.logPath, lastLines: failure.log }] : []
+  if (!("log" in failure)) return []
+  return [{ logPath: logFileOf(failure), lastLines: failure.log }]
 }
 
 /** The last lines of logs, folded and cut. */
 function logLines(logs: readonly Pick<Unwell, "logPath" | "lastLines">[], width: number): string[] {
   return logs.flatMap(({ logPath, lastLines }) => {
+    if (logPath === undefined) return []
     const lines = folded(lastLines.filter((line) => line.trim() !== "")).slice(-LONGEST_LOG)
     if (lines.length === 0) return row("log", [`${logPath} is empty`])
     return row("log", [`${logPath} ends:`, ...lines.map((line) => fitMiddle(line, width - INDENT - LABEL))])

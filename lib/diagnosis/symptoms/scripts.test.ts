@@ -50,6 +50,10 @@ describe("what bash says", () => {
     expect(`${finding?.cause} ${finding?.remedy}`).toContain(part)
   })
 
+  test("a syntax error of another program is not one of bash", () => {
+    expect(found({ ...ended, bash: ["awk: line 1: syntax error at or near print"] })?.id).toBe("script-ended")
+  })
+
   test("a command that was not found is known also if the script hides what bash says", () => {
     const place = { file: FILE, command: "-keyout a.key 2>/dev/null", line: 7 }
     const exit = { code: 127, signal: null }

@@ -21,7 +21,8 @@ export const scripts: readonly Symptom[] = learnersSpecs
     symptom({
       id: "script-syntax",
       component: name,
-      sign: (seen) => bashError(seen, name, /^(?:syntax error|unexpected EOF)/),
+      // "syntax error at or near" is what awk says of its own program.
+      sign: (seen) => bashError(seen, name, /^(?:syntax error(?! at or near)|unexpected EOF)/),
       cause: ({ file, line, words }) => `bash cannot read ${file}: ${words} (line ${line})`,
       remedy: ({ file, line }) =>
         `Correct line ${line} of ${file}, or the lines above it: a quote, bracket, do, then, done or fi is missing or too much. Check it with: bash -n ${file}`,
