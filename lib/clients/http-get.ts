@@ -26,7 +26,7 @@ export interface GetOptions {
   readonly certificate?: Buffer | undefined
   readonly key?: Buffer | undefined
   readonly token?: string | undefined
-  /** The longest time for the request and the answer (milliseconds); by default 5,000. */
+  /** The longest time for the connection, the request and the answer (milliseconds); by default 5,000. */
   readonly timeout?: number
 }
 
@@ -36,9 +36,10 @@ export interface GetOptions {
  */
 export async function httpGet(machine: Machine, options: GetOptions): Promise<{ status: number; body: string }> {
   const { port, host = "127.0.0.1", path, token, timeout = 5_000 } = options
-  const plain = await machine.connect(port, host)
   const late = AbortSignal.timeout(timeout)
+  let plain: Duplex | undefined
   try {
+    plain = await connected(machine.connect(port, host), late)
     const socket = secured(plain, host, options)
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       socket.on("error", reject)
@@ -59,8 +60,22 @@ export async function httpGet(machine: Machine, options: GetOptions): Promise<{ 
     if (!late.aborted) throw error
     throw new Error(`no answer within ${(timeout / 1000).toFixed(1).replace(".0", "")} s`, { cause: error })
   } finally {
-    plain.destroy()
+    plain?.destroy()
   }
+}
+
+/** The connection. If the signal comes first, it is closed as soon as it is there: the kernel tries for two minutes. */
+function connected(connecting: Promise<Duplex>, late: AbortSignal): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    late.addEventListener("abort", () => {
+      reject(new Error("the connection was not established", { cause: late.reason }))
+      connecting.then(
+        (socket) => socket.destroy(),
+        () => undefined,
+      )
+    })
+    connecting.then(resolve, reject)
+  })
 }
 
 /** The connection, with TLS if the options require it. */

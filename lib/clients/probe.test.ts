@@ -1,3 +1,5 @@
+import { execa } from "execa"
+import { once } from "node:events"
 import { createServer, type Server } from "node:http"
 import { connect, type AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -49,6 +51,24 @@ describe("http", () => {
       isWell: false,
       answer: expect.stringContaining("ECONNREFUSED") as string,
     })
+  })
+
+  test("a connection that is never established means not well, after the time that an answer may take", async () => {
+    const code =
+      'const net = require("net"); net.createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () { console.log(this.address().port) })'
+    const suspended = execa(process.execPath, ["-e", code], { reject: false, stdin: "ignore" })
+    const [line] = await once(suspended.stdout, "data")
+    suspended.kill("SIGSTOP")
+    // The kernel accepts connections for it until its queue is full.
+    const queued = Array.from({ length: 4 }, () => connect(Number(line), "127.0.0.1").on("error", () => undefined))
+    const probe = { by: "http", host: "127.0.0.1", port: Number(line), path: "/well" } as const
+    expect(await ask(machine, probe, noAdministrator, 300)).toMatchObject({
+      isWell: false,
+      answer: "no answer within 0.3 s",
+    })
+    for (const socket of queued) socket.destroy()
+    suspended.kill("SIGKILL")
+    await suspended
   })
 
   test("the credentials of the administrator are read only if the probe needs them", async () => {
