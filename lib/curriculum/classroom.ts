@@ -15,6 +15,7 @@ import { isMachineName, type Link, type Network } from "../machines/network.ts"
 import { LIMITS_OF_SCRIPTS } from "../machines/limits.ts"
 import { writePurpose } from "../machines/purpose.ts"
 import { attachMachine, chooseProvider } from "../machines/providers.ts"
+import { isOnlyWaiting } from "../diagnosis/diagnose.ts"
 import { explain, foresee, type Circumstances, type Explanation } from "../diagnosis/explain.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
@@ -196,18 +197,16 @@ export class Classroom implements AsyncDisposable {
     if (network === undefined) throw new TypeError("This run has only one machine.")
     const link = network.link(name)
     const changed = (this.#first ?? this).#changedLinks
-    const changing =
-      <Values extends readonly unknown[]>(change: (...values: Values) => Promise<void>) =>
-      (...values: Values) => {
-        changed.add(name)
-        return change(...values)
-      }
+    const noted = (change: Promise<void>) => {
+      changed.add(name)
+      return change
+    }
     return {
       ...link,
-      down: changing(link.down),
-      delay: changing(link.delay),
-      lossy: changing(link.lossy),
-      limit: changing(link.limit),
+      down: () => noted(link.down()),
+      delay: (milliseconds) => noted(link.delay(milliseconds)),
+      lossy: (percent) => noted(link.lossy(percent)),
+      limit: (kilobits) => noted(link.limit(kilobits)),
       [Symbol.asyncDispose]: async () => {
         await link[Symbol.asyncDispose]()
         changed.delete(name)
@@ -284,11 +283,13 @@ export class Classroom implements AsyncDisposable {
   }
 
   /**
-   * Explains a failure, as far as its cause is known. If the first machine shows no cause, the further ones are examined.
+   * Explains a failure, as far as its cause is known. If the first machine shows no cause, or only that a script
+   * waits, the further ones are examined.
    */
   async explain(failure: Failure): Promise<Explanation> {
     const own = await this.#explainHere(failure)
-    if (own.finding !== undefined || this.#further.size === 0) return own
+    const isEnough = own.finding !== undefined && !isOnlyWaiting(own.finding)
+    if (isEnough || this.#further.size === 0) return own
     const others = await Promise.all(
       this.further.map(async (one): Promise<Explanation> => {
         const { finding, unwell } = await one.#explainHere(failure)
@@ -299,8 +300,9 @@ export class Classroom implements AsyncDisposable {
         }
       }),
     )
+    const found = [own, ...others].flatMap(({ finding }) => finding ?? [])
     return {
-      finding: others.find(({ finding }) => finding !== undefined)?.finding,
+      finding: found.find((one) => !isOnlyWaiting(one)) ?? found[0],
       unwell: [own, ...others].flatMap(({ unwell }) => unwell),
     }
   }

@@ -90,7 +90,7 @@ describe("a lesson with further machines", () => {
   })
 
   test("cuts links, and finds them restored in the next outcome", async () => {
-    const health = "endpoint health --command-timeout=1s"
+    const health = "endpoint health --command-timeout=3s"
     const there = { env: { ETCDCTL_ENDPOINTS: "http://etcd-2:2379" } }
     const results = await lessonOn(
       { "etcd-2": [] },

@@ -171,6 +171,31 @@ export function lastWords({ looks }: Observation, { pod, podUid, namespace, name
   )
 }
 
+/** A container that does not run, or waits for its next start, after it ended in this way. */
+export function died(
+  how: (ended: NonNullable<Container["ended"]>, words: string, container: Container) => boolean,
+): Sign<OfPod<"restarts" | "exitCode" | "words">> {
+  // Where nothing has failed, a container that has just started again is looked at between two crashes.
+  return (seen) =>
+    first(
+      containers(seen).filter(
+        ({ isRunning, isNew, restarts }) => restarts > 0 && (!isRunning || (isNew && seen.failure === undefined)),
+      ),
+      (container) => {
+        const { pod, name, ended, restarts } = container
+        const words = lastWords(seen, container)
+        if (ended === undefined || !how(ended, words, container)) return undefined
+        return {
+          evidence: `${pod}/${name}: exit code ${ended.exitCode}, ${ended.reason}${words === "" ? "" : `: ${words}`}`,
+          pod,
+          restarts: String(restarts),
+          exitCode: String(ended.exitCode),
+          words: words === "" ? "(none)" : words,
+        }
+      },
+    )
+}
+
 const node = z.object({
   spec: z
     .object({ taints: z.array(z.object({ key: z.string(), effect: z.string() })).default([]) })

@@ -6,7 +6,7 @@ import type { Foreseen } from "../failures/wait.ts"
 import type { Observation } from "./observation.ts"
 import { hider } from "./secrets.ts"
 import { isUnwell, type Symptom } from "./symptom.ts"
-import { absent } from "./symptoms/absent.ts"
+import { absent, SCRIPT_RUNS_ON } from "./symptoms/absent.ts"
 import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
 import { configFiles } from "./symptoms/config-files.ts"
@@ -82,6 +82,11 @@ export function explains(failure: Failure | undefined): (finding: Finding) => bo
   if (failure === undefined || !("log" in failure)) return () => true
   const concerned = dependenciesOf([failure.name]).map(({ name }) => name)
   return ({ component }) => component === undefined || concerned.includes(component)
+}
+
+/** Whether a finding says only that a script waits: what it waits for can be on another machine. */
+export function isOnlyWaiting({ id }: Finding): boolean {
+  return id === SCRIPT_RUNS_ON
 }
 
 /** The rows that can end a wait. */

@@ -188,6 +188,12 @@ export interface ReadKubelet {
   /** AlwaysAllow or Webhook. */
   readonly authorization: string | undefined
   readonly leaseSeconds: number | undefined
+  /** The certificate that it presents to its clients. */
+  readonly certificate: string | undefined
+  /** The names of its fields. */
+  readonly fields: readonly string[]
+  /** Whether it requests that certificate from the cluster. */
+  readonly requestsCertificate: boolean | undefined
   /** host:port that it sends traces to. */
   readonly tracing: string | undefined
   /** The limits of evictionHard: signal and limit. */
@@ -204,6 +210,9 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
     address: file.text("address"),
     authorization: file.text("authorization", "mode"),
     leaseSeconds: file.number("nodeLeaseDurationSeconds"),
+    fields: file.keys(),
+    certificate: file.text("tlsCertFile"),
+    requestsCertificate: file.boolean("serverTLSBootstrap"),
     tracing: file.text("tracing", "endpoint"),
     eviction: Object.entries(file.at("evictionHard") ?? {}).map(([signal, limit]) => [signal, String(limit)] as const),
   }

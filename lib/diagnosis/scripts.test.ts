@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { scriptsOf, SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
+import { lateHeredocsOf, scriptsOf, SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
 
 const commandsIn = (text: string, name = "01-etcd.sh") =>
   startCommandsOf({ files: { [`${SCRIPTS_FOLDER}/${name}`]: text } })
@@ -35,6 +35,18 @@ test("a heredoc, a path and the name of a program in a comment start nothing", (
   expect(
     commandsIn("cat <<'EOF' >/x\netcd --a=b\nEOF\nls /usr/bin/other\n# etcd --a=b\n  --data-dir=/var/lib/etcd\n"),
   ).toEqual([])
+})
+
+test("a heredoc ends late where a line that was meant to end it has more than its word", () => {
+  const late = (...lines: readonly string[]) =>
+    lateHeredocsOf({ files: { [`${SCRIPTS_FOLDER}/05-kubelet.sh`]: lines.join("\n") } })
+  const next = ["cat >/b <<EOF", "b: 1", "EOF"]
+  expect(late("cat >/a <<EOF", "a: 1", "EOF EOF", ...next)).toEqual([
+    { script: "05-kubelet.sh", line: 1, word: "EOF", meant: { line: 3, text: "EOF EOF" } },
+  ])
+  expect(late("cat >/a <<EOF", "a: 1", " EOF", ...next)).toMatchObject([{ meant: { line: 3 } }])
+  expect(late("cat >/a <<EOF", "a: 1", "EOF", ...next)).toEqual([])
+  expect(late("cat >/a <<EOF", "EOFX: 1", "EOF", "# EOF", ...next)).toEqual([])
 })
 
 test("only numbered scripts of the learner's folder are start scripts, in their order", () => {

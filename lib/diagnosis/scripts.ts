@@ -82,6 +82,35 @@ function commandsIn({ name, text }: Script): StartCommand[] {
   return found
 }
 
+/** A heredoc that ends at the end of another one, because a line that was meant to end it has more than its word. */
+export interface LateHeredoc {
+  readonly script: string
+  /** The number of the line in which it begins. */
+  readonly line: number
+  readonly word: string
+  /** The line that was meant to end it. */
+  readonly meant: { readonly line: number; readonly text: string }
+}
+
+/** The heredocs of the scripts that end late. */
+export function lateHeredocsOf(seen: Pick<Observation, "files">): LateHeredoc[] {
+  return scriptsOf(seen).flatMap(({ name, text }) => {
+    const lines = text.split("\n")
+    const found: LateHeredoc[] = []
+    for (let at = 0; at < lines.length; at++) {
+      const word = HEREDOC.exec(withoutComment(lines[at] ?? ""))?.[1]
+      const end = word === undefined ? -1 : lines.indexOf(word, at + 1)
+      if (word === undefined || end < 0) continue
+      const inside = lines.slice(at + 1, end)
+      const meant = inside.findIndex((line) => new RegExp(`^\\s*['"]?${word}(?!\\w)`).test(line))
+      if (meant >= 0 && inside.slice(meant + 1).some((line) => HEREDOC.exec(line)?.[1] === word))
+        found.push({ script: name, line: at + 1, word, meant: { line: at + meant + 2, text: inside[meant] ?? "" } })
+      at = end
+    }
+    return found
+  })
+}
+
 /** The component whose program a line starts: its first word, after exec, nohup, sudo, variables and the like. */
 function startedBy(line: string) {
   const plain = withoutComment(line).replace(/\\+\s*$/, "")

@@ -11,6 +11,8 @@ import {
   said,
   symptom,
   AT_ONCE,
+  SOON,
+  isUnwell,
   type Named,
   type Sign,
   type Symptom,
@@ -44,10 +46,16 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
     const shown = logged(name, line, "flag")(seen)
     return shown === undefined ? undefined : { evidence: shown.evidence, flag: `--${shown.flag.replace(/^-+/, "")}` }
   }
+  // A supervisor of the learner starts it again and again, with the same flag.
+  const lasting = (seen: Observation) => {
+    const one = componentOf(seen, name)
+    return one !== undefined && isUnwell(one) ? SOON : undefined
+  }
   return [
     symptom({
       id: "removed-flag",
       component: name,
+      lasting,
       sign: (seen) => {
         const shown = flagIn(seen)
         const row = shown === undefined ? undefined : specOf(name).removedFlag?.(shown.flag)
@@ -62,6 +70,7 @@ export function refusedFlags(name: ComponentName, line: RegExp, advice = ""): Sy
     symptom({
       id: "unknown-flag",
       component: name,
+      lasting,
       sign: (seen) => {
         const shown = flagIn(seen)
         if (shown === undefined) return undefined

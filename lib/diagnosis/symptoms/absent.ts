@@ -11,10 +11,12 @@ import { componentOf, first, symptom, UNLESS_RESTARTED, type Named, type Symptom
 /** Characters of a script's command that a cause shows. */
 const LONGEST_COMMAND = 80
 
+export const SCRIPT_RUNS_ON = "script-runs-on"
+
 /** A script that does not come past one of its commands. */
 const runsOn = (component: ComponentName | undefined, sign: (seen: Observation) => Stuck | undefined) =>
   symptom({
-    id: "script-runs-on",
+    id: SCRIPT_RUNS_ON,
     component,
     sign,
     cause: ({ file, where, time }) => `${file} does not come past ${where}${time}, so nothing below it happens`,

@@ -93,7 +93,8 @@ export const access: readonly Symptom[] = [
   symptom({
     id: "untrusted-certificate",
     component: "kube-apiserver",
-    sign: (seen) => said(/certificate signed by unknown authority/)(seen),
+    // "error trying to reach service" is what kube-apiserver says: it is the client of a kubelet then.
+    sign: (seen) => said(/^(?!.*error trying to reach service).*certificate signed by unknown authority/)(seen),
     cause: (_, seen) =>
       `the client does not trust kube-apiserver's certificate: ${seen.kubeconfigPath} does not name the CA that signed it`,
     remedy: (_, seen) => `Name that CA's certificate as certificate-authority in ${seen.kubeconfigPath}.`,

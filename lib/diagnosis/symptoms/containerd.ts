@@ -3,7 +3,7 @@ import { settingsOf } from "../../components/registry.ts"
 import { knownFiles } from "../../components/settings/files.ts"
 import { containerdOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { frozen } from "../signs.ts"
+import { frozen, refusedFlags } from "../signs.ts"
 import {
   complainedOf,
   componentOf,
@@ -19,6 +19,7 @@ import {
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
   frozen("containerd"),
+  ...refusedFlags("containerd", /flag provided but not defined: (-[\w-]+)/),
   symptom({
     id: "containerd-plugin-name",
     component: "containerd",

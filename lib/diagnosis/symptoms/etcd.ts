@@ -104,7 +104,10 @@ export const etcd: readonly Symptom[] = [
     component: "etcd",
     sign: (seen) => logged("etcd", /"failed to verify flags","error":"\\"(.*?)\\" is not a valid flag"/, "word")(seen),
     cause: ({ word }) => `etcd gets the word ${word}, which is neither a flag nor the value of one`,
-    remedy: "Remove it. A value with blanks needs quotes, and a value follows its flag directly: --flag=value.",
+    remedy: ({ word }) =>
+      word.startsWith("=")
+        ? `Write the name of its flag before it: --flag${word}`
+        : "Remove it. A value with blanks needs quotes, and a value follows its flag directly: --flag=value.",
     look: ARGS,
   }),
   symptom({

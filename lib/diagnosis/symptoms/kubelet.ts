@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { near } from "../../base/nearest.ts"
 import { nodeOf, stuck } from "../containers.ts"
 import { portOf } from "../../clients/sockets.ts"
 import {
@@ -368,6 +369,16 @@ export const kubelet: readonly Symptom[] = [
     look: "ip -brief address",
   }),
   symptom({
+    id: "kubelet-signs-itself",
+    component: "kubelet",
+    sign: signsItself,
+    cause: ({ path, misspelt }) =>
+      `kube-apiserver does not trust the certificate of the kubelet, which the kubelet has signed itself: ${path} names no tlsCertFile, and does not say serverTLSBootstrap: true${misspelt === NONE ? "" : `; the kubelet ignores ${misspelt}, because there is no such field`}`,
+    remedy: ({ path, misspelt }) =>
+      `${misspelt === NONE ? `Write serverTLSBootstrap: true into ${path}` : `Correct ${misspelt} in ${path}`}, start the kubelet again, and approve the certificate that it requests: kubectl get csr; kubectl certificate approve NAME. Or name a certificate of the CA as tlsCertFile.`,
+    look: (_, seen) => `grep -n -i tls ${kubeletOf(seen).path}`,
+  }),
+  symptom({
     id: "kubelet-lets-strangers-in",
     component: "kubelet",
     sign: (seen) => {
@@ -558,6 +569,26 @@ export const kubelet: readonly Symptom[] = [
     look: "kubectl get nodes; kubectl get leases -n kube-node-lease",
   }),
 ]
+
+/** What stands for the name of a field if there is none. */
+const NONE = "-"
+
+/** kube-apiserver does not trust the certificate of this machine's kubelet, which has signed it itself. */
+function signsItself(seen: Observation): Named<"path" | "misspelt"> | undefined {
+  const { path, fields, certificate, requestsCertificate } = kubeletOf(seen)
+  const refused = said(/error trying to reach service: .*certificate signed by unknown authority/)(seen)
+  const [, called] = /\/nodes\/([^/\s]+)\/proxy\b/.exec(JSON.stringify(seen.failure ?? "")) ?? []
+  const node = flagOf(componentOf(seen, "kubelet"), "--hostname-override") ?? seen.hostname
+  if (refused === undefined || called !== node || certificate !== undefined || requestsCertificate === true)
+    return undefined
+  // The kubelet ignores a field that it does not know.
+  const misspelt = fields.find((field) => near(field, ["serverTLSBootstrap", "tlsCertFile"]) !== undefined)
+  return {
+    evidence: [...(misspelt === undefined ? [] : [`${path}: ${misspelt}`]), refused.evidence].join("; "),
+    path,
+    misspelt: misspelt ?? NONE,
+  }
+}
 
 /** The kubelet has tried to register its Node again and again, and there is no such Node. */
 function unregistered(seen: Observation): Named<"reason" | "node" | "path"> | undefined {

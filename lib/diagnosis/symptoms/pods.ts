@@ -1,17 +1,6 @@
 import { z } from "zod"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
-import {
-  containers,
-  eventOf,
-  eventsOf,
-  lastWords,
-  nodeOf,
-  ofPod,
-  stuck,
-  unscheduled,
-  waits,
-  type Container,
-} from "../containers.ts"
+import { containers, eventOf, eventsOf, died, nodeOf, ofPod, stuck, unscheduled, waits } from "../containers.ts"
 import { containerdOf, dataDirOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import {
@@ -27,8 +16,6 @@ import {
   symptom,
   AT_ONCE,
   SOON,
-  type Named,
-  type Sign,
   type Symptom,
 } from "../symptom.ts"
 
@@ -433,31 +420,6 @@ const finished = z.object({
 /** Whether a program runs that no lesson starts yet. */
 function runs({ looks }: Observation, program: "kube-controller-manager" | "kube-proxy"): boolean {
   return (looks[`pidof ${program}`] ?? "") !== ""
-}
-
-/** A container that does not run, or waits for its next start, after it ended in this way. */
-function died(
-  how: (ended: NonNullable<Container["ended"]>, words: string) => boolean,
-): Sign<Named<"pod" | "restarts" | "exitCode" | "words">> {
-  // Where nothing has failed, a container that has just started again is looked at between two crashes.
-  return (seen) =>
-    first(
-      containers(seen).filter(
-        ({ isRunning, isNew, restarts }) => restarts > 0 && (!isRunning || (isNew && seen.failure === undefined)),
-      ),
-      (container) => {
-        const { pod, name, ended, restarts } = container
-        const words = lastWords(seen, container)
-        if (ended === undefined || !how(ended, words)) return undefined
-        return {
-          evidence: `${pod}/${name}: exit code ${ended.exitCode}, ${ended.reason}${words === "" ? "" : `: ${words}`}`,
-          pod,
-          restarts: String(restarts),
-          exitCode: String(ended.exitCode),
-          words: words === "" ? "(none)" : words,
-        }
-      },
-    )
 }
 
 /** A command should have failed, and did not: an error was expected, and another value came. */

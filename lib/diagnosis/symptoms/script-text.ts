@@ -1,6 +1,6 @@
 import { learnersSpecs } from "../../components/registry.ts"
 import type { Observation } from "../observation.ts"
-import { scriptsOf, SCRIPTS_FOLDER, startCommandsOf, type StartCommand } from "../scripts.ts"
+import { lateHeredocsOf, scriptsOf, SCRIPTS_FOLDER, startCommandsOf, type StartCommand } from "../scripts.ts"
 import { componentOf, concerns, first, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
 
 /** Programs that belong to hosts with an init system. A machine of the lessons has none. */
@@ -90,6 +90,29 @@ export const scriptText: readonly Symptom[] = [
     cause: ({ script, line, word }) =>
       `the heredoc that begins in line ${line} of ${script} has no end: no line below it consists of ${word} alone, so the rest of the script is part of it`,
     remedy: ({ word }) => `Write ${word} alone on a line, without blanks before or after it.`,
+    look: ({ script, word }) => `grep -n ${word} ${script} | cat -A`,
+  }),
+  symptom({
+    id: "heredoc-ends-late",
+    component: undefined,
+    sign: (seen) =>
+      isOfComponent(seen)
+        ? first(lateHeredocsOf(seen), ({ script, line, word, meant }) =>
+            JSON.stringify(seen.failure).includes(script)
+              ? {
+                  evidence: `${script}:${meant.line}: ${meant.text}`,
+                  script,
+                  line: String(line),
+                  word,
+                  at: String(meant.line),
+                }
+              : undefined,
+          )
+        : undefined,
+    cause: ({ script, line, word, at }) =>
+      `the heredoc that begins in line ${line} of ${script} does not end in line ${at}, because that line has more than ${word}: the commands below it are part of the text`,
+    remedy: ({ word, at, script }) =>
+      `Write ${word} alone into line ${at} of ${script}, without blanks before or after it.`,
     look: ({ script, word }) => `grep -n ${word} ${script} | cat -A`,
   }),
   symptom({

@@ -3,6 +3,7 @@ import { z } from "zod"
 import { Document } from "../../base/document.ts"
 import { literal } from "../../base/literal.ts"
 import type { Plain } from "../../failures/failure.ts"
+import { died, type Container } from "../containers.ts"
 import { containerdOf, logPathOf } from "../facts.ts"
 import { overlap, podNetwork } from "../networks.ts"
 import type { ApiObject, Observation } from "../observation.ts"
@@ -332,6 +333,17 @@ export const services: readonly Symptom[] = [
       `kubectl auth can-i ${verb} ${resource} --as=${user}; kubectl get clusterroles,clusterrolebindings | grep -i dns`,
   }),
   symptom({
+    id: "coredns-ends",
+    component: undefined,
+    lasting: SOON,
+    sign: (seen) => withoutDns(seen) && died(({ exitCode }, _, one) => exitCode !== 0 && isCoreDns(one))(seen),
+    cause: ({ exitCode, words }) =>
+      `CoreDNS ends with exit code ${exitCode}, so no Pod answers for the DNS server. Its last words: ${words.split(" | ").at(-1)}`,
+    remedy: ({ words, pod }) =>
+      `Correct ${/Corefile:\d+/.test(words) ? "that line of the Corefile" : "what it complains of"} in the file of CoreDNS (coredns.yaml). Apply the file, and delete the Pod: kubectl delete pod ${pod} -n kube-system`,
+    look: "kubectl logs -n kube-system deployment/coredns --previous; kubectl get configmap coredns -n kube-system -o yaml",
+  }),
+  symptom({
     id: "dns-without-endpoints",
     component: undefined,
     // Pods of CoreDNS can become ready. If there are to be none, a person must act.
@@ -382,6 +394,10 @@ const slice = z.object({
     .nullish()
     .transform((all) => all ?? []),
 })
+
+function isCoreDns({ namespace, name }: Container): boolean {
+  return namespace === "kube-system" && name === "coredns"
+}
 
 /** A name that was not resolved, while the Service of the DNS server has no endpoint that is ready. */
 function withoutDns(seen: Observation): Named<"name"> | undefined {

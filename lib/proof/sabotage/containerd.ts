@@ -1,4 +1,4 @@
-import { file, type Sabotage } from "./sabotage.ts"
+import { file, flags, type Sabotage } from "./sabotage.ts"
 
 const CONFIG = "/etc/containerd/config.toml"
 const config = (change: (text: string) => string) => ({ component: { containerd: file(CONFIG, change) } })
@@ -12,6 +12,13 @@ export const containerd: readonly Sabotage[] = [
     script: "(while sleep 0.02; do pkill -STOP -x containerd || true; done) >/dev/null 2>&1 &",
     ...boots,
     finding: "frozen",
+  },
+  {
+    id: "containerd-flag-mistyped",
+    breaks: "a letter of containerd's flag is missing",
+    component: { containerd: flags({ "--config": null, "--onfig": CONFIG }) },
+    ...boots,
+    finding: "unknown-flag",
   },
   {
     id: "containerd-config-unparsable",

@@ -17,6 +17,7 @@ const LAST_RESORTS = ["none", "script-ended", "script-without-effect", "last-wor
 const OF_THE_TEXT = [
   "script-syntax",
   "heredoc-without-end",
+  "heredoc-ends-late",
   "line-not-continued",
   "continuation-broken",
   "blank-after-backslash",
@@ -50,16 +51,17 @@ function namesLine({ file, line, commandLine }: Edit, card: string): boolean {
   return [line, commandLine].some(
     (number) =>
       card.includes(`${file}:${number}:`) ||
-      [`line ${number} of ${file}`, `line ${number} of ./${file}`].some((text) => card.includes(text)) ||
+      new RegExp(`[Ll]ine ${number} of (?:\\S*/)?${literal(file)}`).test(card) ||
       new RegExp(`${literal(file)} (?!:)[^\\n]{0,${NEAR}}?\\bline ${number} \\(`).test(card),
   )
 }
 
 /** The words that show that a card is about this slip. */
 export function namesOf({ file, before, after, writes }: Edit): string[] {
-  // Every card contains the name of a component.
+  // Every card contains the name of a component. A card about a value shows it without variables.
   const words = (line: string) =>
-    line
+    [line, line.replaceAll(/\$\{?\w+\}?/g, " ")]
+      .join(" ")
       .split(/[\s"'`=,()[\]{}<>|;\\]+/)
       .filter((word) => word.length >= TELLING && componentNames.every((name) => name !== word))
   const isScript = file.endsWith(".sh")
