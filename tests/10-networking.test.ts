@@ -302,7 +302,9 @@ lesson(networking, ({ test }) => {
     const second = await on("node-2")
     const starting = second.kubelet.start()
     starting.catch(() => undefined) // It is awaited below.
-    await Promise.race([starting, eventually(() => firstRequest(kit)).toBeDefined()])
+    const requested = eventually(() => firstRequest(kit)).toBeDefined()
+    await Promise.race([starting, requested]) // A kubelet that does not start requests nothing.
+    await requested
     const before = await kubectl("get node node-2 --ignore-not-found")
     const request = await firstRequest(kit)
     // A learner's script, or a controller, can have approved it already.
