@@ -7,16 +7,11 @@ import { HostError } from "./errors.ts"
 import type { HostLink } from "./link.ts"
 import { ancestry, processList, READ_PROCESSES, READ_SOCKETS, socketFilter, socketList } from "./proc.ts"
 import { HostShell } from "./shell.ts"
-import { SUDO_WITH_PASSWORD } from "./sudo.ts"
+import { rootShell } from "./sudo.ts"
 import { loginCommand, titleOf } from "./target.ts"
 
 /** The longest time of a command without a timeout of its own (milliseconds). */
 const LONGEST_COMMAND = 60_000
-
-/** The line that becomes the shell on the host: root's, if this user is root or may become root without a question. */
-const START = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n sh; else exec sh; fi'
-/** The same, if sudo demands a password. */
-const START_WITH_PASSWORD = `exec ${SUDO_WITH_PASSWORD} sh`
 
 /** What the shell tells about the host when it starts. */
 const INTRODUCTION = `id -u; uname -n; uname -s; uname -m; echo $$; ${READ_PROCESSES}`
@@ -71,8 +66,8 @@ export class HostMachine implements Machine {
    * @throws HostError if the host is no Linux, or has no POSIX shell
    */
   static async open(link: HostLink, password?: string): Promise<HostMachine> {
-    const shell =
-      password === undefined ? new HostShell(link, START) : new HostShell(link, START_WITH_PASSWORD, `${password}\n`)
+    const { line, input } = rootShell(password)
+    const shell = new HostShell(link, line, input)
     const { stdout } = await shell.run(INTRODUCTION, LONGEST_COMMAND).catch((error: unknown) => {
       throw new HostError(
         `No shell starts on ${titleOf(link.target)}: ${shell.complaint || "it ends at once"}.`,

@@ -121,7 +121,7 @@ export class HostShell {
    * @param start the line that becomes the shell, such as "exec sudo -n sh"
    * @param input what that line reads before the shell does, such as a password
    */
-  constructor(link: HostLink, start: string, input = "") {
+  constructor(link: HostLink, start: string, input: string) {
     this.#link = link
     const [file = "", ...args] = link.shell(start)
     this.#process = execa(file, args, { stdin: "pipe", stdout: "pipe", stderr: "pipe", buffer: false, reject: false })

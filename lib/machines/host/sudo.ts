@@ -21,7 +21,21 @@ const NEEDS_NONE = '[ "$(id -u)" = 0 ] || sudo -n sh -c : 2>/dev/null'
  * sudo reads the password from standard input, and what it runs reads the rest. With -k it demands the password even if
  * it was given a moment ago: else the command would read it.
  */
-export const SUDO_WITH_PASSWORD = "sudo -k -S -p ''"
+const SUDO_WITH_PASSWORD = "sudo -k -S -p ''"
+
+/**
+ * The line that becomes the shell on a host, and what the line reads first: root's shell, if the user is root or may
+ * become root.
+ * @param password what sudo demands there; undefined if it demands none, or none is known
+ */
+export function rootShell(password: string | undefined): { readonly line: string; readonly input: string } {
+  return password === undefined
+    ? {
+        line: 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n sh; else exec sh; fi',
+        input: "",
+      }
+    : { line: `exec ${SUDO_WITH_PASSWORD} sh`, input: `${password}\n` }
+}
 
 /**
  * Asks for the password of sudo on a host, if sudo there demands one. It is kept in a file of mode 0600, where
