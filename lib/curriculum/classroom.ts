@@ -75,8 +75,6 @@ export class Classroom implements AsyncDisposable {
   readonly #first: Classroom | undefined
   /** The same on further machines, by their names. */
   readonly #further = new Map<string, Classroom>()
-  /** The machines whose links an outcome has changed, until it restores them. */
-  readonly #changedLinks = new Set<string>()
   #access: Access | undefined
   #forward: Forward | undefined
 
@@ -195,23 +193,7 @@ export class Classroom implements AsyncDisposable {
   link(name: string): Link {
     const { network } = this.#parts
     if (network === undefined) throw new TypeError("This run has only one machine.")
-    const link = network.link(name)
-    const changed = (this.#first ?? this).#changedLinks
-    const noted = (change: Promise<void>) => {
-      changed.add(name)
-      return change
-    }
-    return {
-      ...link,
-      down: () => noted(link.down()),
-      delay: (milliseconds) => noted(link.delay(milliseconds)),
-      lossy: (percent) => noted(link.lossy(percent)),
-      limit: (kilobits) => noted(link.limit(kilobits)),
-      [Symbol.asyncDispose]: async () => {
-        await link[Symbol.asyncDispose]()
-        changed.delete(name)
-      },
-    }
+    return network.link(name)
   }
 
   /** Why this machine cannot provide what a lesson requires; undefined if it can. */
@@ -317,7 +299,7 @@ export class Classroom implements AsyncDisposable {
       known: this.subject.known(),
       waiting: () => this.subject.waiting?.() ?? Promise.resolve([]),
       kubeconfigPath: this.#access?.kubeconfig,
-      changedLinks: [...(this.#first ?? this).#changedLinks],
+      changedLinks: this.#parts.network?.changedLinks,
       recordings: this.#recordings,
     }
   }

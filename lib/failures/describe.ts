@@ -81,7 +81,7 @@ export function shown(value: Plain | undefined): string {
   return cut(text, LONGEST)
 }
 
-/** The path of a component's log. undefined if it does not run and has logged nothing: then it may never have had one. */
+/** The path of a component's log. undefined if it does not run and has logged nothing: it may never have had one. */
 export function logFileOf({ kind, log, logPath }: ComponentFailure): string | undefined {
   return kind === "not-running" && log.length === 0 ? undefined : logPath
 }

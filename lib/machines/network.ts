@@ -78,6 +78,8 @@ export interface Network {
   running(): Promise<readonly MachineName[]>
   /** The link of a machine that runs. @param name a name in MACHINES, or the name of the first machine */
   link(name: string): Link
+  /** The machines whose links were cut, delayed, made lossy or limited, and are not restored. */
+  readonly changedLinks: readonly string[]
 }
 
 /** How the machines of a run are reached. */
@@ -108,6 +110,7 @@ const NO_TC = /tc: (?:command )?not found/
 /** The network of the run of a machine that was started, or that another process has started. */
 export class RunNetwork implements Network {
   readonly #first: Machine
+  readonly #changed = new Set<string>()
   readonly #reach: Reach
   readonly #whyEnded: () => string | undefined
   readonly #further = new Map<MachineName, Promise<Machine>>()
@@ -156,6 +159,10 @@ export class RunNetwork implements Network {
     return (answer?.message ?? "").split("\n").filter(isMachineName)
   }
 
+  get changedLinks(): readonly string[] {
+    return [...this.#changed]
+  }
+
   link(name: string): Link {
     if (name !== this.#first.name && !isMachineName(name)) throw unknown(name)
     const change = (word: keyof typeof NEEDS, value?: number) =>
@@ -167,18 +174,23 @@ export class RunNetwork implements Network {
           `Start the machine ${name} first.`,
         )
       })
+    const worsen = (word: "down" | "delay" | "lossy" | "limit", value?: number) => {
+      this.#changed.add(name)
+      return change(word, value)
+    }
     const clear = () => change("clear")
     return {
       machine: name,
-      down: () => change("down"),
+      down: () => worsen("down"),
       up: () => change("up"),
-      delay: (milliseconds) => change("delay", milliseconds),
-      lossy: (percent) => change("lossy", percent),
-      limit: (kilobits) => change("limit", kilobits),
+      delay: (milliseconds) => worsen("delay", milliseconds),
+      lossy: (percent) => worsen("lossy", percent),
+      limit: (kilobits) => worsen("limit", kilobits),
       clear,
       [Symbol.asyncDispose]: async () => {
         await clear()
         await change("up")
+        this.#changed.delete(name)
       },
     }
   }
