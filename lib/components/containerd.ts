@@ -110,7 +110,7 @@ const network = `{
 
 /** https://github.com/containerd/containerd/blob/main/docs/man/containerd-config.toml.5.md */
 function settings(started: Started, files: Files): ContainerdSettings {
-  const path = absolute(started, flagOf(started, "--config") ?? flagOf(started, "--c") ?? CONFIG)
+  const path = absolute(started, flagOf(started, "--config") ?? flagOf(started, "--c")) ?? CONFIG
   const document = withImports(path, files)
   // Version 2 of the configuration has one CRI plugin; version 3 has two.
   const plugin = (name: "images" | "runtime", ...keys: readonly string[]) =>
@@ -147,6 +147,7 @@ function withImports(path: string, files: Files): Document {
     const folder = next.slice(0, next.lastIndexOf("/"))
     for (const named of one.texts("imports")) {
       const pattern = absolute({ cwd: folder }, named)
+      if (pattern === undefined) continue
       pending.push(...(pattern.includes("*") ? files.matching(pattern) : [pattern]))
     }
     document = document.under(one)

@@ -1,3 +1,4 @@
+import { join } from "node:path/posix"
 import { experimental, removedFlags } from "./removed/etcd.ts"
 import { addressIn, type Address } from "./settings/address.ts"
 import { Document } from "../base/document.ts"
@@ -99,8 +100,8 @@ function lists({ initialCluster }: EtcdSettings, { name, peerUrls }: EtcdSetting
  * environment.
  */
 function settings(started: Started, files: Files): EtcdSettings {
-  const configFile = flagOf(started, "--config-file") ?? started.env?.["ETCD_CONFIG_FILE"] ?? ""
-  const file = configFile === "" ? undefined : Document.yaml(files.text(absolute(started, configFile)))
+  const configFile = absolute(started, flagOf(started, "--config-file") ?? started.env?.["ETCD_CONFIG_FILE"])
+  const file = configFile === undefined ? undefined : Document.yaml(files.text(configFile))
   const security = (key: string) => file?.text("client-transport-security", key)
   const value = (name: string, inFile: (key: string) => string | undefined = (key) => file?.text(key)) =>
     file === undefined ? flagOrEnvironment(started, name) : inFile(name)
@@ -109,11 +110,10 @@ function settings(started: Started, files: Files): EtcdSettings {
   const name = value("name") ?? "default"
   const peerUrls = list("initial-advertise-peer-urls", "http://localhost:2380")
   const isTls = clientUrls[0]?.startsWith("https") === true
-  const dataDir = value("data-dir") ?? "" // etcd takes an empty value for none.
   return {
     address: addressIn(clientUrls[0] ?? "", ETCD_PORT),
     isTls,
-    dataDir: absolute(started, dataDir === "" ? `${name}.etcd` : dataDir),
+    dataDir: absolute(started, value("data-dir")) ?? join(started.cwd ?? "/", `${name}.etcd`),
     name,
     peerUrls,
     initialCluster: list("initial-cluster", peerUrls.map((url) => `${name}=${url}`).join()),

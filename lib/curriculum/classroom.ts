@@ -67,6 +67,8 @@ export class Classroom implements AsyncDisposable {
   readonly interference: Interference | undefined
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce: string
+  /** See noteFlags. */
+  readonly changedFlags: Set<string>
   readonly #leave: () => Promise<void>
   readonly #limit: number
   readonly #recordings: string | undefined
@@ -84,6 +86,7 @@ export class Classroom implements AsyncDisposable {
     this.#parts = parts
     this.#first = first
     this.nonce = first?.nonce ?? randomBytes(4).toString("hex")
+    this.changedFlags = first?.changedFlags ?? new Set()
     this.#recordings = recordings
     this.machine = machine
     this.#leave = leave ?? (() => machine.close())
@@ -187,6 +190,18 @@ export class Classroom implements AsyncDisposable {
   /** The further machines that run, as far as lessons have used them. */
   get further(): readonly Classroom[] {
     return [...this.#further.values()]
+  }
+
+  /**
+   * Remembers the flags with which an outcome starts components, on any machine: what follows from them is no mistake.
+   * @returns forgets them
+   */
+  noteFlags(flags: readonly string[]): () => void {
+    const { changedFlags } = this
+    for (const flag of flags) changedFlags.add(flag)
+    return () => {
+      for (const flag of flags) changedFlags.delete(flag)
+    }
   }
 
   /** The link between a machine and the network of the run. @throws TypeError if the run has only one machine */
@@ -300,6 +315,7 @@ export class Classroom implements AsyncDisposable {
       waiting: () => this.subject.waiting?.() ?? Promise.resolve([]),
       kubeconfigPath: this.#access?.kubeconfig,
       changedLinks: this.#parts.network?.changedLinks,
+      changedFlags: [...this.changedFlags],
       recordings: this.#recordings,
     }
   }

@@ -5,7 +5,7 @@ import type { Kubernetes } from "../clients/kubernetes.ts"
 import { ruledEndpoints } from "../clients/service-rules.ts"
 import { decode } from "../clients/stored.ts"
 import type { Part } from "../clusters/part.ts"
-import type { ComponentName } from "../components/component.ts"
+import type { ComponentName, FlagChanges } from "../components/component.ts"
 import type { Access } from "../components/discovery/access.ts"
 import type { EtcdSettings } from "../components/etcd.ts"
 import type { Address } from "../components/settings/address.ts"
@@ -123,7 +123,8 @@ export function kitOf(options: KitOptions): Kit {
   const { lesson, classroom, store, evidence, cleanups, lessonEnd } = options
   const { subject, machine, kubectl, etcdctl, etcdutl, ctr, sh, nonce } = classroom
   const needs = (permit: Permission) => mustAllow(classroom, permit)
-  const part = (name: ComponentName) => guarded(subject.part(name), needs)
+  const part = (name: ComponentName) =>
+    guarded(subject.part(name), needs, (changes) => cleanups.add(classroom.noteFlags(Object.keys(changes))))
   return {
     machine,
     on: async (name) => {
@@ -213,15 +214,20 @@ function checked(link: Link): Link {
 /**
  * A component that starts and stops only if the subject permits it. `start` of a running component changes nothing,
  * so it is always permitted.
+ * @param note learns the flags with which the outcome starts it
  */
-function guarded(part: Part, needs: (permit: Permission) => void): Part {
+function guarded(part: Part, needs: (permit: Permission) => void, note: (changes: FlagChanges) => void): Part {
   const changing: readonly (string | symbol)[] = ["stop", "kill", "restart", "another"] satisfies (keyof Part)[]
   return new Proxy(part, {
     get: (target, key) => {
       if (changing.includes(key)) needs("restart")
       if (key === "start" && !target.isRunning) needs("restart")
       const value: unknown = Reflect.get(target, key, target)
-      return typeof value === "function" ? (value.bind(target) as unknown) : value
+      if (typeof value !== "function") return value
+      return (changes?: FlagChanges): unknown => {
+        if (changes !== undefined) note(changes)
+        return value.call(target, changes) as unknown
+      }
     },
   })
 }

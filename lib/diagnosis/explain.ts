@@ -1,8 +1,8 @@
 import type { Known } from "../clusters/known.ts"
+import { RemediedError } from "../base/errors.ts"
 import type { Failure, ScriptPlace } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
-import { KUBECONFIG_FILE } from "../kubeconfig/kubeconfig.ts"
 import type { Machine } from "../machines/machine.ts"
 import { diagnose, explains, foreseen, unwell } from "./diagnose.ts"
 import { nothing, observe, type Depth } from "./observe.ts"
@@ -25,6 +25,8 @@ export interface Circumstances {
   readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
   /** The machines whose links the lesson has changed; by default none. */
   readonly changedLinks?: readonly string[] | undefined
+  /** The flags with which the outcome has started components; by default none. */
+  readonly changedFlags?: readonly string[] | undefined
   /** The folder that the observation is recorded in; undefined where it is not recorded. */
   readonly recordings?: string | undefined
 }
@@ -36,14 +38,31 @@ export interface Circumstances {
 export async function explain(
   machine: Machine,
   failure: Failure,
-  { known, kubeconfigPath = KUBECONFIG_FILE, waiting, changedLinks, recordings }: Circumstances,
+  { recordings, ...circumstances }: Circumstances,
 ): Promise<Explanation> {
-  // The machine may be gone.
-  const seen = await observe(machine, { known, failure, kubeconfigPath, waiting, changedLinks }).catch(() =>
-    nothing(machine.name, failure),
-  )
-  if (recordings !== undefined) record(recordings, seen)
-  return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+  try {
+    const seen = await observe(machine, { ...circumstances, failure }).catch((error: unknown) => {
+      if (error instanceof RemediedError) return nothing(machine.name, failure) // The machine may be gone.
+      throw error
+    })
+    if (recordings !== undefined) record(recordings, seen)
+    return { finding: diagnose(seen)[0], unwell: unwell(seen) }
+  } catch (error) {
+    return { finding: ownDefect(error), unwell: [] }
+  }
+}
+
+/** The diagnosis itself has failed. A card without a cause would hide that. */
+function ownDefect(error: unknown): Finding {
+  const where = error instanceof Error ? (error.stack ?? "").split("\n")[1]?.trim() : undefined
+  return {
+    id: "diagnosis-failed",
+    component: undefined,
+    cause: "the course itself has a defect: it could not look for the cause",
+    remedy: "Report this line to the authors of the course, with your scripts.",
+    evidence: `${String(error)}${where === undefined ? "" : ` ${where}`}`,
+    look: "npx byhand --version",
+  }
 }
 
 /**
@@ -55,10 +74,10 @@ export async function explain(
 export async function foresee(
   machine: Machine,
   failure: Failure,
-  { known, kubeconfigPath = KUBECONFIG_FILE, recordings }: Circumstances,
+  { recordings, ...circumstances }: Circumstances,
   depth: Exclude<Depth, "all">,
 ): Promise<readonly Foreseen[]> {
-  const seen = await observe(machine, { known, failure, kubeconfigPath, depth })
+  const seen = await observe(machine, { ...circumstances, waiting: undefined, failure, depth })
   const found = foreseen(seen)
   // The card can show one of these.
   if (recordings !== undefined && found.length > 0) record(recordings, seen)

@@ -155,6 +155,19 @@ describe("what can still succeed is awaited", () => {
     expect(idsOf(without("http://127.0.0.1:2390", "alarm:NOSPACE"))).toEqual(["no-space"])
   })
 
+  test("an alarm for which the outcome itself has started etcd with a small quota is no mistake", () => {
+    const failure = { kind: "command-failed", argv: ["etcdctl"], exitCode: 1, stdout: "", stderr: "" } as const
+    const full = (changed: Partial<Observation> = {}) =>
+      seen({
+        ...changed,
+        components: [component("etcd", { answer: { isWell: false, text: "alarm:NOSPACE" } })],
+        failure,
+      })
+    expect(idsOf(full())).toEqual(["no-space"])
+    expect(idsOf(full({ changedFlags: ["--election-timeout"] }))).toEqual(["no-space"])
+    expect(idsOf(full({ changedFlags: ["--quota-backend-bytes"] }))).toEqual([])
+  })
+
   test("a learner explains only that the voting members are not the expected ones", () => {
     const learner = "5f284ba45a66d922, started, two, https://10.77.0.4:2380, https://10.77.0.4:2379, true"
     const voting = (actual: Plain) => listing(learner, {}, { kind: "mismatch", outcome: "11 …", actual })

@@ -104,6 +104,8 @@ export interface Observation {
   readonly waiting?: readonly ScriptPlace[]
   /** The machines whose links the lesson has cut, delayed or limited; missing if there are none. */
   readonly changedLinks?: readonly string[]
+  /** The flags with which the outcome has started components, such as a small quota; missing if there are none. */
+  readonly changedFlags?: readonly string[]
   /** What went wrong; undefined where the cluster is only examined. */
   readonly failure?: Failure | undefined
 }

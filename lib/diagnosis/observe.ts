@@ -99,11 +99,13 @@ interface ObserveOptions {
   readonly known?: readonly Known[]
   readonly failure?: Failure
   /** The kubeconfig that kubectl reads. */
-  readonly kubeconfigPath?: string
+  readonly kubeconfigPath?: string | undefined
   /** Tells which commands the learner's scripts do not come past; by default there are no scripts. */
   readonly waiting?: (() => Promise<readonly ScriptPlace[]>) | undefined
   /** The machines whose links the lesson has changed; by default none. */
   readonly changedLinks?: readonly string[] | undefined
+  /** The flags with which the outcome has started components; by default none. */
+  readonly changedFlags?: readonly string[] | undefined
   /** By default, all. */
   readonly depth?: Depth
 }
@@ -117,6 +119,7 @@ export async function observe(
     kubeconfigPath = KUBECONFIG_FILE,
     waiting,
     changedLinks = [],
+    changedFlags = [],
     depth = "all",
   }: ObserveOptions = {},
 ): Promise<Observation> {
@@ -207,6 +210,7 @@ export async function observe(
     looks: { ...seen.looks, ...listed },
     ...(places === undefined || places.length === 0 ? {} : { waiting: places }),
     ...(changedLinks.length === 0 ? {} : { changedLinks }),
+    ...(changedFlags.length === 0 ? {} : { changedFlags }),
   }
 }
 
@@ -283,7 +287,7 @@ find ${SCRIPTS_FOLDER}/etc -type f 2>/dev/null`,
     ...components.flatMap(({ argv, cwd }) =>
       argv
         .slice(1)
-        .flatMap((word) => [...pathsIn(word), absolute({ cwd: cwd ?? "/" }, word.replace(/^--?[\w-]+=/, ""))]),
+        .flatMap((word) => [...pathsIn(word), absolute({ cwd: cwd ?? "/" }, word.replace(/^--?[\w-]+=/, "")) ?? ""]),
     ),
   ]
   const add = async (paths: readonly string[]) => {

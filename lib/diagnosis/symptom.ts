@@ -110,9 +110,14 @@ export function componentOf(
   return components.find((component) => component.name === name)
 }
 
-/** The value of a flag on a component's command line; undefined where the flag is not there. */
+/**
+ * The value of a flag on a component's command line; undefined where the flag is not there, or has an empty value: then
+ * the component does as if it were not there.
+ */
 export function flagOf(component: ObservedComponent | undefined, flag: string): string | undefined {
-  return component === undefined ? undefined : flagIn(component, flag)
+  if (component === undefined) return undefined
+  const value = flagIn(component, flag)
+  return value === "" && component.argv.some((word) => word.endsWith(`${flag.replace(/^--/, "")}=`)) ? undefined : value
 }
 
 /**

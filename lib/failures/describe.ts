@@ -36,7 +36,7 @@ export function describe(failure: Failure): string {
       if (failure.missing !== undefined) return `No ${failure.name} runs, and there is no script ${failure.missing}`
       return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
-      return `${failure.script} ${howEnded(failure.exit)}${at(failure.place, "")}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`
+      return `${failure.script} ${howEnded(failure.exit)}${failure.missed === undefined ? at(failure.place, "") : `, because ${lineOf(failure.missed, LONGEST_COMMAND)} has ended`}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`
     case "script-runs-on":
       return `${failure.script} still runs after ${seconds(failure.waited)}${at(failure.place, "it is")}`
     case "foreign-listener":

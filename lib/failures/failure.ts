@@ -112,6 +112,8 @@ export interface ScriptEnded extends OfComponent {
   readonly wasRunning: boolean
   /** The last command of the script; undefined if it is not known. */
   readonly place?: ScriptPlace | undefined
+  /** The command in the background whose end the script has noticed (kill -0 $!), and so ended; undefined if none. */
+  readonly missed?: ScriptPlace | undefined
 }
 
 /** A learner's script that changes how components are started still runs, although all that it has started is ready. */

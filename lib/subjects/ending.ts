@@ -13,7 +13,7 @@ import type { Exit, Machine, Spawned } from "../machines/machine.ts"
 import type { Around, Run } from "./around.ts"
 import { argvOfCommand, logOfCommand } from "./redirection.ts"
 import type { Sighting } from "./sightings.ts"
-import { lastOf, lastWith, stuckAt } from "./trace.ts"
+import { lastOf, lastWith, missedBy, stuckAt } from "./trace.ts"
 
 /**
  * How long a learner's supervisor may take to start a component again (milliseconds). For a static Pod the limit is
@@ -114,8 +114,7 @@ export class Ending {
       this.#scriptEnded ??= this.elapsed
       const hasFailed = run.exit.code !== 0 && run.exit.code !== null
       if (!hasFailed && this.elapsed - this.#scriptEnded <= SETTLE) return undefined
-      const { name: script, exit, log: logPath } = run
-      return { failure: { kind: "script-ended", script, exit, wasRunning: false, place }, logPath }
+      return { failure: await scriptEnd(run, false), logPath: run.log }
     }
     if (!this.#lasts("not found", await this.#isNotFound(run))) return undefined
     return { failure: { kind: "not-started", script: run.name, waited: this.elapsed, place }, logPath: run.log }
@@ -271,6 +270,26 @@ export async function exitOf(
   const isKnown = run?.pid === process.pid || (run?.pid === process.parent && run.exit?.code !== 0 && isLast)
   const after = (process.ended ?? process.began) - process.began
   return { kind: "component-exited", exit: isKnown ? run?.exit : undefined, after, argv: process.argv, place }
+}
+
+/**
+ * The end of a script as a failure, with its last command, and with the command whose end it has noticed.
+ * @param wasRunning whether the component runs as an earlier script has started it
+ */
+export async function scriptEnd(
+  run: Run,
+  wasRunning: boolean,
+): Promise<WithoutLog & { readonly kind: "script-ended" }> {
+  const commands = (await run.trace?.commands()) ?? []
+  const [place, missed] = run.pid === undefined ? [] : [lastOf(commands, run.pid), missedBy(commands, run.pid)]
+  return {
+    kind: "script-ended",
+    script: run.name,
+    exit: run.exit ?? { code: null, signal: null },
+    wasRunning,
+    place,
+    ...(missed === undefined ? {} : { missed }),
+  }
 }
 
 /** The command that a script runs now, or has run last. */

@@ -67,6 +67,18 @@ describe("a script that does not start its component is reported with its line",
       "set -e\n(sleep 0.2; sleep 60) &\nsleep 0.5\nfalse\nexec etcd",
       { kind: "script-ended", place: { line: 5, command: "false" } },
     ],
+    ...(["cp /nowhere /etc/ &", "(cp /nowhere /etc/) &"] as const).map(
+      (line) =>
+        [
+          `misses ${line}`,
+          `set -e\nwait_for() {\n  until "$@"; do\n    kill -0 $!\n    sleep 0.1\n  done\n}\n${line}\nwait_for pidof etcd\netcd`,
+          {
+            kind: "script-ended",
+            place: { line: 5, command: "kill -0 $!" },
+            missed: { line: 9, command: "cp /nowhere /etc/" },
+          },
+        ] as const,
+    ),
     ["prints its version", "etcd --version\nexit 3", { kind: "script-ended", place: { line: 3, command: "exit 3" } }],
   ] as const)("%s", async (_, script, expected) => {
     await using opened = await open(script)

@@ -30,7 +30,7 @@ import { furtherMachine } from "../machines/network.ts"
 import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
 import { HOME } from "./folder.ts"
-import { COMEBACK, currentPlace, Ending, exitOf, isThere, type End } from "./ending.ts"
+import { COMEBACK, Ending, exitOf, isThere, scriptEnd, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
 /**
@@ -198,13 +198,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   /** The error of a script that has ended before it has started this component, or started it in another way. */
   async notStartedBy(run: Run): Promise<ComponentError> {
     this.#logPath = run.log
-    const exit = run.exit ?? { code: null, signal: null }
-    const place = await currentPlace(run)
-    return this.#error(
-      { kind: "script-ended", script: run.name, exit, wasRunning: this.isRunning, place },
-      undefined,
-      run,
-    )
+    return this.#error(await scriptEnd(run, this.isRunning), undefined, run)
   }
 
   /** The error of a script that changes how this component is started and does not come past a command. */

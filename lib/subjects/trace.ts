@@ -109,6 +109,24 @@ export function stuckAt(commands: readonly TracedCommand[], pid: number): Script
   )
 }
 
+/**
+ * The command that a shell has started in the background and then missed: its last command asks for that process
+ * (kill -0 $!) or waits for it. undefined if its last command does something else.
+ */
+export function missedBy(commands: readonly TracedCommand[], pid: number): ScriptPlace | undefined {
+  const last = commands.findLast((one) => one.pid === pid)
+  const missed = last?.background
+  if (last === undefined || missed === undefined || !/^(?:kill\s+-0|wait)\b/.test(last.command)) return undefined
+  const within = commands.findIndex((one) => one.pid === missed)
+  if (within >= 0) return placeOf(commands, within)
+  // bash notes a single command before it starts it: then its process is not yet the last one in the background.
+  const since = commands.findIndex((one) => one.pid === pid && one.background === missed)
+  return placeOf(
+    commands,
+    commands.findLastIndex((one, at) => at < since && one.pid === pid),
+  )
+}
+
 /** The last command that starts a component, directly or through exec, nohup and the like. */
 export function lastWith(commands: readonly TracedCommand[], name: ComponentName): ScriptPlace | undefined {
   const last = commands.findLastIndex(({ command }) => {

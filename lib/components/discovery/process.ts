@@ -84,14 +84,14 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
 
 /** Words of a command line with which a program prints something and ends, such as "etcd --version". */
 const SHORT_COMMANDS = ["--version", "--help", "-h", "publish"]
+/** The other commands of the components' programs. Any other first word is a slip, with which the service ends. */
+const OTHER_COMMANDS = ["config", "completion", "gateway", "grpc-proxy", "help", "oci-hook", "publish"]
 
 /** Whether a command line starts the service of a component, and not another command of the same program. */
 export function isService(name: ComponentName, argv: readonly string[]): boolean {
   if (specOf(name).isProvided === true) return true
-  const [, first = "-"] = argv
-  // "containerd config default" is such a command. A blank is what a backslash before a blank leaves.
-  const isSubcommand = /^\w/.test(first)
-  return argv.length > 0 && !isSubcommand && !argv.some((word) => SHORT_COMMANDS.includes(word))
+  const [, first = ""] = argv
+  return argv.length > 0 && !OTHER_COMMANDS.includes(first) && !argv.some((word) => SHORT_COMMANDS.includes(word))
 }
 
 /** The environment from a list of NAME=VALUE. */

@@ -22,9 +22,10 @@ export function flagOf({ argv }: Pick<Started, "argv">, flag: string): string | 
   return next === undefined || next.startsWith("--") ? "" : next
 }
 
-/** The absolute path of a file. A relative path starts in the working directory of the process. */
-export function absolute({ cwd }: Pick<Started, "cwd">, path: string): string
-export function absolute({ cwd }: Pick<Started, "cwd">, path: string | undefined): string | undefined
+/**
+ * The absolute path of a file. A relative path starts in the working directory of the process. An empty path names no
+ * file, as in the components: undefined.
+ */
 export function absolute({ cwd = "/" }: Pick<Started, "cwd">, path: string | undefined): string | undefined {
   if (path === undefined || path === "") return undefined
   return path.startsWith("/") ? path : `${cwd.replace(/\/$/, "")}/${path.replace(/^(?:\.\/)+/, "")}`

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { argvOf } from "../component.ts"
 import { etcd } from "../etcd.ts"
 import { probeOfComponent, settingsOf, specs, type ComponentName } from "../registry.ts"
 import { knownFiles, noFiles } from "./files.ts"
@@ -34,6 +35,7 @@ describe("flags", () => {
     expect(absolute({ cwd: "/" }, "a")).toBe("/a")
     expect(absolute({}, "/a")).toBe("/a")
     expect(absolute({}, undefined)).toBeUndefined()
+    expect(absolute({ cwd: "/srv" }, "")).toBeUndefined()
   })
 })
 
@@ -167,17 +169,28 @@ test("the settings of every component can be read without flags and files", () =
   for (const { name, program } of specs) expect(() => settingsOf(name, { argv: [program] }, noFiles)).not.toThrow()
 })
 
-test("each component of our own cluster is probed at its own address", () => {
-  const facts = {
-    token: "t",
-    encryptionKey: "k",
-    bootstrapToken: "b.b",
-    node: "byhand",
-    nodeIp: "10.0.0.1",
-    pauseImage: "p",
-    images: [],
-    mayAdjustOomScore: false,
+const facts = {
+  token: "t",
+  encryptionKey: "k",
+  bootstrapToken: "b.b",
+  node: "byhand",
+  nodeIp: "10.0.0.1",
+  pauseImage: "p",
+  images: [],
+  mayAdjustOomScore: false,
+}
+
+test.each(specs)("the settings of $name can be read when one of its flags has an empty value", (spec) => {
+  const argv = argvOf(spec.describe(facts))
+  for (const [at, word] of argv.entries()) {
+    const [flag, value] = word.split("=")
+    if (value === undefined) continue
+    const settings = settingsOf(spec.name, { argv: argv.with(at, `${flag}=`), cwd: "/srv" }, noFiles)
+    expect(JSON.stringify(settings), word).not.toMatch(/undefined|NaN/)
   }
+})
+
+test("each component of our own cluster is probed at its own address", () => {
   const asked = specs.map(({ name, describe: describeIt }) => {
     const probe = probeOfComponent(describeIt(facts))
     const question =

@@ -53,13 +53,22 @@ export const absent: readonly Symptom[] = [
       sign: (seen) => {
         const { failure } = seen
         if (failure?.kind !== "script-ended" || failure.name !== name) return undefined
-        const { script, exit, logPath, log, place, wasRunning } = failure
+        const { script, exit, logPath, log, place, missed, wasRunning } = failure
         const starts = wasRunning ? "changes how" : "starts"
         const how = howEnded(exit)
         const hasFailed = exit.code !== 0 && place !== undefined
+        const state = wasRunning ? `${name} still runs as before` : `no ${name} runs`
+        if (missed !== undefined)
+          return {
+            evidence: saidBefore(log, place, missed) ?? `${script} ${how}`,
+            state,
+            what: `${missed.file} ${how}, because what it started in the background has ended: ${lineOf(missed, LONGEST_COMMAND)}`,
+            remedy: `Correct line ${missed.line} of ${missed.file}, or what it needs from the lines above it. What it prints is in the log.`,
+            logPath,
+          }
         return {
           evidence: log.at(-1) || `${script} ${how}`,
-          state: wasRunning ? `${name} still runs as before` : `no ${name} runs`,
+          state,
           what: hasFailed ? `${place.file} ${how} in ${lineOf(place, LONGEST_COMMAND)}` : `${script} ${how}`,
           remedy: hasFailed
             ? `Correct that command: it fails, and so the script ends before it ${starts} ${name}${wasRunning ? " is started" : ""}.${hides(seen, place) ? " Its own error goes to /dev/null: run it without that to read it." : ""}`
@@ -129,6 +138,13 @@ export const absent: readonly Symptom[] = [
     failure === undefined ? undefined : first(waiting, (place) => stuck(place)),
   ),
 ]
+
+/** What was printed about a command that has ended, before the script missed it. */
+function saidBefore(log: readonly string[], place: ScriptPlace | undefined, missed: ScriptPlace): string | undefined {
+  const about = (line: number) => (text: string) => text.includes(`: line ${line}: `)
+  const isOwn = about(place?.line ?? 0)
+  return log.findLast(about(missed.line)) ?? log.findLast((text) => text.trim() !== "" && !isOwn(text))
+}
 
 /** What is known of a command that a script does not come past. */
 type Stuck = Named<"file" | "line" | "where" | "time">

@@ -47,7 +47,7 @@ function unreadable(seen: Observation, name: ComponentName) {
 /** The files that the command line of a component names. */
 function filesOf({ files }: Observation, component: Started): string[] {
   return component.argv
-    .map((word) => absolute(component, word.replace(/^--?[\w-]+=/, "")))
+    .flatMap((word) => absolute(component, word.replace(/^--?[\w-]+=/, "")) ?? [])
     .filter((path) => path in files)
 }
 

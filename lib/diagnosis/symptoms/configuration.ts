@@ -57,9 +57,9 @@ export const configuration: readonly Symptom[] = [
     component: "kube-scheduler",
     sign: (seen) => {
       const one = componentOf(seen, "kube-scheduler")
-      const [config, kubeconfig] = [flagOf(one, "--config"), flagOf(one, "--kubeconfig")]
-      if (one === undefined || config === undefined) return undefined
-      const path = absolute(one, config)
+      const kubeconfig = flagOf(one, "--kubeconfig")
+      const path = one && absolute(one, flagOf(one, "--config"))
+      if (path === undefined) return undefined
       const isSilent = Document.yaml(seen.files[path]).text("clientConnection", "kubeconfig") === undefined
       const shown = logged(
         "kube-scheduler",
@@ -86,12 +86,19 @@ export const configuration: readonly Symptom[] = [
           logged(name, /invalid (?:argument|value) "" for (?:flag )?"?(--?[\w-]+)/, "flag")(seen)
         if (missing !== undefined) {
           const flag = dashed(missing.flag)
-          const typed = typedFor(seen, name, flag)
-          return { ...missing, flag, took: "nothing", variable: /\$\{?(\w+)/.exec(typed ?? "")?.[1] ?? "none" }
+          return { ...missing, flag, took: "nothing", variable: variableOf(seen, name, flag) }
         }
         const component = componentOf(seen, name)
         if (component === undefined || !isConcerned(seen, name)) return undefined
         const { argv } = component
+        const empty = argv.find((word) => /^--?[\w-]+=$/.test(word) && valued(name).has(dashed(word)))
+        if (empty !== undefined)
+          return {
+            evidence: empty,
+            flag: dashed(empty),
+            took: "nothing",
+            variable: variableOf(seen, name, dashed(empty)),
+          }
         const at = argv.findIndex(
           (word, index) =>
             !word.includes("=") && valued(name).has(dashed(word)) && /^--?[a-z][\w-]+/.test(argv[index + 1] ?? ""),
@@ -387,7 +394,7 @@ function hostless(seen: Observation, { name, argv, isArgvFromScript, log }: Obse
     evidence: source === undefined ? word : `the script says ${source}, and ${name} got ${word}`,
     word,
     flag,
-    variable: /\$\{?(\w+)/.exec(source ?? "")?.[1] ?? "none",
+    variable: variableOf(seen, name, flag),
   }
 }
 
@@ -397,6 +404,11 @@ function typedFor(seen: Observation, name: ComponentName, flag: string): string 
     .filter(({ component }) => component === name)
     .flatMap((command) => command.argv)
     .find((word) => dashed(word) === flag && word.includes("$"))
+}
+
+/** The variable with which the script writes a flag; "none" if it has none. */
+function variableOf(seen: Observation, name: ComponentName, flag: string): string {
+  return /\$\{?(\w+)/.exec(typedFor(seen, name, flag) ?? "")?.[1] ?? "none"
 }
 
 /** A word in which every variable is empty. */
@@ -444,9 +456,8 @@ function configFileOfEtcd(seen: Observation) {
   const one = componentOf(seen, "etcd")
   if (one === undefined || seen.failure === undefined) return undefined
   const fromFlag = flagOf(one, "--config-file")
-  const named = fromFlag ?? one.env?.["ETCD_CONFIG_FILE"]
-  if (named === undefined || named === "") return undefined
-  const path = absolute(one, named)
+  const path = absolute(one, fromFlag ?? one.env?.["ETCD_CONFIG_FILE"])
+  if (path === undefined) return undefined
   const file = Document.yaml(seen.files[path])
   const shadowed = one.argv
     .slice(1)

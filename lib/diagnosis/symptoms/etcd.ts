@@ -256,6 +256,8 @@ export const etcd: readonly Symptom[] = [
     component: "etcd",
     lasting: AT_ONCE,
     sign: (seen) => {
+      // The outcome itself has raised the alarm.
+      if (seen.changedFlags?.includes("--quota-backend-bytes") === true) return undefined
       const one = componentOf(seen, "etcd")
       const alarm = matched([one?.answer?.text ?? ""], /NOSPACE/) ?? said(/database space exceeded/)(seen)
       return alarm && { ...alarm, quota: flagOf(one, "--quota-backend-bytes") ?? "not set, 2 GiB by default" }

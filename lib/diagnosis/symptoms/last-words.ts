@@ -46,6 +46,9 @@ interface LastWords {
 export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
   const exitOf = ({ failure }: Observation) =>
     failure?.kind === "component-exited" && failure.name === name ? failure : undefined
+  /** A process that its script has missed, under another name than the component's: with a wrapper, for example. */
+  const missedOf = ({ failure }: Observation) =>
+    failure?.kind === "script-ended" && failure.name === name && failure.missed !== undefined ? failure : undefined
   return [
     symptom({
       id: "last-words",
@@ -55,6 +58,11 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
         const exit = exitOf(seen)
         const component = componentOf(seen, name)
         const own = component?.log ?? []
+        const missed = missedOf(seen)
+        if (missed !== undefined) {
+          const words = lineIn(missed.log, FATAL)
+          return words && { ...words, logPath: missed.logPath, remedy: remedyOf(seen, name, words, missed.missed) }
+        }
         // After its error, a program may print its usage, which fills the end of the log that the failure holds.
         const words =
           exit === undefined

@@ -64,6 +64,27 @@ describe("what bash says", () => {
     expect(found({ ...ended, exit: { code: 1, signal: null }, place })?.id).toBe("script-ended")
   })
 
+  test("a process that its script has missed explains the end of the script, in its own words if they are known", () => {
+    const missed = { file: FILE, command: "start etcd", line: 4 }
+    const place = { file: FILE, command: "kill -0 $!", line: 9, call: { file: FILE, command: "ready", line: 5 } }
+    const over = "./01-etcd.sh: line 9: kill: (77) - No such process"
+    const missing = { ...ended, place, missed }
+    expect(found({ ...missing, log: ["./01-etcd.sh: line 4: start: oops", over] })).toMatchObject({
+      id: "script-ended",
+      evidence: "./01-etcd.sh: line 4: start: oops",
+      cause: expect.stringContaining("has ended: line 4 (start etcd)") as string,
+      remedy: expect.stringContaining(`Correct line 4 of ${FILE}`) as string,
+    })
+    expect(found({ ...missing, log: ["something else", "", over] })?.evidence).toBe("something else")
+    expect(found({ ...missing, log: [over] })?.evidence).toBe("01-etcd.sh exited with 1")
+    expect(found({ ...missing, log: ["Error: no such thing", over] })).toMatchObject({
+      id: "last-words",
+      cause: "etcd gave up: no such thing",
+      remedy: expect.stringContaining(`Line 4 of ${FILE} starts it`) as string,
+    })
+    expect(found({ ...ended, place, log: ["Error: no such thing", over] })?.id).toBe("script-ended")
+  })
+
   test("a command that is missing explains the end of a script only if it was the last one", () => {
     const bash = ["./01-etcd.sh: line 2: jq: command not found"]
     const place = { file: FILE, command: "jq .", line: 2 }
