@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest"
-import { argvOf } from "../component.ts"
 import { etcd } from "../etcd.ts"
 import { probeOfComponent, settingsOf, specs, type ComponentName } from "../registry.ts"
 import { knownFiles, noFiles } from "./files.ts"
@@ -179,16 +178,6 @@ const facts = {
   images: [],
   mayAdjustOomScore: false,
 }
-
-test.each(specs)("the settings of $name can be read when one of its flags has an empty value", (spec) => {
-  const argv = argvOf(spec.describe(facts))
-  for (const [at, word] of argv.entries()) {
-    const [flag, value] = word.split("=")
-    if (value === undefined) continue
-    const settings = settingsOf(spec.name, { argv: argv.with(at, `${flag}=`), cwd: "/srv" }, noFiles)
-    expect(JSON.stringify(settings), word).not.toMatch(/undefined|NaN/)
-  }
-})
 
 test("each component of our own cluster is probed at its own address", () => {
   const asked = specs.map(({ name, describe: describeIt }) => {
