@@ -53,15 +53,11 @@ export function startCommandsOf(seen: Pick<Observation, "files">): StartCommand[
 
 function commandsIn({ name, text }: Script): StartCommand[] {
   const lines = text.split("\n").map((line) => line.replace(/\r$/, ""))
+  const texts = heredocsIn(lines)
   const found: StartCommand[] = []
-  let heredoc: string | undefined
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? ""
-    if (heredoc !== undefined) {
-      if (line.trim() === heredoc) heredoc = undefined
-      continue
-    }
-    heredoc = HEREDOC.exec(withoutComment(line))?.[1]
+    if (texts.some(({ begin, end }) => at > begin && at <= end)) continue
     const component = startedBy(line)
     if (component === undefined) continue
     const first = at + 1
@@ -82,6 +78,28 @@ function commandsIn({ name, text }: Script): StartCommand[] {
   return found
 }
 
+/** A heredoc of a script: its word, and the indexes of the lines in which it begins and ends. */
+interface Heredoc {
+  readonly word: string
+  readonly begin: number
+  /** The number of lines if no line ends it. */
+  readonly end: number
+}
+
+function heredocsIn(lines: readonly string[]): Heredoc[] {
+  const found: Heredoc[] = []
+  for (let at = 0; at < lines.length; at++) {
+    const [start, word] = HEREDOC.exec(withoutComment(lines[at] ?? "")) ?? []
+    if (start === undefined || word === undefined) continue
+    const isEnd = (line: string) => (start.startsWith("<<-") ? line.replace(/^\t+/, "") : line) === word
+    const after = lines.slice(at + 1).findIndex(isEnd)
+    const end = after < 0 ? lines.length : at + 1 + after
+    found.push({ word, begin: at, end })
+    at = end
+  }
+  return found
+}
+
 /** A heredoc that ends at the end of another one, because a line that was meant to end it has more than its word. */
 export interface LateHeredoc {
   readonly script: string
@@ -96,18 +114,14 @@ export interface LateHeredoc {
 export function lateHeredocsOf(seen: Pick<Observation, "files">): LateHeredoc[] {
   return scriptsOf(seen).flatMap(({ name, text }) => {
     const lines = text.split("\n")
-    const found: LateHeredoc[] = []
-    for (let at = 0; at < lines.length; at++) {
-      const word = HEREDOC.exec(withoutComment(lines[at] ?? ""))?.[1]
-      const end = word === undefined ? -1 : lines.indexOf(word, at + 1)
-      if (word === undefined || end < 0) continue
-      const inside = lines.slice(at + 1, end)
+    return heredocsIn(lines).flatMap(({ word, begin, end }) => {
+      if (end === lines.length) return []
+      const inside = lines.slice(begin + 1, end)
       const meant = inside.findIndex((line) => new RegExp(`^\\s*['"]?${word}(?!\\w)`).test(line))
-      if (meant >= 0 && inside.slice(meant + 1).some((line) => HEREDOC.exec(line)?.[1] === word))
-        found.push({ script: name, line: at + 1, word, meant: { line: at + meant + 2, text: inside[meant] ?? "" } })
-      at = end
-    }
-    return found
+      const isLate = meant >= 0 && inside.slice(meant + 1).some((line) => HEREDOC.exec(line)?.[1] === word)
+      const line = begin + 1
+      return isLate ? [{ script: name, line, word, meant: { line: line + meant + 1, text: inside[meant] ?? "" } }] : []
+    })
   })
 }
 

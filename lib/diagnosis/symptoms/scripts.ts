@@ -1,4 +1,5 @@
 import { near } from "../../base/nearest.ts"
+import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
 import type { ComponentFailure, ScriptPlace } from "../../failures/failure.ts"
 import { kubeconfigOf } from "../facts.ts"
@@ -164,8 +165,8 @@ function blankAfterBackslash(seen: Observation, name: ComponentName) {
   const place = placeOf(seen, name)
   const isWell = failureOf(seen, name) === undefined || place === undefined
   if (isWell) return undefined
-  const lines = textFrom(seen, place).split("\n")
-  const end = lines.findIndex((text) => !text.endsWith("\\"))
+  const lines = commandAt(seen.files[place.file] ?? "", place.line).split("\n")
+  const end = lines.length - 1
   const text = lines[end] ?? ""
   return /\\[ \t]+$/.test(text)
     ? { evidence: `${JSON.stringify(text)}`, file: place.file, line: String(place.line + end) }
@@ -178,7 +179,7 @@ function kubeconfigBelow(seen: Observation) {
   if (failure?.kind !== "not-ready" || failure.tried?.length !== 0 || failure.place === undefined) return undefined
   const { file, line, command } = failure.place
   const lines = textFrom(seen, failure.place).split("\n")
-  const end = lines.findIndex((text) => !text.endsWith("\\"))
+  const end = commandAt(lines.join("\n"), 1).split("\n").length - 1
   const below = lines.findIndex((text, at) => at > end && /kubeconfig|\.kube\b|kubectl config|kind: Config/.test(text))
   return below === -1
     ? undefined
