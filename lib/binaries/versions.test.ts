@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
 import { packageRoot, readSettings } from "../base/settings.ts"
+import { supportOf } from "./support.ts"
 import { fits, groupOf, knownVersions, releaseFor } from "./versions.ts"
 
 describe("versions", () => {
@@ -24,6 +25,20 @@ describe("versions", () => {
       }
     },
   )
+
+  test.each(knownVersions)("the dates of support of Kubernetes %s are known", (version) => {
+    expect(supportOf(version, new Date("2026-01-01")).phase).toBe("supported")
+  })
+
+  test.each([
+    ["1.36.3", "2027-04-27", "supported", "supported until 2027-06-28, with ordinary fixes until 2027-04-28"],
+    ["1.36.3", "2027-04-28", "maintenance", "in maintenance until 2027-06-28"],
+    ["1.36.3", "2027-06-28", "ended", "out of support since 2027-06-28"],
+    ["1.9.11", "2026-01-01", "ended", "out of support"],
+    ["1.99.0", "2026-01-01", "unknown", "newer than this course"],
+  ] as const)("the support of Kubernetes %s on %s: %s", (version, day, phase, text) => {
+    expect(supportOf(version, new Date(day))).toEqual({ phase, text })
+  })
 
   test("the default is a known version", () => {
     expect(knownVersions).toContain(readSettings({}).kubernetes)

@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts"
+import { supportOf } from "./support.ts"
 
 /** The tools of each release. */
 const toolsOf = {
@@ -67,7 +68,7 @@ export function releaseFor(kubernetes: string): Release {
   const others = releases[minor(kubernetes)]
   if (others === undefined) {
     throw new UsageError(
-      `Kubernetes ${kubernetes} is not one of the supported versions.`,
+      `This course does not know Kubernetes ${kubernetes}, which is ${supportOf(kubernetes).text}.`,
       `Choose one of ${knownVersions.join(", ")}.`,
     )
   }

@@ -1,4 +1,5 @@
 import { RemediedError } from "../base/errors.ts"
+import { supportOf } from "../binaries/support.ts"
 import { quote } from "../base/shell.ts"
 import { BlockedError } from "../clusters/errors.ts"
 import type { Known } from "../clusters/known.ts"
@@ -69,7 +70,7 @@ export class HostCluster implements Subject {
     ])
     const found = parts.filter(({ isRunning }) => isRunning).map(({ name, origin }) => `${name} (${origin})`)
     const summary = [
-      `${machine.name}: Kubernetes ${kubernetes ?? "of an unknown version"}`,
+      `${machine.name}: Kubernetes ${kubernetes === undefined ? "of an unknown version" : `${kubernetes} (${supportOf(kubernetes).text})`}`,
       found.length === 0 ? "no component runs" : found.join(", "),
       ...(distribution === undefined
         ? []

@@ -4,6 +4,8 @@ import { readdir, readFile, statfs } from "node:fs/promises"
 import { release } from "node:os"
 import { dirname } from "node:path"
 import { architecture } from "../../binaries/architecture.ts"
+import { supportOf } from "../../binaries/support.ts"
+import { knownVersions } from "../../binaries/versions.ts"
 import { problemOf } from "../../base/errors.ts"
 import type { MachineFeature } from "../../components/spec.ts"
 import { mayLowerOomScore } from "../../machines/capabilities.ts"
@@ -58,6 +60,16 @@ export const checks: readonly Check[] = [
         ok: process.versions.node.localeCompare("20.19.0", "en", { numeric: true }) >= 0,
         found: process.version,
       }),
+  },
+  {
+    id: "kubernetes",
+    title: "Kubernetes",
+    neededFor: "no lesson",
+    remedy: `Choose a version that still gets fixes, one of ${knownVersions.join(", ")}: --kubernetes, or BYHAND_KUBERNETES.`,
+    look: ({ settings: { kubernetes } }) => {
+      const { phase, text } = supportOf(kubernetes)
+      return Promise.resolve({ ok: phase !== "ended", found: `${kubernetes}, ${text}` })
+    },
   },
   {
     id: "privilege",
