@@ -176,14 +176,29 @@ function isFlag(line: string | undefined): boolean {
 
 /** A line without its comment. A # inside quotes begins none. */
 function withoutComment(line: string): string {
-  let quote = ""
+  return line.slice(0, quotesOf(line).end)
+}
+
+/** Where the code of a line ends, and the quote that is still open there; empty if there is none. */
+function quotesOf(line: string): { readonly end: number; readonly open: string } {
+  let open = ""
   for (let at = 0; at < line.length; at++) {
     const sign = line[at] ?? ""
-    if (quote !== "") {
-      if (sign === quote) quote = ""
-    } else if (sign === "\\") at++
-    else if (sign === "'" || sign === '"') quote = sign
-    else if (sign === "#" && (at === 0 || /\s/.test(line[at - 1] ?? ""))) return line.slice(0, at)
+    if (sign === "\\" && open !== "'") at++
+    else if (open !== "") {
+      if (sign === open) open = ""
+    } else if (sign === "'" || sign === '"') open = sign
+    else if (sign === "#" && (at === 0 || /\s/.test(line[at - 1] ?? ""))) return { end: at, open }
   }
-  return line
+  return { end: line.length, open }
+}
+
+/** The first line of a script with a quote that the same line does not close. Most texts in quotes are on one line. */
+export function openQuoteIn(text: string): { readonly line: number; readonly text: string } | undefined {
+  const lines = text.split("\n")
+  const texts = heredocsIn(lines)
+  const at = lines.findIndex(
+    (line, index) => quotesOf(line).open !== "" && !texts.some(({ begin, end }) => index > begin && index <= end),
+  )
+  return at < 0 ? undefined : { line: at + 1, text: (lines[at] ?? "").trim() }
 }

@@ -117,6 +117,17 @@ export const configuration: readonly Symptom[] = [
       look: `ps -o args= -C ${name}`,
     }),
     symptom({
+      id: "stray-argument",
+      component: name,
+      sign: (seen) => first(STRAY, (line) => logged(name, line, "word")(seen)),
+      cause: ({ word }) => `${name} gets the word ${word}, which is neither a flag nor the value of one`,
+      remedy: ({ word }) =>
+        word.startsWith("=")
+          ? `Write the name of its flag before it: --flag${word}`
+          : "Remove it. A value with blanks needs quotes, and a value follows its flag directly: --flag=value.",
+      look: `ps -o args= -C ${name}`,
+    }),
+    symptom({
       id: "flag-given-twice",
       component: name,
       lasting: ifElsewhere,
@@ -304,6 +315,13 @@ const ADMISSION_PLUGINS = [
   "TaintNodesByCondition",
   "ValidatingAdmissionPolicy",
   "ValidatingAdmissionWebhook",
+]
+
+/** What components say of a word that is neither a flag nor the value of one. */
+const STRAY: readonly RegExp[] = [
+  /"failed to verify flags","error":"\\"(.*?)\\" is not a valid flag"/,
+  /does not take any arguments, got \[\\?"?([^"\\\]]+)/,
+  /err="unknown command \\?"?([^"\\]+)/,
 ]
 
 /** Lasting: kube-apiserver calls an address where no process listens, and etcd listens elsewhere. */

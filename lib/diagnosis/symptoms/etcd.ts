@@ -100,17 +100,6 @@ export const etcd: readonly Symptom[] = [
     look: ARGS,
   }),
   symptom({
-    id: "stray-argument",
-    component: "etcd",
-    sign: (seen) => logged("etcd", /"failed to verify flags","error":"\\"(.*?)\\" is not a valid flag"/, "word")(seen),
-    cause: ({ word }) => `etcd gets the word ${word}, which is neither a flag nor the value of one`,
-    remedy: ({ word }) =>
-      word.startsWith("=")
-        ? `Write the name of its flag before it: --flag${word}`
-        : "Remove it. A value with blanks needs quotes, and a value follows its flag directly: --flag=value.",
-    look: ARGS,
-  }),
-  symptom({
     id: "advertised-address-missing",
     component: "etcd",
     sign: (seen) => logged("etcd", /--advertise-client-urls is required when --listen-client-urls is set/)(seen),

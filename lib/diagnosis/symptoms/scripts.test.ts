@@ -50,6 +50,14 @@ describe("what bash says", () => {
     expect(`${finding?.cause} ${finding?.remedy}`).toContain(part)
   })
 
+  test("a quote without an end is looked for from the beginning: bash names a later line", () => {
+    const line = "./01-etcd.sh: line 9: unexpected EOF while looking for matching `\"'"
+    const script =
+      "#!/bin/bash\n# it's a comment\ncat <<EOF\ndon't\nEOF\necho 'a \\' \"b\\\"'\"\netcd --name=\"one'\necho \"x\""
+    expect(found({ ...ended, bash: [line] }, script)?.remedy).toContain(`line 7 (etcd --name="one')`)
+    expect(found({ ...ended, bash: [line] }, "#!/bin/bash")?.remedy).toContain("Correct line 9")
+  })
+
   test("a syntax error of another program is not one of bash", () => {
     expect(found({ ...ended, bash: ["awk: line 1: syntax error at or near print"] })?.id).toBe("script-ended")
   })
@@ -90,6 +98,12 @@ describe("what bash says", () => {
     const place = { file: FILE, command: "jq .", line: 2 }
     expect(found({ ...ended, bash, place })?.id).toBe("command-not-found")
     expect(found({ ...ended, bash, place: { ...place, line: 7 } })?.id).toBe("script-ended")
+    const swapped = "#!/bin/bash\nned() {\n  pkill $1\n}\nend etcd"
+    const call = { bash: ["./01-etcd.sh: line 5: end: command not found"], place: { ...place, line: 5 } }
+    const finding = found({ ...ended, ...call }, swapped)
+    expect(`${finding?.cause} ${finding?.remedy}`).toMatch(
+      /runs end, and there is no such program or function; line 2 defines ned, .*ned in line 2, end in line 5/,
+    )
     const exec = { file: FILE, command: "exec program --flag", line: 2 }
     expect(found({ ...ended, exit: { code: 127, signal: null }, place: exec })?.cause).toContain("runs program,")
   })

@@ -1,9 +1,11 @@
+import { join } from "node:path/posix"
 import { near } from "../../base/nearest.ts"
 import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
 import type { ComponentFailure, ScriptPlace } from "../../failures/failure.ts"
 import { kubeconfigOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
+import { openQuoteIn, SCRIPTS_FOLDER } from "../scripts.ts"
 import { symptom, type Symptom } from "../symptom.ts"
 
 // What bash says about a learner's script, and what the script's own text shows. bash prints "FILE: line N: WORDS".
@@ -23,10 +25,17 @@ export const scripts: readonly Symptom[] = learnersSpecs
       id: "script-syntax",
       component: name,
       // "syntax error at or near" is what awk says of its own program.
-      sign: (seen) => bashError(seen, name, /^(?:syntax error(?! at or near)|unexpected EOF)/),
+      sign: (seen) => {
+        const shown = bashError(seen, name, /^(?:syntax error(?! at or near)|unexpected EOF)/)
+        const isQuote = shown !== undefined && /matching [`']["']'/.test(shown.words)
+        const open = isQuote ? openQuoteIn(seen.files[join(SCRIPTS_FOLDER, shown.file)] ?? "") : undefined
+        return shown && { ...shown, first: open === undefined ? "none" : `line ${open.line} (${open.text})` }
+      },
       cause: ({ file, line, words }) => `bash cannot read ${file}: ${words} (line ${line})`,
-      remedy: ({ file, line }) =>
-        `Correct line ${line} of ${file}, or the lines above it: a quote, bracket, do, then, done or fi is missing or too much. Check it with: bash -n ${file}`,
+      remedy: ({ file, line, first }) =>
+        first === "none"
+          ? `Correct line ${line} of ${file}, or the lines above it: a quote, bracket, do, then, done or fi is missing or too much. Check it with: bash -n ${file}`
+          : `Close the quote: the first one that does not end on its own line is in ${first}. Check it with: bash -n ${file}`,
       look: ({ file }) => `bash -n ${file}`,
     }),
     symptom({
@@ -66,11 +75,22 @@ export const scripts: readonly Symptom[] = learnersSpecs
       sign: (seen) => {
         const shown = bashError(seen, name, /: command not found$/)
         const isOver = seen.failure?.kind === "script-ended" && String(seen.failure.place?.line) === shown?.line
-        return shown === undefined || !isOver ? undefined : { ...shown, word: shown.words.replace(/: [^:]*$/, "") }
+        if (shown === undefined || !isOver) return undefined
+        const word = shown.words.replace(/: [^:]*$/, "")
+        const meant = functionNear(seen, name, word)
+        return {
+          ...shown,
+          word,
+          but: meant === undefined ? "" : ` or function; line ${meant.line} defines ${meant.name}`,
+          remedy:
+            meant === undefined
+              ? `Correct the name, or do without ${word}: it is not on this machine.`
+              : `Write the same name in both lines: ${meant.name} in line ${meant.line}, ${word} in line ${shown.line}.`,
+        }
       },
-      cause: ({ file, line, word }) =>
-        `line ${line} of ${file} runs ${word}, and there is no such program, so the script ends before it starts ${name}`,
-      remedy: ({ word }) => `Correct the name, or do without ${word}: it is not on this machine.`,
+      cause: ({ file, line, word, but }) =>
+        `line ${line} of ${file} runs ${word}, and there is no such program${but.replace("(empty)", "")}, so the script ends before it starts ${name}`,
+      remedy: ({ remedy }) => remedy,
       look: ({ word }) => `type -a ${word}`,
     }),
     symptom({
@@ -136,6 +156,20 @@ function bashError(seen: Observation, name: ComponentName, pattern: RegExp): Bas
     if (words !== "" && pattern.test(words)) return { evidence, file, line, words }
   }
   return undefined
+}
+
+/** The function of a component's script whose name is nearly this word. */
+function functionNear(seen: Observation, name: ComponentName, word: string) {
+  const text = seen.files[placeOf(seen, name)?.file ?? ""] ?? ""
+  const functions = text.split("\n").flatMap((line, at) => {
+    const found = /^\s*(?:function\s+)?([\w-]+)\s*\(\)/.exec(line)?.[1]
+    return found === undefined ? [] : [{ name: found, line: at + 1 }]
+  })
+  const meant = near(
+    word,
+    functions.map((one) => one.name),
+  )
+  return functions.find((one) => one.name === meant)
 }
 
 /** The status with which bash reports a command that it does not find. */
