@@ -1,7 +1,7 @@
-import { join } from "node:path/posix"
 import { near } from "../../base/nearest.ts"
 import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
+import { absolute } from "../../components/settings/flags.ts"
 import type { ComponentFailure, ScriptPlace } from "../../failures/failure.ts"
 import { kubeconfigOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
@@ -28,7 +28,7 @@ export const scripts: readonly Symptom[] = learnersSpecs
       sign: (seen) => {
         const shown = bashError(seen, name, /^(?:syntax error(?! at or near)|unexpected EOF)/)
         const isQuote = shown !== undefined && /matching [`']["']'/.test(shown.words)
-        const open = isQuote ? openQuoteIn(seen.files[join(SCRIPTS_FOLDER, shown.file)] ?? "") : undefined
+        const open = isQuote ? openQuoteIn(seen.files[absolute({ cwd: SCRIPTS_FOLDER }, shown.file) ?? ""] ?? "") : undefined
         return shown && { ...shown, first: open === undefined ? "none" : `line ${open.line} (${open.text})` }
       },
       cause: ({ file, line, words }) => `bash cannot read ${file}: ${words} (line ${line})`,
