@@ -109,6 +109,11 @@ const schema = z.strictObject({
     .min(1, "is empty")
     .transform((given) => resolve(given))
     .optional(),
+  /** A file with the password that sudo demands on running hosts. Only its owner may read it. */
+  BYHAND_SUDO_FILE: path
+    .refine(existsSync, "does not exist")
+    .refine((given) => (statSync(given).mode & 0o077) === 0, "must be readable for its owner alone: chmod 600")
+    .optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z
     .string()
@@ -168,6 +173,8 @@ export interface Settings {
   readonly host: string | undefined
   /** An OpenSSH configuration that is used instead of those of the user and the system. */
   readonly sshConfig: string | undefined
+  /** The file with the password that sudo demands on running hosts. Undefined if a person is asked, on a terminal. */
+  readonly sudoFile: string | undefined
   /** The file to which the run's result is written as JSON. */
   readonly result: string | undefined
   /** Formats and files, such as junit=junit.xml. lib/report/targets.ts reads them. */
@@ -220,6 +227,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     subject: values.BYHAND_SUBJECT,
     host: values.BYHAND_HOST,
     sshConfig: values.BYHAND_SSH_CONFIG,
+    sudoFile: values.BYHAND_SUDO_FILE,
     result: values.BYHAND_RESULT,
     format: values.BYHAND_FORMAT,
     student: values.BYHAND_STUDENT,

@@ -28,7 +28,9 @@ export const scripts: readonly Symptom[] = learnersSpecs
       sign: (seen) => {
         const shown = bashError(seen, name, /^(?:syntax error(?! at or near)|unexpected EOF)/)
         const isQuote = shown !== undefined && /matching [`']["']'/.test(shown.words)
-        const open = isQuote ? openQuoteIn(seen.files[absolute({ cwd: SCRIPTS_FOLDER }, shown.file) ?? ""] ?? "") : undefined
+        const open = isQuote
+          ? openQuoteIn(seen.files[absolute({ cwd: SCRIPTS_FOLDER }, shown.file) ?? ""] ?? "")
+          : undefined
         return shown && { ...shown, first: open === undefined ? "none" : `line ${open.line} (${open.text})` }
       },
       cause: ({ file, line, words }) => `bash cannot read ${file}: ${words} (line ${line})`,

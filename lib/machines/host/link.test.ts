@@ -1,6 +1,6 @@
 import { execa } from "execa"
 import { existsSync, readdirSync, statSync } from "node:fs"
-import { rename } from "node:fs/promises"
+import { rename, writeFile } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
@@ -16,7 +16,7 @@ import { startSandbox } from "../sandbox.ts"
 import { HostMachine } from "./host-machine.ts"
 import { linkTo } from "./link.ts"
 import { loginTo } from "./login.ts"
-import { sudoPassword, type AskSecret } from "./sudo.ts"
+import { answerFrom, sudoPassword, type AskSecret } from "./sudo.ts"
 import { parseHostTarget } from "./target.ts"
 
 const canRun = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")
@@ -108,10 +108,10 @@ describe.skipIf(!canRun)("a host over ssh", () => {
     const given: string[] = []
     const answer = (...answers: readonly string[]) => {
       const left = [...answers]
-      return (question: string) => Promise.resolve((given.push(question), left.shift() ?? ""))
+      return (on: string) => Promise.resolve((given.push(on), left.shift() ?? ""))
     }
     await using worker = await look("worker", answer("wrong", host.password))
-    expect(given).toEqual(Array(2).fill("sudo's password on worker@127.0.0.1 (empty: look without root): "))
+    expect(given).toEqual(Array(2).fill("worker@127.0.0.1"))
     const shown = await worker.host.run(["sh", "-c", "id -u; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ"])
     expect(shown.stdout).toMatch(/^0\n/)
     expect(shown.stdout).not.toContain(host.password)
@@ -119,6 +119,17 @@ describe.skipIf(!canRun)("a host over ssh", () => {
     expect(statSync(join(place.settings.runsDir, folder, "sudo")).mode & 0o777).toBe(0o600)
     await using student = await look("student", answer(host.password))
     expect([(await student.host.run(["id", "-u"])).stdout, given.length]).toEqual(["0\n", 2])
+  })
+
+  test("becomes root with the password in a file, which is tried once", async () => {
+    const file = join(place.folder, "password")
+    await writeFile(file, `${host.password}\n`, { mode: 0o600 })
+    await using worker = await look("worker", answerFrom(file))
+    expect((await worker.host.run(["id", "-u"])).stdout).toBe("0\n")
+    await writeFile(file, "wrong\n")
+    await expect(log(host.target("worker"), answerFrom(file))).rejects.toThrow(
+      `sudo on worker@127.0.0.1 has refused the password in ${file}.`,
+    )
   })
 
   test("looks without root after an empty answer, and refuses after three wrong ones", async () => {

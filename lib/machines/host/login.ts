@@ -4,7 +4,7 @@ import { join } from "node:path"
 import type { Settings } from "../../base/settings.ts"
 import { identify, isAlive } from "../identity.ts"
 import { linkTo, login } from "./link.ts"
-import { askForSudo, terminalAsk, type AskSecret } from "./sudo.ts"
+import { answerFrom, askForSudo, terminalAsk, type AskSecret } from "./sudo.ts"
 import type { HostTarget } from "./target.ts"
 
 /** The beginning of the name of a folder of this kind in BYHAND_RUNS. */
@@ -20,14 +20,14 @@ export interface HostLogin extends AsyncDisposable {
 /**
  * Makes a folder for this run that only this user can enter, and logs in to a host. The folder also gets copies of the
  * host's credentials. It is removed at the end, or by the next run if this process is killed.
- * @param ask asks for the password of sudo there; by default on the terminal, if there is one. Without it, the host is
- *   looked at without root if sudo demands a password
+ * @param ask asks for the password of sudo there; by default the file of the settings answers, or a person on the
+ *   terminal, if there is one. Without it, the host is looked at without root if sudo demands a password
  * @throws HostError that says what to type
  */
 export async function loginTo(
   target: HostTarget,
-  settings: Pick<Settings, "runsDir">,
-  ask: AskSecret | undefined = terminalAsk(),
+  settings: Pick<Settings, "runsDir" | "sudoFile">,
+  ask: AskSecret | undefined = settings.sudoFile === undefined ? terminalAsk() : answerFrom(settings.sudoFile),
 ): Promise<HostLogin> {
   const { runsDir } = settings
   removeOldLogins(settings)

@@ -11,8 +11,8 @@ import { titleOf } from "./target.ts"
 const FILE = "sudo"
 const ATTEMPTS = 3
 
-/** Asks a person for a secret. @param question a line that ends with a blank */
-export type AskSecret = (question: string) => Promise<string>
+/** Tells the password that sudo demands on a host. It is asked again if sudo refuses the answer. */
+export type AskSecret = (host: string) => Promise<string>
 
 /** The exit status is 0 if the user is root, or may become root without a password. */
 const NEEDS_NONE = '[ "$(id -u)" = 0 ] || sudo -n sh -c : 2>/dev/null'
@@ -47,7 +47,7 @@ export async function askForSudo(link: HostLink, folder: string, ask: AskSecret)
   if (await succeeds(link, NEEDS_NONE)) return
   const host = titleOf(link.target)
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const password = await ask(`sudo's password on ${host} (empty: look without root): `)
+    const password = await ask(host)
     if (password === "") return
     if (await succeeds(link, `exec ${SUDO_WITH_PASSWORD} sh -c :`, `${password}\n`)) {
       writeFileSync(join(folder, FILE), password, { mode: 0o600 })
@@ -66,15 +66,34 @@ export function sudoPassword(folder: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined
 }
 
+/**
+ * Answers with the first line of a file. A password that is refused once is not tried again: hosts lock users out.
+ * @throws HostError for the second question
+ */
+export function answerFrom(path: string): AskSecret {
+  let isRefused = false
+  return (host) => {
+    if (isRefused)
+      return Promise.reject(
+        new HostError(
+          `sudo on ${host} has refused the password in ${path}.`,
+          "Correct the file that BYHAND_SUDO_FILE names. Without that setting, byhand asks on a terminal.",
+        ),
+      )
+    isRefused = true
+    return Promise.resolve(readFileSync(path, "utf8").split(/\r?\n/)[0] ?? "")
+  }
+}
+
 /** Asks on the terminal, and does not show the answer. undefined if there is no terminal. */
 export function terminalAsk(): AskSecret | undefined {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
-  return async (question) => {
+  return async (host) => {
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
     const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
     // In raw mode the terminal sends no signal for Ctrl-C.
     lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"))
-    process.stderr.write(question)
+    process.stderr.write(`sudo's password on ${host} (empty: look without root): `)
     try {
       return await lines.question("")
     } finally {
