@@ -110,9 +110,15 @@ const schema = z.strictObject({
     .transform((given) => resolve(given))
     .optional(),
   /** A file with the password that sudo demands on running hosts. Only its owner may read it. */
-  BYHAND_SUDO_FILE: path
-    .refine(existsSync, "does not exist")
-    .refine((given) => (statSync(given).mode & 0o077) === 0, "must be readable for its owner alone: chmod 600")
+  BYHAND_SUDO_FILE: z
+    .string()
+    .min(1, "is empty")
+    .transform((given) => resolve(given))
+    .refine((given) => statSync(given, { throwIfNoEntry: false })?.isFile() === true, "is not a file")
+    .refine(
+      (given) => ((statSync(given, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) === 0,
+      "can be read by other users: chmod 600",
+    )
     .optional(),
   /** A file to which the run's result is written as JSON. */
   BYHAND_RESULT: z

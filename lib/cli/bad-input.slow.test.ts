@@ -335,6 +335,8 @@ const OF_VITEST: readonly Try[] = [
   ["01 nothing --reporter=dot", {}, /^No lesson's file has nothing in its path\. /],
   ["01 -t nonsense --reporter=default --reporter=junit", {}, /^No test of lesson 01 has nonsense in its title\. /],
   ["01", { RESULT: `${HERE}/nowhere/result.json` }, /^BYHAND_RESULT=\S+ cannot be written: ENOENT/],
+  ["01", { SUDO_FILE: `${HERE}/nowhere` }, /^BYHAND_SUDO_FILE=\S+ is not a file\./],
+  ["01", { SUDO_FILE: "/etc/passwd" }, /^BYHAND_SUDO_FILE=\S+ can be read by other users: chmod 600\./],
   ["01", { PATIENC: "5" }, /^There is no setting BYHAND_PATIENC\. Did you mean BYHAND_PATIENCE\?$/],
   ["01", { KUBERNETES: "9.9.9" }, VERSIONS],
   ["01", { EXCEPT: "nothing" }, /^BYHAND_EXCEPT names nothing, /],

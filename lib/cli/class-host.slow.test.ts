@@ -102,9 +102,14 @@ describe.skipIf(!canRun)("a class of running hosts", () => {
       )
     const words = ["rules.yaml", "--inventory", "hosts.csv"]
     writeFileSync(join(folder, "rules.yaml"), "lessons: [01]\n")
-    list(["alice", "root"], ["bob", "student"])
+    // sudo demands a password from Bob.
+    list(["alice", "root"], ["bob", "worker"])
+    const sudo = join(folder, "sudo")
+    writeFileSync(sudo, host.password, { mode: 0o600 })
+    const environment = { ...host.environment, BYHAND_SUDO_FILE: sudo }
     for (const part of ["1", "2"]) {
-      const { stdout } = await grade(...words, "--shard", `${part}/2`, "--out", part)
+      const shard = ["class", ...words, "--shard", `${part}/2`, "--out", part]
+      const { stdout } = await byhandIn(place, shard, "120", folder, environment)
       expect(stdout).toContain("1 of 1 students have a grade, 100 % on average.")
     }
     const first = await grade("--merge", "1/book.json", "2/book.json", "--similar", "--out", "copies", "--json")

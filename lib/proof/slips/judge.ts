@@ -38,7 +38,7 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
   const failed = results.find(({ verdict }) => verdict === "failed")
   if (failed === undefined) return results.some(({ verdict }) => verdict === "blocked") ? "vague" : "harmless"
   const card = `${failed.advice}\n${failed.reason}`
-  if (namesOf(edit).some((name) => card.includes(name)) || namesLine(edit, card)) return "named"
+  if (namesOf(edit).some((name) => card.includes(name)) || namesLine(edit, card) || namesSet(edit, card)) return "named"
   if (OF_THE_TEXT.includes(failed.finding) && card.includes(edit.file)) return "named"
   return LAST_RESORTS.includes(failed.finding) ? "vague" : "wrong"
 }
@@ -54,6 +54,14 @@ function namesLine({ file, line, commandLine }: Edit, card: string): boolean {
       new RegExp(`[Ll]ine ${number} of (?:\\S*/)?${literal(file)}`).test(card) ||
       new RegExp(`${literal(file)} (?!:)[^\\n]{0,${NEAR}}?\\bline ${number} \\(`).test(card),
   )
+}
+
+/** Whether a card names the variable that the edited line sets, or the function that it defines, as that. */
+function namesSet({ before, after }: Edit, card: string): boolean {
+  return [before, ...after].some((line) => {
+    const name = /^\s*(?:export\s+)?(\w+)(?:=|\(\))/.exec(line)?.[1]
+    return name !== undefined && new RegExp(`\\b(?:variable|defines) ${name}\\b`).test(card)
+  })
 }
 
 /** The words that show that a card is about this slip. */

@@ -51,6 +51,17 @@ test("an edit of a here-document is named by the file that it writes", () => {
   expect(judge(inside, [result({ advice: "etcd cannot read /etc/b.yaml" })])).toBe("wrong")
 })
 
+test("an edit of a short name is named by the variable, or by the function", () => {
+  const unset = { ...edit, before: "PKI=/x", after: [] }
+  const swapped = { ...edit, before: "end() {", after: ["ned() {"] }
+  expect(judge(unset, [result({ finding: "x", advice: "line 7 uses the variable PKI, which has no value" })])).toBe(
+    "named",
+  )
+  expect(judge(unset, [result({ finding: "x", advice: "the PKI is wrong" })])).toBe("wrong")
+  expect(judge(swapped, [result({ finding: "x", advice: "line 2 defines ned" })])).toBe("named")
+  expect(judge(swapped, [result({ finding: "x", advice: "the send fails" })])).toBe("wrong")
+})
+
 test.each([
   ["harmless", [result({ verdict: "passed" })]],
   ["named", [result({ verdict: "passed" }), result({})]],
