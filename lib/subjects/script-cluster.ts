@@ -188,6 +188,8 @@ export class ScriptCluster implements Subject {
     const hasChanged = this.#scripts.some((script) => isChange(script) && script.name in fingerprints)
     const isOutdated = hasChanged && !this.#scripts.every((script) => !(script.name in fingerprints) || isSame(script))
     for (const script of this.#scripts) {
+      // A later lesson's script that has never run has started nothing, although its name can contain a component.
+      if (isChange(script) && !(script.name in fingerprints)) continue
       const own = this.#componentsOf(script)
       const isKept = isSame(script) && (isChange(script) || own.some(({ isRunning }) => isRunning))
       if (isKept && !isOutdated) {
