@@ -10,6 +10,8 @@ export interface Stage {
   readonly number: number
   /** The components that run in the lesson. */
   readonly components: readonly ComponentName[]
+  /** The components that the lesson itself starts in another way, or for the first time. */
+  readonly changed: readonly ComponentName[]
   /** How our own components differ from here on, with the changes of earlier stages. */
   readonly changes: Changes
 }

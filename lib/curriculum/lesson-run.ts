@@ -17,7 +17,7 @@ import { cannotCheck, NotChecked } from "./not-checked.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
 import { waitingAs } from "./until.ts"
 import { WaitError } from "../failures/until.ts"
-import { featuresFor, lessonAnsweringFor, lessonId, lessonThatStarts, stagesUpTo } from "./lessons.ts"
+import { featuresFor, lessonAnsweringFor, lessonId, lessonOfFailure, lessonThatStarts, stagesUpTo } from "./lessons.ts"
 
 /** One outcome to check. */
 export interface OutcomeRun {
@@ -196,12 +196,16 @@ export class LessonRun implements AsyncDisposable {
       }
       const failure = error instanceof BlockedError ? error.cause : error
       const culprit =
-        (isOfComponent(error) ? lessonAnsweringFor(error.component, lesson, machine) : undefined) ?? lesson
+        (failure instanceof ComponentError
+          ? lessonOfFailure(failure.failure, lesson, machine)
+          : isOfComponent(error)
+            ? lessonAnsweringFor(error.component, lesson, machine)
+            : undefined) ?? lesson
       // Lessons that need no further machine can still be checked.
       if (!(failure instanceof ComponentError) && machine === undefined) this.#closedSince = culprit
       const key =
         isOfComponent(error) && failure instanceof ComponentError
-          ? reportKey(error.component, lesson, machine)
+          ? reportKey(error.component, culprit, machine)
           : `${culprit.number} ${machine ?? ""}`
       const isNews = !this.#reported.has(key)
       this.#reported.add(key)
@@ -255,7 +259,7 @@ export class LessonRun implements AsyncDisposable {
     const isAbout = starter.components.at(-1) === component
     return (
       starter.number < lesson.number ||
-      (starter === lesson && !isAbout && this.#reported.has(reportKey(component, lesson)))
+      (starter === lesson && !isAbout && this.#reported.has(reportKey(component, starter)))
     )
   }
 
@@ -291,7 +295,8 @@ export class LessonRun implements AsyncDisposable {
       if (error instanceof MachineEndedError && error.machine === classroom.machine.name) this.#closedSince = lesson
       // If the cluster hangs, each later command times out too. After two such outcomes the rest is blocked.
       if (error instanceof CommandTimeoutError && certain === undefined && ++this.#hung > 1) this.#closedSince = lesson
-      if (error instanceof ComponentError) this.#reported.add(reportKey(error.component, lesson))
+      if (error instanceof ComponentError)
+        this.#reported.add(reportKey(error.component, lessonOfFailure(error.failure, lesson)))
       const card = await this.#cardOf(classroom, keyOf({ lesson, title }), error, certain)
       await classroom.subject.forgetExits().catch(() => undefined) // The machine may have ended.
       if (thrown instanceof WaitError) this.#mayBlock(lesson, thrown, card.finding)
@@ -344,9 +349,9 @@ export class LessonRun implements AsyncDisposable {
   }
 }
 
-/** A component, with the number of the lesson that answers for it. */
-function reportKey(component: ComponentName, lesson: LessonSpec, machine?: MachineName): string {
-  return `${lessonAnsweringFor(component, lesson, machine)?.number} ${component} ${machine ?? ""}`
+/** A component, with the number of the lesson to which its failure belongs. */
+function reportKey(component: ComponentName, lesson: LessonSpec | undefined, machine?: MachineName): string {
+  return `${lesson?.number} ${component} ${machine ?? ""}`
 }
 
 /** The name of an outcome outside of its lesson: "03 a ConfigMap that …". */

@@ -1,7 +1,8 @@
 import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
-import { dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
+import { componentNames, dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
 import type { MachineFeature } from "../components/spec.ts"
+import type { ComponentFailure } from "../failures/failure.ts"
 import type { MachineName } from "../machines/network.ts"
 import type { Changes, Stage } from "../clusters/stage.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
@@ -72,6 +73,22 @@ export function lessonAnsweringFor(
   return changed !== undefined && changed.number > (starter?.number ?? 0) ? changed : starter
 }
 
+/**
+ * The lesson to which the failure of a component belongs. If a script has failed, it is the script's, or the later one
+ * that needs the component: the first script may start everything.
+ */
+export function lessonOfFailure(
+  failure: ComponentFailure,
+  upTo: LessonSpec,
+  machine?: MachineName,
+): LessonSpec | undefined {
+  const script = "script" in failure ? failure.script : undefined
+  const own = lessons.find(({ number }) => number === Number.parseInt(script ?? "", 10))
+  if (own === undefined) return lessonAnsweringFor(failure.name, upTo, machine)
+  const starter = own.settings === undefined ? lessonThatStarts(failure.name, machine) : undefined
+  return starter !== undefined && starter.number > own.number ? starter : own
+}
+
 /** Everything that the machine must provide for all outcomes of a lesson. */
 export function featuresOfLesson(lesson: LessonSpec): MachineFeature[] {
   return [...new Set([...featuresOf(everyComponentOf(lesson)), ...(lesson.requires ?? [])])]
@@ -91,7 +108,12 @@ function componentsBefore({ number, components }: LessonSpec): ComponentName[] {
 export function stagesUpTo(lesson: LessonSpec): Stage[] {
   return lessons
     .filter(({ number, settings }) => number <= lesson.number && settings !== undefined)
-    .map((one) => ({ number: one.number, components: componentsBefore(one), changes: settingsIn(one) }))
+    .map((one) => ({
+      number: one.number,
+      components: componentsBefore(one),
+      changed: componentNames.filter((name) => one.settings?.[name] !== undefined),
+      changes: settingsIn(one),
+    }))
 }
 
 /** The component settings in effect in a lesson: its own and those of all lessons before it, applied in order. */

@@ -3,7 +3,7 @@ import { cut } from "../base/cut.ts"
 import { assertNever } from "../base/assert-never.ts"
 import { quote } from "../base/shell.ts"
 import type { Exit } from "../machines/machine.ts"
-import type { ComponentExited, ComponentFailure, Failure, Plain, ScriptPlace } from "./failure.ts"
+import type { ComponentExited, ComponentFailure, Failure, Plain, ScriptEnded, ScriptPlace } from "./failure.ts"
 
 /** The largest number of characters of a value that a message contains. */
 const LONGEST = 600
@@ -36,7 +36,7 @@ export function describe(failure: Failure): string {
       if (failure.missing !== undefined) return `No ${failure.name} runs, and there is no script ${failure.missing}`
       return `No ${failure.name} runs after ${seconds(failure.waited)}${at(failure.place, "the script is")}`
     case "script-ended":
-      return `${failure.script} ${howEnded(failure.exit)}${failure.missed === undefined ? at(failure.place, "") : `, because ${lineOf(failure.missed, LONGEST_COMMAND)} has ended`}, and ${failure.wasRunning ? `${failure.name} still runs as before` : `no ${failure.name} runs`}`
+      return `${failure.script} ${howEnded(failure.exit)}${failure.missed === undefined ? at(failure.place, "") : `, because ${lineOf(failure.missed, LONGEST_COMMAND)} has ended`}, and ${stateAtEnd(failure)}`
     case "script-runs-on":
       return `${failure.script} still runs after ${seconds(failure.waited)}${at(failure.place, "it is")}`
     case "foreign-listener":
@@ -84,6 +84,12 @@ export function shown(value: Plain | undefined): string {
 /** The path of a component's log. undefined if it does not run and has logged nothing: it may never have had one. */
 export function logFileOf({ kind, log, logPath }: ComponentFailure): string | undefined {
   return kind === "not-running" && log.length === 0 ? undefined : logPath
+}
+
+/** What became of the component of a script that has ended, as a clause. */
+export function stateAtEnd({ name, wasRunning, hasStarted }: ScriptEnded): string {
+  if (hasStarted === true) return `${name} runs, and what follows in the script did not happen`
+  return wasRunning ? `${name} still runs as before` : `no ${name} runs`
 }
 
 /** Where a script is, as the end of a clause; empty if it is not known. @param subject what is there; may be empty */

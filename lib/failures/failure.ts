@@ -108,8 +108,10 @@ export interface ScriptEnded extends OfComponent {
   readonly kind: "script-ended"
   readonly script: string
   readonly exit: Exit
-  /** Whether the component runs as an earlier script has started it. */
+  /** Whether the component runs. */
   readonly wasRunning: boolean
+  /** Whether this script has started it; otherwise an earlier one has. */
+  readonly hasStarted?: true
   /** The last command of the script; undefined if it is not known. */
   readonly place?: ScriptPlace | undefined
   /** The command in the background whose end the script has noticed (kill -0 $!), and so ended; undefined if none. */

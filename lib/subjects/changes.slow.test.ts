@@ -3,7 +3,9 @@ import type { Stage } from "../clusters/stage.ts"
 import { errorOf, etcdScripts } from "../proof/testing/etcd-scripts.ts"
 
 const scripts = etcdScripts([8])
-const STAGES: readonly Stage[] = [{ number: 8, components: ["etcd"], changes: { etcd: (component) => component } }]
+const STAGES: readonly Stage[] = [
+  { number: 8, components: ["etcd"], changed: ["etcd"], changes: { etcd: (component) => component } },
+]
 const END = "pkill -KILL -x etcd; while pgrep -x etcd; do sleep 0.1; done"
 const CHANGED = "etcd --data-dir=/var/lib/etcd --name=changed"
 const UNTIL_WELL = "until curl -fs http://127.0.0.1:2379/health; do kill -0 $! || exit 1; sleep 0.1; done"
@@ -46,6 +48,14 @@ test("a script that fails before it changes a component is named, and blocks aft
     failure: { kind: "script-ended", name: "etcd", script: "08-change.sh", exit: { code: 3 }, wasRunning: true },
   })
   expect(await errorOf(cluster.enter(STAGES))).toMatchObject({ name: "BlockedError" })
+})
+
+test("a script that fails after it has changed a component is named, and says so", async () => {
+  await using opened = await open(`set -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}\ncp /nowhere /etc/`)
+  const failure = await errorOf(opened.cluster.enter(STAGES))
+  expect(failure).toMatchObject({
+    failure: { kind: "script-ended", name: "etcd", script: "08-change.sh", wasRunning: true, hasStarted: true },
+  })
 })
 
 test("a component that ends in its new way is reported, and not its script", async () => {

@@ -274,7 +274,7 @@ export async function exitOf(
 
 /**
  * The end of a script as a failure, with its last command, and with the command whose end it has noticed.
- * @param wasRunning whether the component runs as an earlier script has started it
+ * @param wasRunning whether the component runs
  */
 export async function scriptEnd(
   run: Run,

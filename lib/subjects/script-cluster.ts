@@ -101,6 +101,8 @@ export class ScriptCluster implements Subject {
   #running: Promise<void> = Promise.resolve()
   /** Why each component was replaced by ours. */
   readonly #standIns = new Map<ComponentName, string>()
+  /** Whether Nodes of an earlier attempt exist, on a machine that was used before. */
+  #hasOldNodes = false
   /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
   #isCordoned: boolean | undefined = false
 
@@ -187,18 +189,26 @@ export class ScriptCluster implements Subject {
     // Components that were changed by a script can only be started anew in the order of all scripts.
     const hasChanged = this.#scripts.some((script) => isChange(script) && script.name in fingerprints)
     const isOutdated = hasChanged && !this.#scripts.every((script) => !(script.name in fingerprints) || isSame(script))
+    const discarded = new Set<ComponentName>()
     for (const script of this.#scripts) {
       // A later lesson's script that has never run has started nothing, although its name can contain a component.
       if (isChange(script) && !(script.name in fingerprints)) continue
       const own = this.#componentsOf(script)
       const isKept = isSame(script) && (isChange(script) || own.some(({ isRunning }) => isRunning))
-      if (isKept && !isOutdated) {
+      // The lesson of both begins anew: a kubelet would go on with what it has asked an earlier containerd.
+      const isStale = dependenciesOf(own.map(({ name }) => name)).some(
+        ({ name }) => discarded.has(name) && this.#scriptNumberOf(name) === script.number,
+      )
+      if (isKept && !isOutdated && !isStale) {
         const run = { name: script.name, log: logFor(script), exit: undefined, pid: undefined, trace: undefined }
         this.#runs.set(script.name, { run: { ...run, seenBefore: 0 }, script })
         this.#ran.add(script.name)
       } else {
         await this.#endScript(script)
-        for (const component of own) await this.#discard(component)
+        for (const component of own) {
+          await this.#discard(component)
+          discarded.add(component.name)
+        }
       }
     }
   }
@@ -220,19 +230,21 @@ export class ScriptCluster implements Subject {
 
   async #discard(component: ScriptComponent): Promise<void> {
     await component.discard()
-    const access =
-      component.name === "kubelet" && this.#answers ? await this.access().catch(() => undefined) : undefined
-    // Otherwise the lessons would accept the old Node as one that the next kubelet has registered.
-    if (access !== undefined)
-      await this.machine.run([
-        "kubectl",
-        "--kubeconfig",
-        access.kubeconfig,
-        "--request-timeout=5s",
-        "delete",
-        "node",
-        "--all",
-      ])
+    if (component.name !== "kubelet") return
+    this.#hasOldNodes = true
+    await this.#deleteOldNodes()
+  }
+
+  /**
+   * Deletes the Nodes of an earlier attempt, as soon as kube-apiserver answers. Otherwise the lessons would accept one
+   * as that of the next kubelet.
+   */
+  async #deleteOldNodes(): Promise<void> {
+    if (!this.#hasOldNodes || !this.#answers) return
+    const access = await this.access().catch(() => undefined)
+    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
+    const words = ["--kubeconfig", access.kubeconfig, "--request-timeout=5s", "delete", "node", "--all"]
+    this.#hasOldNodes = (await this.machine.run(["kubectl", ...words])).exitCode !== 0
   }
 
   /** Deletes the objects that an interrupted lesson has left in the cluster. */
@@ -285,6 +297,7 @@ export class ScriptCluster implements Subject {
       if (exit !== undefined) throw exit
       if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
       if (!component.isUp) await component.start()
+      if (component.name === "kube-apiserver") await this.#deleteOldNodes()
     }
     if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
       await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
@@ -386,14 +399,14 @@ export class ScriptCluster implements Subject {
    * Runs a script that ends components and starts them in another way.
    * @throws ComponentError if the script fails, or a component that it has started
    */
-  async #runChange(script: Script, { changes }: Stage): Promise<void> {
+  async #runChange(script: Script, stage: Stage): Promise<void> {
     for (const part of this.parts) part.renew()
     const before = (await findProcesses(this.machine)).map(({ pid }) => pid)
     const run = await this.#run(script)
     this.#changes.push(run)
     const waited = await this.#changeEnds(run)
     for (const part of this.parts) part.renew()
-    const changed = this.parts.filter(({ name }) => changes[name] !== undefined)
+    const changed = this.parts.filter(({ name }) => stage.changed.includes(name))
     if (run.exit === undefined && waited !== undefined) {
       const processes = await findProcesses(this.machine)
       for (const part of this.parts) part.see(processes)
@@ -408,7 +421,9 @@ export class ScriptCluster implements Subject {
       const isSeen = this.#sightings.of(part.name, run.seenBefore).length > 0
       if (isSeen || lastWith(commands, part.name) !== undefined) await part.start()
     }
-    const first = changed.find(({ isRunning }) => !isRunning) ?? changed[0]
+    const hasStarted = ({ name }: ScriptComponent) => this.#sightings.of(name, run.seenBefore).length > 0
+    const first =
+      changed.find(({ isRunning }) => !isRunning) ?? changed.findLast((part) => hasStarted(part)) ?? changed[0]
     if (first !== undefined) throw await first.notStartedBy(run)
   }
 

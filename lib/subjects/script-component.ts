@@ -198,7 +198,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   /** The error of a script that has ended before it has started this component, or started it in another way. */
   async notStartedBy(run: Run): Promise<ComponentError> {
     this.#logPath = run.log
-    return this.#error(await scriptEnd(run, this.isRunning), undefined, run)
+    const hasStarted = this.isRunning && this.#around.sightings.of(this.name, run.seenBefore).length > 0
+    return this.#error({ ...(await scriptEnd(run, this.isRunning)), ...(hasStarted && { hasStarted }) }, undefined, run)
   }
 
   /** The error of a script that changes how this component is started and does not come past a command. */

@@ -1,6 +1,6 @@
 import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, specs, type ComponentName } from "../../components/registry.ts"
-import { howEnded, lineOf } from "../../failures/describe.ts"
+import { howEnded, lineOf, stateAtEnd } from "../../failures/describe.ts"
 import type { ScriptPlace } from "../../failures/failure.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { apiserverAddressOf, logPathOf } from "../facts.ts"
@@ -53,11 +53,12 @@ export const absent: readonly Symptom[] = [
       sign: (seen) => {
         const { failure } = seen
         if (failure?.kind !== "script-ended" || failure.name !== name) return undefined
-        const { script, exit, logPath, log, place, missed, wasRunning } = failure
-        const starts = wasRunning ? "changes how" : "starts"
+        const { script, exit, logPath, log, place, missed, wasRunning, hasStarted = false } = failure
+        const what = wasRunning ? `changes how ${name} is started` : `starts ${name}`
+        const before = hasStarted ? "so the script ends there" : `so the script ends before it ${what}`
         const how = howEnded(exit)
         const hasFailed = exit.code !== 0 && place !== undefined
-        const state = wasRunning ? `${name} still runs as before` : `no ${name} runs`
+        const state = stateAtEnd(failure)
         if (missed !== undefined)
           return {
             evidence: saidBefore(log, place, missed) ?? `${script} ${how}`,
@@ -71,7 +72,7 @@ export const absent: readonly Symptom[] = [
           state,
           what: hasFailed ? `${place.file} ${how} in ${lineOf(place, LONGEST_COMMAND)}` : `${script} ${how}`,
           remedy: hasFailed
-            ? `Correct that command: it fails, and so the script ends before it ${starts} ${name}${wasRunning ? " is started" : ""}.${hides(seen, place) ? " Its own error goes to /dev/null: run it without that to read it." : ""}`
+            ? `Correct that command: it fails, and ${before}.${hides(seen, place) ? " Its own error goes to /dev/null: run it without that to read it." : ""}`
             : `Correct the script, or add one for ${name}: ${name} must still run when the last of them ends, for example in the background.`,
           logPath,
         }
