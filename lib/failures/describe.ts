@@ -88,7 +88,7 @@ export function logFileOf({ kind, log, logPath }: ComponentFailure): string | un
 
 /** What became of the component of a script that has ended, as a clause. */
 export function stateAtEnd({ name, wasRunning, hasStarted }: ScriptEnded): string {
-  if (hasStarted === true) return `${name} runs, and what follows in the script did not happen`
+  if (hasStarted === true) return `what follows in it did not happen, although ${name} runs`
   return wasRunning ? `${name} still runs as before` : `no ${name} runs`
 }
 
