@@ -217,3 +217,17 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
     eviction: Object.entries(file.at("evictionHard") ?? {}).map(([signal, limit]) => [signal, String(limit)] as const),
   }
 })
+
+/** In place of a fact that is not there: a text must have one. */
+export const NONE = "-"
+
+/** The last field of its configuration that the kubelet says it does not know, and ignores; NONE if there is none. */
+export function ignoredField(seen: Observation): string {
+  const line = /strict decoding error: unknown field \\"([^"\\]+)\\"/
+  return (componentOf(seen, "kubelet")?.log ?? []).flatMap((one) => line.exec(one)?.[1] ?? []).at(-1) ?? NONE
+}
+
+/** What a field that the kubelet ignores adds to a cause; nothing for NONE. */
+export function whatItIgnores(field: string): string {
+  return field === NONE ? "" : `; the kubelet ignores ${field}, because there is no such field`
+}

@@ -1,5 +1,5 @@
 import { fileOf, isFor, linksOf, purposesOf, servedOf, type Link } from "../links.ts"
-import { nowOf } from "../facts.ts"
+import { ignoredField, kubeletOf, NONE, nowOf, whatItIgnores } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { SOON, componentOf, first, flagOf, logged, matched, said, symptom, type Symptom } from "../symptom.ts"
 
@@ -60,6 +60,7 @@ export const credentials: readonly Symptom[] = [
       first(linksOf(seen), (link) => {
         const refusal = isRefused(seen, link)
         const isRunning = componentOf(seen, link.server)?.state === "running"
+        const ignored = link.server === "kubelet" ? ignoredField(seen) : NONE
         return link.certificate === undefined || link.trusted !== undefined || refusal === undefined || !isRunning
           ? undefined
           : {
@@ -68,11 +69,16 @@ export const credentials: readonly Symptom[] = [
               client: link.client,
               server: link.server,
               trustedBy: link.trustedBy,
+              ignored,
+              path: kubeletOf(seen).path,
             }
       }),
-    cause: ({ client, server, at, trustedBy }) =>
-      `${client} authenticates with the certificate ${at}, and ${server} has no ${trustedBy}: it trusts no client certificate`,
-    remedy: ({ server, trustedBy }) => `Give ${server} the certificate of the CA that signed it: ${trustedBy}=CA.crt`,
+    cause: ({ client, server, at, trustedBy, ignored }) =>
+      `${client} authenticates with the certificate ${at}, and ${server} has no ${trustedBy}: it trusts no client certificate${whatItIgnores(ignored)}`,
+    remedy: ({ server, trustedBy, ignored, path }) =>
+      ignored === NONE
+        ? `Give ${server} the certificate of the CA that signed it: ${trustedBy}=CA.crt`
+        : `Correct ${ignored} in ${path}, and start ${server} again: capital letters and indentation count.`,
     look: ({ server, at }) =>
       `tr '\\0' '\\n' </proc/$(pidof ${server})/cmdline | grep -i ca; openssl x509 -noout -issuer -in ${at}`,
   }),

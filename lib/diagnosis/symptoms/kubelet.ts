@@ -6,10 +6,13 @@ import {
   apiserverAddressOf,
   apiserverUrlOf,
   containerdOf,
+  ignoredField,
   kubeconfigAt,
   kubeletOf,
   listens,
   logPathOf,
+  NONE,
+  whatItIgnores,
 } from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags } from "../signs.ts"
@@ -373,10 +376,25 @@ export const kubelet: readonly Symptom[] = [
     component: "kubelet",
     sign: signsItself,
     cause: ({ path, misspelt }) =>
-      `kube-apiserver does not trust the certificate of the kubelet, which the kubelet has signed itself: ${path} names no tlsCertFile, and does not say serverTLSBootstrap: true${misspelt === NONE ? "" : `; the kubelet ignores ${misspelt}, because there is no such field`}`,
+      `kube-apiserver does not trust the certificate of the kubelet, which the kubelet has signed itself: ${path} names no tlsCertFile, and does not say serverTLSBootstrap: true${whatItIgnores(misspelt)}`,
     remedy: ({ path, misspelt }) =>
       `${misspelt === NONE ? `Write serverTLSBootstrap: true into ${path}` : `Correct ${misspelt} in ${path}`}, start the kubelet again, and approve the certificate that it requests: kubectl get csr; kubectl certificate approve NAME. Or name a certificate of the CA as tlsCertFile.`,
     look: (_, seen) => `grep -n -i tls ${kubeletOf(seen).path}`,
+  }),
+  symptom({
+    id: "kubelet-without-certificate",
+    component: "kubelet",
+    sign: (seen) => {
+      const { path, certificate, requestsCertificate } = kubeletOf(seen)
+      const shown = complainedOf("kubelet", /no serving certificate available for the kubelet/)(seen)
+      if (seen.failure === undefined || certificate !== undefined || requestsCertificate === true) return undefined
+      return shown && { ...shown, path, unknown: ignoredField(seen) }
+    },
+    cause: ({ path, unknown }) =>
+      `the kubelet has a key to serve with, and no certificate: ${path} names no tlsCertFile${whatItIgnores(unknown)}`,
+    remedy: ({ path, unknown }) =>
+      `${unknown === NONE ? `Name the certificate of that key as tlsCertFile in ${path}` : `Correct ${unknown} in ${path}`}, and start the kubelet again.`,
+    look: ({ path }) => `grep -n -i tls ${path}`,
   }),
   symptom({
     id: "kubelet-lets-strangers-in",
@@ -569,9 +587,6 @@ export const kubelet: readonly Symptom[] = [
     look: "kubectl get nodes; kubectl get leases -n kube-node-lease",
   }),
 ]
-
-/** What stands for the name of a field if there is none. */
-const NONE = "-"
 
 /** kube-apiserver does not trust the certificate of this machine's kubelet, which has signed it itself. */
 function signsItself(seen: Observation): Named<"path" | "misspelt"> | undefined {
