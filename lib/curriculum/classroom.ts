@@ -67,8 +67,8 @@ export class Classroom implements AsyncDisposable {
   readonly interference: Interference | undefined
   /** A random text for names and values, so that no answer can be prepared in advance. */
   readonly nonce: string
-  /** See noteFlags. */
-  readonly changedFlags: Set<string>
+  /** See noteFlags. That of the first machine's classroom counts. */
+  readonly #changedFlags = new Set<string>()
   readonly #leave: () => Promise<void>
   readonly #limit: number
   readonly #recordings: string | undefined
@@ -86,7 +86,6 @@ export class Classroom implements AsyncDisposable {
     this.#parts = parts
     this.#first = first
     this.nonce = first?.nonce ?? randomBytes(4).toString("hex")
-    this.changedFlags = first?.changedFlags ?? new Set()
     this.#recordings = recordings
     this.machine = machine
     this.#leave = leave ?? (() => machine.close())
@@ -197,10 +196,10 @@ export class Classroom implements AsyncDisposable {
    * @returns forgets them
    */
   noteFlags(flags: readonly string[]): () => void {
-    const { changedFlags } = this
-    for (const flag of flags) changedFlags.add(flag)
+    if (this.#first !== undefined) return this.#first.noteFlags(flags)
+    for (const flag of flags) this.#changedFlags.add(flag)
     return () => {
-      for (const flag of flags) changedFlags.delete(flag)
+      for (const flag of flags) this.#changedFlags.delete(flag)
     }
   }
 
@@ -315,7 +314,7 @@ export class Classroom implements AsyncDisposable {
       waiting: () => this.subject.waiting?.() ?? Promise.resolve([]),
       kubeconfigPath: this.#access?.kubeconfig,
       changedLinks: this.#parts.network?.changedLinks,
-      changedFlags: [...this.changedFlags],
+      changedFlags: [...(this.#first ?? this).#changedFlags],
       recordings: this.#recordings,
     }
   }

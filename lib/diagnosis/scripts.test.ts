@@ -37,6 +37,12 @@ test("a heredoc, a path and the name of a program in a comment start nothing", (
   ).toEqual([])
 })
 
+test("a text after <<< is no heredoc; only one that begins with <<- ends at a word after tabs", () => {
+  expect(commandsIn("grep x <<<word\netcd --a=b\n")).toHaveLength(1)
+  expect(commandsIn("cat <<-EOF\netcd --a=b\n\tEOF\netcd --a=c\n")).toMatchObject([{ line: 4 }])
+  expect(commandsIn("cat <<EOF\netcd --a=b\n\tEOF\netcd --a=c\n")).toEqual([])
+})
+
 test("a heredoc ends late where a line that was meant to end it has more than its word", () => {
   const late = (...lines: readonly string[]) =>
     lateHeredocsOf({ files: { [`${SCRIPTS_FOLDER}/05-kubelet.sh`]: lines.join("\n") } })

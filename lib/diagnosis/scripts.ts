@@ -6,7 +6,7 @@ import type { Observation } from "./observation.ts"
 export const SCRIPTS_FOLDER = "/root/cluster"
 
 /** The beginning of a here-document, with the word that ends it. */
-export const HEREDOC = /<<-?\s*['"\\]?(\w+)/
+export const HEREDOC = /(?<!<)<<-?(?!<)\s*['"\\]?(\w+)/
 
 /** A start script of a learner. */
 interface Script {

@@ -85,7 +85,7 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
 /** Words of a command line with which a program prints something and ends, such as "etcd --version". */
 const SHORT_COMMANDS = ["--version", "--help", "-h", "publish"]
 /** The other commands of the components' programs. Any other first word is a slip, with which the service ends. */
-const OTHER_COMMANDS = ["config", "completion", "gateway", "grpc-proxy", "help", "oci-hook", "publish"]
+const OTHER_COMMANDS = ["config", "completion", "gateway", "grpc-proxy", "help", "oci-hook"]
 
 /** Whether a command line starts the service of a component, and not another command of the same program. */
 export function isService(name: ComponentName, argv: readonly string[]): boolean {
