@@ -1,6 +1,7 @@
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import type { Stage } from "../clusters/stage.ts"
 import { errorOf, etcdScripts } from "../proof/testing/etcd-scripts.ts"
+import type { OpenedScripts } from "../proof/testing/open-scripts.ts"
 
 const scripts = etcdScripts([8])
 const STAGES: readonly Stage[] = [
@@ -104,6 +105,35 @@ test("a component that is not started again is reported with the script that end
   await cluster.enter(STAGES)
   expect(await errorOf(cluster.ensure(["etcd"]))).toMatchObject({
     failure: { kind: "script-ended", name: "etcd", script: "08-change.sh" },
+  })
+})
+
+describe("on a machine that was used before", () => {
+  const ETCD = "#!/bin/bash\nexec etcd --data-dir=/var/lib/etcd\n"
+  const CHANGE = `#!/bin/bash\nset -e\n${END}\n${CHANGED} &\n${UNTIL_WELL}\n`
+  const get = (opened: OpenedScripts) => opened.machine.run(["etcdctl", "get", "key", "--print-value-only"])
+
+  test("a script of a later lesson that never ran leaves the component alone that its name contains", async () => {
+    await using before = await scripts.open({ "01-etcd.sh": ETCD })
+    await before.cluster.ensure(["etcd"])
+    const { pid } = before.cluster.part("etcd")
+    const { cluster } = await scripts.open({ "01-etcd.sh": ETCD, "08-etcd.sh": CHANGE }, undefined, before)
+    await cluster.ensure(["etcd"])
+    expect(cluster.part("etcd").pid).toBe(pid)
+  })
+
+  test("a changed script of a later lesson begins everything anew, without the data of before", async () => {
+    await using before = await scripts.open({ "01-etcd.sh": ETCD, "08-etcd.sh": CHANGE })
+    await before.cluster.ensure(["etcd"])
+    await before.cluster.enter(STAGES)
+    await before.machine.run(["etcdctl", "put", "key", "value"])
+    const same = await scripts.open({ "01-etcd.sh": ETCD, "08-etcd.sh": CHANGE }, undefined, before)
+    await same.cluster.ensure(["etcd"])
+    expect((await get(same)).stdout).toBe("value\n")
+    const again = await scripts.open({ "01-etcd.sh": ETCD, "08-etcd.sh": `${CHANGE}# again\n` }, undefined, before)
+    await again.cluster.ensure(["etcd"])
+    expect(again.cluster.part("etcd").argv).not.toContain("--name=changed")
+    expect(await get(again)).toMatchObject({ stdout: "", exitCode: 0 })
   })
 })
 

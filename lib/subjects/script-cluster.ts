@@ -37,8 +37,10 @@ import { Witnesses } from "./witnesses.ts"
 const POLL_INTERVAL = 100
 /** How long a component may take to find out that an older process of it has its port (milliseconds). */
 const BESIDE = 3_000
-/** The file with the names and fingerprints of the scripts that have run on the machine. */
+/** The file with the names and fingerprints of the scripts that have run on the machine; on the first one, on all. */
 const STATE = "/run/byhand/scripts.json"
+/** The file with the path of etcd's data folder, which is known only while etcd runs. */
+const DATA_STATE = "/run/byhand/etcd-data"
 /** The file on a further machine with the names and fingerprints of all scripts of the folder. */
 const FOLDER_STATE = "/run/byhand/folder"
 
@@ -83,6 +85,8 @@ export class ScriptCluster implements Subject {
   readonly #patience: number
   readonly #foresee: Foresee | undefined
   readonly #runs = new Map<string, { run: Run; script: Script }>()
+  /** The fingerprints of the scripts that have run, by their names; on the first machine, of all. */
+  readonly #remembered = new Map<string, string>()
   /** The names of the scripts that have run, on all machines. */
   readonly #ran: Set<string>
   /** The runs that failed while no component of theirs was awaited, until they are reported. */
@@ -187,8 +191,9 @@ export class ScriptCluster implements Subject {
     const isChange = ({ number }: Script) => this.#changeNumbers.includes(number)
     const isSame = ({ name, fingerprint }: Script) => fingerprints[name] === fingerprint
     // Components that were changed by a script can only be started anew in the order of all scripts.
-    const hasChanged = this.#scripts.some((script) => isChange(script) && script.name in fingerprints)
-    const isOutdated = hasChanged && !this.#scripts.every((script) => !(script.name in fingerprints) || isSame(script))
+    const ran = this.#folder.scripts.filter(({ name }) => name in fingerprints)
+    const isOutdated = ran.some(isChange) && !ran.every(isSame)
+    if (!isOutdated) for (const script of ran.filter(isSame)) this.#remembered.set(script.name, script.fingerprint)
     const discarded = new Set<ComponentName>()
     for (const script of this.#scripts) {
       // A later lesson's script that has never run has started nothing, although its name can contain a component.
@@ -211,6 +216,19 @@ export class ScriptCluster implements Subject {
         }
       }
     }
+    if (isOutdated) await this.#forget()
+  }
+
+  /**
+   * Ends the further machines, and deletes the data of etcd. Members on other machines would go on with the earlier
+   * cluster, and the first scripts cannot read what lesson 08 has encrypted.
+   */
+  async #forget(): Promise<void> {
+    const { network } = this.#options
+    if (this.#first === undefined && network !== undefined)
+      for (const name of await network.running()) await (await network.machine(name)).close()
+    const folder = await this.machine.read(DATA_STATE).catch(() => undefined) // etcd has never been ready.
+    if (folder !== undefined) await this.machine.run(["rm", "-rf", join(folder.toString(), "member")])
   }
 
   /** Ends a script of an earlier attempt that still runs, for example in a loop that waits for its component. */
@@ -296,7 +314,10 @@ export class ScriptCluster implements Subject {
       const exit = await component.unexpectedExit()
       if (exit !== undefined) throw exit
       if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
-      if (!component.isUp) await component.start()
+      if (!component.isUp) {
+        await component.start()
+        if (component.name === "etcd") await this.machine.write(DATA_STATE, this.part("etcd").settings.dataDir)
+      }
       if (component.name === "kube-apiserver") await this.#deleteOldNodes()
     }
     if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
@@ -604,13 +625,15 @@ export class ScriptCluster implements Subject {
     })
     this.#runs.set(script.name, { run, script })
     this.#ran.add(script.name)
-    await this.machine.write(
-      STATE,
-      JSON.stringify(
-        Object.fromEntries([...this.#runs.values()].map((one) => [one.script.name, one.script.fingerprint])),
-      ),
-    )
+    await this.#remember(script)
     return run
+  }
+
+  /** Notes on this machine, and on the first one, that a script has run. */
+  async #remember(script: Script): Promise<void> {
+    this.#remembered.set(script.name, script.fingerprint)
+    await this.machine.write(STATE, JSON.stringify(Object.fromEntries(this.#remembered)))
+    if (this.#first !== undefined) await this.#first.#remember(script)
   }
 
   /**

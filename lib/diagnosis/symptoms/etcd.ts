@@ -35,7 +35,8 @@ export const etcd: readonly Symptom[] = [
         "reason",
       )(seen),
     cause: ({ flag, value, reason }) => `etcd does not accept --${flag}=${value}: ${reason}`,
-    remedy: ({ flag }) => `Correct --${flag}. An address of etcd begins with its scheme, as in http://127.0.0.1:2379.`,
+    remedy: ({ flag }) =>
+      `Correct --${flag}. ${flag.endsWith("-urls") ? "An address of etcd begins with its scheme, as in http://127.0.0.1:2379." : `etcd --help shows what its value must be.`}`,
     look: "etcd --help",
   }),
   symptom({

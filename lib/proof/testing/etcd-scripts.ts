@@ -7,8 +7,15 @@ import { artifacts, workplace, type Workplace } from "./workplace.ts"
 
 /** Machines with etcd's program, for the tests of one file. */
 export interface EtcdScripts {
-  /** A machine with a folder of scripts that start etcd. By default, they have a minute for it (milliseconds). */
-  readonly open: (files: Readonly<Record<string, string>>, patience?: number) => Promise<OpenedScripts>
+  /**
+   * A machine with a folder of scripts that start etcd. By default, they have a minute for it (milliseconds).
+   * @param used the machine of an earlier attempt, which is used again
+   */
+  readonly open: (
+    files: Readonly<Record<string, string>>,
+    patience?: number,
+    used?: OpenedScripts,
+  ) => Promise<OpenedScripts>
   /** A machine without scripts. */
   readonly machine: () => Promise<Machine>
 }
@@ -26,8 +33,8 @@ export function etcdScripts(changeNumbers: readonly number[] = []): EtcdScripts 
   })
   afterAll(() => place[Symbol.asyncDispose]())
   return {
-    open: (files, patience = 60_000) =>
-      openScripts(place, given, files, { scriptNumberOf: () => 1, changeNumbers, patience }),
+    open: (files, patience = 60_000, used?: OpenedScripts) =>
+      openScripts(place, given, files, { scriptNumberOf: () => 1, changeNumbers, patience }, used),
     machine: async () =>
       (await startSandbox({ name: place.name, binds: given.binds, settings: place.settings })).machine,
   }

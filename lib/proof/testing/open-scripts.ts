@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Artifacts } from "../../clusters/artifacts.ts"
 import type { Machine } from "../../machines/machine.ts"
+import type { Network } from "../../machines/network.ts"
 import { startSandbox } from "../../machines/sandbox.ts"
 import { readFolder } from "../../subjects/folder.ts"
 import { ScriptCluster, type ScriptClusterOptions } from "../../subjects/script-cluster.ts"
@@ -10,12 +11,14 @@ import type { Workplace } from "./workplace.ts"
 /** A learner's cluster on a new machine, which ends with it. */
 export interface OpenedScripts extends AsyncDisposable {
   readonly machine: Machine
+  readonly network: Network
   readonly cluster: ScriptCluster
 }
 
 /**
  * Starts a machine with a folder of scripts. No script has run yet, and no failure is explained.
  * @param files the text of each file by its name
+ * @param used the machine of an earlier attempt, which is used again instead of a new one
  */
 export async function openScripts(
   { folder, name, settings }: Workplace,
@@ -23,11 +26,12 @@ export async function openScripts(
   files: Readonly<Record<string, string>>,
   options: Pick<ScriptClusterOptions, "scriptNumberOf"> &
     Partial<Pick<ScriptClusterOptions, "patience" | "changeNumbers">>,
+  used?: Pick<OpenedScripts, "machine" | "network">,
 ): Promise<OpenedScripts> {
   const path = join(folder, `scripts-${++opened}`)
   mkdirSync(path)
   for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text)
-  const { machine, network } = await startSandbox({ name, binds: given.binds, settings })
+  const { machine, network } = used ?? (await startSandbox({ name, binds: given.binds, settings }))
   const cluster = await ScriptCluster.open({
     machine,
     network,
@@ -37,7 +41,7 @@ export async function openScripts(
     explain: () => Promise.resolve(undefined),
     ...options,
   })
-  return { machine, cluster, [Symbol.asyncDispose]: () => machine.close() }
+  return { machine, network, cluster, [Symbol.asyncDispose]: () => machine.close() }
 }
 
 let opened = 0
