@@ -27,7 +27,8 @@ const CLEAR = "\u001b[2J\u001b[3J\u001b[H"
 
 /**
  * Grades the scripts of a folder on one machine, from the first lesson to the first that does not pass, and again each
- * time a file is saved. Only the components of changed scripts are restarted. A save cancels a running attempt.
+ * time a file is saved. Only the components of changed scripts are restarted; from lesson 08 on, scripts change what
+ * earlier ones have started, and all begin anew. A save cancels a running attempt.
  * @returns the exit status, after an interrupt (Ctrl-C)
  */
 export async function watch(given: string, options: CommonOptions): Promise<number> {
