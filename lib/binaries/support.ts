@@ -21,13 +21,18 @@ export interface Support {
   readonly text: string
 }
 
+/** The minor version of a version: 1.37 of 1.37.2. */
+export function minorOf(version: string): string {
+  return version.split(".").slice(0, 2).join(".")
+}
+
 /** @param kubernetes such as 1.37.2 */
 export function supportOf(kubernetes: string, today = new Date()): Support {
-  const minor = /^\d+\.\d+/.exec(kubernetes)?.[0] ?? ""
+  const minor = minorOf(kubernetes)
   const known = dates[minor]
   const isOlder = (other: string) => minor.localeCompare(other, "en", { numeric: true }) < 0
   if (known === undefined)
-    return minor !== "" && Object.keys(dates).every(isOlder)
+    return Object.keys(dates).every(isOlder)
       ? { phase: "ended", text: "out of support" }
       : { phase: "unknown", text: "newer than this course" }
   const day = today.toISOString().slice(0, 10)

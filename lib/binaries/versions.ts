@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts"
-import { supportOf } from "./support.ts"
+import { minorOf, supportOf } from "./support.ts"
 
 /** The tools of each release. */
 const toolsOf = {
@@ -65,7 +65,7 @@ const oldest: Partial<Release> = {
  * @throws UsageError for a minor version that is not in the table
  */
 export function releaseFor(kubernetes: string): Release {
-  const others = releases[minor(kubernetes)]
+  const others = releases[minorOf(kubernetes)]
   if (others === undefined) {
     throw new UsageError(
       `This course does not know Kubernetes ${kubernetes}, which is ${supportOf(kubernetes).text}.`,
@@ -78,7 +78,7 @@ export function releaseFor(kubernetes: string): Release {
 /** Whether a folder of the cache, such as etcd-v3.7.3-amd64, has a version that goes with a supported Kubernetes. */
 export function isSupported(folder: string): boolean {
   const [, group, version = ""] = /^(.+)-v([^-]+)-[^-]+$/.exec(folder) ?? []
-  if (group === "kubernetes") return releases[minor(version)] !== undefined
+  if (group === "kubernetes") return releases[minorOf(version)] !== undefined
   return Object.values(releases).some((release) =>
     Object.entries(release).some(([name, wanted]) => name === group && wanted === version),
   )
@@ -105,16 +105,12 @@ export function toolsIn(group: GroupName): readonly ToolName[] {
 export function fits(group: GroupName, wanted: string, version: string): boolean {
   const least = oldest[group]
   return least === undefined
-    ? minor(version) === minor(wanted)
+    ? minorOf(version) === minorOf(wanted)
     : version.localeCompare(least, "en", { numeric: true }) >= 0
 }
 
 /** The condition of `fits` in words. */
 export function demand(group: GroupName, wanted: string): string {
   const least = oldest[group]
-  return least === undefined ? `${minor(wanted)}.x` : `at least ${least}`
-}
-
-function minor(version: string): string {
-  return version.split(".").slice(0, 2).join(".")
+  return least === undefined ? `${minorOf(wanted)}.x` : `at least ${least}`
 }

@@ -33,6 +33,18 @@ export interface ClusterFacts {
   readonly mayAdjustOomScore: boolean
 }
 
+/** Facts of no particular cluster, for those who look only at the flags of a description. */
+export const sampleFacts: ClusterFacts = {
+  token: "t",
+  encryptionKey: "k",
+  bootstrapToken: "b.b",
+  node: "byhand",
+  nodeIp: "10.0.0.1",
+  pauseImage: "p",
+  images: [],
+  mayAdjustOomScore: false,
+}
+
 /**
  * How many minor versions a program may be behind or ahead of kube-apiserver.
  * https://kubernetes.io/releases/version-skew-policy/

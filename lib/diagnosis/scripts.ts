@@ -6,7 +6,7 @@ import type { Observation } from "./observation.ts"
 export const SCRIPTS_FOLDER = "/root/cluster"
 
 /** The beginning of a here-document, with the word that ends it. */
-export const HEREDOC = /(?<!<)<<-?(?!<)\s*['"\\]?(\w+)/
+const HEREDOC = /(?<!<)<<-?(?!<)\s*['"\\]?(\w+)/
 
 /** A start script of a learner. */
 interface Script {
@@ -79,14 +79,15 @@ function commandsIn({ name, text }: Script): StartCommand[] {
 }
 
 /** A heredoc of a script: its word, and the indexes of the lines in which it begins and ends. */
-interface Heredoc {
+export interface Heredoc {
   readonly word: string
   readonly begin: number
   /** The number of lines if no line ends it. */
   readonly end: number
 }
 
-function heredocsIn(lines: readonly string[]): Heredoc[] {
+/** The heredocs of a script. One that stands inside another is a part of its text. */
+export function heredocsIn(lines: readonly string[]): Heredoc[] {
   const found: Heredoc[] = []
   for (let at = 0; at < lines.length; at++) {
     const [start, word] = HEREDOC.exec(withoutComment(lines[at] ?? "")) ?? []

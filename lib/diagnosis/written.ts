@@ -1,4 +1,4 @@
-import { HEREDOC, scriptsOf, SCRIPTS_FOLDER } from "./scripts.ts"
+import { heredocsIn, scriptsOf, SCRIPTS_FOLDER } from "./scripts.ts"
 import type { Observation } from "./observation.ts"
 
 /** A line of a learner's file. */
@@ -20,8 +20,9 @@ export function writerOf(seen: Observation, path: string, line: number): Written
   if (written === undefined) return undefined
   for (const { name, text } of scriptsOf(seen)) {
     const lines = text.split("\n")
-    const opens = lines.findIndex((one) => HEREDOC.test(one) && namesPath(one, path))
-    const found = opens < 0 ? undefined : lines[opens + line]?.trim()
+    const opens = heredocsIn(lines).find(({ begin }) => namesPath(lines[begin] ?? "", path))?.begin
+    if (opens === undefined) continue
+    const found = lines[opens + line]?.trim()
     // A variable has another text in the file.
     if (found === written || (found?.includes("$") === true && !(lines[opens] ?? "").includes(">>")))
       return { file: name, line: opens + line + 1, text: found }

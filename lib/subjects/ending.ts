@@ -109,7 +109,6 @@ export class Ending {
     if (run === undefined) return undefined
     const unseen = await this.#unseen(run)
     if (unseen !== undefined) return unseen
-    const place = await currentPlace(run)
     if (run.exit !== undefined) {
       this.#scriptEnded ??= this.elapsed
       const hasFailed = run.exit.code !== 0 && run.exit.code !== null
@@ -117,6 +116,7 @@ export class Ending {
       return { failure: await scriptEnd(run, false), logPath: run.log }
     }
     if (!this.#lasts("not found", await this.#isNotFound(run))) return undefined
+    const place = await currentPlace(run)
     return { failure: { kind: "not-started", script: run.name, waited: this.elapsed, place }, logPath: run.log }
   }
 

@@ -69,8 +69,9 @@ export class HostCluster implements Subject {
       ...parts.map((part) => part.see(processes)),
     ])
     const found = parts.filter(({ isRunning }) => isRunning).map(({ name, origin }) => `${name} (${origin})`)
+    const version = kubernetes === undefined ? "of an unknown version" : `${kubernetes} (${supportOf(kubernetes).text})`
     const summary = [
-      `${machine.name}: Kubernetes ${kubernetes === undefined ? "of an unknown version" : `${kubernetes} (${supportOf(kubernetes).text})`}`,
+      `${machine.name}: Kubernetes ${version}`,
       found.length === 0 ? "no component runs" : found.join(", "),
       ...(distribution === undefined
         ? []

@@ -435,14 +435,13 @@ export class ScriptCluster implements Subject {
       if (place !== undefined && changed[0] !== undefined) throw await changed[0].stuckIn(run, place, waited)
     }
     if (run.exit === undefined || run.exit.code === 0) return this.#checkReplaced(run, before)
+    const hasStarted = ({ name }: ScriptComponent) => this.#sightings.has(name, run.seenBefore)
     const [processes, commands = []] = await Promise.all([findProcesses(this.machine), run.trace?.commands()])
     for (const part of this.parts) {
       part.see(processes)
       // Its failure is the cause, if the script has started it. A process can end before a look sees it.
-      const isSeen = this.#sightings.of(part.name, run.seenBefore).length > 0
-      if (isSeen || lastWith(commands, part.name) !== undefined) await part.start()
+      if (hasStarted(part) || lastWith(commands, part.name) !== undefined) await part.start()
     }
-    const hasStarted = ({ name }: ScriptComponent) => this.#sightings.of(name, run.seenBefore).length > 0
     const first =
       changed.find(({ isRunning }) => !isRunning) ?? changed.findLast((part) => hasStarted(part)) ?? changed[0]
     if (first !== undefined) throw await first.notStartedBy(run)
@@ -728,7 +727,7 @@ export class ScriptCluster implements Subject {
    * that ran and may start it.
    */
   #runOf(name: ComponentName): Run | undefined {
-    const change = this.#changes.findLast(({ seenBefore }) => this.#sightings.of(name, seenBefore).length > 0)
+    const change = this.#changes.findLast(({ seenBefore }) => this.#sightings.has(name, seenBefore))
     if (change !== undefined) return change
     // The last change has ended the component and not started it again.
     const isRunning = this.parts.some((part) => part.name === name && part.isRunning)

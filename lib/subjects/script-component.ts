@@ -198,7 +198,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
   /** The error of a script that has ended before it has started this component, or started it in another way. */
   async notStartedBy(run: Run): Promise<ComponentError> {
     this.#logPath = run.log
-    const hasStarted = this.isRunning && this.#around.sightings.of(this.name, run.seenBefore).length > 0
+    const hasStarted = this.isRunning && this.#around.sightings.has(this.name, run.seenBefore)
     return this.#error({ ...(await scriptEnd(run, this.isRunning)), ...(hasStarted && { hasStarted }) }, undefined, run)
   }
 

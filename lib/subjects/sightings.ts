@@ -57,6 +57,11 @@ export class Sightings {
     return this.#all.slice(since).filter((sighting) => sighting.name === name)
   }
 
+  /** Whether a process of a component was seen. @param since a former `count` */
+  has(name: ComponentName, since: number): boolean {
+    return this.of(name, since).length > 0
+  }
+
   /** Whether the last process of a component has ended and no other was seen for some time (milliseconds). */
   hasEnded(name: ComponentName, since: number, time: number): boolean {
     const noticed = this.of(name, since).at(-1)?.noticed

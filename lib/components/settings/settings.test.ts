@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { etcd } from "../etcd.ts"
 import { probeOfComponent, settingsOf, specs, type ComponentName } from "../registry.ts"
+import { sampleFacts } from "../spec.ts"
 import { knownFiles, noFiles } from "./files.ts"
 import { absolute, flagOf } from "./flags.ts"
 
@@ -168,20 +169,9 @@ test("the settings of every component can be read without flags and files", () =
   for (const { name, program } of specs) expect(() => settingsOf(name, { argv: [program] }, noFiles)).not.toThrow()
 })
 
-const facts = {
-  token: "t",
-  encryptionKey: "k",
-  bootstrapToken: "b.b",
-  node: "byhand",
-  nodeIp: "10.0.0.1",
-  pauseImage: "p",
-  images: [],
-  mayAdjustOomScore: false,
-}
-
 test("each component of our own cluster is probed at its own address", () => {
   const asked = specs.map(({ name, describe: describeIt }) => {
-    const probe = probeOfComponent(describeIt(facts))
+    const probe = probeOfComponent(describeIt(sampleFacts))
     const question =
       probe.by === "http"
         ? `${probe.tls === undefined ? "http" : "https"}://${probe.host}:${probe.port}${probe.path}`

@@ -2,6 +2,7 @@ import { Document } from "../../base/document.ts"
 import { near } from "../../base/nearest.ts"
 import { argvOf as describedArgvOf } from "../../components/component.ts"
 import { learnersSpecs, specOf, type ComponentName } from "../../components/registry.ts"
+import { sampleFacts } from "../../components/spec.ts"
 import { removedAdmissionPlugins } from "../../components/removed/admission-plugins.ts"
 import { removedFeatureGates } from "../../components/removed/feature-gates.ts"
 import { absolute } from "../../components/settings/flags.ts"
@@ -353,17 +354,7 @@ function dashed(word: string): string {
 
 /** The flags of a component that must have a value, as our own cluster gives them. */
 function valued(name: ComponentName): ReadonlySet<string> {
-  const facts = {
-    token: "t",
-    encryptionKey: "",
-    bootstrapToken: "b.b",
-    node: "byhand",
-    nodeIp: "10.0.0.1",
-    pauseImage: "p",
-    images: [],
-    mayAdjustOomScore: false,
-  }
-  const words = describedArgvOf(specOf(name).describe(facts)).slice(1)
+  const words = describedArgvOf(specOf(name).describe(sampleFacts)).slice(1)
   return new Set(words.filter((word) => /=(?!true$|false$)/.test(word)).map(dashed))
 }
 

@@ -31,13 +31,18 @@ export const scripts: readonly Symptom[] = learnersSpecs
         const open = isQuote
           ? openQuoteIn(seen.files[absolute({ cwd: SCRIPTS_FOLDER }, shown.file) ?? ""] ?? "")
           : undefined
-        return shown && { ...shown, first: open === undefined ? "none" : `line ${open.line} (${open.text})` }
+        return (
+          shown && {
+            ...shown,
+            correct:
+              open === undefined
+                ? `Correct line ${shown.line} of ${shown.file}, or the lines above it: a quote, bracket, do, then, done or fi is missing or too much.`
+                : `Close the quote: the first one that does not end on its own line is in line ${open.line} (${open.text}).`,
+          }
+        )
       },
       cause: ({ file, line, words }) => `bash cannot read ${file}: ${words} (line ${line})`,
-      remedy: ({ file, line, first }) =>
-        first === "none"
-          ? `Correct line ${line} of ${file}, or the lines above it: a quote, bracket, do, then, done or fi is missing or too much. Check it with: bash -n ${file}`
-          : `Close the quote: the first one that does not end on its own line is in ${first}. Check it with: bash -n ${file}`,
+      remedy: ({ file, correct }) => `${correct} Check it with: bash -n ${file}`,
       look: ({ file }) => `bash -n ${file}`,
     }),
     symptom({
@@ -83,15 +88,15 @@ export const scripts: readonly Symptom[] = learnersSpecs
         return {
           ...shown,
           word,
-          but: meant === undefined ? "" : ` or function; line ${meant.line} defines ${meant.name}`,
+          lacks: meant === undefined ? "program" : `program or function; line ${meant.line} defines ${meant.name}`,
           remedy:
             meant === undefined
               ? `Correct the name, or do without ${word}: it is not on this machine.`
               : `Write the same name in both lines: ${meant.name} in line ${meant.line}, ${word} in line ${shown.line}.`,
         }
       },
-      cause: ({ file, line, word, but }) =>
-        `line ${line} of ${file} runs ${word}, and there is no such program${but.replace("(empty)", "")}, so the script ends before it starts ${name}`,
+      cause: ({ file, line, word, lacks }) =>
+        `line ${line} of ${file} runs ${word}, and there is no such ${lacks}, so the script ends before it starts ${name}`,
       remedy: ({ remedy }) => remedy,
       look: ({ word }) => `type -a ${word}`,
     }),

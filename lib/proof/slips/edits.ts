@@ -1,4 +1,4 @@
-import { HEREDOC } from "../../diagnosis/scripts.ts"
+import { heredocsIn } from "../../diagnosis/scripts.ts"
 import type { Draw } from "../draw.ts"
 
 /** One slip of the keyboard in one line of a file. */
@@ -113,13 +113,9 @@ function isContinued(line: string | undefined): boolean {
 
 /** The path that the command of a here-document names, if the line with this index is inside it. */
 function writtenBy(text: string, index: number): string | undefined {
-  let open: { readonly word: string; readonly path: string | undefined } | undefined
-  for (const line of text.split("\n").slice(0, index + 1)) {
-    if (open !== undefined && line.trim() === open.word) open = undefined
-    const [, word] = (open === undefined ? HEREDOC.exec(line) : null) ?? []
-    if (word !== undefined) open = { word, path: /(?:^|[\s>])(\/(?!dev\/)[^\s'"]+)/.exec(line)?.[1] }
-  }
-  return open?.path
+  const lines = text.split("\n")
+  const heredoc = heredocsIn(lines).find(({ begin, end }) => index >= begin && index < end)
+  return heredoc && /(?:^|[\s>])(\/(?!dev\/)[^\s'"]+)/.exec(lines[heredoc.begin] ?? "")?.[1]
 }
 
 /** The text of a file after a slip. */
