@@ -36,6 +36,9 @@ export { EtcdLoad, LEAST_RATE, STEADY, type Recording as EtcdRecording } from ".
 export { traceOf } from "./clients/etcd-member.ts"
 export { acknowledged, longestGap, writesWithin, type Operation } from "./clients/history.ts"
 export { judge, porcupineLacks } from "./clients/porcupine.ts"
+export { compared, judgedSheet } from "./curriculum/kubeadm.ts"
+export type { Topic } from "./kubeadm/inventory.ts"
+export { outOfOrder, PHASES, phasesIn, timelineOf } from "./kubeadm/timeline.ts"
 export { steadyClients } from "./clients/steady-clients.ts"
 export { atomic, bookmarkable, ordered, promisesOf, reliable, resumable, unique } from "./clients/watch-guarantees.ts"
 export { steadyProbe } from "./clients/steady-probe.ts"
@@ -88,7 +91,7 @@ let all: Promise<Artifacts> | undefined
 function isEarly(spec: LessonSpec): boolean {
   const preparation = inject("preparation")
   if ("failed" in preparation || preparation.ready.length === preparation.all.length) return false
-  return [...everyComponentOf(spec), ...(spec.judges ?? [])].every((name) => preparation.ready.includes(name))
+  return [...everyComponentOf(spec), ...(spec.extras ?? [])].every((name) => preparation.ready.includes(name))
 }
 
 /** Whether the user has named a lesson on the command line. */

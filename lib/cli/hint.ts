@@ -35,13 +35,14 @@ export async function hint(given: string, step = "1"): Promise<Outcome> {
     )
   const known = hints.parse(JSON.parse(await readFile(join(packageRoot, "fixtures", "hints", "hints.json"), "utf8")))
   const comment = at === STEPS.length - 1 ? "# " : "" // The answer as a whole must be a script that runs.
-  const text = parts
-    .map((part) => {
-      const { nudge = "", direction = "" } = known[part.script ?? lessonId(lesson)] ?? {}
-      const heading = parts.length > 1 ? `${comment}${part.script ?? ""}.sh\n` : ""
-      return heading + ([folded(nudge), folded(direction)][at] ?? part.text)
-    })
-    .join("\n\n")
+  const texts = parts.map(({ script, on, text: answer }) => {
+    const { nudge = "", direction = "" } = known[script ?? lessonId(lesson)] ?? {}
+    // Parts without a script have the hint of their lesson in common.
+    const place = script === undefined ? (on === undefined || at < STEPS.length - 1 ? "" : `on ${on}`) : `${script}.sh`
+    const heading = parts.length > 1 && place !== "" ? `${comment}${place}\n` : ""
+    return heading + ([folded(nudge), folded(direction)][at] ?? answer)
+  })
+  const text = [...new Set(texts)].join("\n\n")
   const more = at < STEPS.length - 1 ? `\n${STEPS[at + 1]}: npx byhand hint ${given} ${at + 2}\n` : ""
   return {
     text: `${comment}${lessonId(lesson)} ${lesson.title} (${at + 1} of ${STEPS.length}: ${STEPS[at]})\n\n${text}\n${more}`,

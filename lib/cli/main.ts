@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander"
 import { ownVersion } from "../base/version.ts"
 import { messageOf, UsageError } from "../base/errors.ts"
 import type { ClassOptions } from "./class.ts"
+import type { CompareOptions } from "./compare.ts"
 import type { GradeOptions } from "./grade.ts"
 import type { ClusterOptions, CommonOptions, Outcome, ShellOptions } from "./options.ts"
 import type { SubmitOptions } from "./submit.ts"
@@ -89,6 +90,15 @@ command(
 )
   .option("--on <machine>", "what is typed on a further machine, such as node-2, at the same time", once("--on"))
   .action(async (options: ShellOptions) => show(options, await (await import("./transcript.ts")).transcript(options)))
+command(
+  "compare <what> [folder]",
+  "byhand compare kubeadm: make a cluster with kubeadm, and show each certificate, flag, file and object of it beside\nthat of our own cluster, or of the cluster that the scripts of a folder start",
+)
+  .option(...MACHINE)
+  .option("--markdown", "print Markdown")
+  .action(async (what: string, folder: string | undefined, options: CompareOptions) =>
+    show(options, await (await import("./compare.ts")).compareWith(what, folder, options)),
+  )
 command(
   "cache [action]",
   "show what the cache contains and how large it is; byhand cache prune removes what no later run needs",

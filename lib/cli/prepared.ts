@@ -1,6 +1,6 @@
 import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Settings } from "../base/settings.ts"
-import { judges, prepareArtifacts, type Artifacts } from "../clusters/artifacts.ts"
+import { extras, prepareArtifacts, type Artifacts } from "../clusters/artifacts.ts"
 import { componentNames } from "../components/registry.ts"
 import type { MachineProvider } from "../machines/provider.ts"
 import { chooseProvider } from "../machines/providers.ts"
@@ -10,5 +10,5 @@ export async function prepared(settings: Settings): Promise<{ provider: MachineP
   const progress = terminalProgress()
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
-  return { provider, artifacts: await prepareArtifacts([...componentNames, ...judges], settings, progress) }
+  return { provider, artifacts: await prepareArtifacts([...componentNames, ...extras], settings, progress) }
 }

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { Cluster, runnableOn } from "../clusters/cluster.ts"
-import { prepareArtifacts } from "../clusters/artifacts.ts"
+import { extras, prepareArtifacts } from "../clusters/artifacts.ts"
 import { APISERVER_PORT } from "../components/apiserver.ts"
 import { explain, foresee } from "../diagnosis/explain.ts"
 import { failureOf } from "../failures/thrown.ts"
@@ -70,7 +70,8 @@ export async function up(options: CommonOptions & { readonly empty?: boolean }):
   const availability = await provider.available()
   const privileged = !availability.isAvailable || availability.lacks === undefined
   const names = runnableOn({ privileged })
-  const artifacts = await prepareArtifacts(names, settings, progress)
+  // The transcript of an empty machine also uses the further programs of lessons.
+  const artifacts = await prepareArtifacts(options.empty === true ? [...names, ...extras] : names, settings, progress)
   reached("artifacts")
   const started = await provider.start({ name, id: idOf(name), binds: artifacts.binds })
   reached("machine")

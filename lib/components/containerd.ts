@@ -1,4 +1,4 @@
-import type { ComponentFile } from "./component.ts"
+import type { Component, ComponentFile } from "./component.ts"
 import { REGISTRY_PORT } from "./image-registry.ts"
 import { Document } from "../base/document.ts"
 import type { Files } from "./settings/files.ts"
@@ -85,6 +85,19 @@ function mirror(host: string, port: number): ComponentFile {
   return {
     path: `${CERTS}/${host}/hosts.toml`,
     content: `[host."http://127.0.0.1:${port}"]\n  capabilities = ["pull", "resolve"]\n`,
+  }
+}
+
+/**
+ * containerd that runs privileged containers, such as those of kubeadm's kube-proxy. By default such a container gets all
+ * devices of the host, which a machine of ours does not have.
+ */
+export function withoutHostDevices(component: Component): Component {
+  if (component.name !== "containerd") return component
+  const added = "$&\n    privileged_without_host_devices = true # this machine has no devices of the host"
+  return {
+    ...component,
+    files: component.files.map((file) => ({ ...file, content: file.content.replace(/^ *runtime_type = .*$/m, added) })),
   }
 }
 

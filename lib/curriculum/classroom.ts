@@ -25,6 +25,9 @@ import type { Settings } from "../base/settings.ts"
 import { readFolder } from "../subjects/folder.ts"
 import { UsageError } from "../base/errors.ts"
 import { accompanied } from "./until.ts"
+import type { Images } from "../images/resolve.ts"
+import { KubeadmCluster } from "../kubeadm/kubeadm-cluster.ts"
+import { cannotCheck } from "./not-checked.ts"
 import { lessons, lessonThatStarts } from "./lessons.ts"
 import { HostCluster } from "../subjects/host-cluster.ts"
 import { observeHost } from "../subjects/host-clients.ts"
@@ -47,6 +50,8 @@ export interface ClassroomParts {
   readonly recordings?: string | undefined
   /** The machines of the run; undefined if there is only this one. */
   readonly network?: Network | undefined
+  /** The images of the lessons; undefined if there are none. */
+  readonly images?: Images | undefined
 }
 
 /**
@@ -78,6 +83,7 @@ export class Classroom implements AsyncDisposable {
   /** The same on further machines, by their names. */
   readonly #further = new Map<string, Classroom>()
   #access: Access | undefined
+  #kubeadm: Promise<KubeadmCluster> | undefined
   #forward: Forward | undefined
 
   /** @param first the classroom of the first machine, for that of a further one */
@@ -126,7 +132,8 @@ export class Classroom implements AsyncDisposable {
       },
     })
     // On a slow machine, a command may take as long as a component.
-    const common = { machine, network, interference, leave, limit: patience, recordings: settings.record }
+    const { images } = artifacts
+    const common = { machine, network, images, interference, leave, limit: patience, recordings: settings.record }
     if (folder !== undefined) {
       const scripts: ScriptCluster = await ScriptCluster.open({
         machine,
@@ -184,6 +191,24 @@ export class Classroom implements AsyncDisposable {
     const classroom = new Classroom({ ...this.#parts, machine: subject.machine, subject }, this)
     this.#further.set(name, classroom)
     return classroom
+  }
+
+  /**
+   * The cluster that kubeadm makes on machines of its own, beside this one. It is made once.
+   * @throws NotChecked if there are no further machines, or no kubeadm
+   */
+  async kubeadm(): Promise<KubeadmCluster> {
+    const { network, images, interference } = this.#parts
+    if (network === undefined) cannotCheck("kubeadm needs machines of its own")
+    const { exitCode } = await this.machine.run(["sh", "-c", "command -v kubeadm"])
+    if (exitCode !== 0) cannotCheck("kubeadm is missing: it comes from the official release, or is built by Go")
+    this.#kubeadm ??= KubeadmCluster.init({
+      network,
+      images,
+      patience: this.#limit,
+      alter: interference?.alter.bind(interference),
+    })
+    return this.#kubeadm
   }
 
   /** The further machines that run, as far as lessons have used them. */

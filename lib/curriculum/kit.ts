@@ -12,6 +12,7 @@ import type { Address } from "../components/settings/address.ts"
 import type { Machine } from "../machines/machine.ts"
 import { LinkUnsupportedError, type Link } from "../machines/network.ts"
 import { allows, type Permission } from "../clusters/permission.ts"
+import type { KubeadmCluster } from "../kubeadm/kubeadm-cluster.ts"
 import type { Classroom } from "./classroom.ts"
 import type { Cleanups } from "./cleanups.ts"
 import type { LessonSpec } from "./lesson-spec.ts"
@@ -83,6 +84,11 @@ export interface Kit {
    * @param service NAMESPACE/NAME
    */
   readonly rules: (service: string) => Promise<string[]>
+  /**
+   * The cluster that `kubeadm init` makes on machines of its own. It is made once. If kubeadm is missing, the outcome ends
+   * as "cannot check here".
+   */
+  readonly kubeadm: () => Promise<KubeadmCluster>
   /** etcd's own API; a new client for each test. */
   readonly store: EtcdClient
   /** The object at a key of etcd, as JSON, whichever encoding etcd stores; undefined if the key does not exist. */
@@ -189,6 +195,7 @@ export function kitOf(options: KitOptions): Kit {
       const state = await store.get(key)
       return state && decode(state.bytes)
     },
+    kubeadm: () => classroom.kubeadm(),
     evidence,
     onCleanup: (step) => cleanups.add(step),
     onLessonEnd: (step) => lessonEnd.add(step),

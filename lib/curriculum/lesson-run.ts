@@ -188,7 +188,9 @@ export class LessonRun implements AsyncDisposable {
         await there.subject.enter(stagesUpTo(lesson))
         await there.subject.ensure(names.filter((name) => canRun(name, there.machine)))
       }
+      if (lesson.needsKubeadm === true) await classroom.kubeadm()
     } catch (error) {
+      if (error instanceof NotChecked) throw error
       // The component was started and is started again for the next outcome, so nothing is blocked.
       if (hasEnded(error)) {
         meta.card = await this.#cardOf(classroom, keyOf({ lesson, title }), error)

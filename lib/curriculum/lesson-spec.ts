@@ -1,6 +1,6 @@
 import type { Permission } from "../clusters/permission.ts"
 import type { Subject } from "../subjects/subject.ts"
-import type { Judge } from "../clusters/artifacts.ts"
+import type { Extra } from "../clusters/artifacts.ts"
 import type { Changes } from "../clusters/stage.ts"
 import type { ComponentName } from "../components/component.ts"
 import type { MachineName } from "../machines/network.ts"
@@ -21,13 +21,15 @@ export interface LessonSpec {
    * The components that must run when its outcomes are checked. The first lesson that names a component brings it up.
    */
   readonly components: readonly ComponentName[]
-  /** The programs that judge what it records. Without them, the outcomes that need them cannot be checked. */
-  readonly judges?: readonly Judge[]
+  /** The programs that it uses beside those of its components. Without them, the outcomes that need them cannot be checked. */
+  readonly extras?: readonly Extra[]
   /**
    * The further machines that it needs, each with the components that must run there. They are started in this order,
    * after the components of the first machine. The first lesson that names a component on a machine brings it up.
    */
   readonly machines?: FurtherMachines
+  /** Whether its outcomes also need the cluster that kubeadm makes on machines of its own. */
+  readonly needsKubeadm?: boolean
   /** What the machine must provide besides what these components require. */
   readonly requires?: readonly MachineFeature[]
   /** How components of our own cluster differ from this lesson on, in this lesson and in all later ones. */
@@ -37,6 +39,13 @@ export interface LessonSpec {
    * number was run. If there is neither a script nor this, the lesson is "not started".
    */
   readonly isThere?: (subject: Pick<Subject, "part">) => boolean
+  /** What a learner fills in, where no script is written. */
+  readonly sheet?: {
+    /** The name of the file in the learner's folder. It begins with the lesson's number. */
+    readonly file: string
+    /** What the learner writes into it, for the README.md of the folder (Markdown, a noun phrase). */
+    readonly write: string
+  }
   /** What a person types in this lesson, in order: for the transcript and for the third step of hints. */
   readonly parts: readonly LessonPart[]
   /** The documented outcomes by title, in order. Each is one test. */

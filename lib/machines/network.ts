@@ -12,6 +12,8 @@ export const MACHINES = {
   "node-2": "10.77.0.3",
   "etcd-2": "10.77.0.4",
   "etcd-3": "10.77.0.5",
+  "kubeadm-1": "10.77.0.6",
+  "kubeadm-2": "10.77.0.7",
 } as const
 
 /** The folder that all machines of a run see. supervisor.sh and init.sh make it. */

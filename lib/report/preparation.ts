@@ -8,7 +8,7 @@ import { terminalProgress } from "../base/progress-terminal.ts"
 import type { Progress } from "../base/progress.ts"
 import type { Settings } from "../base/settings.ts"
 import { backgroundProgress } from "../base/progress-background.ts"
-import { judges, prepareArtifacts, type Artifacts, type Needed } from "../clusters/artifacts.ts"
+import { extras, prepareArtifacts, type Artifacts, type Needed } from "../clusters/artifacts.ts"
 import { componentNames, dependenciesOf } from "../components/registry.ts"
 import { everyComponentOf, lessonId, lessonOf, lessons } from "../curriculum/lessons.ts"
 import type { LessonSpec } from "../curriculum/lesson-spec.ts"
@@ -101,7 +101,7 @@ async function prepare(
   const provider = await chooseProvider(settings)
   await provider.prepare(progress)
   // A learner's scripts can start any component, whichever lessons are graded.
-  const all = settings.subject === undefined ? [...new Set(chosen.flatMap(neededFor))] : [...componentNames, ...judges]
+  const all = settings.subject === undefined ? [...new Set(chosen.flatMap(neededFor))] : [...componentNames, ...extras]
   const first = chosen.toSorted((a, b) => a.number - b.number)[0]
   const machine = provider.kind
   if (first === undefined || !(await mayBeginEarly(settings, first)))
@@ -117,7 +117,7 @@ async function prepare(
 }
 
 function neededFor(lesson: LessonSpec): Needed[] {
-  return [...everyComponentOf(lesson), ...(lesson.judges ?? [])]
+  return [...everyComponentOf(lesson), ...(lesson.extras ?? [])]
 }
 
 /**

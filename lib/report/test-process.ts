@@ -23,7 +23,7 @@ export interface OutcomeEventArtifact extends TestArtifactBase {
 export interface Preparations {
   /** The kind of machine that was chosen. */
   readonly machine: Kind
-  /** The components and judges that the chosen lessons need. */
+  /** The components and extra programs that the chosen lessons need. */
   readonly all: readonly Needed[]
   /** Those whose artifacts are ready; the others are prepared while the first lesson runs. */
   readonly ready: readonly Needed[]

@@ -393,7 +393,7 @@ export class ScriptCluster implements Subject {
   }
 
   canEnter(number: number): boolean {
-    return this.#folder.scripts.some((script) => script.number === number)
+    return this.#folder.files.some(({ name }) => /^\d\d-[^/]*$/.test(name) && Number.parseInt(name, 10) === number)
   }
 
   async enter(stages: readonly Stage[]): Promise<void> {

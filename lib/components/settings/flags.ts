@@ -30,3 +30,12 @@ export function absolute({ cwd = "/" }: Pick<Started, "cwd">, path: string | und
   if (path === undefined || path === "") return undefined
   return path.startsWith("/") ? path : `${cwd.replace(/\/$/, "")}/${path.replace(/^(?:\.\/)+/, "")}`
 }
+
+/** The names of the flags of a command line, such as --data-dir, each once, in order. */
+export function flagsIn({ argv }: Pick<Started, "argv">): string[] {
+  const names = argv
+    .slice(1)
+    .filter((word) => /^--?[a-z]/i.test(word))
+    .map((word) => word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-"))
+  return [...new Set(names)]
+}

@@ -78,7 +78,7 @@ export const etcdCluster = {
   },
   components: ["etcd", "kube-apiserver"],
   machines: { "etcd-2": ["etcd"], "etcd-3": ["etcd"] },
-  judges: ["porcupine"],
+  extras: ["porcupine"],
   settings: withMembers,
   // Three members on one machine are a correct choice, but not this lesson's.
   isThere: (subject) => {

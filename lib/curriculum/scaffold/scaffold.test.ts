@@ -34,6 +34,7 @@ test("a new folder has a script for each step and a workflow, and contains no an
     ".github/workflows/grade.yml",
     ".gitignore",
     ...SCRIPTS.map((script) => `${script}.sh`),
+    "12-kubeadm.md",
     "README.md",
     "etc/cni/net.d/10-byhand.conflist",
     "etc/containerd/certs.d/docker.io/hosts.toml",

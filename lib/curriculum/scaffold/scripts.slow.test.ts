@@ -110,7 +110,8 @@ async function answers(): Promise<void> {
 /** A person types the hints of lessons without scripts. These hints must run as they are printed. */
 async function typeHints(): Promise<void> {
   await answers()
-  for (const lesson of lessons.filter(({ parts }) => parts.every(({ script }) => script === undefined)).map(lessonId)) {
+  const typed = lessons.filter(({ parts }) => parts.every(({ script, on }) => script === undefined && on === undefined))
+  for (const lesson of typed.map(lessonId)) {
     const { text } = await hint(lesson, "3")
     const log = `/var/log/byhand/${lesson}.log`
     const { exitCode } = await machine.run(["sh", "-c", `bash -e >${log} 2>&1`], { input: text, timeout: 90_000 })

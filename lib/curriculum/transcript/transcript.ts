@@ -65,8 +65,8 @@ function intro(kubernetes: string, typed: readonly string[]): string {
 # A Kubernetes control plane, bootstrapped by hand: Kubernetes ${kubernetes}, lessons ${ids(0)} to ${ids(-1)}.
 # Run it as root on a machine that has the tools and on which no component runs yet, such as:
 #   npx byhand up --empty && npx byhand transcript | npx byhand shell bash
-# Each further machine has a script of its own. That of lesson 10 runs at the same time as this one. Those of lesson 11 run one
-# after another, when this one has ended:
+# Each further machine has a script of its own. That of lesson 10 runs at the same time as this one. Those of lessons 11 and 12
+# run one after another, when this one has ended:
 ${furtherMachines.map((name) => `#   npx byhand transcript --on ${name} | npx byhand shell --on ${name} bash`).join("\n")}
 set -euo pipefail
 

@@ -1,6 +1,7 @@
 import type { Component } from "../../components/component.ts"
 import { probeOfComponent } from "../../components/registry.ts"
 import { asks, commandOf, definitionsFor, reasonsOf, withOther, word, writes } from "./bash.ts"
+import type { MachineName } from "../../machines/network.ts"
 import type { LessonSpec } from "../lesson-spec.ts"
 import type { Hand } from "./hand.ts"
 
@@ -8,6 +9,8 @@ import type { Hand } from "./hand.ts"
 export interface TypedPart {
   /** The start script that it belongs to, without ".sh"; undefined if it starts nothing that keeps running. */
   readonly script: string | undefined
+  /** The further machine on which it is typed; undefined for the first. */
+  readonly on: MachineName | undefined
   /**
    * Lines for bash that run as they are printed: in the script, or at a prompt if there is none. Components run in the
    * background. The lines of a script end it when its component has exited, because then it never becomes ready.
@@ -22,6 +25,7 @@ export interface TypedPart {
 export function typedParts({ parts }: LessonSpec, script: Hand = inScript): TypedPart[] {
   return parts.map((part) => ({
     script: part.script,
+    on: part.on,
     text: withVariables(part.lines(part.script === undefined ? atPrompt : script)),
   }))
 }

@@ -18,6 +18,7 @@ import { outcomes08 } from "./outcomes-08.ts"
 import { outcomes09 } from "./outcomes-09.ts"
 import { outcomes10 } from "./outcomes-10.ts"
 import { outcomes11 } from "./outcomes-11.ts"
+import { outcomes12 } from "./outcomes-12.ts"
 import { pods } from "./pods.ts"
 import { scheduler } from "./scheduler.ts"
 import type { Sabotage } from "./sabotage.ts"
@@ -44,6 +45,7 @@ export const sabotages: readonly Sabotage[] = [
   outcomes09,
   outcomes10,
   outcomes11,
+  outcomes12,
 ].flat()
 
 /** The sabotage with this id. @throws UsageError if there is none; the error names the id that is most similar */

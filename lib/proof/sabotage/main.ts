@@ -8,7 +8,7 @@ import { z } from "zod"
 import { shard, type Shard } from "../../base/shard.ts"
 import { UsageError } from "../../base/errors.ts"
 import { terminalProgress } from "../../base/progress-terminal.ts"
-import { judges, prepareArtifacts } from "../../clusters/artifacts.ts"
+import { extras, prepareArtifacts } from "../../clusters/artifacts.ts"
 import { componentNames } from "../../components/registry.ts"
 import { packageRoot, readSettings } from "../../base/settings.ts"
 import { wholeNumber } from "../../base/whole-number.ts"
@@ -184,7 +184,7 @@ interface Scope {
 
 async function tryAll(chosen: readonly Sabotage[], scope: Scope): Promise<Counts> {
   // Prepare them once here, so that the graders do not prepare them at the same time.
-  await prepareArtifacts([...componentNames, ...judges], readSettings(), terminalProgress())
+  await prepareArtifacts([...componentNames, ...extras], readSettings(), terminalProgress())
   const recordings = await mkdtemp(join(tmpdir(), "byhand-recordings-"))
   const graders = Array.from(
     { length: GRADERS_OF_A_CORE * availableParallelism() },

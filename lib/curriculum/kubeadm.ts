@@ -1,0 +1,79 @@
+import { readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { packageRoot } from "../base/settings.ts"
+import { compare, unexplained, type Row } from "../kubeadm/comparison.ts"
+import { inventoryOf, type Topic } from "../kubeadm/inventory.ts"
+import type { KubeadmCluster } from "../kubeadm/kubeadm-cluster.ts"
+import { reasons } from "../kubeadm/reasons.ts"
+import { judgeSheet, SHEET, type Judged, type Scripts } from "../kubeadm/sheet.ts"
+import { ADMIN_CONF } from "../kubeadm/typed.ts"
+import { HOME } from "../subjects/folder.ts"
+import type { Machine } from "../machines/machine.ts"
+import type { Kit } from "./kit.ts"
+
+/** The table of one topic: every thing in kubeadm's control plane and in the one that is graded. */
+export interface Comparison {
+  readonly rows: readonly Row[]
+  /** The rows that nothing explains, as text. */
+  readonly unexplained: readonly string[]
+}
+
+/** Compares kubeadm's control plane with the one that is graded, in one topic. Evidence: how many things are the same. */
+export async function compared(kit: Kit, topic: Topic): Promise<Comparison> {
+  const [cluster, { kubeconfig }] = await Promise.all([kit.kubeadm(), kit.access()])
+  const rows = await tableOf(cluster, kit.machine, kubeconfig, topic)
+  const count = (verdict: Row["verdict"]) => rows.filter((row) => row.verdict === verdict).length
+  kit.evidence(
+    `${rows.length} compared: ${count("same")} same, ${count("different")} different, ${count("only in kubeadm")} only in kubeadm, ${count("only by hand")} only by hand`,
+  )
+  return { rows, unexplained: unexplained(rows, !(await isLearners(kit.machine))).map(textOf) }
+}
+
+/** The table. @param topic what is compared; by default everything */
+export async function tableOf(
+  cluster: KubeadmCluster,
+  machine: Machine,
+  kubeconfig: string,
+  topic?: Topic,
+): Promise<Row[]> {
+  const [theirs, byHand] = await Promise.all([
+    inventoryOf(cluster.machine, ADMIN_CONF, topic),
+    inventoryOf(machine, kubeconfig, topic),
+  ])
+  return compare(theirs, byHand, reasons)
+}
+
+function textOf({ name, verdict, kubeadm, byHand }: Row): string {
+  if (verdict === "only by hand") return `${name} (${byHand ?? ""}) is not in kubeadm's`
+  if (verdict === "only in kubeadm") return `${name} (${kubeadm ?? ""}) is only in kubeadm's`
+  return `${name} is ${kubeadm ?? ""} in kubeadm's, and ${byHand ?? ""} by hand`
+}
+
+/** Judges the learner's table; for our own cluster, the one of the solution. */
+export async function judgedSheet({ machine }: Pick<Kit, "machine">): Promise<Judged[]> {
+  const [sheet, scripts] = (await isLearners(machine)) ? await ofLearner(machine) : await ofSolution()
+  return judgeSheet(sheet, scripts)
+}
+
+/** Whether the machine has a learner's table. */
+async function isLearners(machine: Machine): Promise<boolean> {
+  return (await machine.run(["test", "-e", `${HOME}/${SHEET}`])).exitCode === 0
+}
+
+async function ofLearner(machine: Machine): Promise<[string, Scripts]> {
+  const { stdout } = await machine.run(["sh", "-c", `cd ${HOME} && ls [0-9][0-9]-*.sh`])
+  const names = stdout.trim().split("\n")
+  const read = async (name: string) => (await machine.read(`${HOME}/${name}`)).toString()
+  return [await read(SHEET), await textsOf(names, read)]
+}
+
+async function ofSolution(): Promise<[string, Scripts]> {
+  const folder = join(packageRoot, "fixtures", "solution")
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".sh"))
+  const read = (name: string) => readFile(join(folder, name), "utf8")
+  return [await read(SHEET), await textsOf(names, read)]
+}
+
+async function textsOf(names: readonly string[], read: (name: string) => Promise<string>): Promise<Scripts> {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)] as const)))
+}
