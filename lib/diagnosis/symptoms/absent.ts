@@ -1,3 +1,4 @@
+import { cut } from "../../base/cut.ts"
 import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded, lineOf, stateAtEnd } from "../../failures/describe.ts"
@@ -20,8 +21,7 @@ const runsOn = (component: ComponentName | undefined, sign: (seen: Observation) 
     component,
     sign,
     cause: ({ file, where, time }) => `${file} does not come past ${where}${time}, so nothing below it happens`,
-    remedy: ({ file }) =>
-      `Correct that command of ${file}, or what it waits for: it has neither succeeded nor ended the script.`,
+    remedy: ({ remedy }) => remedy,
     look: ({ file, line }) => `sed -n ${line}p ${file}`,
   })
 
@@ -148,7 +148,7 @@ function saidBefore(log: readonly string[], place: ScriptPlace | undefined, miss
 }
 
 /** What is known of a command that a script does not come past. */
-type Stuck = Named<"file" | "line" | "where" | "time">
+type Stuck = Named<"file" | "line" | "where" | "time" | "remedy">
 
 function stuck(place: ScriptPlace, printed?: string, waited?: number): Stuck {
   return {
@@ -156,6 +156,7 @@ function stuck(place: ScriptPlace, printed?: string, waited?: number): Stuck {
     file: place.file,
     line: String(place.call?.line ?? place.line),
     where: lineOf(place, LONGEST_COMMAND),
+    remedy: `Correct that command of ${place.file}, or what it waits for: it has neither succeeded nor ended the script.${printed === undefined || printed === "" ? "" : ` The script last printed: ${cut(printed, LONGEST_COMMAND)}`}`,
     time: waited === undefined ? " any more" : ` for ${(waited / 1000).toFixed(0)} s`,
   }
 }

@@ -44,6 +44,23 @@ export const etcdCluster: readonly Symptom[] = [
       `openssl verify -CAfile ${flagOf(componentOf(seen, "etcd"), "--peer-trusted-ca-file") ?? "CA"} ${flagOf(componentOf(seen, "etcd"), "--peer-cert-file") ?? "CERTIFICATE"}`,
   }),
   symptom({
+    id: "member-on-loopback",
+    component: "etcd",
+    lasting: AT_ONCE,
+    sign: (seen) =>
+      logged(
+        "etcd",
+        /error validating peerURLs .*?PeerURLs:\[(https?:\/\/(?:localhost|127\.0\.0\.1):\d+)\][^{}]*\}[^{}]*\{Name:([\w.-]+)/,
+        "address",
+        "member",
+      )(seen),
+    cause: ({ address, member }) =>
+      `the cluster knows its member ${member} at ${address}, which leads every other machine to itself, and the --initial-cluster of this member names another address`,
+    remedy: ({ member }, seen) =>
+      `Tell the cluster the address before this member is added: etcdctl member update ID --peer-urls=URL, with the ID of ${member} and its URL in --initial-cluster (${flagOf(componentOf(seen, "etcd"), "--initial-cluster") ?? "not set"}). A changed flag does not change what is in etcd's data.`,
+    look: LIST,
+  }),
+  symptom({
     id: "etcd-without-data",
     component: "etcd",
     sign: (seen) => {

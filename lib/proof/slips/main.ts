@@ -13,6 +13,7 @@ import { componentNames } from "../../components/registry.ts"
 import { runCommandLine } from "../command-line.ts"
 import { drawFrom } from "../draw.ts"
 import { lessonId, lessons } from "../../curriculum/lessons.ts"
+import { SHEET } from "../../kubeadm/sheet.ts"
 import { Grader } from "../sabotage/graders.ts"
 import type { TestResult } from "../sabotage/tasks.ts"
 import { edited, slip, type Edit } from "./edits.ts"
@@ -58,11 +59,12 @@ const program = new Command("slips")
     process.exitCode = isGood(played) ? 0 : 1
   })
 
-/** The text of each file of a folder by its path in the folder. */
+/** The text of each file of a folder by its path in the folder, without the table that a learner fills in. */
 function filesOf(folder: string): Map<string, string> {
   const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .filter((path) => path !== SHEET)
   return new Map(paths.toSorted().map((path) => [path, readFileSync(join(folder, path), "utf8")]))
 }
 
@@ -88,6 +90,7 @@ async function play(grader: Grader, edit: Edit, files: ReadonlyMap<string, strin
   const began = performance.now()
   try {
     cpSync(SOLUTION, folder, { recursive: true })
+    rmSync(join(folder, SHEET))
     writeFileSync(join(folder, edit.file), edited(files.get(edit.file) ?? "", edit))
     const answer = await grader
       .ask({
