@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { deferred } from "../base/deferred.ts"
 import { messageOf } from "../base/errors.ts"
-import { readFolder, type Folder } from "../subjects/folder.ts"
+import { lessonNumberOf, readFolder, type Folder } from "../subjects/folder.ts"
 
 /** How long to wait after a change, because an editor writes a file in several steps (milliseconds). */
 const SETTLE = 50
@@ -28,7 +28,10 @@ export interface Saved {
   readonly earliest: number
 }
 
-/** Watches a learner's folder. A change counts when a script, or a file that a script names, has another content. */
+/**
+ * Watches a learner's folder. A change counts when a script, a file that a script names, or a table of a lesson has another
+ * content.
+ */
 export class SavedFiles implements Disposable {
   readonly #path: string
   readonly #watcher: ReturnType<typeof watchFolder>
@@ -92,15 +95,18 @@ export class SavedFiles implements Disposable {
     if (now === undefined) return undefined
     this.#complaint = ""
     const fingerprints = new Map(before.scripts.map(({ name, fingerprint }) => [name, fingerprint]))
+    const names = [...new Set([...old.keys(), ...now.digests.keys()])].toSorted()
+    const files = names.filter((name) => old.get(name) !== now.digests.get(name))
     const changed = [
       ...now.folder.scripts.filter(({ name, fingerprint }) => fingerprints.get(name) !== fingerprint),
       ...before.scripts.filter(({ name }) => !now.folder.scripts.some((script) => script.name === name)),
-    ]
-    if (changed.length === 0) return undefined
-    const names = [...new Set([...old.keys(), ...now.digests.keys()])].toSorted()
+    ].map(({ number }) => number)
+    // A lesson can have a table to fill in instead of a script.
+    const numbers = [...changed, ...files.flatMap((name) => lessonNumberOf(name) ?? [])]
+    if (numbers.length === 0) return undefined
     return {
-      files: names.filter((name) => old.get(name) !== now.digests.get(name)),
-      earliest: Math.min(...changed.map(({ number }) => number)),
+      files,
+      earliest: Math.min(...numbers),
       now,
     }
   }

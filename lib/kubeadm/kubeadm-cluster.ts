@@ -2,6 +2,8 @@ import { RemediedError } from "../base/errors.ts"
 import { Cluster, type ClusterOptions } from "../clusters/cluster.ts"
 import { logOf } from "../components/component.ts"
 import { withoutHostDevices } from "../components/containerd.ts"
+import type { Failure } from "../failures/failure.ts"
+import { Wait } from "../failures/wait.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { MachineName, Network } from "../machines/network.ts"
 import {
@@ -23,6 +25,12 @@ class KubeadmError extends RemediedError {}
 
 /** The machines of the cluster: the one on which it is made, and the one that joins. */
 export const KUBEADM_MACHINES = ["kubeadm-1", "kubeadm-2"] as const
+
+/** The file on the first machine with what `kubeadm init` has printed, if it has succeeded. It contains a token. */
+const PRINTED = "/run/byhand/kubeadm-init"
+
+/** The file by which a machine is known on which kubeadm has been used. */
+const USED = "/run/byhand/kubeadm-used"
 
 /** How a command of kubeadm ended, and what it has printed. */
 export interface KubeadmResult {
@@ -53,14 +61,23 @@ export class KubeadmCluster {
   }
 
   /**
-   * Makes a cluster with `kubeadm init`, on the first of its machines.
+   * Makes a cluster with `kubeadm init`, on the first of its machines, unless it is there.
    * @throws KubeadmError with the last lines of kubeadm
    */
   static async init(options: KubeadmOptions): Promise<KubeadmCluster> {
-    const machine = await prepared(KUBEADM_MACHINES[0], options)
+    const [name] = KUBEADM_MACHINES
+    // An earlier attempt of byhand watch has made it.
+    const isThere = (await options.network.running()).includes(name)
+    if (isThere) {
+      const machine = await options.network.machine(name)
+      const printed = await machine.read(PRINTED).catch(() => undefined)
+      if (printed !== undefined) return new KubeadmCluster(machine, printed.toString(), options)
+    }
+    const machine = await prepared(name, options)
     await machine.write(KUBEADM_CONFIG, initConfig(await versionOn(machine), machine.address), 0o600)
     const { exitCode, output } = await withKubelet(machine, INIT, options)
     if (exitCode !== 0) throw new KubeadmError(`kubeadm init failed: ${endOf(output)}.`, "Read what it printed above.")
+    await machine.write(PRINTED, output, 0o600)
     return new KubeadmCluster(machine, output, options)
   }
 
@@ -76,7 +93,11 @@ export class KubeadmCluster {
    * @param seconds after which kubeadm no longer looks for the cluster
    */
   async join(invitation: Invitation, seconds?: number): Promise<KubeadmResult & { readonly machine: Machine }> {
-    const machine = await (this.#second ??= prepared(KUBEADM_MACHINES[1], this.#options, IMAGES_OF_NODE))
+    const [, name] = KUBEADM_MACHINES
+    this.#second ??= this.kubectl("delete", "node", name, "--ignore-not-found").then(() =>
+      prepared(name, this.#options, IMAGES_OF_NODE),
+    )
+    const machine = await this.#second
     await machine.write(KUBEADM_CONFIG, joinConfig(invitation, seconds), 0o600)
     return { machine, ...(await withKubelet(machine, JOIN, this.#options)) }
   }
@@ -84,6 +105,15 @@ export class KubeadmCluster {
   /** Runs kubectl as the administrator of this cluster. @returns what it printed @throws KubeadmError */
   readonly kubectl = (...words: readonly string[]): Promise<string> =>
     said(this.machine, ["kubectl", "--kubeconfig", ADMIN_CONF, ...words])
+}
+
+/** A machine on which no attempt of kubeadm has left anything: that of an earlier one ends. */
+async function emptyMachine(name: MachineName, network: Network): Promise<Machine> {
+  const found = await network.machine(name)
+  if ((await found.run(["test", "-e", USED])).exitCode === 0) await found.close()
+  const machine = await network.machine(name)
+  await machine.write(USED, "")
+  return machine
 }
 
 /** Runs kubeadm beside something that starts the kubelet when kubeadm has written its files, as systemd does. */
@@ -95,8 +125,23 @@ async function withKubelet(
   const waiting = "pgrep -f '^sh -c until'"
   if ((await machine.run(["sh", "-c", waiting])).exitCode !== 0)
     await machine.spawn(["sh", "-c", KUBELET_UNIT], { log: logOf("kubelet") })
-  const { exitCode, stdout, stderr } = await machine.run(argv, { timeout: 4 * patience })
-  return { exitCode, output: `${stdout}${stderr}` }
+  const command = argv.slice(0, 2).join(" ")
+  const began = performance.now()
+  let printed = ""
+  const failure = (): Failure => ({
+    kind: "hung",
+    command,
+    waited: performance.now() - began,
+    printed: endOf(printed, 1),
+  })
+  using _ = new Wait(`${command} ends`, failure, undefined)
+  const { exitCode, stdout, stderr } = await machine.run(argv, {
+    timeout: 4 * patience,
+    onOutput: (chunk) => {
+      printed += chunk.toString()
+    },
+  })
+  return { exitCode, output: `${stdout || printed}${stderr}` }
 }
 
 /** The version of Kubernetes, such as v1.37.2. */
@@ -113,7 +158,7 @@ async function prepared(
   { network, images, patience, alter }: KubeadmOptions,
   only?: string,
 ): Promise<Machine> {
-  const machine = await network.machine(name)
+  const machine = await emptyMachine(name, network)
   const cluster = new Cluster({
     machine,
     images,
@@ -122,6 +167,7 @@ async function prepared(
   })
   await cluster.up(["containerd", "registry"])
   await said(machine, ["sh", "-ec", PREPARE])
+  using _ = new Wait("the images are there that kubeadm requests", () => undefined, undefined)
   await said(machine, ["sh", "-c", pushImages(only)])
   return machine
 }
@@ -134,7 +180,7 @@ async function said(machine: Machine, argv: readonly string[]): Promise<string> 
   return stdout.trim()
 }
 
-/** The last lines of an output. */
-function endOf(output: string): string {
-  return output.trim().split("\n").slice(-3).join(" ")
+/** The last lines of an output, as one line. */
+function endOf(output: string, lines = 3): string {
+  return output.trim().split("\n").slice(-lines).join(" ")
 }

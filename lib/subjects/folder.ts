@@ -34,6 +34,12 @@ export interface Folder {
   readonly files: readonly { readonly name: string; readonly mode: number }[]
 }
 
+/** The number of the lesson to which a file of the folder belongs: 12 for 12-kubeadm.md. undefined for other files. */
+export function lessonNumberOf(file: string): number | undefined {
+  const [, number] = /^(\d\d)-[^/]*$/.exec(file) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
 /** Reads a learner's folder. @throws UsageError if the path is not a folder with start scripts */
 export async function readFolder(path: string): Promise<Folder> {
   const about = await stat(path).catch(() => undefined) // The path does not exist, or this user must not read it.

@@ -26,7 +26,7 @@ import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
 import { isMachineName, type MachineName, type Network } from "../machines/network.ts"
 import { Genuine } from "./genuine.ts"
-import { HOME, layOut, type Folder, type Script } from "./folder.ts"
+import { HOME, layOut, lessonNumberOf, type Folder, type Script } from "./folder.ts"
 import type { Around, Run } from "./around.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
@@ -393,7 +393,7 @@ export class ScriptCluster implements Subject {
   }
 
   canEnter(number: number): boolean {
-    return this.#folder.files.some(({ name }) => /^\d\d-[^/]*$/.test(name) && Number.parseInt(name, 10) === number)
+    return this.#folder.files.some(({ name }) => lessonNumberOf(name) === number)
   }
 
   async enter(stages: readonly Stage[]): Promise<void> {
