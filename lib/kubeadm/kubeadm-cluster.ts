@@ -26,7 +26,7 @@ class KubeadmError extends RemediedError {}
 /** The machines of the cluster: the one on which it is made, and the one that joins. */
 export const KUBEADM_MACHINES = ["kubeadm-1", "kubeadm-2"] as const
 
-/** The file on the first machine with what `kubeadm init` has printed, if it has succeeded. It contains a token. */
+/** The file on the first machine with what `kubeadm init` has printed, if it has succeeded. */
 const PRINTED = "/run/byhand/kubeadm-init"
 
 /** The file by which a machine is known on which kubeadm has been used. */
@@ -66,19 +66,33 @@ export class KubeadmCluster {
    */
   static async init(options: KubeadmOptions): Promise<KubeadmCluster> {
     const [name] = KUBEADM_MACHINES
-    // An earlier attempt of byhand watch has made it.
-    const isThere = (await options.network.running()).includes(name)
-    if (isThere) {
-      const machine = await options.network.machine(name)
-      const printed = await machine.read(PRINTED).catch(() => undefined)
-      if (printed !== undefined) return new KubeadmCluster(machine, printed.toString(), options)
-    }
+    const there = (await options.network.running()).includes(name)
+      ? await KubeadmCluster.#madeBefore(options)
+      : undefined
+    if (there !== undefined) return there
     const machine = await prepared(name, options)
     await machine.write(KUBEADM_CONFIG, initConfig(await versionOn(machine), machine.address), 0o600)
     const { exitCode, output } = await withKubelet(machine, INIT, options)
-    if (exitCode !== 0) throw new KubeadmError(`kubeadm init failed: ${endOf(output)}.`, "Read what it printed above.")
-    await machine.write(PRINTED, output, 0o600)
+    if (exitCode !== 0)
+      throw new KubeadmError(
+        `kubeadm init failed: ${errorsIn(output) ?? endOf(output)}.`,
+        "npx byhand hint 12 3 prints what was typed. Try it in an empty machine: npx byhand up --empty",
+      )
+    await machine.write(PRINTED, output)
     return new KubeadmCluster(machine, output, options)
+  }
+
+  /** The cluster that an earlier attempt of byhand watch has made, without the machine that has joined. */
+  static async #madeBefore(options: KubeadmOptions): Promise<KubeadmCluster | undefined> {
+    const { network } = options
+    const [name, second] = KUBEADM_MACHINES
+    const machine = await network.machine(name)
+    const printed = await machine.read(PRINTED).catch(() => undefined)
+    if (printed === undefined) return undefined
+    const cluster = new KubeadmCluster(machine, printed.toString(), options)
+    if ((await network.running()).includes(second)) await (await network.machine(second)).close()
+    await cluster.kubectl("delete", "node", second, "--ignore-not-found")
+    return cluster
   }
 
   /** What a machine needs to join. The token is new. */
@@ -93,11 +107,7 @@ export class KubeadmCluster {
    * @param seconds after which kubeadm no longer looks for the cluster
    */
   async join(invitation: Invitation, seconds?: number): Promise<KubeadmResult & { readonly machine: Machine }> {
-    const [, name] = KUBEADM_MACHINES
-    this.#second ??= this.kubectl("delete", "node", name, "--ignore-not-found").then(() =>
-      prepared(name, this.#options, IMAGES_OF_NODE),
-    )
-    const machine = await this.#second
+    const machine = await (this.#second ??= prepared(KUBEADM_MACHINES[1], this.#options, IMAGES_OF_NODE))
     await machine.write(KUBEADM_CONFIG, joinConfig(invitation, seconds), 0o600)
     return { machine, ...(await withKubelet(machine, JOIN, this.#options)) }
   }
@@ -126,14 +136,8 @@ async function withKubelet(
   if ((await machine.run(["sh", "-c", waiting])).exitCode !== 0)
     await machine.spawn(["sh", "-c", KUBELET_UNIT], { log: logOf("kubelet") })
   const command = argv.slice(0, 2).join(" ")
-  const began = performance.now()
   let printed = ""
-  const failure = (): Failure => ({
-    kind: "hung",
-    command,
-    waited: performance.now() - began,
-    printed: endOf(printed, 1),
-  })
+  const failure = (): Failure => ({ kind: "thrown", name: command, message: endOf(printed, 1), code: undefined })
   using _ = new Wait(`${command} ends`, failure, undefined)
   const { exitCode, stdout, stderr } = await machine.run(argv, {
     timeout: 4 * patience,
@@ -141,7 +145,7 @@ async function withKubelet(
       printed += chunk.toString()
     },
   })
-  return { exitCode, output: `${stdout || printed}${stderr}` }
+  return { exitCode, output: withoutTokens(`${stdout}${stderr}`) }
 }
 
 /** The version of Kubernetes, such as v1.37.2. */
@@ -178,6 +182,17 @@ async function said(machine: Machine, argv: readonly string[]): Promise<string> 
   if (exitCode !== 0)
     throw new KubeadmError(`${command} failed on ${machine.name}: ${endOf(stderr)}.`, "Run it there to see more.")
   return stdout.trim()
+}
+
+/** An output that may be shown: a token in it lets every machine join. */
+function withoutTokens(output: string): string {
+  return output.replaceAll(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, "TOKEN")
+}
+
+/** What kubeadm calls errors in its output, as one line; undefined if there is nothing. */
+function errorsIn(output: string): string | undefined {
+  const errors = output.split("\n").filter((line) => /^\s*\[ERROR |^error: /.test(line))
+  return errors.length === 0 ? undefined : errors.map((line) => line.trim()).join("; ")
 }
 
 /** The last lines of an output, as one line. */

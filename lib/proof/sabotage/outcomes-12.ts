@@ -1,5 +1,8 @@
 import { upToTheLast, type Sabotage } from "./sabotage.ts"
 
+/** Why no script of a learner can do it. */
+const OWN = { ownClusterOnly: "kubeadm makes the same cluster beside that of a learner" } as const
+
 /** Only this outcome runs, and fails. Something happens before it, on the machine of kubeadm's control plane. */
 const before = (outcome: string) =>
   ({
@@ -10,6 +13,7 @@ const before = (outcome: string) =>
     before: outcome,
     fails: [outcome],
     finding: "none",
+    ...OWN,
   }) as const
 
 const KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"
@@ -22,6 +26,7 @@ const all: readonly Sabotage[] = [
     from: 12,
     until: 12,
     fails: ["12 kubeadm init makes"],
+    ...OWN,
     finding: "none",
     script: `/run/byhand/node -e 'require("net").createServer().listen(6443, "0.0.0.0")' >/dev/null 2>&1 &
 until ss -Htln sport = :6443 | grep -q .; do sleep 0.05; done`,
