@@ -6,6 +6,7 @@ import {
   kubeadm,
   type Kit,
   lesson,
+  notRight,
   outOfOrder,
   PHASES,
   phasesIn,
@@ -84,9 +85,6 @@ lesson(kubeadm, ({ test }) => {
   })
 
   test("your table names the script that does what each phase does", async (kit) => {
-    const judged = await judgedSheet(kit)
-    expect(
-      judged.flatMap(({ phase, verdict, why }) => (verdict === "right" ? [] : [`${phase}: ${verdict}. ${why}`])),
-    ).toEqual([])
+    expect(notRight(await judgedSheet(kit))).toEqual([])
   })
 })

@@ -101,6 +101,8 @@ const OF_BYHAND: readonly Try[] = [
   ["verify HERE/empty", {}, /\/empty is no submission: it has no manifest\.json\. /],
   ["verify HERE/empty --signers HERE/nowhere", {}, /^--signers \S+\/nowhere is not a file\. /],
   ["verify HERE/empty --identity alice", {}, /^--identity needs --signers\. /],
+  ["compare foo", {}, /^byhand compare does not know foo\. It compares with kubeadm: npx byhand compare kubeadm/],
+  ["compare kubeadm HERE/nothing", {}, /\/nothing does not exist\. Create a folder with: /],
   ["replay HERE/empty 99", {}, /^There is no lesson 99\. There are 01, /],
   ["replay HERE/empty 03", {}, /\/empty is no submission: /],
   ["up --name", {}, /^--name needs a value\. /],

@@ -18,7 +18,7 @@ export interface CompareOptions extends CommonOptions {
 }
 
 /** Columns of the words in front of a value. */
-const INDENT = 11
+const INDENT = 12
 const WIDEST = 100
 
 /**
@@ -62,9 +62,10 @@ async function byHand({ subject }: Classroom): Promise<void> {
 
 /** The topics, each with its rows, as lines for a terminal. */
 function textOf(rows: readonly Row[], width: number): string {
-  return grouped(rows)
-    .map(([topic, own]) => `${topic}: ${counts(own)}\n\n${own.map((row) => blockOf(row, width)).join("")}`)
-    .join("\n")
+  const topics = grouped(rows).map(
+    ([topic, own]) => `${topic}: ${counts(own)}\n\n${own.map((row) => blockOf(row, width)).join("")}`,
+  )
+  return `= same   ~ different   + only in kubeadm   - only by hand\n\n${topics.join("\n")}`
 }
 
 function blockOf({ name, kubeadm, byHand: own, verdict, reason }: Row, width: number): string {

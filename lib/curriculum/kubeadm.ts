@@ -81,16 +81,17 @@ export async function judgedSheet({ machine }: Pick<Kit, "machine">): Promise<Ju
   return judgeSheet(sheet, scripts)
 }
 
-/** Whether the machine has a learner's table. */
+/** Whether the machine has a learner's folder. */
 async function isLearners(machine: Machine): Promise<boolean> {
-  return (await machine.run(["test", "-e", `${HOME}/${SHEET}`])).exitCode === 0
+  return (await machine.run(["test", "-d", HOME])).exitCode === 0
 }
 
 async function ofLearner(machine: Machine): Promise<[string, Scripts]> {
   const { stdout } = await machine.run(["sh", "-c", `cd ${HOME} && ls [0-9][0-9]-*.sh`])
   const names = stdout.trim().split("\n")
   const read = async (name: string) => (await machine.read(`${HOME}/${name}`)).toString()
-  return [await read(SHEET), await textsOf(names, read)]
+  // A learner who has no table, and names the lesson, has written no answer.
+  return [await read(SHEET).catch(() => ""), await textsOf(names, read)]
 }
 
 async function ofSolution(): Promise<[string, Scripts]> {

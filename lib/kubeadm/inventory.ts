@@ -43,7 +43,7 @@ const COMPARED: readonly ComponentName[] = [
 const FOLDERS = "/etc/kubernetes /var/lib/kubelet"
 /** What the kubelet writes there while it runs. */
 const STATE_OF_KUBELET =
-  /^\/var\/lib\/kubelet\/(?:pods|plugins|plugins_registry|device-plugins|checkpoints|\.\w|allocated_|actuated_|\w+_manager_state|dra_|pod-resources)/
+  /^\/var\/lib\/kubelet\/(?:pods|plugins|plugins_registry|device-plugins|checkpoints|image_manager|\.\w|allocated_|actuated_|\w+_manager_state|dra_|pod-resources)/
 
 /** The kinds of objects that are compared. The namespaces in which they are compared belong to the cluster itself. */
 const KINDS =

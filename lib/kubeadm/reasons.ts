@@ -56,8 +56,8 @@ const onlyInKubeadm: Reason[] = [
   ...because("only in kubeadm", "flag", {
     "^etcd --feature-gates$":
       "InitialCorruptCheck compares a member with the others before it serves clients; lesson 11 compares hashes itself",
-    "^etcd --listen-metrics-urls$": "kubelet's probes ask this address for health without a certificate",
-    "^etcd --snapshot-count$": "etcd's own default is the same or larger; a smaller one needs less memory",
+    "^etcd --listen-metrics-urls$": "the kubelet's probes ask this address for health, without a certificate",
+    "^etcd --snapshot-count$": "10000 is etcd's default too",
     "^etcd --watch-progress-notify-interval$": "kube-apiserver's cache learns sooner that it is up to date",
     "^kube-apiserver --allow-privileged$": "kube-proxy's Pods are privileged; our kube-proxy is a process",
     "^kube-apiserver --kubelet-preferred-address-types$":

@@ -43,6 +43,14 @@ export interface Judged {
   readonly why: string
 }
 
+/** What is not right, one text for each phase. */
+export function notRight(judged: readonly Judged[]): string[] {
+  return judged.flatMap(({ phase, verdict, why }) => {
+    if (verdict === "right") return []
+    return [verdict === "empty" ? `${phase}: no answer yet` : `${phase}: ${verdict}. ${why}`]
+  })
+}
+
 /** The texts of scripts, by name. */
 export type Scripts = Readonly<Record<string, string>>
 

@@ -124,6 +124,9 @@ push() { # NAME:TAG
     *) layer "\${1%:*}" | crane append --new_layer=- --new_tag="$target" --insecure ;;
   esac >/dev/null 2>&1
 }
-for image in $(kubeadm config images list --kubernetes-version="$tag" | grep -E '${only}'); do push "\${image#*/}" & done
-wait`
+for image in $(kubeadm config images list --kubernetes-version="$tag" | grep -E '${only}'); do
+  push "\${image#*/}" &
+  pushes="\${pushes-} $!"
+done
+wait $pushes # and for nothing else that runs in the background`
 }
