@@ -8,6 +8,7 @@ import type { Row } from "../kubeadm/comparison.ts"
 import { silentProgress } from "../base/progress-silent.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { wrapped } from "../report/fit.ts"
+import { readFolder } from "../subjects/folder.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
 import { prepared } from "./prepared.ts"
 import { idOf } from "./runs.ts"
@@ -34,6 +35,7 @@ export async function compareWith(what: string, folder: string | undefined, opti
       "It compares with kubeadm: npx byhand compare kubeadm",
     )
   const settings = { ...settingsOf(options), subject: folder }
+  if (folder !== undefined) await readFolder(folder) // A folder that is wrong is named before programs are built.
   await admit(settings, idOf("compare"))
   makeRunsDir(settings)
   const { provider, artifacts } = await prepared(settings)
