@@ -161,7 +161,7 @@ export class LessonRun implements AsyncDisposable {
     if (lesson.isThere === undefined || this.#isDemanded(lesson)) return
     const canEnter = allows(subject.permits, "restart") && subject.canEnter(lesson.number)
     if (!canEnter && !lesson.isThere(subject))
-      throw new NotChecked(`not started: there is no script for lesson ${lessonId(lesson)}`)
+      throw new NotChecked(`not started: there is no ${lesson.sheet?.file ?? `script for lesson ${lessonId(lesson)}`}`)
   }
 
   /**

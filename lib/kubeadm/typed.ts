@@ -27,7 +27,7 @@ export const IGNORED = {
 /** How kubeadm is called, so that it ignores what these machines do not have. */
 const IGNORING = `--ignore-preflight-errors=${Object.keys(IGNORED).join(",")}`
 
-const FIELDS = "nodeRegistration: { criSocket: unix://"
+const NODE = `nodeRegistration: { criSocket: unix://${CONTAINERD_SOCKET} }`
 
 /**
  * The configuration of `kubeadm init`. Everything else is kubeadm's default.
@@ -38,7 +38,7 @@ export function initConfig(version: string, address: string): string {
   return `apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: { advertiseAddress: ${address} }
-${FIELDS}${CONTAINERD_SOCKET} }
+${NODE}
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -72,7 +72,7 @@ export interface Invitation {
 export function joinConfig({ endpoint, token, caHash }: Invitation, seconds = 60): string {
   return `apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
-${FIELDS}${CONTAINERD_SOCKET} }
+${NODE}
 discovery:
   bootstrapToken: { apiServerEndpoint: "${endpoint}", token: "${token}", caCertHashes: ["${caHash}"] }
 timeouts: { discovery: ${seconds}s }

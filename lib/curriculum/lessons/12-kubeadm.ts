@@ -2,6 +2,7 @@ import { withoutHostDevices } from "../../components/containerd.ts"
 import { SHEET } from "../../kubeadm/sheet.ts"
 import {
   ADMIN_CONF,
+  IGNORED,
   IMAGES_OF_NODE,
   INIT,
   initConfig,
@@ -19,6 +20,9 @@ import { reference } from "../transcript/reference.ts"
 import { word, writes } from "../transcript/bash.ts"
 
 const JOIN_CONFIG = `${SHARED}/kubeadm-join.yaml`
+
+/** A comment for each check of kubeadm that is ignored. */
+const WHY_IGNORED = Object.entries(IGNORED).map(([check, why]) => `# ${check}: ${why}`)
 
 /** Lines that prepare a machine for kubeadm. */
 function prepares({ start }: Hand, only?: string): string[] {
@@ -43,6 +47,7 @@ const parts: LessonSpec["parts"] = [
         content: initConfig("$(kubeadm version --output=short)", "$NODE_IP"),
         mode: 0o600,
       }),
+      ...WHY_IGNORED,
       INIT.join(" "),
       `export KUBECONFIG=${ADMIN_CONF}`,
       hand.waitFor("kubectl wait --for=condition=Ready --timeout=1s node/kubeadm-1"),
@@ -57,6 +62,7 @@ const parts: LessonSpec["parts"] = [
       ...prepares(hand, IMAGES_OF_NODE),
       hand.waitFor(`[ -s ${JOIN_CONFIG} ]`),
       `cp ${JOIN_CONFIG} ${KUBEADM_CONFIG}`,
+      ...WHY_IGNORED,
       JOIN.join(" "),
     ],
   },
