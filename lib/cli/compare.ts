@@ -1,10 +1,10 @@
 import { UsageError } from "../base/errors.ts"
 import { Classroom } from "../curriculum/classroom.ts"
 import { tableOf } from "../curriculum/kubeadm.ts"
-import { lessons, stagesUpTo } from "../curriculum/lessons.ts"
+import { kubeadm, stagesUpTo } from "../curriculum/lessons.ts"
 import { admit, makeRunsDir } from "../machines/admission.ts"
 import { TOPICS, type Topic } from "../kubeadm/inventory.ts"
-import type { Row } from "../kubeadm/comparison.ts"
+import { countsOf, type Row } from "../kubeadm/comparison.ts"
 import { silentProgress } from "../base/progress-silent.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { wrapped } from "../report/fit.ts"
@@ -23,8 +23,8 @@ const INDENT = 12
 const WIDEST = 100
 
 /**
- * Makes a cluster with kubeadm, and compares it with our own cluster, or with the one that the scripts of a folder start.
- * All machines end.
+ * Makes a cluster with kubeadm, and compares it with our own cluster, or with the one that the scripts of a folder
+ * start. All machines end.
  * @param what kubeadm: nothing else can be compared yet
  * @throws UsageError, KubeadmError, ComponentError if the other cluster does not start
  */
@@ -44,7 +44,8 @@ export async function compareWith(what: string, folder: string | undefined, opti
     const progress = process.stderr.isTTY ? terminalProgress() : silentProgress
     const rows = await progress.task("Making a cluster with kubeadm, and one by hand", async () => {
       const cluster = classroom.kubeadm()
-      await byHand(classroom)
+      await classroom.subject.enter(stagesUpTo(kubeadm))
+      await classroom.subject.ensure(kubeadm.components)
       return tableOf(await cluster, classroom.machine, (await classroom.access()).kubeconfig)
     })
     const width = Math.min(process.stdout.columns || WIDEST, WIDEST)
@@ -54,29 +55,21 @@ export async function compareWith(what: string, folder: string | undefined, opti
   }
 }
 
-/** Starts everything that the lessons before the one about kubeadm bring up. */
-async function byHand({ subject }: Classroom): Promise<void> {
-  for (const lesson of lessons.filter(({ needsKubeadm }) => needsKubeadm === true)) {
-    await subject.enter(stagesUpTo(lesson))
-    await subject.ensure(lesson.components)
-  }
-}
-
 /** The topics, each with its rows, as lines for a terminal. */
 function textOf(rows: readonly Row[], width: number): string {
   const topics = grouped(rows).map(
-    ([topic, own]) => `${topic}: ${counts(own)}\n\n${own.map((row) => blockOf(row, width)).join("")}`,
+    ([topic, own]) => `${topic}: ${countsOf(own)}\n\n${own.map((row) => blockOf(row, width)).join("")}`,
   )
   return `= same   ~ different   + only in kubeadm   - only by hand\n\n${topics.join("\n")}`
 }
 
-function blockOf({ name, kubeadm, byHand: own, verdict, reason }: Row, width: number): string {
+function blockOf({ name, kubeadm: theirs, byHand: own, verdict, reason }: Row, width: number): string {
   const line = (label: string, text: string) =>
     wrapped(text, width - INDENT).map((part, at) => `${(at === 0 ? `    ${label}` : "").padEnd(INDENT)}${part}\n`)
-  if (verdict === "same") return `  = ${name}\n${line("both", kubeadm ?? "").join("")}`
+  if (verdict === "same") return `  = ${name}\n${line("both", theirs ?? "").join("")}`
   return [
     `  ${verdict === "different" ? "~" : verdict === "only in kubeadm" ? "+" : "-"} ${name}\n`,
-    ...(kubeadm === undefined ? [] : line("kubeadm", kubeadm)),
+    ...(theirs === undefined ? [] : line("kubeadm", theirs)),
     ...(own === undefined ? [] : line("hand", own)),
     ...line("why", reason ?? "no reason is known"),
   ].join("")
@@ -90,12 +83,12 @@ function markdownOf(rows: readonly Row[]): string {
       [
         `## ${topic}`,
         "",
-        counts(own),
+        countsOf(own),
         "",
         "| | kubeadm | by hand | |",
         "| --- | --- | --- | --- |",
-        ...own.map(({ name, kubeadm, byHand: other, verdict, reason }) =>
-          [`| ${name}`, cell(kubeadm), cell(other), `${verdict}${reason === undefined ? "" : `: ${reason}`} |`].join(
+        ...own.map(({ name, kubeadm: theirs, byHand: other, verdict, reason }) =>
+          [`| ${name}`, cell(theirs), cell(other), `${verdict}${reason === undefined ? "" : `: ${reason}`} |`].join(
             " | ",
           ),
         ),
@@ -117,9 +110,4 @@ const TITLES: Readonly<Record<Topic, string>> = {
 
 function grouped(rows: readonly Row[]): [string, readonly Row[]][] {
   return TOPICS.map((topic) => [TITLES[topic], rows.filter((row) => row.topic === topic)])
-}
-
-function counts(rows: readonly Row[]): string {
-  const count = (verdict: Row["verdict"]) => `${rows.filter((row) => row.verdict === verdict).length} ${verdict}`
-  return [count("same"), count("different"), count("only in kubeadm"), count("only by hand")].join(", ")
 }

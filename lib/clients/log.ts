@@ -7,8 +7,8 @@ import type { Machine } from "../machines/machine.ts"
 export const LONGEST_LINE = 4_000
 
 /**
- * The lines of a log file on a machine, each of at most LONGEST_LINE characters, without the usage of programs. A file that does not exist has one
- * empty line: the program has logged nothing.
+ * The lines of a log file on a machine, each of at most LONGEST_LINE characters, without the usage of programs. A file
+ * that does not exist has one empty line: the program has logged nothing.
  */
 export async function logLines(machine: Machine, path: string): Promise<string[]> {
   const text = await machine.read(path).catch(() => Buffer.alloc(0))
@@ -19,8 +19,8 @@ export async function logLines(machine: Machine, path: string): Promise<string[]
 }
 
 /**
- * A log without the usage that a program such as pkill prints below its error: forty lines, in front of which the error
- * is out of sight.
+ * A log without the usage that a program such as pkill prints below its error: the usage has forty lines,
+ * and the last lines of the log would not contain the error.
  */
 export function withoutUsage(text: string): string {
   return text.replaceAll(

@@ -6,7 +6,7 @@ import { argvOf } from "../components/component.ts"
 import { componentNames, specOf } from "../components/registry.ts"
 import { flagOf } from "../components/settings/flags.ts"
 import { sampleFacts } from "../components/spec.ts"
-import { compare, unexplained, type Row } from "../kubeadm/comparison.ts"
+import { compare, countsOf, unexplained, type Row } from "../kubeadm/comparison.ts"
 import { inventoryOf, type Topic } from "../kubeadm/inventory.ts"
 import type { KubeadmCluster } from "../kubeadm/kubeadm-cluster.ts"
 import { reasons } from "../kubeadm/reasons.ts"
@@ -24,14 +24,11 @@ export interface Comparison {
   readonly unexplained: readonly string[]
 }
 
-/** Compares kubeadm's control plane with the one that is graded, in one topic. Evidence: how many things are the same. */
+/** Compares kubeadm's control plane with the one that is graded, in one topic. Its evidence says how much is the same. */
 export async function compared(kit: Kit, topic: Topic): Promise<Comparison> {
   const [cluster, { kubeconfig }] = await Promise.all([kit.kubeadm(), kit.access()])
   const rows = await tableOf(cluster, kit.machine, kubeconfig, topic)
-  const count = (verdict: Row["verdict"]) => rows.filter((row) => row.verdict === verdict).length
-  kit.evidence(
-    `${rows.length} compared: ${count("same")} same, ${count("different")} different, ${count("only in kubeadm")} only in kubeadm, ${count("only by hand")} only by hand`,
-  )
+  kit.evidence(`${rows.length} compared: ${countsOf(rows)}`)
   const isOurs = !(await isLearners(kit.machine))
   const open = unexplained(rows, isOurs).filter((row) => isOurs || !isOfCourse(row))
   return { rows, unexplained: open.map(textOf) }

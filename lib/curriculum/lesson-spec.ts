@@ -21,7 +21,10 @@ export interface LessonSpec {
    * The components that must run when its outcomes are checked. The first lesson that names a component brings it up.
    */
   readonly components: readonly ComponentName[]
-  /** The programs that it uses beside those of its components. Without them, the outcomes that need them cannot be checked. */
+  /**
+   * The programs that it uses beside those of its components. Without them, the outcomes that need them cannot be
+   * checked.
+   */
   readonly extras?: readonly Extra[]
   /**
    * The further machines that it needs, each with the components that must run there. They are started in this order,

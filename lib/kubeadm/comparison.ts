@@ -4,7 +4,7 @@ import type { Item, Topic } from "./inventory.ts"
 export interface Row {
   readonly topic: Topic
   readonly name: string
-  /** undefined if there it does not exist. */
+  /** undefined if it does not exist there. */
   readonly kubeadm: string | undefined
   readonly byHand: string | undefined
   readonly verdict: "same" | "different" | "only in kubeadm" | "only by hand"
@@ -42,6 +42,12 @@ function verdictOf(topic: Topic, { kubeadm, byHand }: Pick<Row, "kubeadm" | "byH
   if (kubeadm === undefined) return "only by hand"
   // Where a file is makes no difference.
   return topic === "file" || kubeadm === byHand ? "same" : "different"
+}
+
+/** How many rows have each verdict, in words. */
+export function countsOf(rows: readonly Row[]): string {
+  const verdicts: readonly Row["verdict"][] = ["same", "different", "only in kubeadm", "only by hand"]
+  return verdicts.map((one) => `${rows.filter(({ verdict }) => verdict === one).length} ${one}`).join(", ")
 }
 
 /** The rows that nothing explains. What only the other cluster has is a choice of its owner, unless it is our own. */

@@ -77,8 +77,9 @@ export async function inventoryOf(machine: Machine, kubeconfig: string, topic?: 
       !/--auth(?:entication|orization)-kubeconfig\b/.test(role) ||
       !roles.some((one) => one.path === path && one.role.startsWith(`${ownerOf(role)} --kubeconfig`)),
   )
+  const authorities = authoritiesIn(roles)
   const items = [
-    ...read.flatMap((role) => certificateItems(role, authoritiesIn(roles))),
+    ...read.flatMap((role) => certificateItems(role, authorities)),
     ...read.flatMap(kubeconfigItems),
     ...processes.flatMap((one) => flagItems(one, roles)),
     ...roles.filter(({ role }) => role === "kubelet --config").flatMap(fieldItems),

@@ -24,12 +24,12 @@ import {
 class KubeadmError extends RemediedError {}
 
 /** The machines of the cluster: the one on which it is made, and the one that joins. */
-export const KUBEADM_MACHINES = ["kubeadm-1", "kubeadm-2"] as const
+const KUBEADM_MACHINES = ["kubeadm-1", "kubeadm-2"] as const
 
 /** The file on the first machine with what `kubeadm init` has printed, if it has succeeded. */
 const PRINTED = "/run/byhand/kubeadm-init"
 
-/** The file by which a machine is known on which kubeadm has been used. */
+/** The file that marks a machine on which kubeadm was used. */
 const USED = "/run/byhand/kubeadm-used"
 
 /** How a command of kubeadm ended, and what it has printed. */
@@ -106,10 +106,10 @@ export class KubeadmCluster {
    * Lets the second machine join the cluster.
    * @param seconds after which kubeadm no longer looks for the cluster
    */
-  async join(invitation: Invitation, seconds?: number): Promise<KubeadmResult & { readonly machine: Machine }> {
+  async join(invitation: Invitation, seconds?: number): Promise<KubeadmResult> {
     const machine = await (this.#second ??= prepared(KUBEADM_MACHINES[1], this.#options, IMAGES_OF_NODE))
     await machine.write(KUBEADM_CONFIG, joinConfig(invitation, seconds), 0o600)
-    return { machine, ...(await withKubelet(machine, JOIN, this.#options)) }
+    return withKubelet(machine, JOIN, this.#options)
   }
 
   /** Runs kubectl as the administrator of this cluster. @returns what it printed @throws KubeadmError */
@@ -171,7 +171,7 @@ async function prepared(
   })
   await cluster.up(["containerd", "registry"])
   await said(machine, ["sh", "-ec", PREPARE])
-  using _ = new Wait("the images are there that kubeadm requests", () => undefined, undefined)
+  using _ = new Wait("the registry has the images that kubeadm requests", () => undefined, undefined)
   await said(machine, ["sh", "-c", pushImages(only)])
   return machine
 }

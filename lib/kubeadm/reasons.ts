@@ -6,7 +6,8 @@ import type { Topic } from "./inventory.ts"
 
 const FRONT_PROXY =
   "it lets kube-apiserver call API servers of others in the name of a user (the aggregation layer); no lesson needs one"
-const OWN_SERVING = "without it, the component makes a certificate that nobody can verify; kubeadm leaves it at that"
+const OWN_SERVING =
+  "without this setting the component makes a certificate that no client can verify; kubeadm does not set it"
 const EARLIER = "made for an earlier lesson or for another machine; what runs now does not name it"
 const JOINING = "a machine that joins reads it, with a bootstrap token or as a Node"
 
@@ -82,11 +83,11 @@ const onlyInKubeadm: Reason[] = [
       "a static Pod: the kubelet starts what these files describe; the lessons start processes",
     "healthcheck-client": "made for probes of etcd that need a certificate; today's probe asks --listen-metrics-urls",
     "^/etc/kubernetes/super-admin.conf$":
-      "an administrator of system:masters, for the day when RBAC is broken; the lessons' administrator is one all the time",
+      "an administrator in the group system:masters, who can work when RBAC is broken; the administrator of the lessons is in that group",
     "^/var/lib/kubelet/instance-config.yaml$": "what is special to this Node in the kubelet's configuration",
     "^/var/lib/kubelet/kubeadm-flags.env$": "flags that kubeadm hands to the kubelet's unit of systemd",
     "^/var/lib/kubelet/pki/kubelet-client-": "an earlier client certificate of the kubelet, which has renewed it",
-    "^/var/lib/kubelet/pki/kubelet\\.": "the kubelet has made its own serving certificate, which nobody can verify",
+    "^/var/lib/kubelet/pki/kubelet\\.": "the kubelet has made its own serving certificate, which no client can verify",
   }),
   ...because("only in kubeadm", "object", {
     "kubeadm:get-nodes|kubeadm:kubelet-config|kubeadm:nodes-kubeadm-config|/kubelet-config$|/kubeadm-config$": JOINING,
@@ -114,12 +115,12 @@ const onlyByHand: Reason[] = [
   ...because("only by hand", "flag", {
     "^etcd --(?:heartbeat-interval|election-timeout)$": "lesson 11: three members on one machine need a slower clock",
     "^kube-apiserver --storage-media-type$": "JSON in etcd can be read by people; kubeadm keeps the default, protobuf",
-    "^kube-apiserver --bind-address$": "lesson 10 says it aloud; kubeadm relies on the default, which is the same",
-    "--secure-port$": "lesson 04 and 09 say it aloud; it is the default",
+    "^kube-apiserver --bind-address$": "lesson 10 sets it; kubeadm relies on the default, which is the same",
+    "--secure-port$": "lessons 04 and 09 set it to its default",
     "--kube-api-(?:qps|burst)$": "lesson 09 must not wait for kube-controller-manager's own limit",
     "^kube-controller-manager --(?:allocate-node-cidrs|cluster-cidr)$":
       "kubeadm sets them when its configuration has a podSubnet; here each Node has the same local range",
-    "^kubelet --node-ip$": "kubeadm's kubelet finds the address by the default route; the lessons say it aloud",
+    "^kubelet --node-ip$": "kubeadm's kubelet finds the address by the default route; the lessons set it",
   }),
   ...because("only by hand", "kubelet field", {
     "^(?:address|port)$": "the kubelet listens on loopback; kubeadm's on every address, so that metrics can be scraped",

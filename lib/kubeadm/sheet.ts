@@ -37,7 +37,6 @@ const DEEDS: Readonly<Record<string, readonly Deed[]>> = {
 /** How one answer of a learner is judged. */
 export interface Judged {
   readonly phase: string
-  readonly answer: string
   readonly verdict: "right" | "half right" | "wrong" | "empty"
   /** What is right, or what is missing, as a sentence. */
   readonly why: string
@@ -79,7 +78,7 @@ function rowsOf(markdown: string): string[][] {
 }
 
 function judged(phase: string, answer: string, scripts: Scripts): Judged {
-  const is = (verdict: Judged["verdict"], why: string): Judged => ({ phase, answer, verdict, why })
+  const is = (verdict: Judged["verdict"], why: string): Judged => ({ phase, verdict, why })
   if (answer === "") return is("empty", "Write the name of a script, or none.")
   const deeds = DEEDS[phase] ?? []
   const named = Object.keys(scripts).filter((script) => isNamed(script, answer, scripts))

@@ -79,7 +79,7 @@ timeouts: { discovery: ${seconds}s }
 `
 }
 
-/** The images that a machine needs that joins. */
+/** The images that a joining machine needs. */
 export const IMAGES_OF_NODE = "kube-proxy|pause"
 
 /** kubeadm reads its configuration from a file, so that no token is on a command line. */

@@ -1,5 +1,6 @@
 import type { FlagChanges } from "../component.ts"
 import { specOf, specs, type ComponentName } from "../registry.ts"
+import { flagNameIn } from "../settings/flags.ts"
 import type { Machine } from "../../machines/machine.ts"
 
 /**
@@ -169,7 +170,7 @@ export function argvWith(argv: readonly string[], changes: FlagChanges): string[
   const kept: string[] = []
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? ""
-    const name = word.startsWith("-") ? word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-") : ""
+    const name = word.startsWith("-") ? flagNameIn(word) : ""
     if (!(name in changes)) kept.push(word)
     // The next word is the value of the flag.
     else if (!word.includes("=") && rest[at + 1]?.startsWith("-") === false) at++

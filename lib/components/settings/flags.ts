@@ -12,9 +12,7 @@ export interface Started {
  * @returns undefined if the flag is not set, "" if it has no value
  */
 export function flagOf({ argv }: Pick<Started, "argv">, flag: string): string | undefined {
-  const isFlag = (word: string) =>
-    word.startsWith("-") && word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-") === flag
-  const at = argv.findLastIndex((word, index) => index > 0 && isFlag(word))
+  const at = argv.findLastIndex((word, index) => index > 0 && word.startsWith("-") && flagNameIn(word) === flag)
   const word = argv[at]
   if (at < 0 || word === undefined) return undefined
   if (word.includes("=")) return word.slice(word.indexOf("=") + 1)
@@ -31,11 +29,16 @@ export function absolute({ cwd = "/" }: Pick<Started, "cwd">, path: string | und
   return path.startsWith("/") ? path : `${cwd.replace(/\/$/, "")}/${path.replace(/^(?:\.\/)+/, "")}`
 }
 
+/** The name of a flag in the word that sets it: --data-dir for --data-dir=/x, -data-dir and --data_dir. */
+export function flagNameIn(word: string): string {
+  return word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-")
+}
+
 /** The names of the flags of a command line, such as --data-dir, each once, in order. */
 export function flagsIn({ argv }: Pick<Started, "argv">): string[] {
   const names = argv
     .slice(1)
     .filter((word) => /^--?[a-z]/i.test(word))
-    .map((word) => word.replace(/^--?/, "--").replace(/=.*/s, "").replaceAll("_", "-"))
+    .map(flagNameIn)
   return [...new Set(names)]
 }

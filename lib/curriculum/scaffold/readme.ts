@@ -13,7 +13,10 @@ export function completed(text: string): string {
   return text.replace("SCRIPTS", rows().join("\n")).replace("CHANGING", `Lessons ${list}`)
 }
 
-/** A row for each script, and for each file that is filled in. A lesson without a script checks what the last script before it started. */
+/**
+ * A row for each script, and for each file that is filled in. A lesson without a script checks what the last script
+ * before it started.
+ */
 function rows(): string[] {
   const sheets: string[] = []
   const scripts: { name: string; write: string; ids: string[] }[] = []

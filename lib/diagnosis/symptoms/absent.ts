@@ -150,13 +150,14 @@ function saidBefore(log: readonly string[], place: ScriptPlace | undefined, miss
 /** What is known of a command that a script does not come past. */
 type Stuck = Named<"file" | "line" | "where" | "time" | "remedy">
 
-function stuck(place: ScriptPlace, printed?: string, waited?: number): Stuck {
+function stuck(place: ScriptPlace, printed = "", waited?: number): Stuck {
+  const last = printed === "" ? "" : ` The script last printed: ${cut(printed, LONGEST_COMMAND)}`
   return {
     evidence: printed || place.command,
     file: place.file,
     line: String(place.call?.line ?? place.line),
     where: lineOf(place, LONGEST_COMMAND),
-    remedy: `Correct that command of ${place.file}, or what it waits for: it has neither succeeded nor ended the script.${printed === undefined || printed === "" ? "" : ` The script last printed: ${cut(printed, LONGEST_COMMAND)}`}`,
+    remedy: `Correct that command of ${place.file}, or what it waits for: it has neither succeeded nor ended the script.${last}`,
     time: waited === undefined ? " any more" : ` for ${(waited / 1000).toFixed(0)} s`,
   }
 }
