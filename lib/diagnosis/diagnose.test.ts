@@ -41,6 +41,14 @@ const first = (observation: Observation) => diagnose(observation)[0]
 const textsOf = ({ cause, remedy, look }: Finding) => [cause, remedy, look]
 const GAP = /undefined|\[object|\$\d|\(\)|\s,|: *$|^$/
 
+/** Its list of users has another name, which no program reads. */
+const FLAWED = `kind: Config
+clusters: [{ name: byhand, cluster: { server: "https://127.0.0.1:6443" } }]
+users users: [{ name: kubelet, user: { token: t } }]
+contexts: [{ name: byhand, context: { cluster: byhand, user: kubelet } }]
+current-context: byhand
+`
+
 describe("recordings of broken clusters", () => {
   const names = existsSync(RECORDINGS) ? readdirSync(RECORDINGS).filter((name) => name.endsWith(".json")) : []
   const recordings = names.map((name) => ({
@@ -95,6 +103,27 @@ test("the last words of a container are not those of an earlier Pod with the sam
   const found = first({ ...recorded, looks: { ...recorded.looks, [LOGS]: `${recorded.looks[LOGS]}${earlier}` } })
   expect(found?.id).toBe("container-crashes")
   expect(found).toEqual(first(recorded))
+})
+
+test("a flaw in the kubeconfig of a component that runs is named, although the component says nothing about it", () => {
+  const path = "/etc/kubernetes/kubelet.conf"
+  const found = first(
+    seen({
+      components: [component("kubelet", { argv: ["kubelet", `--kubeconfig=${path}`] })],
+      files: { [path]: FLAWED },
+      failure: {
+        kind: "script-runs-on",
+        name: "kubelet",
+        script: "08-pki.sh",
+        waited: 60_000,
+        place: { file: "/root/cluster/08-pki.sh", line: 9, command: "kill -0 $!" },
+        log: ["error: timed out waiting for the condition on nodes/byhand"],
+        logPath: "/var/log/08-pki.sh.log",
+      },
+    }),
+  )
+  expect(found).toMatchObject({ id: "kubeconfig-incomplete" })
+  expect(found?.cause).toBe(`kubelet uses the kubeconfig ${path}, and its user kubelet is not in the list users`)
 })
 
 describe("what a finding says is true of the cluster that is looked at", () => {

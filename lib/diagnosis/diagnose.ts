@@ -3,9 +3,10 @@ import { dependenciesOf } from "../components/registry.ts"
 import type { Failure } from "../failures/failure.ts"
 import type { Finding, Unwell } from "../failures/finding.ts"
 import type { Foreseen } from "../failures/wait.ts"
+import { kubeletOf } from "./facts.ts"
 import type { Observation } from "./observation.ts"
 import { hider } from "./secrets.ts"
-import { isUnwell, type Symptom } from "./symptom.ts"
+import { componentOf, isUnwell, UNLESS_RESTARTED, type Symptom } from "./symptom.ts"
 import { absent, SCRIPT_RUNS_ON } from "./symptoms/absent.ts"
 import { access } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
@@ -28,6 +29,7 @@ import { scheduler } from "./symptoms/scheduler.ts"
 import { continuations, scriptText } from "./symptoms/script-text.ts"
 import { scripts } from "./symptoms/scripts.ts"
 import { impostors, strangers } from "./symptoms/strangers.ts"
+import { componentVersions, kubectlVersion } from "./symptoms/versions.ts"
 
 /**
  * Every known problem. The first row that fits explains most: the machine before the components, a component before
@@ -47,6 +49,7 @@ export const catalogue: readonly Symptom[] = [
   credentials,
   apiserver,
   access,
+  kubectlVersion,
   scheduler,
   controllerManager,
   kubeProxy,
@@ -58,6 +61,7 @@ export const catalogue: readonly Symptom[] = [
   pods,
   etcdMembers,
   strangers,
+  componentVersions,
   lastWords,
   absent,
 ].flat()
@@ -96,8 +100,14 @@ const lasting = catalogue.filter((row) => row.lasting !== undefined)
 export function foreseen(seen: Observation): Foreseen[] {
   return matches(seen, lasting).flatMap(({ row, finding }) => {
     const milliseconds = typeof row.lasting === "function" ? row.lasting(seen) : row.lasting
-    return milliseconds === undefined ? [] : [{ finding, lasting: milliseconds }]
+    const isHealing = milliseconds === UNLESS_RESTARTED && runsStaticPods(seen)
+    return milliseconds === undefined || isHealing ? [] : [{ finding, lasting: milliseconds }]
   })
+}
+
+/** Whether a kubelet starts components again, each time after a longer delay: up to five minutes. */
+function runsStaticPods(seen: Observation): boolean {
+  return componentOf(seen, "kubelet")?.state === "running" && kubeletOf(seen).staticPods !== undefined
 }
 
 /** The rows that match, with their findings; the first of each id and component. */

@@ -196,6 +196,8 @@ export interface ReadKubelet {
   readonly requestsCertificate: boolean | undefined
   /** host:port that it sends traces to. */
   readonly tracing: string | undefined
+  /** The folder with the manifests of its static Pods. */
+  readonly staticPods: string | undefined
   /** The limits of evictionHard: signal and limit. */
   readonly eviction: readonly (readonly [string, string])[]
 }
@@ -208,6 +210,7 @@ export const kubeletOf = remembered((seen): ReadKubelet => {
     path,
     isAnonymousAllowed: file.boolean("authentication", "anonymous", "enabled"),
     address: file.text("address"),
+    staticPods: flagOf(componentOf(seen, "kubelet"), "--pod-manifest-path") ?? file.text("staticPodPath"),
     authorization: file.text("authorization", "mode"),
     leaseSeconds: file.number("nodeLeaseDurationSeconds"),
     fields: file.keys(),

@@ -26,6 +26,7 @@ import { accessReviews } from "./refusals.ts"
 import { SCRIPTS_FOLDER, startCommandsOf } from "./scripts.ts"
 import { publicKeyOf, signingKeysIn } from "./service-account-keys.ts"
 import { earlierLog } from "./signs.ts"
+import { KUBECTL_VERSION, versionQueries } from "./skew.ts"
 import { componentOf, flagOf } from "./symptom.ts"
 import { DISKS } from "./symptoms/machine.ts"
 import { CNI_VERSIONS } from "./symptoms/network.ts"
@@ -56,14 +57,12 @@ const LOOKS = [
   "ls -l /etc/cni/net.d",
   "date -u",
   "grep CapEff /proc/self/status",
-  "kubectl version --client",
+  KUBECTL_VERSION,
   LOGS,
   "nft list ruleset",
   "ip route",
   LOCAL_ROUTES,
   FORWARDING,
-  "pidof kube-controller-manager",
-  "pidof kube-proxy",
   CNI_VERSIONS,
   REFUSED,
 ]
@@ -86,7 +85,6 @@ const LOOKS_OF: Readonly<Record<Depth, readonly string[]>> = {
     LOCAL_ROUTES,
     FORWARDING,
     "nft list ruleset",
-    "pidof kube-controller-manager",
     CNI_VERSIONS,
     REFUSED,
   ],
@@ -159,7 +157,7 @@ export async function observe(
   const puzzled = bare.filter(({ log }) =>
     log.some((line) => /unknown flag: -|flag provided but not defined: -/.test(line)),
   )
-  const [files, helps, keys] = await Promise.all([
+  const [files, helps, more] = await Promise.all([
     filesOf(
       machine,
       bare,
@@ -170,7 +168,7 @@ export async function observe(
       machine,
       puzzled.map(({ name }) => `${specOf(name).program} --help`),
     ),
-    looksAt(machine, depth === "all" ? signingKeysIn(bare).map(publicKeyOf) : []),
+    looksAt(machine, depth === "all" ? [...signingKeysIn(bare).map(publicKeyOf), ...versionQueries(bare)] : []),
   ])
   const commands = startCommandsOf({ files })
   const seen = {
@@ -188,7 +186,7 @@ export async function observe(
     api: undefined,
     kubeconfigPath,
     files,
-    looks: { ...looks, ...helps, ...keys },
+    looks: { ...looks, ...helps, ...more },
     failure,
   }
   const [components, api, listed, places] = await Promise.all([

@@ -116,7 +116,11 @@ export const absent: readonly Symptom[] = [
   ...learnersSpecs.map(({ name }) =>
     runsOn(name, ({ failure }) =>
       failure?.kind === "script-runs-on" && failure.name === name
-        ? stuck(failure.place, failure.log.at(-1), failure.waited)
+        ? stuck(
+            failure.place,
+            failure.log.findLast((line) => /\w/.test(line)),
+            failure.waited,
+          )
         : undefined,
     ),
   ),

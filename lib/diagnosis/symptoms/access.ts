@@ -2,7 +2,6 @@ import { certificate, expired, notYetValid, otherCa, otherName, isUnverified } f
 import { kubeconfigFlaw } from "../../kubeconfig/flaw.ts"
 import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, kubeconfigsOf, listens } from "../facts.ts"
 import type { Observation } from "../observation.ts"
-import { apart } from "../skew.ts"
 import {
   complainedOf,
   componentOf,
@@ -210,7 +209,7 @@ export const access: readonly Symptom[] = [
     component: "kube-apiserver",
     lasting: SOON,
     sign: (seen) =>
-      first([...kubectlsIn(seen), ...refusedIn(seen)], ({ client, path, answer }) => {
+      first([...kubectlsIn(seen), ...usedByComponents(seen)], ({ client, path, answer }) => {
         const text = seen.files[path]
         const flaw = text === undefined ? undefined : kubeconfigFlaw(text)
         return flaw === undefined
@@ -271,15 +270,6 @@ export const access: readonly Symptom[] = [
     look: "kubectl auth whoami; kubectl auth can-i --list",
   }),
   symptom({
-    id: "version-skew",
-    component: "kube-apiserver",
-    sign: apart,
-    cause: ({ program, version, apiserver, supported }) =>
-      `${program} is version ${version} and kube-apiserver ${apiserver}: Kubernetes supports ${supported}`,
-    remedy: ({ program, apiserver }) => `Use a ${program} that goes with kube-apiserver ${apiserver}.`,
-    look: "kubectl version; kubectl get nodes -o wide",
-  }),
-  symptom({
     id: "snapshot-restore-moved",
     component: "etcd",
     sign: (seen) => {
@@ -306,14 +296,21 @@ function kubectlsIn({ failure }: Observation): { client: "kubectl"; path: string
   return path === undefined ? [] : [{ client: "kubectl", path, answer: failure.stderr.trim() }]
 }
 
-/** The kubeconfigs of components that complain in their logs that they are not let in. */
-function refusedIn(seen: Observation) {
+/**
+ * The kubeconfigs that components use, with what they say of them. A component that runs may say nothing of a flaw: it
+ * only waits for what it does not get. The kubeconfig for its bootstrap counts only if it complains about it.
+ */
+function usedByComponents(seen: Observation) {
+  if (seen.failure === undefined) return []
   return kubeconfigsOf(seen).flatMap(({ client, path, isBootstrap }) => {
+    const component = componentOf(seen, client)
     const said = matched(
-      componentOf(seen, client)?.log.toReversed() ?? [],
+      component?.log.toReversed() ?? [],
       isBootstrap ? /cannot create certificate signing request|bootstrap kubeconfig/ : NOT_LET_IN,
     )
-    return said === undefined || seen.failure === undefined ? [] : [{ client, path, answer: said.evidence }]
+    if (said !== undefined) return [{ client, path, answer: said.evidence }]
+    const isUsed = !isBootstrap && (component?.state === "running" || concerns(seen, client))
+    return isUsed ? [{ client, path, answer: "it reads this file when it starts" }] : []
   })
 }
 

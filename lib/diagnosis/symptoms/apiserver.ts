@@ -16,6 +16,7 @@ import {
   UNLESS_RESTARTED,
   type Symptom,
 } from "../symptom.ts"
+import { isJustAbsent } from "./last-words.ts"
 
 const ARGS = "ps -o args= -C kube-apiserver"
 const BOTH_ARGS = "ps -o args= -C etcd,kube-apiserver"
@@ -299,8 +300,7 @@ export const apiserver: readonly Symptom[] = [
     component: "kube-apiserver",
     sign: (seen) => {
       const ending = seen.api?.namespaces?.find(({ metadata }) => metadata.deletionTimestamp !== undefined)
-      const isAttended = componentOf(seen, "kube-controller-manager")?.state === "running"
-      return ending === undefined || seen.failure === undefined || isAttended
+      return ending === undefined || seen.failure === undefined || !isJustAbsent(seen, "kube-controller-manager")
         ? undefined
         : {
             evidence: `namespace ${ending.metadata.name}: deletionTimestamp ${ending.metadata.deletionTimestamp ?? ""}`,

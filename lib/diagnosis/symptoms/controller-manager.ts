@@ -22,6 +22,7 @@ import {
   UNLESS_RESTARTED,
   type Symptom,
 } from "../symptom.ts"
+import { isJustAbsent } from "./last-words.ts"
 
 const NAME = "kube-controller-manager"
 /** The status with which kube-apiserver refuses a token. */
@@ -138,8 +139,8 @@ export const controllerManager: readonly Symptom[] = [
       const [, name] = (typeof actual === "string" ? /^pod\/(\S+) created$/.exec(actual) : null) ?? []
       const pod = seen.api?.pods?.find(({ metadata }) => metadata.name === name)
       const account = served.safeParse(pod).data?.spec.serviceAccountName
-      const isRunning = componentOf(seen, NAME)?.state === "running"
-      if (!isRefusalExpected || pod === undefined || account === undefined || isRunning) return undefined
+      if (!isRefusalExpected || pod === undefined || account === undefined || !isJustAbsent(seen, NAME))
+        return undefined
       const namespace = pod.metadata.namespace ?? "default"
       return {
         evidence: `Pod ${pod.metadata.name} in ${namespace}: serviceAccountName: ${account}; no kube-controller-manager runs`,

@@ -99,6 +99,17 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
 })
 
 /**
+ * Whether a component does not run and has not said why, so that what it would do is all that can be said. One that has
+ * ended with an error explains itself.
+ */
+export function isJustAbsent(seen: Observation, name: ComponentName): boolean {
+  const { failure } = seen
+  const hasFailed = failure !== undefined && "log" in failure && failure.name === name
+  const state = componentOf(seen, name)?.state ?? "absent"
+  return state === "absent" && !hasFailed && atTheEnd(seen, name) === undefined
+}
+
+/**
  * The last words of a component that should run and does not, where its start is not what failed. Its log can also have
  * lines of a process before it, and of one that was ended.
  */

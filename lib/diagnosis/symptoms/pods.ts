@@ -18,6 +18,7 @@ import {
   SOON,
   type Symptom,
 } from "../symptom.ts"
+import { isJustAbsent } from "./last-words.ts"
 
 /** Problems of Pods, Deployments, Services and of what etcd keeps of them, the most specific first. */
 export const pods: readonly Symptom[] = [
@@ -49,7 +50,7 @@ export const pods: readonly Symptom[] = [
       first(seen.api?.nodes ?? [], (node) => {
         const { taints, ready } = nodeOf(node)
         const taint = taints.find((one) => one.startsWith("node.kubernetes.io/not-ready:"))
-        return taint === undefined || ready?.status !== "True" || runs(seen, "kube-controller-manager")
+        return taint === undefined || ready?.status !== "True" || !isJustAbsent(seen, "kube-controller-manager")
           ? undefined
           : {
               evidence: `Node ${node.metadata.name} is Ready, spec.taints: ${taint}`,
@@ -174,7 +175,10 @@ export const pods: readonly Symptom[] = [
     sign: (seen) =>
       first(
         containers(seen).filter(({ restarts }) => restarts > 0),
-        ({ pod }) => ofPod(pod, eventOf(seen, pod, /Liveness probe failed: (.*)/, "reason")),
+        // A probe also fails when something else has ended the program.
+        ({ pod }) =>
+          eventOf(seen, pod, /failed liveness probe, will be restarted/) &&
+          ofPod(pod, eventOf(seen, pod, /Liveness probe failed: (.*)/, "reason")),
       ),
     cause: ({ pod, reason }) =>
       `the kubelet restarts the container of Pod ${pod} again and again, because its liveness probe fails: ${reason}`,
@@ -213,7 +217,7 @@ export const pods: readonly Symptom[] = [
     id: "service-without-kube-proxy",
     component: "kubelet",
     sign: (seen) =>
-      runs(seen, "kube-proxy")
+      !isJustAbsent(seen, "kube-proxy")
         ? undefined
         : object("services", (service) => {
             const { data } = clusterIp.safeParse(service)
@@ -232,7 +236,7 @@ export const pods: readonly Symptom[] = [
     id: "deployment-without-controller-manager",
     component: "kube-apiserver",
     sign: (seen) =>
-      runs(seen, "kube-controller-manager")
+      !isJustAbsent(seen, "kube-controller-manager")
         ? undefined
         : object("deployments", (deployment) =>
             observed.safeParse(deployment).success
@@ -416,11 +420,6 @@ const finished = z.object({
       .default([]),
   }),
 })
-
-/** Whether a program runs that no lesson starts yet. */
-function runs({ looks }: Observation, program: "kube-controller-manager" | "kube-proxy"): boolean {
-  return (looks[`pidof ${program}`] ?? "") !== ""
-}
 
 /** A command should have failed, and did not: an error was expected, and another value came. */
 function isUnrejected(seen: Observation): boolean {

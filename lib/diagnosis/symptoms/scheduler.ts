@@ -105,7 +105,8 @@ export const scheduler: readonly Symptom[] = [
   symptom({
     id: "nodes-cordoned",
     component: "kube-scheduler",
-    lasting: AT_ONCE,
+    // The scheduler may be about to say so of the Pod that is waited for.
+    lasting: (seen) => (mismatchOf(seen)?.expected === "Unschedulable" ? undefined : AT_ONCE),
     sign: (seen) => {
       const all = seen.api?.nodes ?? []
       const closed = all.filter((node) => cordoned.safeParse(node).success)

@@ -44,11 +44,12 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
 }
 
 /**
- * Whether a card names the edited line, or the first line of its command, by the number: "line 7 of 01-etcd.sh",
+ * Whether a card names an edited line, or the first line of its command, by the number: "line 7 of 01-etcd.sh",
  * "01-etcd.sh:7", "01-etcd.sh exited with 1 in line 7".
  */
-function namesLine({ file, line, commandLine }: Edit, card: string): boolean {
-  return [line, commandLine].some(
+function namesLine({ file, line, commandLine, after }: Edit, card: string): boolean {
+  const edited = Array.from({ length: Math.max(1, after.length) }, (_, at) => line + at)
+  return [...edited, commandLine].some(
     (number) =>
       card.includes(`${file}:${number}:`) ||
       new RegExp(`[Ll]ine ${number} of (?:\\S*/)?${literal(file)}`).test(card) ||

@@ -90,7 +90,6 @@ async function play(grader: Grader, edit: Edit, files: ReadonlyMap<string, strin
   const began = performance.now()
   try {
     cpSync(SOLUTION, folder, { recursive: true })
-    rmSync(join(folder, SHEET))
     writeFileSync(join(folder, edit.file), edited(files.get(edit.file) ?? "", edit))
     const answer = await grader
       .ask({
@@ -113,10 +112,13 @@ async function play(grader: Grader, edit: Edit, files: ReadonlyMap<string, strin
   }
 }
 
-/** The ids of the lessons that an edit of a file can affect. A script runs when its lesson begins. */
+/**
+ * The ids of the lessons that an edit of a file can affect. A script runs when its lesson begins. A lesson that only
+ * looks at what earlier scripts made takes a minute, and is left out.
+ */
 function lessonsFor(file: string): string[] {
   const first = Number(/^(\d\d)-/.exec(file)?.[1] ?? 1)
-  return lessons.filter(({ number }) => number >= first).map(lessonId)
+  return lessons.filter(({ number, sheet }) => number >= first && sheet === undefined).map(lessonId)
 }
 
 /** A slip in one line. */
