@@ -8,12 +8,12 @@ const ALONE = "lib/**/*.alone.test.ts"
 const slow = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" }).filter((file) =>
   file.endsWith(".slow.test.ts"),
 )
-const turn = inThisRun(slow, 3)
+const turn = inThisRun(slow, 4)
 /** The files that this run leaves out. vitest's --exclude does not apply to projects. */
 const LEFT_OUT = slow.filter((file) => !turn.includes(file)).map((file) => `lib/${file}`)
 
 /**
- * Files that take half a minute or more. `.ci/run` runs a third of them for each commit. The first ones take minutes.
+ * Files that take half a minute or more. `.ci/run` runs a quarter of them for each commit. The first ones take minutes.
  */
 const SLOW = [
   /(pass|fail)ing-builds\.test\.ts$/,

@@ -1,11 +1,12 @@
 import { chmod, mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { messageOf } from "../base/errors.ts"
+import type { Settings } from "../base/settings.ts"
 import { architecture } from "./architecture.ts"
 import { forget, keep, lookAt } from "./kept.ts"
 import { LockError, withLock } from "./lock.ts"
 import { inOrder, type Answer, type Binary, type Order, type Source } from "./source.ts"
-import { toolsIn, type ToolName } from "./versions.ts"
+import { toolsIn, type GroupName, type ToolName } from "./versions.ts"
 
 const source = "the cache"
 
@@ -24,7 +25,7 @@ interface Inventory {
 export function cache(makers: readonly Source[]): Source {
   return {
     async find(order) {
-      const folder = join(order.settings.cacheDir, "bin", `${order.group}-v${order.version}-${architecture}`)
+      const folder = folderInCache(order.settings, order.group, order.version)
       const { intact } = await look(folder, order.tools)
       const tools = without(order.tools, intact)
       if (tools.length === 0) return { found: intact, misses: [] }
@@ -37,6 +38,11 @@ export function cache(makers: readonly Source[]): Source {
       }
     },
   }
+}
+
+/** The folder for the binaries of a group in one version. */
+export function folderInCache({ cacheDir }: Pick<Settings, "cacheDir">, group: GroupName, version: string): string {
+  return join(cacheDir, "bin", `${group}-v${version}-${architecture}`)
 }
 
 /** Makes the missing binaries. The caller holds the lock. */

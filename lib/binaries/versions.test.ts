@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { UsageError } from "../base/errors.ts"
@@ -38,6 +38,12 @@ describe("versions", () => {
     ["1.99.0", "2026-01-01", "unknown", "newer than this course"],
   ] as const)("the support of Kubernetes %s on %s: %s", (version, day, phase, text) => {
     expect(supportOf(version, new Date(day))).toEqual({ phase, text })
+  })
+
+  test("the hosted workflow runs the lessons on every known version", () => {
+    const workflow = readFileSync(join(packageRoot, ".github", "workflows", "nightly.yml"), "utf8")
+    const listed = /^ *kubernetes: \[(.*)\]$/m.exec(workflow)?.[1]
+    expect(listed?.split(", ")).toEqual(knownVersions.map((version) => `"${version}"`))
   })
 
   test("the default is a known version", () => {

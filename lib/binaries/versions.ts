@@ -42,12 +42,13 @@ const alike = {
 
 /** The versions that go with each minor version of Kubernetes. */
 const releases: Readonly<Record<string, Omit<Release, "kubernetes">>> = {
+  "1.35": { etcd: "3.6.16", ...alike },
   "1.36": { etcd: "3.6.16", ...alike },
   "1.37": { etcd: "3.7.3", ...alike },
 }
 
 /** Kubernetes versions that every source has. Other patch versions come from the official releases only. */
-export const knownVersions = ["1.36.3", "1.37.2"] as const
+export const knownVersions = ["1.35.4", "1.36.3", "1.37.2"] as const
 
 /** The oldest version that the lessons can use, for tools whose version does not depend on that of Kubernetes. */
 const oldest: Partial<Release> = {

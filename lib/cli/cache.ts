@@ -2,7 +2,7 @@ import { UsageError } from "../base/errors.ts"
 import { terminalProgress } from "../base/progress-terminal.ts"
 import { inventory, prune } from "../binaries/inventory.ts"
 import { settingsOf, type CommonOptions, type Outcome } from "./options.ts"
-import { table } from "./table.ts"
+import { table } from "../base/table.ts"
 
 /**
  * Shows the sizes of the cache by kind, or prunes the cache.

@@ -12,7 +12,7 @@ import { featuresOfLesson, lessonId, lessons } from "../curriculum/lessons.ts"
 import type { Settings } from "../base/settings.ts"
 import { settingsOf, typed, type CommonOptions, type Outcome } from "./options.ts"
 import { allRuns, hasKubeconfig, theRun, type Run } from "./runs.ts"
-import { table } from "./table.ts"
+import { table } from "../base/table.ts"
 
 const COLOUR = {
   ok: "green",

@@ -8,7 +8,7 @@ import type { Observation } from "../diagnosis/observation.ts"
 import type { Machine } from "../machines/machine.ts"
 import type { MachineName } from "../machines/network.ts"
 import type { Purpose } from "../machines/purpose.ts"
-import { table } from "./table.ts"
+import { table } from "../base/table.ts"
 
 interface ComponentStatus {
   readonly name: ComponentName

@@ -21,6 +21,8 @@ const different: Reason[] = [
       "kubeadm adds the Node's name and uses another range for Services, so the first Service address is another one",
     "^kube-controller-manager .*client certificate: (?:names|usage)$":
       "lesson 09 uses one certificate as a server and as a client; kubeadm makes one for each",
+    "^kube-apiserver --kubelet-client-certificate: subject$":
+      "before Kubernetes 1.36, kubeadm puts kube-apiserver into the group of its administrators; ours has only the rights that it needs at a kubelet",
     "^administrator client certificate: subject$":
       "kubeadm's administrator is in a group that a ClusterRoleBinding makes cluster-admin, so that it can be taken away; system:masters cannot",
   }),

@@ -1,8 +1,12 @@
+import { knownVersions } from "../../binaries/versions.ts"
 import { TOKENS_FILE } from "../../components/apiserver.ts"
 import { KUBECONFIG_FILE } from "../../kubeconfig/kubeconfig.ts"
 import { pki } from "../../pki/pki.ts"
 import { replaced } from "./certificates.ts"
 import { file, flags, type Sabotage } from "./sabotage.ts"
+
+/** The minor versions before the default one. */
+const [TWO_OLDER, ONE_OLDER] = knownVersions
 
 const KUBECTL = [
   "02 kubectl get nodes",
@@ -158,6 +162,30 @@ sed 's#token: .*#client-certificate: /etc/kubernetes/elsewhere.crt\\n    client-
     brings: { package: "kubernetes-client", program: "usr/bin/kubectl" },
     fails: ["02 without a token"],
     until: 2,
+    finding: "version-skew",
+  },
+  {
+    id: "kubectl-two-versions-older",
+    breaks: "kubectl is two minor versions older than kube-apiserver",
+    brings: { kubernetes: TWO_OLDER, tools: ["kubectl"] },
+    fails: [],
+    finding: "version-skew",
+  },
+  {
+    id: "controller-manager-two-versions-older",
+    breaks: "kube-controller-manager is two minor versions older than kube-apiserver",
+    brings: { kubernetes: TWO_OLDER, tools: ["kube-controller-manager"] },
+    fails: [],
+    finding: "version-skew",
+  },
+  {
+    id: "kubelet-newer-than-apiserver",
+    breaks: "the kubelet is one minor version newer than kube-apiserver and all others",
+    brings: {
+      kubernetes: ONE_OLDER,
+      tools: ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl"],
+    },
+    fails: [],
     finding: "version-skew",
   },
 ]

@@ -17,6 +17,7 @@ import type { RunResult } from "../../report/result.ts"
 import { runLessons } from "../../report/run-lessons.ts"
 import type { ByhandOptions } from "../../report/vitest-plugin.ts"
 import { sabotageOf } from "./all.ts"
+import { bring } from "./brought.ts"
 import { workFolder } from "./recordings.ts"
 import type { Sabotage } from "./sabotage.ts"
 import { Stopwatch } from "./stopwatch.ts"
@@ -87,7 +88,8 @@ async function examineAll(ids: readonly string[]): Promise<Answer> {
       const note = (findings: readonly string[], errors: readonly string[]) =>
         examined.push({ sabotage: sabotage?.id, findings, errors, seconds: (performance.now() - began) / 1000 })
       try {
-        if (cluster !== undefined && (sabotage?.component !== undefined || (await findingsOf(cluster)).length > 0)) {
+        const needsNew = sabotage?.component !== undefined || sabotage?.brings !== undefined
+        if (cluster !== undefined && (needsNew || (await findingsOf(cluster)).length > 0)) {
           await cluster.close()
           cluster = undefined
         }
@@ -120,6 +122,7 @@ async function startCluster(sabotage: Sabotage | undefined): Promise<Machine> {
   const { binds, images } = await prepareArtifacts(componentNames, settings, silentProgress)
   const { machine } = await provider.start({ name: "sabotage", binds })
   try {
+    if (sabotage?.brings !== undefined) await bring(machine, sabotage.brings, settings)
     const cluster = new Cluster({
       machine,
       images,

@@ -17,6 +17,7 @@ import type { Counts } from "../../report/verdict.ts"
 import { runCommandLine } from "../command-line.ts"
 import { Dependencies } from "./affected.ts"
 import { sabotageOf, sabotages } from "./all.ts"
+import { isAtHand } from "./brought.ts"
 import { choose } from "./choose.ts"
 import { Grader } from "./graders.ts"
 import { matrix } from "./matrix.ts"
@@ -140,12 +141,23 @@ async function chosenBy(
       changed === undefined
         ? sabotages.map((sabotage) => ({ sabotage, file: "", distance: Infinity }))
         : dependencies.affectedBy(changed, sabotages)
-    const { chosen, reasons } = choose(sabotages, affected, options)
+    const settings = readSettings()
+    const isHere = ({ brings }: Sabotage) => isAtHand(brings, settings)
+    const away = sabotages.filter((sabotage) => !isHere(sabotage)).map(({ id }) => id)
+    const { chosen, reasons } = choose(
+      sabotages.filter(isHere),
+      affected.filter(({ sabotage }) => isHere(sabotage)),
+      options,
+    )
     const what =
       changed === undefined
         ? `The commit ${options.affected} is not in this clone: every sabotage counts as affected.`
         : `${changed.length} files have changed since ${options.affected}.`
-    return { sabotages: chosen, reasons: [what, ...reasons] }
+    const absent =
+      away.length === 0
+        ? []
+        : [`${away.length} need another version of Kubernetes, which the cache does not have: ${away.join(" ")}`]
+    return { sabotages: chosen, reasons: [what, ...reasons, ...absent] }
   }
   if (options.shard === undefined) return { sabotages, reasons: [] }
   const [at, of] = options.shard

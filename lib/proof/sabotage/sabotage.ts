@@ -1,6 +1,7 @@
 import { withFlags, type Component, type ComponentName, type FlagChanges } from "../../components/component.ts"
 import type { ToolName } from "../../binaries/versions.ts"
 import type { MachineName } from "../../machines/network.ts"
+import type { Brought } from "./brought.ts"
 
 /** One thing that is broken on purpose, and its predicted results. It is one row of the matrix. */
 export interface Sabotage {
@@ -12,8 +13,8 @@ export interface Sabotage {
   readonly on?: MachineName
   /** Changes to the description of a component. They apply from the component's first start on. */
   readonly component?: { readonly [name in ComponentName]?: (component: Component) => Component }
-  /** A program of a Debian package. PATH finds it before the project's own program of the same name. */
-  readonly brings?: { readonly package: string; readonly program: string }
+  /** Programs that PATH finds before the project's own of the same name. */
+  readonly brings?: Brought
   /** A program of the project that the machine has in other lessons only. PATH finds it. */
   readonly tool?: ToolName
   /** A program of this folder, as it was built (.mjs). The script finds it in /tmp. */

@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { unpackDebianPackages } from "../../binaries/debian.ts"
 import type { ToolName } from "../../binaries/versions.ts"
 import { silentProgress } from "../../base/progress-silent.ts"
 import { prepareArtifacts } from "../../clusters/artifacts.ts"
@@ -12,6 +10,7 @@ import { RemediedError } from "../../base/errors.ts"
 import type { Machine } from "../../machines/machine.ts"
 import { isMachineName, type Network } from "../../machines/network.ts"
 import { packageRoot, type Settings } from "../../base/settings.ts"
+import { bring } from "./brought.ts"
 import { isLeftOut } from "./left-out.ts"
 import type { Sabotage } from "./sabotage.ts"
 
@@ -39,7 +38,7 @@ export class Saboteur implements Interference {
   async atStart(machine: Machine, network?: Network): Promise<void> {
     const { on } = this.#sabotage
     this.#machine = async () => (on === undefined || network === undefined ? machine : network.machine(on))
-    if (this.#sabotage.brings !== undefined) await this.#bring(await this.#machine())
+    if (this.#sabotage.brings !== undefined) await bring(await this.#machine(), this.#sabotage.brings, this.#settings)
     if (this.#sabotage.before === undefined) await this.#act()
   }
 
@@ -52,20 +51,7 @@ export class Saboteur implements Interference {
     if (before !== undefined && outcome.startsWith(before)) await this.#act()
   }
 
-  /** Puts the program of a Debian package into the first folder of PATH. The project's own program is not changed. */
-  async #bring(machine: Machine): Promise<void> {
-    const { brings } = this.#sabotage
-    if (brings === undefined) return
-    const folder = join(this.#settings.cacheDir, "sabotage", brings.package)
-    if (!existsSync(join(folder, brings.program))) await unpackDebianPackages([brings.package], folder, this.#settings)
-    await machine.write(
-      `/usr/local/sbin/${basename(brings.program)}`,
-      await readFile(join(folder, brings.program)),
-      0o755,
-    )
-  }
-
-  /** Puts a program of the project into the same folder. */
+  /** Puts a program of the project into the first folder of PATH. */
   async #bringTool(machine: Machine, tool: ToolName): Promise<void> {
     const owners = specs.filter(({ tools }) => tools.includes(tool)).map(({ name }) => name)
     const { binds } = await prepareArtifacts(owners, this.#settings, silentProgress)
