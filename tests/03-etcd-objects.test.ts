@@ -80,11 +80,11 @@ lesson(objects, ({ test }) => {
     evidence,
     onCleanup,
   }) => {
-    const port = at.apiserver.port + 1
+    const { host, port } = await at.server()
     onCleanup(() => kubectl("delete configmap binary --ignore-not-found"))
-    await using second = await apiserver.another({ "--secure-port": String(port), "--storage-media-type": null })
+    await using second = await apiserver.another({ "--secure-port": String(port + 1), "--storage-media-type": null })
     const key = "/registry/configmaps/default/binary"
-    await kubectl(`--server=https://${at.apiserver.host}:${port} create configmap binary --from-literal=k=v`)
+    await kubectl(`--server=https://${host}:${port + 1} create configmap binary --from-literal=k=v`)
     expect((await store.get(key))?.value).toMatch(/^k8s\0/)
     expect(await kubectl("get configmap binary -o jsonpath={.data}")).toBe('{"k":"v"}')
     await kubectl("label configmap binary written=by-the-first")

@@ -19,13 +19,17 @@ const SERVERS = ["etcd", "kube-apiserver", "kube-scheduler", "kubelet"] as const
 /** Paths that answer with data. A port that serves nothing but health has none of them. */
 const PATHS = ["/", "/metrics", "/pods", "/api/v1/namespaces"]
 
-/** The addresses on which the components listen, as their sockets tell. */
+/**
+ * The addresses on which the components listen, as their sockets tell. Those on loopback at which etcd serves its
+ * metrics to probes do not count: they tell nothing of the cluster's objects.
+ */
 async function addresses({ machine, part }: Kit): Promise<string[]> {
   const running = SERVERS.map((name) => part(name)).filter(({ isRunning }) => isRunning)
   const found = await Promise.all(running.map(({ pid }) => portsOf(machine, pid)))
   for (const [at, { settings }] of running.entries())
     expect(found[at]).toContainEqual(expect.stringMatching(new RegExp(`:${settings.address?.port ?? 0}$`)))
-  return found.flat()
+  const metrics = settingOf(part("etcd"), "--listen-metrics-urls") ?? ""
+  return found.flat().filter((address) => !(address.startsWith("127.") && metrics.includes(address)))
 }
 
 /** Asks each address for each path, and returns those that were answered. @param options of curl */
@@ -72,17 +76,16 @@ resources:
   providers: [{ secretbox: { keys: [{ name: first, secret: KEY }] } }, { identity: {} }]
 `,
   })
-  const port = at.apiserver.port + 1
-  const second = await apiserver.another({ "--secure-port": String(port), "--encryption-provider-config": file })
+  const { host, port } = await at.server()
+  const second = await apiserver.another({ "--secure-port": String(port + 1), "--encryption-provider-config": file })
   onCleanup(() => second.kill())
-  return `--server=https://${at.apiserver.host}:${port}`
+  return `--server=https://${host}:${port + 1}`
 }
 
 /** The serial number of the certificate that kube-apiserver shows. */
-function serial({ sh, at: { apiserver } }: Kit): Promise<string> {
-  return sh(
-    `openssl s_client -connect ${apiserver.host}:${apiserver.port} </dev/null 2>/dev/null | openssl x509 -noout -serial`,
-  )
+async function serial({ sh, at }: Kit): Promise<string> {
+  const { host, port } = await at.server()
+  return sh(`openssl s_client -connect ${host}:${port} </dev/null 2>/dev/null | openssl x509 -noout -serial`)
 }
 
 /**
@@ -147,18 +150,17 @@ lesson(pki, ({ test }) => {
     const here = ["127.0.0.1", ...(await sh("hostname -I")).trim().split(" ")]
     const etcd = (settingOf(apiserver, "--etcd-servers") ?? "").split(",").map((url) => new URL(url))
     const byAddress = (settingOf(apiserver, "--kubelet-preferred-address-types") ?? "").startsWith("InternalIP")
+    const { host, port } = await at.server()
     const uses: [string, number, string][] = [
-      ...[at.apiserver.host, service, "kubernetes.default.svc"].map((name): [string, number, string] => [
-        at.apiserver.host,
-        at.apiserver.port,
-        name,
-      ]),
+      ...[host, service, "kubernetes.default.svc"].map((name): [string, number, string] => [host, port, name]),
       // The members on other machines are those of a later lesson.
       ...etcd
         .filter(({ hostname }) => !/^[\d.]+$/.test(hostname) || here.includes(hostname))
         .map(({ hostname, port }): [string, number, string] => [hostname, Number(port), hostname]),
     ]
-    if (part("kubelet").isRunning) {
+    // Without this flag kube-apiserver does not look at the names of kubelets.
+    const isVerified = settingOf(apiserver, "--kubelet-certificate-authority") !== undefined
+    if (part("kubelet").isRunning && isVerified) {
       const { host, port } = await at.kubelet()
       const address = `get node ${node()} -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'`
       uses.push([host, port, byAddress ? await kubectl(address) : node()])

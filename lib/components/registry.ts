@@ -9,7 +9,7 @@ import { startOrder, withDependencies } from "./order.ts"
 import { scheduler } from "./scheduler.ts"
 import { argvOf, type Component } from "./component.ts"
 import type { Probe } from "./probe.ts"
-import { knownFiles, type Files } from "./settings/files.ts"
+import { knownFiles, seenBy, type Files } from "./settings/files.ts"
 import type { Started } from "./settings/flags.ts"
 import type { ComponentSpec, MachineFeature, Settings } from "./spec.ts"
 
@@ -41,7 +41,7 @@ export type SettingsOf<Name extends ComponentName> = AllSettings[Name]
  */
 export function settingsOf<Name extends ComponentName>(name: Name, started: Started, files: Files): SettingsOf<Name> {
   // The spec with this name reads settings of this type.
-  return specOf(name).settings(started, files) as SettingsOf<Name>
+  return specOf(name).settings(started, seenBy(files, started.root)) as SettingsOf<Name>
 }
 
 /** The files of a described component, for the reader of its settings. */

@@ -8,7 +8,7 @@ import type { Artifacts } from "../clusters/artifacts.ts"
 import type { MachineFeature, Peers } from "../components/spec.ts"
 import type { Subject } from "../subjects/subject.ts"
 import { readAccess, type Access } from "../components/discovery/access.ts"
-import type { Address } from "../components/settings/address.ts"
+import { addressIn, type Address } from "../components/settings/address.ts"
 import { etcdctlEnvironment, etcdTls } from "../components/etcd.ts"
 import type { Forward, Machine } from "../machines/machine.ts"
 import { isMachineName, type Link, type Network } from "../machines/network.ts"
@@ -283,6 +283,16 @@ export class Classroom implements AsyncDisposable {
   /** Where kube-apiserver listens. */
   get apiserverAddress(): Address {
     return (this.#first ?? this).subject.part("kube-apiserver").settings.address
+  }
+
+  /**
+   * Where clients reach kube-apiserver: the address in the administrator's kubeconfig, because the certificate is made
+   * for it. A kube-apiserver that listens on all addresses need not have a certificate for 127.0.0.1.
+   */
+  async serverAddress(): Promise<Address> {
+    const own = this.apiserverAddress
+    const named = addressIn((await this.access()).server, 443)
+    return named.port === own.port ? named : own
   }
 
   /** A client of etcd's own API, through a forwarded port. `close` ends both. */

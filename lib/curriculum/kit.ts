@@ -59,6 +59,8 @@ export interface Kit {
   readonly at: {
     readonly etcd: Address & EtcdSettings
     readonly apiserver: Address
+    /** Where clients reach kube-apiserver, as the administrator's kubeconfig names it. */
+    readonly server: () => Promise<Address>
     readonly kubelet: () => Promise<KubeletAddress>
   }
   /** The folder of the Pods' network configuration, read from containerd's settings. */
@@ -174,6 +176,7 @@ export function kitOf(options: KitOptions): Kit {
       get apiserver() {
         return classroom.apiserverAddress
       },
+      server: () => classroom.serverAddress(),
       kubelet: () => {
         const { address, healthz, certificate } = subject.part("kubelet").settings
         const ca = subject.part("kube-apiserver").settings.kubeletCa ?? certificate

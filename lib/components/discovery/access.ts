@@ -42,6 +42,8 @@ export interface Credentials {
 export interface Access extends Credentials {
   /** The path of the kubeconfig on the machine. */
   readonly kubeconfig: string
+  /** The URL of kube-apiserver in it. */
+  readonly server: string
   /** The kubeconfig as JSON, with its certificates and keys embedded, for clients outside the machine. */
   readonly portable: string
 }
@@ -155,6 +157,7 @@ async function accessBy(machine: Machine, path: string, context: KubeconfigConte
   }
   return {
     kubeconfig: path,
+    server,
     portable: JSON.stringify(portable),
     ca: ca ?? Buffer.alloc(0),
     serverName: serverName ?? (URL.canParse(server) ? new URL(server).hostname : undefined),

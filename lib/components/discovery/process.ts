@@ -25,6 +25,8 @@ export interface FoundProcess {
   readonly exe: string
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** Its root folder, which a container has of its own: /proc/PID/root. */
+  readonly root?: string
 }
 
 /**
@@ -76,6 +78,7 @@ export async function findProcesses(machine: Machine): Promise<FoundProcess[]> {
           argv,
           exe,
           cwd,
+          root: `/proc/${pid}/root`,
           env: environmentOf(environment),
         }))
     }),

@@ -2,7 +2,7 @@ import type { Machine } from "../../machines/machine.ts"
 import type { Probe } from "../probe.ts"
 import { settingsOf, specOf } from "../registry.ts"
 import type { Address } from "../settings/address.ts"
-import { withFilesOf } from "../settings/files.ts"
+import { seenBy, withFilesOf } from "../settings/files.ts"
 import type { Started } from "../settings/flags.ts"
 import type { FoundProcess } from "./process.ts"
 
@@ -21,7 +21,7 @@ export async function probeOf(
   const spec = specOf(process.name)
   const apiserver = others.find(({ name }) => name === "kube-apiserver")
   return withFilesOf(machine, (files) => {
-    const settings = spec.settings(process, files)
+    const settings = spec.settings(process, seenBy(files, process.root))
     const peers = apiserver === undefined ? {} : { apiserver: settingsOf("kube-apiserver", apiserver, files) }
     return { probe: spec.probe(settings, peers), address: settings.address }
   })

@@ -4,6 +4,8 @@ export interface Started {
   readonly env?: Readonly<Record<string, string>>
   /** The working directory; relative paths start there. */
   readonly cwd?: string
+  /** The root folder of its process, which a container has of its own; undefined if it is not known. */
+  readonly root?: string
 }
 
 /**

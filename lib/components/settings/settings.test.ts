@@ -188,3 +188,10 @@ test("each component of our own cluster is probed at its own address", () => {
     kubelet: "http://127.0.0.1:10248/healthz",
   })
 })
+
+test("a file that only its container has is read in the root folder of the process", () => {
+  const files = knownFiles({ "/proc/7/root/config.conf": "mode: nftables" })
+  const argv = ["kube-proxy", "--config=/config.conf"]
+  expect(settingsOf("kube-proxy", { argv, root: "/proc/7/root" }, files).mode).toBe("nftables")
+  expect(settingsOf("kube-proxy", { argv }, files).mode).toBe("iptables")
+})

@@ -11,8 +11,8 @@ const here = { from: 8, until: 8 } as const
 export const outcomes08: readonly Sabotage[] = [
   {
     id: "etcd-metrics-in-plain",
-    breaks: "etcd serves its metrics on another port, without TLS",
-    component: { etcd: flags({ "--listen-metrics-urls": "http://127.0.0.1:2381" }) },
+    breaks: "etcd serves its metrics to other machines, without TLS",
+    component: { etcd: flags({ "--listen-metrics-urls": "http://0.0.0.0:2381" }) },
     ...here,
     fails: ["08 every port of the components"],
     finding: "plain-http",

@@ -38,10 +38,20 @@ export async function gradeBuild(
   const place = mkdtempSync(join(tmpdir(), "byhand-build-"))
   try {
     cpSync(join(SUBJECTS, kind, build), join(place, build), { recursive: true, dereference: true })
+    return await gradeFolder(join(place, build), numbers, patience)
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
+
+/** Grades a folder. @param numbers of the lessons; empty for all */
+export async function gradeFolder(folder: string, numbers: readonly string[], patience: string): Promise<GradedBuild> {
+  const place = mkdtempSync(join(tmpdir(), "byhand-build-"))
+  try {
     const file = join(place, "grade.json")
     const { all } = await execa(
       process.execPath,
-      [join(packageRoot, "dist", "cli", "main.js"), "grade", join(place, build), ...numbers, "--json", file],
+      [join(packageRoot, "dist", "cli", "main.js"), "grade", folder, ...numbers, "--json", file],
       {
         reject: false,
         all: true,
