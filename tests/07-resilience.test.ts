@@ -41,6 +41,8 @@ async function loseEtcd(kit: Kit): Promise<string> {
   await kit.etcdctl("snapshot save /tmp/snap.db")
   kit.onLessonEnd(() => putDataBack(kit))
   await replaceData(kit)
+  // Rights that RBAC has granted are lost too. Only the group system:masters needs no grant.
+  await kit.findAccess()
   return uid
 }
 

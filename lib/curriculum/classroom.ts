@@ -280,6 +280,14 @@ export class Classroom implements AsyncDisposable {
     return this.#access
   }
 
+  /**
+   * Looks for an administrator's credentials again. Those of before may have no rights any more: what RBAC grants is in
+   * etcd. @throws NoAccessError if none are found
+   */
+  async findAccess(): Promise<void> {
+    this.#access = await this.subject.access()
+  }
+
   /** Where kube-apiserver listens. */
   get apiserverAddress(): Address {
     return (this.#first ?? this).subject.part("kube-apiserver").settings.address

@@ -76,6 +76,8 @@ export interface Kit {
   readonly kubernetes: () => Promise<Kubernetes>
   /** The credentials of an administrator. */
   readonly access: () => Promise<Access>
+  /** Looks for such credentials again, when those of before have lost their rights with etcd. */
+  readonly findAccess: () => Promise<void>
   /**
    * The HTTP status with which kube-apiserver answers a request that carries this token.
    * @param ca the CA that must have signed its certificate, in PEM format; by default the administrator's
@@ -187,6 +189,7 @@ export function kitOf(options: KitOptions): Kit {
     cniFolder: () => Promise.resolve(subject.part("containerd").settings.cniFolder),
     kubernetes: () => classroom.kubernetes(),
     access: () => classroom.access(),
+    findAccess: () => classroom.findAccess(),
     ask: async (path, token, trusted) => {
       const { ca: own, serverName } = await classroom.access()
       const ca = trusted === undefined ? own : Buffer.from(trusted)
