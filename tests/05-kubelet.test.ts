@@ -41,9 +41,7 @@ lesson(kubelet, ({ test }) => {
   })
 
   test("its own port refuses unauthenticated requests, and answers kube-apiserver", async ({ at, apiserver, sh }) => {
-    const { host, port, ca } = await at.kubelet()
-    // Without this flag kube-apiserver verifies no kubelet, and its certificate can be for any name.
-    const isVerified = settingOf(apiserver, "--kubelet-certificate-authority") !== undefined
+    const { host, port, ca, isVerified } = await at.kubelet()
     const pods = `--silent ${isVerified ? `--cacert ${ca}` : "--insecure"} https://${host}:${port}/pods`
     expect(await sh(`curl ${pods} --output /dev/null --write-out %{http_code}`)).toBe("401")
     const [certificate, key] = [

@@ -28,8 +28,8 @@ async function addresses({ machine, part }: Kit): Promise<string[]> {
   const found = await Promise.all(running.map(({ pid }) => portsOf(machine, pid)))
   for (const [at, { settings }] of running.entries())
     expect(found[at]).toContainEqual(expect.stringMatching(new RegExp(`:${settings.address?.port ?? 0}$`)))
-  const metrics = settingOf(part("etcd"), "--listen-metrics-urls") ?? ""
-  return found.flat().filter((address) => !(address.startsWith("127.") && metrics.includes(address)))
+  const metrics = (settingOf(part("etcd"), "--listen-metrics-urls") ?? "").split(",")
+  return found.flat().filter((address) => !(address.startsWith("127.") && metrics.includes(`http://${address}`)))
 }
 
 /** Asks each address for each path, and returns those that were answered. @param options of curl */
@@ -158,12 +158,10 @@ lesson(pki, ({ test }) => {
         .filter(({ hostname }) => !/^[\d.]+$/.test(hostname) || here.includes(hostname))
         .map(({ hostname, port }): [string, number, string] => [hostname, Number(port), hostname]),
     ]
-    // Without this flag kube-apiserver does not look at the names of kubelets.
-    const isVerified = settingOf(apiserver, "--kubelet-certificate-authority") !== undefined
-    if (part("kubelet").isRunning && isVerified) {
-      const { host, port } = await at.kubelet()
+    const kubelet = part("kubelet").isRunning ? await at.kubelet() : undefined
+    if (kubelet?.isVerified === true) {
       const address = `get node ${node()} -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'`
-      uses.push([host, port, byAddress ? await kubectl(address) : node()])
+      uses.push([kubelet.host, kubelet.port, byAddress ? await kubectl(address) : node()])
     }
     const answers = uses.map(async ([host, port, name]) => {
       const check = /^[\d.]+$/.test(name) ? "checkip" : "checkhost"

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path"
 import { UsageError } from "../base/errors.ts"
-import { isCalled, lessonId, lessons } from "../curriculum/lessons.ts"
+import { lessonCalled, lessonId, lessons } from "../curriculum/lessons.ts"
 import { checkSubmission } from "../submission/check.ts"
 import { SCRIPTS } from "../submission/compose.ts"
 import { withGradedMachine } from "./graded-machine.ts"
@@ -20,9 +20,7 @@ export async function replay(
   words: readonly string[],
   options: CommonOptions,
 ): Promise<number> {
-  const last = lessons.find(isCalled(lesson))
-  if (last === undefined)
-    throw new UsageError(`There is no lesson ${lesson}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
+  const last = lessonCalled(lesson)
   const folder = resolve(given)
   const { manifest, edited } = await checkSubmission(folder)
   if (edited.length > 0)

@@ -255,7 +255,7 @@ export class Classroom implements AsyncDisposable {
       // A lesson that deletes the kubeconfig on purpose puts it back.
       if (now === undefined || now.portable === before.portable) return
     }
-    this.#access = await this.subject.access().catch(() => before)
+    await this.findAccess().catch(() => undefined)
   }
 
   /** The environment variables with which kubectl, etcdctl and ctr find this cluster. */

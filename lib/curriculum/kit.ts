@@ -27,6 +27,8 @@ export interface KubeletAddress extends Address {
    * itself.
    */
   readonly ca: string
+  /** Whether kube-apiserver verifies it. If not, its certificate may be for any name. */
+  readonly isVerified: boolean
 }
 
 /** What a test uses. */
@@ -181,8 +183,9 @@ export function kitOf(options: KitOptions): Kit {
       server: () => classroom.serverAddress(),
       kubelet: () => {
         const { address, healthz, certificate } = subject.part("kubelet").settings
-        const ca = subject.part("kube-apiserver").settings.kubeletCa ?? certificate
-        return Promise.resolve({ ...address, healthz: healthz.port, ca })
+        const { kubeletCa } = subject.part("kube-apiserver").settings
+        const isVerified = kubeletCa !== undefined
+        return Promise.resolve({ ...address, healthz: healthz.port, ca: kubeletCa ?? certificate, isVerified })
       },
     },
     node: () => subject.part("kubelet").settings.nodeName ?? machine.name,

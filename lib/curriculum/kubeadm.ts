@@ -24,7 +24,7 @@ export interface Comparison {
   readonly unexplained: readonly string[]
 }
 
-/** Compares kubeadm's control plane with the one that is graded, in one topic. Its evidence says how much is the same. */
+/** Compares kubeadm's control plane with the graded one, in one topic. Its evidence says how much is the same. */
 export async function compared(kit: Kit, topic: Topic): Promise<Comparison> {
   const [cluster, { kubeconfig }] = await Promise.all([kit.kubeadm(), kit.access()])
   const rows = await tableOf(cluster, kit.machine, kubeconfig, topic)

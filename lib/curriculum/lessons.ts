@@ -1,3 +1,4 @@
+import { UsageError } from "../base/errors.ts"
 import { join } from "node:path"
 import { packageRoot } from "../base/settings.ts"
 import { componentNames, dependenciesOf, featuresOf, type ComponentName } from "../components/registry.ts"
@@ -21,6 +22,14 @@ export function lessonId({ number }: Pick<LessonSpec, "number">): string {
 /** Whether a word of the command line names a lesson. The zero before its number is optional. */
 export function isCalled(given: string): (lesson: LessonSpec) => boolean {
   return (lesson) => given !== "" && lessonId(lesson) === given.padStart(2, "0")
+}
+
+/** The lesson that a person names, such as 3 or 03. @throws UsageError if there is none */
+export function lessonCalled(given: string): LessonSpec {
+  const lesson = lessons.find(isCalled(given))
+  if (lesson === undefined)
+    throw new UsageError(`There is no lesson ${given}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
+  return lesson
 }
 
 /** The path of the file with a lesson's tests. */

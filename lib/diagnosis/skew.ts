@@ -55,13 +55,20 @@ function versionOf(seen: Observation, name: ComponentName): string | undefined {
   return versionIn([seen.looks[versionQuery(component)] ?? "", ...component.log])
 }
 
+/** What a program writes before its version. */
+const BEFORE = [
+  "^Kubernetes ",
+  String.raw`\] Version: `,
+  "Client Version: ",
+  '"Kubelet version" kubeletVersion="',
+  'GitVersion:"',
+]
+const VERSION = new RegExp(String.raw`(?:${BEFORE.join("|")})"?(v1\.\d+\.\d+)`)
+
 /** The first version of Kubernetes that a program tells of itself. */
 function versionIn(lines: readonly string[]): string | undefined {
   for (const line of lines) {
-    const found =
-      /(?:^Kubernetes |\] Version: |Client Version: |"Kubelet version" kubeletVersion="|GitVersion:")"?(v1\.\d+\.\d+)/.exec(
-        line,
-      )?.[1]
+    const found = VERSION.exec(line)?.[1]
     if (found !== undefined) return found
   }
   return undefined

@@ -23,7 +23,8 @@ export function knownFiles(texts: Readonly<Record<string, string>>): Files {
 }
 
 /**
- * The same files as a process sees them: a container has some under paths that lead elsewhere, or nowhere, outside of it.
+ * The same files as a process sees them: a container has some under paths that lead elsewhere, or nowhere, outside of
+ * it.
  * @param root the root folder of the process; undefined if it is that of the machine
  */
 export function seenBy(files: Files, root: string | undefined): Files {

@@ -9,6 +9,7 @@ import type { Observation } from "../observation.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
 import { componentOf, first, symptom, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
 
+const NO_END = "it has neither succeeded nor ended the script"
 /** Characters of a script's command that a cause shows. */
 const LONGEST_COMMAND = 80
 
@@ -161,7 +162,7 @@ function stuck(place: ScriptPlace, printed = "", waited?: number): Stuck {
     file: place.file,
     line: String(place.call?.line ?? place.line),
     where: lineOf(place, LONGEST_COMMAND),
-    remedy: `Correct that command of ${place.file}, or what it waits for: it has neither succeeded nor ended the script.${last}`,
+    remedy: `Correct that command of ${place.file}, or what it waits for: ${NO_END}.${last}`,
     time: waited === undefined ? " any more" : ` for ${(waited / 1000).toFixed(0)} s`,
   }
 }

@@ -1,4 +1,3 @@
-import type { Observation } from "../observation.ts"
 import { componentApart, kubectlApart } from "../skew.ts"
 import { symptom, type Symptom } from "../symptom.ts"
 
@@ -6,7 +5,7 @@ const versionSkew = (sign: typeof kubectlApart): Symptom =>
   symptom({
     id: "version-skew",
     component: "kube-apiserver",
-    sign: (seen: Observation) => sign(seen),
+    sign,
     cause: ({ program, version, apiserver, supported }) =>
       `${program} is version ${version} and kube-apiserver ${apiserver}: Kubernetes supports ${supported}`,
     remedy: ({ program, apiserver }) => `Use a ${program} that goes with kube-apiserver ${apiserver}.`,

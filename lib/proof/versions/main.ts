@@ -5,10 +5,9 @@ import { execa } from "execa"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { UsageError } from "../../base/errors.ts"
 import { packageRoot } from "../../base/settings.ts"
 import { knownVersions, releaseFor } from "../../binaries/versions.ts"
-import { isCalled, lessonId, lessons, testFileOf } from "../../curriculum/lessons.ts"
+import { lessonCalled, lessonId, lessons, testFileOf } from "../../curriculum/lessons.ts"
 import { closingLine, exitStatusOf, runResult, type RunResult } from "../../report/result.ts"
 import type { Counts } from "../../report/verdict.ts"
 import { runCommandLine } from "../command-line.ts"
@@ -33,7 +32,7 @@ const program = new Command("matrix")
   .action(async (options: Options) => {
     const versions = options.previous === true ? knownVersions.slice(-2, -1) : options.kubernetes
     versions.forEach(releaseFor) // A version that is not known is refused before anything runs.
-    const files = options.lessons.map(fileOf)
+    const files = options.lessons.map((given) => testFileOf(lessonCalled(given)))
     const tried: Tried[] = []
     for (const version of versions) {
       process.stdout.write(`\nKubernetes ${version}\n`)
@@ -44,14 +43,6 @@ const program = new Command("matrix")
     if (options.result !== undefined) writeFileSync(options.result, `${JSON.stringify(counts)}\n`)
     process.exitCode = tried.every(({ result }) => result !== undefined && exitStatusOf(result) === 0) ? 0 : 1
   })
-
-/** @throws UsageError if there is no such lesson */
-function fileOf(given: string): string {
-  const lesson = lessons.find(isCalled(given))
-  if (lesson === undefined)
-    throw new UsageError(`There is no lesson ${given}.`, `There are ${lessons.map(lessonId).join(", ")}.`)
-  return testFileOf(lesson)
-}
 
 /** Runs lessons with a version. @returns undefined if the run ends without a result */
 async function run(version: string, files: readonly string[]): Promise<RunResult | undefined> {
