@@ -9,8 +9,8 @@ lesson(apiserver, ({ test }) => {
 
   test("kubectl get nodes says that there are none", async ({ sh, kubelet, node }) => {
     const answer = await sh("kubectl get nodes 2>&1")
-    if (kubelet.isRunning) return expect(answer).toContain(node()) // A later lesson has registered a Node already.
-    expect(answer).toBe("No resources found")
+    // A kubelet of a later lesson may run already. It registers its Node some time after kube-apiserver has started.
+    if (!kubelet.isRunning || !answer.includes(node())) expect(answer).toBe("No resources found")
   })
 
   test("the built-in namespaces are Active", async ({ kubectl }) => {

@@ -33,8 +33,9 @@ const NODE = `nodeRegistration: { criSocket: unix://${CONTAINERD_SOCKET} }`
  * The configuration of `kubeadm init`. Everything else is kubeadm's default.
  * https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
  * @param version of Kubernetes, such as v1.37.2
+ * @param more further lines of the ClusterConfiguration and of the KubeletConfiguration
  */
-export function initConfig(version: string, address: string): string {
+export function initConfig(version: string, address: string, more = { cluster: "", kubelet: "" }): string {
   return `apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: { advertiseAddress: ${address} }
@@ -43,7 +44,7 @@ ${NODE}
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: ${version}
----
+${more.cluster}---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: cgroupfs # no systemd runs on this machine
@@ -51,7 +52,7 @@ failCgroupV1: false # some hosts still have cgroup v1
 failSwapOn: false # the host may use swap
 evictionHard: { memory.available: "50Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" } # a full disk of the host must not evict Pods
 imageGCHighThresholdPercent: 100
----
+${more.kubelet}---
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables

@@ -37,6 +37,15 @@ import { Witnesses } from "./witnesses.ts"
 const POLL_INTERVAL = 100
 /** How long a component may take to find out that an older process of it has its port (milliseconds). */
 const BESIDE = 3_000
+/**
+ * How long a kubelet may take to register its Node once kube-apiserver answers (milliseconds). It tries again after at
+ * most seven seconds (kubelet: kubelet_node_status.go).
+ */
+const REGISTRATION = 10_000
+/** How long kubeadm may take to start all components (milliseconds). It gives up itself after four minutes. */
+const KUBEADM = 300_000
+/** How long a script may take to finish what it does after kubeadm (milliseconds). */
+const AFTER_KUBEADM = 10_000
 /** The file with the names and fingerprints of the scripts that have run on the machine; on the first one, on all. */
 const STATE = "/run/byhand/scripts.json"
 /** The file with the path of etcd's data folder, which is known only while etcd runs. */
@@ -309,8 +318,9 @@ export class ScriptCluster implements Subject {
     if (failed !== undefined) throw await this.#lastToStart.notStartedBy(failed)
     // On a further machine, components use the others over the network.
     const wanted = dependenciesOf(names).filter(({ name }) => this.#first === undefined || names.includes(name))
+    const isWanted = (name: ComponentName) => wanted.some((one) => one.name === name)
     for (const component of this.parts) {
-      if (!wanted.some(({ name }) => name === component.name)) continue
+      if (!isWanted(component.name)) continue
       const exit = await component.unexpectedExit()
       if (exit !== undefined) throw exit
       if (component.failure !== undefined) throw new BlockedError(component.name, component.failure)
@@ -320,8 +330,9 @@ export class ScriptCluster implements Subject {
       }
       if (component.name === "kube-apiserver") await this.#deleteOldNodes()
     }
+    await this.#installed()
     if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
-      await this.#cordon(!wanted.some(({ name }) => name === "kubelet"))
+      await this.#cordon(!isWanted("kubelet"), isWanted("kube-scheduler"))
   }
 
   get standIns(): readonly StandIn[] {
@@ -501,22 +512,46 @@ export class ScriptCluster implements Subject {
   }
 
   /**
-   * One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be
-   * scheduled to it before that lesson.
+   * Waits until no script runs kubeadm any more. kubeadm starts one component after another and gives up if one of them
+   * is ended meanwhile, as a lesson may do. What its script does after it needs the components too.
    */
-  async #cordon(isEarly: boolean): Promise<void> {
+  async #installed(): Promise<void> {
+    const runs = [...this.#runs.values()].map(({ run }) => run).filter(({ exit }) => exit === undefined)
+    const isThere = async () => (await this.machine.run(["pgrep", "-x", "kubeadm"])).exitCode === 0
+    if (runs.length === 0 || !(await isThere())) return
+    using _ = new Wait("kubeadm ends", () => undefined, undefined)
+    const pace = new Pace(POLL_INTERVAL)
+    const until = async (time: number, isOver: () => Promise<boolean>) => {
+      for (const since = performance.now(); performance.now() - since < time; await pace.pause())
+        if (await isOver()) return
+    }
+    await until(KUBEADM, async () => !(await isThere()))
+    const isStuck = async (run: Run) => (await stuckPlace(run, await findProcesses(this.machine))) !== undefined
+    for (const run of runs) await until(AFTER_KUBEADM, async () => !(await isStuck(run)))
+  }
+
+  /**
+   * One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be
+   * scheduled to it before that lesson. A kubelet can register its Node seconds after kube-apiserver has answered.
+   * @param isAwaited whether something would schedule Pods to a Node that comes later
+   */
+  async #cordon(isEarly: boolean, isAwaited: boolean): Promise<void> {
     if (isEarly === this.#isCordoned) return
     const access = await this.access().catch(() => undefined)
     if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
-    await this.machine.run(
-      [
-        "sh",
-        "-c",
-        `kubectl get nodes --output=name | xargs --no-run-if-empty kubectl ${isEarly ? "cordon" : "uncordon"}`,
-      ],
-      { env: { KUBECONFIG: access.kubeconfig } },
-    )
-    this.#isCordoned = isEarly
+    const kubectl = (...words: string[]) =>
+      this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
+    const pace = new Pace(POLL_INTERVAL)
+    for (const deadline = performance.now() + REGISTRATION; ; await pace.pause()) {
+      const { stdout } = await kubectl("get", "nodes", "--output=name")
+      const nodes = stdout.split("\n").filter((name) => name !== "")
+      if (nodes.length > 0) {
+        const { exitCode } = await kubectl(isEarly ? "cordon" : "uncordon", ...nodes)
+        if (exitCode === 0) this.#isCordoned = isEarly
+        return
+      }
+      if (!isEarly || !isAwaited || performance.now() > deadline) return
+    }
   }
 
   async access(): Promise<Access> {
