@@ -16,7 +16,7 @@ const LEFT_OUT = slow.filter((file) => !turn.includes(file)).map((file) => `lib/
  * Files that take half a minute or more. `.ci/run` runs a quarter of them for each commit. The first ones take minutes.
  */
 const SLOW = [
-  /(pass|fail)ing-builds\.test\.ts$/,
+  /(pass|fail)ing-builds\.test\.ts$|\/kubeadm-cluster\.slow\.test\.ts$/,
   /\/(watch|bad-input|network|container)\.slow\.test\.ts$/,
   /\.slow\.test\.ts$/,
 ]

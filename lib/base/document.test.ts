@@ -1,4 +1,4 @@
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { Document } from "./document.ts"
 
 test("of a key that a YAML file has twice, the last value counts, and the other keys are read", () => {
@@ -12,4 +12,10 @@ test("of a key that a YAML file has twice, the last value counts, and the other 
 test("a file that cannot be parsed has no values", () => {
   expect(Document.yaml("a: [\nb: 1\n").keys()).toEqual([])
   expect(Document.toml("a = \n").keys()).toEqual([])
+})
+
+test("a file that can be anything causes no warning on the terminal", () => {
+  const emitWarning = vi.spyOn(process, "emitWarning")
+  Document.yaml("%\u0001 rj\u0002HTTP/2.0 200 OK\n---\na: 1\n")
+  expect(emitWarning).not.toHaveBeenCalled()
 })

@@ -13,11 +13,12 @@ export class Document {
   }
 
   /**
+   * Prints no warnings: a text can be anything.
    * @param text YAML or JSON, because JSON is a subset of YAML. Of a key that is there twice the last value counts, as in
    * components that read such a file with a warning.
    */
   static yaml(text: string | undefined): Document {
-    return new Document(parsed(text, (whole) => parseYaml(whole, { uniqueKeys: false }) as unknown))
+    return new Document(parsed(text, (whole) => parseYaml(whole, { uniqueKeys: false, logLevel: "error" }) as unknown))
   }
 
   static toml(text: string | undefined): Document {

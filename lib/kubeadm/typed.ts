@@ -80,6 +80,17 @@ timeouts: { discovery: ${seconds}s }
 `
 }
 
+/**
+ * Lines for a shell, with an administrator's KUBECONFIG, that succeed when what `kubeadm init` has started is complete: each
+ * static Pod is known to kube-apiserver and ready, and kube-controller-manager has begun to work. If etcd is lost before,
+ * the kubelet restarts it after a minute only: it first tells kube-apiserver of the Pod, which answers after 34 s.
+ */
+export const COMPLETE = `for manifest in /etc/kubernetes/manifests/*.yaml; do
+  pod=$(basename "$manifest" .yaml)-$(hostname)
+  kubectl wait --for=condition=Ready --timeout=1s --namespace=kube-system "pod/$pod"
+done
+kubectl get serviceaccount default`
+
 /** The images that a joining machine needs. */
 export const IMAGES_OF_NODE = "kube-proxy|pause"
 

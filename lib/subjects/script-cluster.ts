@@ -24,6 +24,7 @@ import { ask, type ProbeAnswer } from "../clients/probe.ts"
 import { sockets } from "../clients/sockets.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
+import { COMPLETE } from "../kubeadm/typed.ts"
 import { isMachineName, type MachineName, type Network } from "../machines/network.ts"
 import { Genuine } from "./genuine.ts"
 import { HOME, layOut, lessonNumberOf, type Folder, type Script } from "./folder.ts"
@@ -44,8 +45,8 @@ const BESIDE = 3_000
 const REGISTRATION = 10_000
 /** How long kubeadm may take to start all components (milliseconds). It gives up itself after four minutes. */
 const KUBEADM = 300_000
-/** How long a script may take to finish what it does after kubeadm (milliseconds). */
-const AFTER_KUBEADM = 10_000
+/** How long its cluster may take to be complete then, and its script to finish what it does after it (milliseconds). */
+const AFTER_KUBEADM = 30_000
 /** The file with the names and fingerprints of the scripts that have run on the machine; on the first one, on all. */
 const STATE = "/run/byhand/scripts.json"
 /** The file with the path of etcd's data folder, which is known only while etcd runs. */
@@ -514,6 +515,7 @@ export class ScriptCluster implements Subject {
   /**
    * Waits until no script runs kubeadm any more. kubeadm starts one component after another and gives up if one of them
    * is ended meanwhile, as a lesson may do. What its script does after it needs the components too.
+   * @see COMPLETE
    */
   async #installed(): Promise<void> {
     const runs = [...this.#runs.values()].map(({ run }) => run).filter(({ exit }) => exit === undefined)
@@ -528,6 +530,13 @@ export class ScriptCluster implements Subject {
     await until(KUBEADM, async () => !(await isThere()))
     const isStuck = async (run: Run) => (await stuckPlace(run, await findProcesses(this.machine))) !== undefined
     for (const run of runs) await until(AFTER_KUBEADM, async () => !(await isStuck(run)))
+    const access = await this.access().catch(() => undefined) // kubeadm has failed, or has only let this machine join.
+    if (access === undefined || this.#first !== undefined) return
+    const env = { KUBECONFIG: access.kubeconfig }
+    await until(
+      AFTER_KUBEADM,
+      async () => (await this.machine.run(["sh", "-ec", COMPLETE], { env, timeout: AFTER_KUBEADM })).exitCode === 0,
+    )
   }
 
   /**

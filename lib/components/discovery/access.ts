@@ -51,6 +51,8 @@ export interface Access extends Credentials {
 const USUAL = ["/root/.kube/config", "/etc/kubernetes/admin.conf", "/etc/kubernetes/admin.kubeconfig"]
 /** The folders that are searched for other kubeconfigs. */
 const FOLDERS = ["/root/cluster", "/etc/kubernetes", "/root/.kube"]
+/** The answers that kubectl keeps: many files, and none is a kubeconfig. */
+const CACHE_OF_KUBECTL = "/root/.kube/cache"
 const MOST_FILES = 200
 const LOOK_WITHIN = 10_000
 
@@ -97,7 +99,10 @@ export async function kubeconfigsOn(
   more: readonly string[] = [],
 ): Promise<FoundKubeconfig[]> {
   const [{ stdout }, named] = await Promise.all([
-    machine.run(["find", "-L", ...FOLDERS, "-type", "f", "-size", "-256k"], { timeout: LOOK_WITHIN }),
+    machine.run(
+      ["find", "-L", ...FOLDERS, "-path", CACHE_OF_KUBECTL, "-prune", "-o", "-type", "f", "-size", "-256k", "-print"],
+      { timeout: LOOK_WITHIN },
+    ),
     Promise.all(
       processes.map((process) => withFilesOf(machine, (files) => settingsOf(process.name, process, files).kubeconfig)),
     ),
