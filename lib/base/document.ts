@@ -60,6 +60,12 @@ export class Document {
     return Array.isArray(value) ? value.filter((one) => typeof one === "string") : []
   }
 
+  /** The items of the list at these keys. None if this is another kind of value. */
+  items(...keys: readonly string[]): Document[] {
+    const value = this.at(...keys)
+    return Array.isArray(value) ? (value as unknown[]).map((one) => new Document(one)) : []
+  }
+
   /**
    * Merges this document with another one. The values of the other document replace those of this one. Tables are
    * merged.

@@ -8,7 +8,7 @@ import type { Observation } from "./observation.ts"
 import { hider } from "./secrets.ts"
 import { componentOf, isUnwell, UNLESS_RESTARTED, type Symptom } from "./symptom.ts"
 import { absent, SCRIPT_RUNS_ON } from "./symptoms/absent.ts"
-import { access } from "./symptoms/access.ts"
+import { access, clients } from "./symptoms/access.ts"
 import { apiserver } from "./symptoms/apiserver.ts"
 import { configFiles } from "./symptoms/config-files.ts"
 import { configuration } from "./symptoms/configuration.ts"
@@ -59,6 +59,7 @@ export const catalogue: readonly Symptom[] = [
   services,
   images,
   pods,
+  clients,
   etcdMembers,
   strangers,
   componentVersions,

@@ -89,6 +89,11 @@ export function holderOf({ listeners }: Observation, port: string): string {
   return holder === undefined ? "no process listens" : `${holder.program} (pid ${holder.pid}) listens`
 }
 
+/** HOST:PORT of a URL. */
+export function hostOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? /^\w+:\/\/([^/]+)/.exec(url)?.[1] : undefined
+}
+
 /** What a kubeconfig says; a field is undefined where the file does not say it. */
 export interface ReadKubeconfig {
   readonly path: string
@@ -114,8 +119,7 @@ export function kubeconfigAt(seen: Observation, path: string): ReadKubeconfig | 
   if (text === undefined) return undefined
   const file = Document.yaml(text)
   const named = (list: string, name: string | undefined) => {
-    const items = file.at(list)
-    const all = (Array.isArray(items) ? items : []).map((item) => new Document(item))
+    const all = file.items(list)
     return all.find((item) => item.text("name") === name) ?? (list === "contexts" ? undefined : all[0])
   }
   const context = file.text("current-context")

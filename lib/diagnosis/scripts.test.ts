@@ -43,14 +43,17 @@ test("a text after <<< is no heredoc; only one that begins with <<- ends at a wo
   expect(commandsIn("cat <<EOF\netcd --a=b\n\tEOF\netcd --a=c\n")).toEqual([])
 })
 
-test("a heredoc ends late where a line that was meant to end it has more than its word", () => {
+test("a heredoc ends late where the line that was meant to end it is not its word alone, or is missing", () => {
   const late = (...lines: readonly string[]) =>
     lateHeredocsOf({ files: { [`${SCRIPTS_FOLDER}/05-kubelet.sh`]: lines.join("\n") } })
   const next = ["cat >/b <<EOF", "b: 1", "EOF"]
   expect(late("cat >/a <<EOF", "a: 1", "EOF EOF", ...next)).toEqual([
-    { script: "05-kubelet.sh", line: 1, word: "EOF", meant: { line: 3, text: "EOF EOF" } },
+    { script: "05-kubelet.sh", line: 1, word: "EOF", meant: { line: 3, text: "EOF EOF", isLike: true } },
   ])
   expect(late("cat >/a <<EOF", "a: 1", " EOF", ...next)).toMatchObject([{ meant: { line: 3 } }])
+  expect(late("cat >/a <<EOF", "a: 1", "OF", ...next)).toMatchObject([{ meant: { line: 3, isLike: true } }])
+  expect(late("cat >/a <<EOF", "a: 1", ...next)).toMatchObject([{ meant: { line: 2, isLike: false } }])
+  expect(late("cat >/a <<EOF", ...next)).toEqual([])
   expect(late("cat >/a <<EOF", "a: 1", "EOF", ...next)).toEqual([])
   expect(late("cat >/a <<EOF", "EOFX: 1", "EOF", "# EOF", ...next)).toEqual([])
 })

@@ -1,3 +1,4 @@
+import { near } from "../base/nearest.ts"
 import { words as split } from "../base/shell.ts"
 import { specs, type ComponentName } from "../components/registry.ts"
 import type { Observation } from "./observation.ts"
@@ -101,14 +102,14 @@ export function heredocsIn(lines: readonly string[]): Heredoc[] {
   return found
 }
 
-/** A heredoc that ends at the end of another one, because a line that was meant to end it has more than its word. */
+/** A heredoc that ends at the end of another one, because the line that was meant to end it is not its word alone. */
 export interface LateHeredoc {
   readonly script: string
   /** The number of the line in which it begins. */
   readonly line: number
   readonly word: string
-  /** The line that was meant to end it. */
-  readonly meant: { readonly line: number; readonly text: string }
+  /** The line that was meant to end it: one that is like the word, or the last one before the other heredoc begins. */
+  readonly meant: { readonly line: number; readonly text: string; readonly isLike: boolean }
 }
 
 /** The heredocs of the scripts that end late. */
@@ -118,10 +119,14 @@ export function lateHeredocsOf(seen: Pick<Observation, "files">): LateHeredoc[] 
     return heredocsIn(lines).flatMap(({ word, begin, end }) => {
       if (end === lines.length) return []
       const inside = lines.slice(begin + 1, end)
-      const meant = inside.findIndex((line) => new RegExp(`^\\s*['"]?${word}(?!\\w)`).test(line))
-      const isLate = meant >= 0 && inside.slice(meant + 1).some((line) => HEREDOC.exec(line)?.[1] === word)
-      const line = begin + 1
-      return isLate ? [{ script: name, line, word, meant: { line: line + meant + 1, text: inside[meant] ?? "" } }] : []
+      const other = inside.findIndex((line) => HEREDOC.exec(line)?.[1] === word)
+      if (other <= 0) return [] // Where it is in the first line, the heredoc was opened twice.
+      const isLike = (line: string) =>
+        new RegExp(`^\\s*['"]?${word}(?!\\w)`).test(line) || near(line.trim(), [word]) !== undefined
+      const like = inside.slice(0, other).findLastIndex(isLike)
+      const at = like >= 0 ? like : other - 1
+      const meant = { line: begin + 2 + at, text: inside[at] ?? "", isLike: like >= 0 }
+      return [{ script: name, line: begin + 1, word, meant }]
     })
   })
 }

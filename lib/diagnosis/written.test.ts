@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import type { Observation } from "./observation.ts"
-import { onlyLineWith, writerOf } from "./written.ts"
+import { fieldIn, onlyLineWith, writerOf } from "./written.ts"
 
 const SCRIPT = `#!/bin/bash
 install -D /dev/stdin /etc/a.yaml <<EOF
@@ -40,4 +40,17 @@ test.each([
 test("the only line of a learner's files with a text", () => {
   expect(onlyLineWith(seen, "kind: B")).toEqual({ file: "etc/b.yaml", line: 1, text: "kind: B" })
   expect(onlyLineWith(seen, "EOF")).toBeUndefined()
+})
+
+test("the line of a field that a component does not accept, as it calls that field", () => {
+  const component = { argv: ["program", "--config=/etc/own.yaml"], cwd: "/root" }
+  const more = { ...seen, files: { ...seen.files, "/etc/own.yaml": "kind: A\nmaxPods: -1\n  { bindAddress: x }\n" } }
+  const line = (words: string) => fieldIn(more, component, words)
+  expect(line("maxPods (--max-pods) -1 must not be negative")).toEqual({
+    file: "/etc/own.yaml",
+    line: 2,
+    text: "maxPods: -1",
+  })
+  expect(line("AConfiguration.BindAddress: Invalid value")?.line).toBe(3)
+  expect(line("noSuchField is wrong")).toBeUndefined()
 })

@@ -1,3 +1,4 @@
+import { absolute, type Started } from "../components/settings/flags.ts"
 import { heredocsIn, scriptsOf, SCRIPTS_FOLDER } from "./scripts.ts"
 import type { Observation } from "./observation.ts"
 
@@ -40,6 +41,40 @@ export function onlyLineWith(seen: Observation, text: string): WrittenLine | und
       .filter((one) => one.text.includes(text) && !one.text.startsWith("#")),
   )
   return found.length === 1 ? found[0] : undefined
+}
+
+/** The line of a script or of the learner's folder that a line of a file comes from; if none is found, that line itself. */
+export function originOf(seen: Observation, path: string, line: number): WrittenLine | undefined {
+  const text = (seen.files[path] ?? "").split("\n")[line - 1]?.trim()
+  if (text === undefined) return undefined
+  return (
+    writerOf(seen, path, line) ?? (text === "" ? undefined : onlyLineWith(seen, text)) ?? { file: path, line, text }
+  )
+}
+
+/** The files that the command line of a component names. */
+export function filesOf({ files }: Observation, component: Started): string[] {
+  return component.argv
+    .flatMap((word) => absolute(component, word.replace(/^--?[\w-]+=/, "")) ?? [])
+    .filter((path) => path in files)
+}
+
+/**
+ * The line that sets a field of which a component complains, in a file that its command line names. Kubernetes writes a
+ * field as in the file (maxPods), or as in its own source (KubeProxyConfiguration.MetricsBindAddress).
+ */
+export function fieldIn(seen: Observation, component: Started, words: string): WrittenLine | undefined {
+  const fields = (words.match(/\b[a-zA-Z]+[A-Z]\w*\b/g) ?? []).map(
+    (name) => name.charAt(0).toLowerCase() + name.slice(1),
+  )
+  for (const path of filesOf(seen, component)) {
+    const lines = (seen.files[path] ?? "").split("\n")
+    for (const field of fields) {
+      const at = lines.findIndex((line) => new RegExp(String.raw`(?:^|[\s{,"])${field}"?\s*:`).test(line))
+      if (at >= 0) return originOf(seen, path, at + 1)
+    }
+  }
+  return undefined
 }
 
 /** Whether a line of a script names a path as a whole word. */

@@ -29,7 +29,7 @@ export function describe(failure: Failure): string {
     case "mismatch":
       return shown(failure.actual)
     case "component-exited":
-      return `${failure.name} ${howEnded(failure.exit)}${exitTime(failure)}`
+      return `${failure.name} ${howEnded(failure.exit)}${exitTime(failure)}${startedBy(failure.place)}`
     case "not-ready":
       return `${failure.name} was not ready after ${seconds(failure.waited)}${failure.isCertain === true ? ", and cannot become ready by itself" : ""}`
     case "not-started":
@@ -113,6 +113,11 @@ function exitTime({ after, wasReady, isBack, times }: ComponentExited): string {
   const time = after === undefined ? (wasReady === true ? "" : " at once") : ` after ${seconds(after)}`
   const again = isBack === true ? ", and was started again" : ""
   return `${wasReady === true ? " by itself" : ""}${time}${times === undefined ? "" : `, for the ${ordinal(times)} time`}${again}`
+}
+
+/** The command that started a component, as the end of a clause; empty if it is not known. */
+function startedBy(place: ScriptPlace | undefined): string {
+  return place === undefined ? "" : ` (started in line ${place.line} of ${basename(place.file)})`
 }
 
 function ordinal(number: number): string {

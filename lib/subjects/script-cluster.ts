@@ -24,11 +24,12 @@ import { ask, type ProbeAnswer } from "../clients/probe.ts"
 import { sockets } from "../clients/sockets.ts"
 import { probeOf } from "../components/discovery/settings.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
-import { COMPLETE } from "../kubeadm/typed.ts"
 import { isMachineName, type MachineName, type Network } from "../machines/network.ts"
 import { Genuine } from "./genuine.ts"
 import { HOME, layOut, lessonNumberOf, type Folder, type Script } from "./folder.ts"
 import type { Around, Run } from "./around.ts"
+import { kubeadmEnds } from "./kubeadm-ends.ts"
+import { Nodes, tidy } from "./nodes.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
 import { lastWith, Trace } from "./trace.ts"
@@ -38,15 +39,6 @@ import { Witnesses } from "./witnesses.ts"
 const POLL_INTERVAL = 100
 /** How long a component may take to find out that an older process of it has its port (milliseconds). */
 const BESIDE = 3_000
-/**
- * How long a kubelet may take to register its Node once kube-apiserver answers (milliseconds). It tries again after at
- * most seven seconds (kubelet: kubelet_node_status.go).
- */
-const REGISTRATION = 10_000
-/** How long kubeadm may take to start all components (milliseconds). It gives up itself after four minutes. */
-const KUBEADM = 300_000
-/** How long its cluster may take to be complete then, and its script to finish what it does after it (milliseconds). */
-const AFTER_KUBEADM = 30_000
 /** The file with the names and fingerprints of the scripts that have run on the machine; on the first one, on all. */
 const STATE = "/run/byhand/scripts.json"
 /** The file with the path of etcd's data folder, which is known only while etcd runs. */
@@ -115,10 +107,7 @@ export class ScriptCluster implements Subject {
   #running: Promise<void> = Promise.resolve()
   /** Why each component was replaced by ours. */
   readonly #standIns = new Map<ComponentName, string>()
-  /** Whether Nodes of an earlier attempt exist, on a machine that was used before. */
-  #hasOldNodes = false
-  /** Whether the Nodes are cordoned; undefined if that is not known, on a machine that was used before. */
-  #isCordoned: boolean | undefined = false
+  readonly #nodes: Nodes
 
   private constructor(options: ScriptClusterOptions, witnesses: Witnesses, first: ScriptCluster | undefined) {
     const { machine, folder, artifacts, patience, explain, foresee, scriptNumberOf, changeNumbers = [] } = options
@@ -138,6 +127,7 @@ export class ScriptCluster implements Subject {
     this.#hasImages = artifacts.images !== undefined
     this.#reference = new Cluster({ machine, images: artifacts.images, patience, explain, foresee })
     this.#sightings = new Sightings(machine)
+    this.#nodes = new Nodes(machine, () => this.access())
     const around: Around = {
       machine,
       sightings: this.#sightings,
@@ -190,14 +180,14 @@ export class ScriptCluster implements Subject {
   async #takeOver(): Promise<void> {
     const before = await this.machine.read(STATE).catch(() => undefined) // A new machine has no such file.
     if (before === undefined) return
-    this.#isCordoned = undefined
+    this.#nodes.forget()
     const fingerprints = z.record(z.string(), z.string()).parse(JSON.parse(before.toString()))
     const processes = await findProcesses(this.machine)
     for (const component of this.parts) component.see(processes)
     // The learner's own component gets its chance again.
     for (const component of this.parts) if (component.isStandIn) await component.discard()
     // This must happen before components end, because requests to a component that has ended hang for a while.
-    if (this.#answers) await this.#tidy()
+    if (this.#answers) await tidy(this.machine, () => this.access())
     const isChange = ({ number }: Script) => this.#changeNumbers.includes(number)
     const isSame = ({ name, fingerprint }: Script) => fingerprints[name] === fingerprint
     // Components that were changed by a script can only be started anew in the order of all scripts.
@@ -258,39 +248,8 @@ export class ScriptCluster implements Subject {
 
   async #discard(component: ScriptComponent): Promise<void> {
     await component.discard()
-    if (component.name !== "kubelet") return
-    this.#hasOldNodes = true
-    await this.#deleteOldNodes()
-  }
-
-  /**
-   * Deletes the Nodes of an earlier attempt, as soon as kube-apiserver answers. Otherwise the lessons would accept one
-   * as that of the next kubelet.
-   */
-  async #deleteOldNodes(): Promise<void> {
-    if (!this.#hasOldNodes || !this.#answers) return
-    const access = await this.access().catch(() => undefined)
-    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
-    const words = ["--kubeconfig", access.kubeconfig, "--request-timeout=5s", "delete", "node", "--all"]
-    this.#hasOldNodes = (await this.machine.run(["kubectl", ...words])).exitCode !== 0
-  }
-
-  /** Deletes the objects that an interrupted lesson has left in the cluster. */
-  async #tidy(): Promise<void> {
-    const access = await this.access().catch(() => undefined)
-    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
-    const kubectl = (...words: string[]) =>
-      this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
-    await Promise.all([
-      kubectl("delete", "pods,configmaps,secrets", "--all", "--force", "--grace-period=0", "--wait=false"),
-      kubectl("delete", "deployments,replicasets,jobs", "--all", "--wait=false"),
-      kubectl("delete", "namespace/demo", "--ignore-not-found", "--wait=false"),
-      kubectl("delete", "node/paper", "--ignore-not-found"),
-      kubectl("delete", "lease/paper", "--namespace=kube-node-lease", "--ignore-not-found"),
-      ...["kube-scheduler", "kube-controller-manager"].map((name) =>
-        kubectl("delete", `lease/${name}`, "--namespace=kube-system", "--ignore-not-found"),
-      ),
-    ])
+    if (component.name === "kubelet") this.#nodes.outdate()
+    if (this.#answers) await this.#nodes.deleteOld()
   }
 
   part<Name extends ComponentName>(name: Name): Part<Name> {
@@ -329,11 +288,15 @@ export class ScriptCluster implements Subject {
         await component.start()
         if (component.name === "etcd") await this.machine.write(DATA_STATE, this.part("etcd").settings.dataDir)
       }
-      if (component.name === "kube-apiserver") await this.#deleteOldNodes()
+      if (component.name === "kube-apiserver" && this.#answers) await this.#nodes.deleteOld()
     }
-    await this.#installed()
+    await kubeadmEnds(
+      this.machine,
+      [...this.#runs.values()].map(({ run }) => run),
+      this.#first === undefined ? () => this.access() : undefined,
+    )
     if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
-      await this.#cordon(!isWanted("kubelet"), isWanted("kube-scheduler"))
+      await this.#nodes.cordon(!isWanted("kubelet"), isWanted("kube-scheduler"))
   }
 
   get standIns(): readonly StandIn[] {
@@ -510,57 +473,6 @@ export class ScriptCluster implements Subject {
       },
     )
     return isOver || unready !== undefined ? undefined : performance.now() - since
-  }
-
-  /**
-   * Waits until no script runs kubeadm any more. kubeadm starts one component after another and gives up if one of them
-   * is ended meanwhile, as a lesson may do. What its script does after it needs the components too.
-   * @see COMPLETE
-   */
-  async #installed(): Promise<void> {
-    const runs = [...this.#runs.values()].map(({ run }) => run).filter(({ exit }) => exit === undefined)
-    const isThere = async () => (await this.machine.run(["pgrep", "-x", "kubeadm"])).exitCode === 0
-    if (runs.length === 0 || !(await isThere())) return
-    using _ = new Wait("kubeadm ends", () => undefined, undefined)
-    const pace = new Pace(POLL_INTERVAL)
-    const until = async (time: number, isOver: () => Promise<boolean>) => {
-      for (const since = performance.now(); performance.now() - since < time; await pace.pause())
-        if (await isOver()) return
-    }
-    await until(KUBEADM, async () => !(await isThere()))
-    const isStuck = async (run: Run) => (await stuckPlace(run, await findProcesses(this.machine))) !== undefined
-    for (const run of runs) await until(AFTER_KUBEADM, async () => !(await isStuck(run)))
-    const access = await this.access().catch(() => undefined) // kubeadm has failed, or has only let this machine join.
-    if (access === undefined || this.#first !== undefined) return
-    const env = { KUBECONFIG: access.kubeconfig }
-    await until(
-      AFTER_KUBEADM,
-      async () => (await this.machine.run(["sh", "-ec", COMPLETE], { env, timeout: AFTER_KUBEADM })).exitCode === 0,
-    )
-  }
-
-  /**
-   * One script may start all components at once. Then a Node exists before a lesson needs it, and no Pod may be
-   * scheduled to it before that lesson. A kubelet can register its Node seconds after kube-apiserver has answered.
-   * @param isAwaited whether something would schedule Pods to a Node that comes later
-   */
-  async #cordon(isEarly: boolean, isAwaited: boolean): Promise<void> {
-    if (isEarly === this.#isCordoned) return
-    const access = await this.access().catch(() => undefined)
-    if (access === undefined) return // No kubeconfig gives full access; the lessons will report that.
-    const kubectl = (...words: string[]) =>
-      this.machine.run(["kubectl", "--request-timeout=5s", ...words], { env: { KUBECONFIG: access.kubeconfig } })
-    const pace = new Pace(POLL_INTERVAL)
-    for (const deadline = performance.now() + REGISTRATION; ; await pace.pause()) {
-      const { stdout } = await kubectl("get", "nodes", "--output=name")
-      const nodes = stdout.split("\n").filter((name) => name !== "")
-      if (nodes.length > 0) {
-        const { exitCode } = await kubectl(isEarly ? "cordon" : "uncordon", ...nodes)
-        if (exitCode === 0) this.#isCordoned = isEarly
-        return
-      }
-      if (!isEarly || !isAwaited || performance.now() > deadline) return
-    }
   }
 
   async access(): Promise<Access> {

@@ -1,3 +1,4 @@
+import { basename } from "node:path/posix"
 import { cut } from "../../base/cut.ts"
 import { commandAt } from "../../base/shell.ts"
 import { learnersSpecs, specs, type ComponentName } from "../../components/registry.ts"
@@ -6,6 +7,7 @@ import type { ScriptPlace } from "../../failures/failure.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { apiserverAddressOf, logPathOf } from "../facts.ts"
 import type { Observation } from "../observation.ts"
+import { scriptsOf, startCommandsOf } from "../scripts.ts"
 import { etcdAddressOf, vanished } from "../signs.ts"
 import { componentOf, first, symptom, UNLESS_RESTARTED, type Named, type Symptom } from "../symptom.ts"
 
@@ -14,6 +16,15 @@ const NO_END = "it has neither succeeded nor ended the script"
 const LONGEST_COMMAND = 80
 
 export const SCRIPT_RUNS_ON = "script-runs-on"
+
+/** Whether a script has no command that starts a component, and calls no other script that could have one. */
+function startsNo(seen: Observation, script: string, name: ComponentName): boolean {
+  const text = scriptsOf(seen).find((one) => one.name === script)?.text
+  if (text === undefined || startCommandsOf(seen).some((one) => one.script === script && one.component === name))
+    return false
+  const commands = text.split("\n").filter((line) => !line.startsWith("#"))
+  return !commands.some((line) => /\b(?:source|eval|bash|sh)\b|^\s*\.\s|\.sh\b/.test(line))
+}
 
 /** A script that does not come past one of its commands. */
 const runsOn = (component: ComponentName | undefined, sign: (seen: Observation) => Stuck | undefined) =>
@@ -66,6 +77,14 @@ export const absent: readonly Symptom[] = [
             state,
             what: `${missed.file} ${how}, because what it started in the background has ended: ${lineOf(missed, LONGEST_COMMAND)}`,
             remedy: `Correct line ${missed.line} of ${missed.file}, or what it needs from the lines above it. What it prints is in the log.`,
+            logPath,
+          }
+        if (!hasFailed && place !== undefined && startsNo(seen, script, name))
+          return {
+            evidence: log.at(-1) || `${script} ${how}`,
+            state,
+            what: `${script} has no command that starts ${name}: it ${how} after ${lineOf(place, LONGEST_COMMAND)}`,
+            remedy: `Write that command below line ${place.line} of ${basename(place.file)}, with exec or in the background.`,
             logPath,
           }
         return {

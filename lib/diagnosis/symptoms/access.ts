@@ -1,6 +1,14 @@
 import { certificate, expired, notYetValid, otherCa, otherName, isUnverified } from "../certificates.ts"
 import { kubeconfigFlaw } from "../../kubeconfig/flaw.ts"
-import { apiserverAddressOf, apiserverUrlOf, kubeconfigOf, kubeconfigsOf, listens } from "../facts.ts"
+import {
+  apiserverAddressOf,
+  apiserverUrlOf,
+  hostOf,
+  kubeconfigAt,
+  kubeconfigOf,
+  kubeconfigsOf,
+  listens,
+} from "../facts.ts"
 import type { Observation } from "../observation.ts"
 import {
   complainedOf,
@@ -8,6 +16,7 @@ import {
   concerns,
   first,
   flagOf,
+  isUnwell,
   matched,
   mismatchOf,
   said,
@@ -17,6 +26,7 @@ import {
   type Named,
   type Symptom,
 } from "../symptom.ts"
+import { originOf } from "../written.ts"
 
 const WHOAMI = "kubectl config view; kubectl auth whoami -v=6"
 
@@ -33,6 +43,40 @@ const UNAUTHENTICATED =
 /** What a client says when its kubeconfig leads to no server, or kube-apiserver does not know who it is. */
 const NOT_LET_IN =
   /Unauthorized|asked for the client to provide credentials|You must be logged in|User \\?"system:anonymous\\?"|invalid configuration|error loading config|unable to (?:read|load).*(?:kubeconfig|client config)/
+
+/** A component that calls another address than those that reach kube-apiserver, wherever that runs. */
+export const clients: readonly Symptom[] = (
+  ["kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy"] as const
+).map((client) =>
+  symptom({
+    id: "kubeconfigs-disagree",
+    component: client,
+    lasting: SOON,
+    sign: (seen) => {
+      const component = componentOf(seen, client)
+      const named = kubeconfigsOf(seen).map((one) => ({ ...one, server: hostOf(kubeconfigAt(seen, one.path)?.server) }))
+      const own = named.find((one) => one.client === client && !one.isBootstrap)
+      const right = named.find(({ server }) => seen.connections.some(({ peer }) => peer === server))
+      if (own?.server === undefined || right?.server === undefined || own.server === right.server) return undefined
+      const isConnected = seen.connections.some(({ pid, peer }) => pid === component?.pid && peer === own.server)
+      if (component?.state !== "running" || !isUnwell(component) || isConnected) return undefined
+      const at = (seen.files[own.path] ?? "").split("\n").findIndex((line) => line.includes(own.server ?? "")) + 1
+      const { file, line } = originOf(seen, own.path, at) ?? { file: own.path, line: at }
+      return {
+        evidence: `${own.path}: server: https://${own.server}; ${right.client} is connected to ${right.server}`,
+        path: own.path,
+        server: own.server,
+        client: right.client,
+        right: right.server,
+        where: `line ${line} of ${file}`,
+      }
+    },
+    cause: ({ path, server, client: other, right }) =>
+      `${client} calls kube-apiserver at ${server}, as ${path} says, and is not connected; ${other} reaches it at ${right}`,
+    remedy: ({ where, right }) => `Write server: https://${right} into ${where}, and start ${client} again.`,
+    look: ({ path, right }) => `grep server ${path}; ss -tnp dst ${right}`,
+  }),
+)
 
 /**
  * Problems between a client and kube-apiserver: kubeconfig, tokens, certificates, versions. The most specific first.
@@ -312,10 +356,6 @@ function usedByComponents(seen: Observation) {
     const isUsed = !isBootstrap && (component?.state === "running" || concerns(seen, client))
     return isUsed ? [{ client, path, answer: "it reads this file when it starts" }] : []
   })
-}
-
-function hostOf(server: string | undefined): string | undefined {
-  return server === undefined || !URL.canParse(server) ? undefined : /^\w+:\/\/([^/]+)/.exec(server)?.[1]
 }
 
 function grant(user: string): string {

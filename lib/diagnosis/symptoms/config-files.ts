@@ -1,9 +1,8 @@
 import { parseDocument } from "yaml"
 import { learnersSpecs, type ComponentName } from "../../components/registry.ts"
-import { absolute, type Started } from "../../components/settings/flags.ts"
 import type { Observation } from "../observation.ts"
 import { componentOf, concerns, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
-import { onlyLineWith, writerOf, type WrittenLine } from "../written.ts"
+import { filesOf, originOf, type WrittenLine } from "../written.ts"
 
 /** What a component says of a configuration file that it cannot read; containerd's files are TOML. */
 const UNREADABLE =
@@ -44,13 +43,6 @@ function unreadable(seen: Observation, name: ComponentName) {
   }
 }
 
-/** The files that the command line of a component names. */
-function filesOf({ files }: Observation, component: Started): string[] {
-  return component.argv
-    .flatMap((word) => absolute(component, word.replace(/^--?[\w-]+=/, "")) ?? [])
-    .filter((path) => path in files)
-}
-
 /** The line of a file that cannot be parsed, from 1. */
 function mistakeIn({ files }: Observation, path: string): number | undefined {
   const [error] = parseDocument(files[path] ?? "").errors
@@ -64,9 +56,5 @@ function placeIn(seen: Observation, path: string, reason: string): WrittenLine |
   const lines = (seen.files[path] ?? "").split("\n")
   const ofField = field === undefined ? -1 : lines.findIndex((line) => line.includes(field))
   const at = ofField >= 0 ? ofField + 1 : (mistakeIn(seen, path) ?? Number(/\bline (\d+)/.exec(reason)?.[1] ?? 0))
-  const text = lines[at - 1]?.trim()
-  if (text === undefined) return undefined
-  return (
-    writerOf(seen, path, at) ?? (text === "" ? undefined : onlyLineWith(seen, text)) ?? { file: path, line: at, text }
-  )
+  return originOf(seen, path, at)
 }

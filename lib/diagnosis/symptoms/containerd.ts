@@ -1,3 +1,4 @@
+import { parse, TomlError } from "smol-toml"
 import { CONTAINERD_SOCKET } from "../../components/containerd.ts"
 import { settingsOf } from "../../components/registry.ts"
 import { knownFiles } from "../../components/settings/files.ts"
@@ -15,6 +16,7 @@ import {
   SOON,
   type Symptom,
 } from "../symptom.ts"
+import { originOf } from "../written.ts"
 
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
@@ -51,11 +53,17 @@ export const containerd: readonly Symptom[] = [
     sign: (seen) =>
       logged(
         "containerd",
-        /containerd: failed to (?:unmarshal|load) TOML(?: from \S+:)?(?: at)? (.*)$/,
+        /containerd: failed to (?:unmarshal|load) TOML(?: from \S+)?:?(?: at)? (.*)$/,
         "reason",
       )(seen),
     cause: ({ reason }, seen) => `containerd cannot read its configuration ${containerdOf(seen).path}: ${reason}`,
-    remedy: "Correct that line. TOML needs quotes around text.",
+    remedy: ({ reason }, seen) => {
+      const { path } = containerdOf(seen)
+      const line = Number(/^row (\d+)/.exec(reason)?.[1] ?? mistakeIn(seen.files[path]))
+      const origin = Number.isNaN(line) ? undefined : originOf(seen, path, line)
+      const where = origin === undefined ? "it" : `line ${origin.line} of ${origin.file} (${origin.text})`
+      return `Correct ${where}. TOML needs quotes around text, and each table may be there once.`
+    },
     look: (_, seen) => `cat -n ${containerdOf(seen).path}`,
   }),
   symptom({
@@ -140,4 +148,14 @@ function mirrorsFolderOf(seen: Observation): string {
     settingsOf("containerd", own ?? { argv: ["containerd"] }, knownFiles(seen.files)).mirrorsFolder ??
     "/etc/containerd/certs.d"
   )
+}
+
+/** The line of a TOML file that cannot be parsed, from 1. */
+function mistakeIn(text: string | undefined): number | undefined {
+  try {
+    parse(text ?? "")
+    return undefined
+  } catch (error) {
+    return error instanceof TomlError ? error.line : undefined
+  }
 }

@@ -34,6 +34,7 @@ import {
   type Named,
   type Symptom,
 } from "../symptom.ts"
+import { fieldIn } from "../written.ts"
 
 const ARGS = "ps -o args= -C kubelet"
 /** What curl ends with where it cannot use the client's own certificate: see curl(1). */
@@ -292,7 +293,13 @@ export const kubelet: readonly Symptom[] = [
         "reason",
       )(seen),
     cause: ({ reason }) => `the kubelet does not accept its configuration: ${reason}`,
-    remedy: (_, seen) => `Correct that field in ${kubeletOf(seen).path}, or that flag.`,
+    remedy: ({ reason }, seen) => {
+      const component = componentOf(seen, "kubelet")
+      const line = component && fieldIn(seen, component, reason)
+      return line === undefined
+        ? `Correct that field in ${kubeletOf(seen).path}, or that flag.`
+        : `Correct line ${line.line} of ${line.file} (${line.text}).`
+    },
     look: (_, seen) => `cat -n ${kubeletOf(seen).path}; ${ARGS}`,
   }),
   symptom({

@@ -2,11 +2,10 @@ import { cut } from "../../base/cut.ts"
 import { readable } from "../../clients/log-line.ts"
 import { specs, type ComponentName } from "../../components/registry.ts"
 import { howEnded } from "../../failures/describe.ts"
-import type { ScriptPlace } from "../../failures/failure.ts"
 import type { Observation } from "../observation.ts"
 import { vanished } from "../signs.ts"
 import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
-import { onlyLineWith } from "../written.ts"
+import { fieldIn, onlyLineWith } from "../written.ts"
 
 /** Lines with which a component says that it gives up, and why. */
 const FATAL: readonly RegExp[] = [
@@ -61,7 +60,7 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
         const missed = missedOf(seen)
         if (missed !== undefined) {
           const words = lineIn(missed.log, FATAL)
-          return words && { ...words, logPath: missed.logPath, remedy: remedyOf(seen, name, words, missed.missed) }
+          return words && { ...words, logPath: missed.logPath, remedy: remedyOf(seen, name, words) }
         }
         // After its error, a program may print its usage, which fills the end of the log that the failure holds.
         const words =
@@ -72,7 +71,7 @@ export const lastWords: readonly Symptom[] = specs.flatMap(({ name }) => {
               (exit.wasReady === true ? undefined : lineIn(exit.log.slice(-FINAL), ERRORS)))
         if (words === undefined) return undefined
         const logPath = (exit ?? component)?.logPath ?? ""
-        return { ...words, logPath, remedy: remedyOf(seen, name, words, exit?.place) }
+        return { ...words, logPath, remedy: remedyOf(seen, name, words) }
       },
       cause: ({ words }) => `${name} gave up: ${words}`,
       remedy: ({ remedy }) => remedy,
@@ -131,18 +130,17 @@ function lineIn(log: readonly string[], patterns: readonly RegExp[]): LastWords 
   return undefined
 }
 
-/** @param place the command of a script that started the component */
-function remedyOf(seen: Observation, name: ComponentName, { words }: LastWords, place?: ScriptPlace): string {
-  const meant = quotedIn(words)
-    .map((text) => onlyLineWith(seen, text))
-    .find((line) => line !== undefined)
+function remedyOf(seen: Observation, name: ComponentName, { words }: LastWords): string {
+  const component = componentOf(seen, name)
+  const meant =
+    quotedIn(words)
+      .map((text) => onlyLineWith(seen, text))
+      .find((line) => line !== undefined) ??
+    (component && fieldIn(seen, component, words))
   const flag = meant === undefined ? flagIn(seen, name, words) : undefined
   const what =
     meant === undefined ? flag && `the value of ${flag}` : `line ${meant.line} of ${meant.file} (${meant.text})`
-  return [
-    `Correct what ${name} complains about${what === undefined ? "" : `: ${what}`}.`,
-    ...(place === undefined ? [] : [`Line ${place.line} of ${place.file} starts it.`]),
-  ].join(" ")
+  return `Correct what ${name} complains about${what === undefined ? "" : `: ${what}`}.`
 }
 
 /** The flag of a component whose value is in its words; of several, the one with the longest value. */

@@ -5,8 +5,14 @@ import { kubeletOf, nowOf } from "../facts.ts"
 import { linksOf, servedOf } from "../links.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { componentOf, first, flagOf, holds, matched, mismatchOf, symptom, type Symptom } from "../symptom.ts"
+import { originOf } from "../written.ts"
 
 const CLIENTS = ["kube-scheduler", "kubelet"] as const
+/**
+ * What a configuration for encryption calls the Secrets, alone or with others.
+ * https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/
+ */
+const ALL_SECRETS = ["secrets", "*.", "*.*"]
 const SERVERS = ["etcd", "kube-apiserver", "kube-scheduler", "kubelet"] as const
 
 /** Connections that are open to strangers, and components that may do more than their work. */
@@ -150,23 +156,7 @@ export const pki: readonly Symptom[] = [
   symptom({
     id: "secrets-in-plain-text",
     component: "kube-apiserver",
-    sign: (seen) => {
-      const path = flagOf(componentOf(seen, "kube-apiserver"), "--encryption-provider-config")
-      const isStored = actual(seen).some((text) => text.includes('"kind":"Secret"') || text.startsWith("k8s\0"))
-      const provider = path === undefined ? undefined : firstProvider(seen, path)
-      if (!isStored || (path !== undefined && provider !== "identity")) return undefined
-      return path === undefined
-        ? {
-            evidence: "kube-apiserver has no --encryption-provider-config",
-            why: "it has no --encryption-provider-config",
-            remedy: "Give it --encryption-provider-config with a provider such as aescbc, and identity last.",
-          }
-        : {
-            evidence: `the first provider in ${path}: identity`,
-            why: `identity is the first provider in ${path}, and new objects are written with the first`,
-            remedy: `Put identity last in ${path}: then it only reads Secrets that were written before.`,
-          }
-    },
+    sign: unencrypted,
     cause: ({ why }) => `kube-apiserver stores Secrets without encryption: ${why}`,
     remedy: ({ remedy }) => remedy,
     look: "ps -o args= -C kube-apiserver; etcdctl get /registry/secrets --prefix --limit=1",
@@ -223,13 +213,35 @@ function givenToStrangers(binding: ApiObject) {
     : { evidence: `ClusterRoleBinding ${name}: ${role} for ${group}`, binding: name, group, role }
 }
 
-/** The provider with which kube-apiserver writes objects. */
-function firstProvider(seen: Observation, path: string): string | undefined {
-  const resources = Document.yaml(seen.files[path]).at("resources")
-  const [first] = Array.isArray(resources) ? (resources as unknown[]) : []
-  const providers = new Document(first).at("providers")
-  const [provider] = Array.isArray(providers) ? (providers as unknown[]) : []
-  return typeof provider === "object" && provider !== null ? Object.keys(provider)[0] : undefined
+/** Why Secrets lie in etcd as they are: what the configuration for encryption lacks. */
+function unencrypted(seen: Observation) {
+  const path = flagOf(componentOf(seen, "kube-apiserver"), "--encryption-provider-config")
+  const isStored = actual(seen).some((text) => text.includes('"kind":"Secret"') || text.startsWith("k8s\0"))
+  if (!isStored) return undefined
+  if (path === undefined)
+    return {
+      evidence: "kube-apiserver has no --encryption-provider-config",
+      why: "it has no --encryption-provider-config",
+      remedy: "Give it --encryption-provider-config with a provider such as aescbc, and identity last.",
+    }
+  const parts = Document.yaml(seen.files[path]).items("resources")
+  const ofSecrets = parts.find((part) => part.texts("resources").some((name) => ALL_SECRETS.includes(name)))
+  const [other] = parts.flatMap((part) => part.texts("resources"))
+  if (ofSecrets === undefined && other !== undefined) {
+    const at = (seen.files[path] ?? "").split("\n").findIndex((line) => line.includes(other)) + 1
+    const { line, file } = originOf(seen, path, at) ?? { line: at, file: path }
+    return {
+      evidence: `resources in ${path}: ${other}`,
+      why: `${path} is about ${other}, and not about secrets`,
+      remedy: `Write resources: [secrets] in line ${line} of ${file}.`,
+    }
+  }
+  if (ofSecrets?.items("providers")[0]?.keys()[0] !== "identity") return undefined
+  return {
+    evidence: `the first provider in ${path}: identity`,
+    why: `identity is the first provider in ${path}, and new objects are written with the first`,
+    remedy: `Put identity last in ${path}: then it only reads Secrets that were written before.`,
+  }
 }
 
 function subjectFor(client: (typeof CLIENTS)[number], { hostname }: Observation): string {

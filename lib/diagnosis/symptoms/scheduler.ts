@@ -2,7 +2,7 @@ import { z } from "zod"
 import { certificate, otherCa, isUnverified } from "../certificates.ts"
 import { portOf } from "../../clients/sockets.ts"
 import { unscheduled } from "../containers.ts"
-import { apiserverAddressOf, apiserverUrlOf, holderOf, kubeconfigAt, logPathOf } from "../facts.ts"
+import { apiserverAddressOf, apiserverUrlOf, holderOf, hostOf, kubeconfigAt, logPathOf } from "../facts.ts"
 import { withoutLeadership } from "../leadership.ts"
 import type { Observation } from "../observation.ts"
 import { frozen, portTaken, refusedFlags, vanished } from "../signs.ts"
@@ -160,9 +160,4 @@ function leadsNowhere(seen: Observation): number | undefined {
   // Any other program can be a proxy.
   const isProxy = seen.listeners.some(({ local, program }) => portOf(local) === port && program !== "kube-apiserver")
   return port === "" || isProxy ? undefined : AT_ONCE
-}
-
-/** host:port of a URL. */
-function hostOf(url: string | undefined): string | undefined {
-  return url !== undefined && URL.canParse(url) ? /^\w+:\/\/([^/]+)/.exec(url)?.[1] : undefined
 }

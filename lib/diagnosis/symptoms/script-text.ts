@@ -1,7 +1,7 @@
 import { learnersSpecs } from "../../components/registry.ts"
 import type { Observation } from "../observation.ts"
 import { lateHeredocsOf, scriptsOf, SCRIPTS_FOLDER, startCommandsOf, type StartCommand } from "../scripts.ts"
-import { componentOf, concerns, first, isUnwell, matched, symptom, type Symptom } from "../symptom.ts"
+import { componentOf, concerns, first, isUnwell, matched, symptom, AT_ONCE, type Symptom } from "../symptom.ts"
 
 /** Programs that belong to hosts with an init system. A machine of the lessons has none. */
 const OF_INIT = "systemctl|service|journalctl|loginctl|initctl|rc-service"
@@ -95,6 +95,7 @@ export const scriptText: readonly Symptom[] = [
   symptom({
     id: "heredoc-ends-late",
     component: undefined,
+    lasting: AT_ONCE,
     sign: (seen) =>
       isOfComponent(seen)
         ? first(lateHeredocsOf(seen), ({ script, line, word, meant }) =>
@@ -105,14 +106,15 @@ export const scriptText: readonly Symptom[] = [
                   line: String(line),
                   word,
                   at: String(meant.line),
+                  where: meant.isLike ? `into line ${meant.line}` : `below line ${meant.line}`,
                 }
               : undefined,
           )
         : undefined,
     cause: ({ script, line, word, at }) =>
-      `the heredoc that begins in line ${line} of ${script} does not end in line ${at}, because that line has more than ${word}: the commands below it are part of the text`,
-    remedy: ({ word, at, script }) =>
-      `Write ${word} alone into line ${at} of ${script}, without blanks before or after it.`,
+      `the heredoc that begins in line ${line} of ${script} does not end at line ${at}, because that line is not ${word} alone: the commands below it are part of the text`,
+    remedy: ({ word, where, script }) =>
+      `Write ${word} alone ${where} of ${script}, without blanks before or after it.`,
     look: ({ script, word }) => `grep -n ${word} ${script} | cat -A`,
   }),
   symptom({

@@ -88,9 +88,18 @@ describe("what bash says", () => {
     expect(found({ ...missing, log: ["Error: no such thing", over] })).toMatchObject({
       id: "last-words",
       cause: "etcd gave up: no such thing",
-      remedy: expect.stringContaining(`Line 4 of ${FILE} starts it`) as string,
+      remedy: "Correct what etcd complains about.",
     })
     expect(found({ ...ended, place, log: ["Error: no such thing", over] })?.id).toBe("script-ended")
+  })
+
+  test("a script that has ended well, without any command that could start the component", () => {
+    const place = { file: FILE, command: "mkdir -p /x", line: 2 }
+    const well = { ...ended, exit: { code: 0, signal: null }, place }
+    const remedy = (script: string) => found(well, script)?.remedy
+    expect(remedy("#!/bin/bash\nmkdir -p /x\n")).toContain("Write that command below line 2 of 01-etcd.sh")
+    expect(remedy("#!/bin/bash\nmkdir -p /x\nexec etcd\n")).toContain("Correct the script")
+    expect(remedy("#!/bin/bash\nmkdir -p /x\n./start.sh\n")).toContain("Correct the script")
   })
 
   test("a command that is missing explains the end of a script only if it was the last one", () => {

@@ -45,10 +45,11 @@ export function judge(edit: Edit, results: readonly TestResult[] | undefined): J
 
 /**
  * Whether a card names an edited line, or the first line of its command, by the number: "line 7 of 01-etcd.sh",
- * "01-etcd.sh:7", "01-etcd.sh exited with 1 in line 7".
+ * "01-etcd.sh:7", "01-etcd.sh exited with 1 in line 7". A dropped line is named by the one above it.
  */
 function namesLine({ file, line, commandLine, after }: Edit, card: string): boolean {
   const edited = Array.from({ length: Math.max(1, after.length) }, (_, at) => line + at)
+  if (after.length === 0 && card.includes(`below line ${line - 1} of ${file}`)) return true
   return [...edited, commandLine].some(
     (number) =>
       card.includes(`${file}:${number}:`) ||
