@@ -185,12 +185,14 @@ export function died(
         const { pod, name, ended, restarts } = container
         const words = lastWords(seen, container)
         if (ended === undefined || !how(ended, words, container)) return undefined
+        // A program that could not start has no log. Then the runtime says why.
+        const told = words === "" ? (ended.message.trim().split("\n").at(-1) ?? "") : words
         return {
-          evidence: `${pod}/${name}: exit code ${ended.exitCode}, ${ended.reason}${words === "" ? "" : `: ${words}`}`,
+          evidence: `${pod}/${name}: exit code ${ended.exitCode}, ${ended.reason}${told === "" ? "" : `: ${told}`}`,
           pod,
           restarts: String(restarts),
           exitCode: String(ended.exitCode),
-          words: words === "" ? "(none)" : words,
+          words: told === "" ? "(none)" : told,
         }
       },
     )

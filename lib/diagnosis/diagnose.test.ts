@@ -105,6 +105,13 @@ test("the last words of a container are not those of an earlier Pod with the sam
   expect(found).toEqual(first(recorded))
 })
 
+test("a container whose program could not start has no last words: the container runtime says why", () => {
+  const text = readFileSync(join(RECORDINGS, "container-crashes.json"), "utf8")
+  const message = '"exitCode":1,"message":"runc create failed: no such program"'
+  const recorded = JSON.parse(text.replaceAll(/"exitCode": ?1\b/g, message)) as Observation
+  expect(first({ ...recorded, looks: {} })?.cause).toContain("Its last words: runc create failed: no such program")
+})
+
 test("a flaw in the kubeconfig of a component that runs is named, although the component says nothing about it", () => {
   const path = "/etc/kubernetes/kubelet.conf"
   const found = first(

@@ -290,9 +290,10 @@ export class ScriptCluster implements Subject {
       }
       if (component.name === "kube-apiserver" && this.#answers) await this.#nodes.deleteOld()
     }
+    const scripts = [...this.#runs.values()].map(({ run }) => run)
     await kubeadmEnds(
       this.machine,
-      [...this.#runs.values()].map(({ run }) => run),
+      scripts.filter(({ exit, pid }) => exit === undefined && !processes.some((process) => process.pid === pid)),
       this.#first === undefined ? () => this.access() : undefined,
     )
     if (this.#first === undefined && this.part("kubelet").isRunning && this.#answers)
