@@ -244,6 +244,19 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
   }
 }
 
+/**
+ * Checks the value that a flag of the command line gives a setting.
+ * @throws UsageError that names the flag
+ */
+export function checkSetting(name: keyof typeof schema.shape, value: string, flag: string): void {
+  const issue = schema.shape[name].safeParse(value).error?.issues[0]
+  if (issue === undefined) return
+  throw new UsageError(
+    `${flag} ${shown(name, value)} ${issue.message}.`,
+    "Correct it, or leave it out for the default.",
+  )
+}
+
 function usageError(issue: z.core.$ZodIssue | undefined, given: Record<string, string | undefined>): UsageError {
   if (issue?.code === "unrecognized_keys") {
     const name = issue.keys[0] ?? ""

@@ -189,7 +189,12 @@ const OF_BYHAND: readonly Try[] = [
     { IMAGE: given },
     /^BYHAND_IMAGE=.* must be the name of an image, such as /,
   ]),
-  ["up --machine podman", {}, /^BYHAND_MACHINE=podman must be auto, sandbox or container\. /],
+  [
+    "doctor --kubernetes 1.37",
+    {},
+    /^--kubernetes 1\.37 must be a version such as 1\.37\.2\. Correct it, or leave it out/,
+  ],
+  ["up --machine podman", {}, /^--machine podman must be auto, sandbox or container\. /],
   ["up --machine container --machine sandbox", {}, /^--machine is given twice, as container and as sandbox\. /],
   [
     "up --machine sandbox",

@@ -24,7 +24,7 @@ const program = strict(new Command("byhand"))
 const MACHINE = [
   "--machine <kind>",
   "kind of a new machine: sandbox (namespaces of this host) or container (default: the first that works)",
-  once("--machine"),
+  once("--machine", "BYHAND_MACHINE"),
 ] as const
 
 const LAST = ["--last", "the machine of the last byhand watch or byhand grade --keep"] as const
@@ -232,7 +232,11 @@ command(
 function command(nameAndArguments: string, description: string, json = "--json", forPrograms = "print JSON"): Command {
   return strict(program.command(nameAndArguments))
     .description(description)
-    .option("--kubernetes <version>", "version of Kubernetes, such as 1.37.2", once("--kubernetes"))
+    .option(
+      "--kubernetes <version>",
+      "version of Kubernetes, such as 1.37.2",
+      once("--kubernetes", "BYHAND_KUBERNETES"),
+    )
     .option(
       "--name <name>",
       "name of the cluster, if there are several (default: byhand, or the only one that is up)",

@@ -1,6 +1,7 @@
 import type { Command, CommanderError } from "commander"
 import { UsageError } from "../base/errors.ts"
 import { didYouMean } from "../base/nearest.ts"
+import { checkSetting } from "../base/settings.ts"
 
 /**
  * Explains a wrong command line in one line, and suggests the nearest correct word.
@@ -49,12 +50,20 @@ function flagsOf(command: Command, given?: string): string {
   return `${given === undefined ? "" : didYouMean(given.split("=")[0] ?? "", flags)}There are ${flags.join(", ")}.`
 }
 
-/** Parses the value of a flag that must be given at most once and must not be empty. @throws UsageError */
-export function once(flag: string): (value: string, earlier: string | undefined) => string {
+/**
+ * Parses the value of a flag that must be given at most once and must not be empty.
+ * @param setting the setting for which it is the value; without it, every text is accepted
+ * @throws UsageError
+ */
+export function once(
+  flag: string,
+  setting?: Parameters<typeof checkSetting>[0],
+): (value: string, earlier: string | undefined) => string {
   return (value, earlier) => {
     if (value === "") throw new UsageError(`${flag} is empty.`, "Give it a value, or leave it out.")
     if (earlier !== undefined)
       throw new UsageError(`${flag} is given twice, as ${earlier} and as ${value}.`, "Give it once.")
+    if (setting !== undefined) checkSetting(setting, value, flag)
     return value
   }
 }
