@@ -52,6 +52,17 @@ export function originOf(seen: Observation, path: string, line: number): Written
   )
 }
 
+/** The same for the first line of a file that contains a text; undefined if none does. */
+export function originOfText(seen: Observation, path: string, text: string): WrittenLine | undefined {
+  const at = (seen.files[path] ?? "").split("\n").findIndex((line) => line.includes(text))
+  return at < 0 ? undefined : originOf(seen, path, at + 1)
+}
+
+/** A line as a noun: "line 7 of 01-etcd.sh (exec etcd)". */
+export function lineNamed({ file, line, text }: WrittenLine): string {
+  return `line ${line} of ${file} (${text})`
+}
+
 /** The files that the command line of a component names. */
 export function filesOf({ files }: Observation, component: Started): string[] {
   return component.argv

@@ -26,7 +26,7 @@ import {
   type Named,
   type Symptom,
 } from "../symptom.ts"
-import { originOf } from "../written.ts"
+import { lineNamed, originOfText } from "../written.ts"
 
 const WHOAMI = "kubectl config view; kubectl auth whoami -v=6"
 
@@ -60,15 +60,14 @@ export const clients: readonly Symptom[] = (
       if (own?.server === undefined || right?.server === undefined || own.server === right.server) return undefined
       const isConnected = seen.connections.some(({ pid, peer }) => pid === component?.pid && peer === own.server)
       if (component?.state !== "running" || !isUnwell(component) || isConnected) return undefined
-      const at = (seen.files[own.path] ?? "").split("\n").findIndex((line) => line.includes(own.server ?? "")) + 1
-      const { file, line } = originOf(seen, own.path, at) ?? { file: own.path, line: at }
+      const origin = originOfText(seen, own.path, own.server)
       return {
         evidence: `${own.path}: server: https://${own.server}; ${right.client} is connected to ${right.server}`,
         path: own.path,
         server: own.server,
         client: right.client,
         right: right.server,
-        where: `line ${line} of ${file}`,
+        where: origin === undefined ? own.path : lineNamed(origin),
       }
     },
     cause: ({ path, server, client: other, right }) =>

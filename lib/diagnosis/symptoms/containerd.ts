@@ -16,7 +16,7 @@ import {
   SOON,
   type Symptom,
 } from "../symptom.ts"
-import { originOf } from "../written.ts"
+import { lineNamed, originOf } from "../written.ts"
 
 /** Problems of containerd, the most specific first. */
 export const containerd: readonly Symptom[] = [
@@ -61,8 +61,7 @@ export const containerd: readonly Symptom[] = [
       const { path } = containerdOf(seen)
       const line = Number(/^row (\d+)/.exec(reason)?.[1] ?? mistakeIn(seen.files[path]))
       const origin = Number.isNaN(line) ? undefined : originOf(seen, path, line)
-      const where = origin === undefined ? "it" : `line ${origin.line} of ${origin.file} (${origin.text})`
-      return `Correct ${where}. TOML needs quotes around text, and each table may be there once.`
+      return `Correct ${origin === undefined ? "it" : lineNamed(origin)}. TOML needs quotes around text, and each table may be there once.`
     },
     look: (_, seen) => `cat -n ${containerdOf(seen).path}`,
   }),

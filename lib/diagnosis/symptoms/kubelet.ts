@@ -34,7 +34,7 @@ import {
   type Named,
   type Symptom,
 } from "../symptom.ts"
-import { fieldIn } from "../written.ts"
+import { fieldIn, lineNamed } from "../written.ts"
 
 const ARGS = "ps -o args= -C kubelet"
 /** What curl ends with where it cannot use the client's own certificate: see curl(1). */
@@ -298,7 +298,7 @@ export const kubelet: readonly Symptom[] = [
       const line = component && fieldIn(seen, component, reason)
       return line === undefined
         ? `Correct that field in ${kubeletOf(seen).path}, or that flag.`
-        : `Correct line ${line.line} of ${line.file} (${line.text}).`
+        : `Correct ${lineNamed(line)}.`
     },
     look: (_, seen) => `cat -n ${kubeletOf(seen).path}; ${ARGS}`,
   }),

@@ -5,7 +5,7 @@ import { howEnded } from "../../failures/describe.ts"
 import type { Observation } from "../observation.ts"
 import { vanished } from "../signs.ts"
 import { componentOf, symptom, UNLESS_RESTARTED, type Symptom } from "../symptom.ts"
-import { fieldIn, onlyLineWith } from "../written.ts"
+import { fieldIn, lineNamed, onlyLineWith } from "../written.ts"
 
 /** Lines with which a component says that it gives up, and why. */
 const FATAL: readonly RegExp[] = [
@@ -138,8 +138,7 @@ function remedyOf(seen: Observation, name: ComponentName, { words }: LastWords):
       .find((line) => line !== undefined) ??
     (component && fieldIn(seen, component, words))
   const flag = meant === undefined ? flagIn(seen, name, words) : undefined
-  const what =
-    meant === undefined ? flag && `the value of ${flag}` : `line ${meant.line} of ${meant.file} (${meant.text})`
+  const what = meant === undefined ? flag && `the value of ${flag}` : lineNamed(meant)
   return `Correct what ${name} complains about${what === undefined ? "" : `: ${what}`}.`
 }
 

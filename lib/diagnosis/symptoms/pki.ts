@@ -5,7 +5,7 @@ import { kubeletOf, nowOf } from "../facts.ts"
 import { linksOf, servedOf } from "../links.ts"
 import type { ApiObject, Observation } from "../observation.ts"
 import { componentOf, first, flagOf, holds, matched, mismatchOf, symptom, type Symptom } from "../symptom.ts"
-import { originOf } from "../written.ts"
+import { lineNamed, originOfText } from "../written.ts"
 
 const CLIENTS = ["kube-scheduler", "kubelet"] as const
 /**
@@ -228,12 +228,11 @@ function unencrypted(seen: Observation) {
   const ofSecrets = parts.find((part) => part.texts("resources").some((name) => ALL_SECRETS.includes(name)))
   const [other] = parts.flatMap((part) => part.texts("resources"))
   if (ofSecrets === undefined && other !== undefined) {
-    const at = (seen.files[path] ?? "").split("\n").findIndex((line) => line.includes(other)) + 1
-    const { line, file } = originOf(seen, path, at) ?? { line: at, file: path }
+    const origin = originOfText(seen, path, other)
     return {
       evidence: `resources in ${path}: ${other}`,
       why: `${path} is about ${other}, and not about secrets`,
-      remedy: `Write resources: [secrets] in line ${line} of ${file}.`,
+      remedy: `Write resources: [secrets] in ${origin === undefined ? path : lineNamed(origin)}.`,
     }
   }
   if (ofSecrets?.items("providers")[0]?.keys()[0] !== "identity") return undefined
