@@ -23,3 +23,9 @@ test.each([
 test("a log without a line of its own has one empty line", () => {
   expect(ownLines([etcd], "kubelet", 1)).toEqual([""])
 })
+
+test("lines that begin with a blank belong to the line above them", () => {
+  const lines = [proxy, "\tof kube-proxy", kubelet, "\tof kubelet", " >", bash]
+  expect(ownLines(lines, "kube-proxy", 7)).toEqual([proxy, "\tof kube-proxy", bash])
+  expect(ownLines(lines, "kubelet", 42)).toEqual([kubelet, "\tof kubelet", " >", bash])
+})

@@ -15,7 +15,8 @@ const NOT_KLOG: Partial<Readonly<Record<ComponentName, Format>>> = { etcd: "json
 
 /**
  * The lines of a log that one process of a component has written. A script that starts several components leads all of
- * them to the same log. Lines without a known format are kept: any of them can have printed it.
+ * them to the same log. Lines without a known format are kept: any of them can have printed it. One that begins with a
+ * blank goes on with the line above it.
  * @param pid the process; undefined if it is not known
  */
 export function ownLines(lines: readonly string[], name: ComponentName, pid: number | undefined): string[] {
@@ -23,8 +24,13 @@ export function ownLines(lines: readonly string[], name: ComponentName, pid: num
   const pidOf = (line: string) => Number(KLOG.exec(line)?.groups?.["pid"] ?? Number.NaN)
   const hasPid = own === "klog" && pid !== undefined && lines.some((line) => pidOf(line) === pid)
   const others = Object.entries(FORMATS).filter(([format]) => format !== own)
-  const kept = lines.filter(
-    (line) => !others.some(([, pattern]) => pattern.test(line)) && (!hasPid || !KLOG.test(line) || pidOf(line) === pid),
-  )
+  const isOwn = (line: string) =>
+    !others.some(([, pattern]) => pattern.test(line)) && (!hasPid || !KLOG.test(line) || pidOf(line) === pid)
+  const kept: string[] = []
+  let isAboveOwn = true
+  for (const line of lines) {
+    if (!/^\s/.test(line)) isAboveOwn = isOwn(line)
+    if (isAboveOwn) kept.push(line)
+  }
   return kept.length === 0 ? [""] : kept
 }
