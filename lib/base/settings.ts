@@ -34,6 +34,11 @@ export const DEFAULT_PATIENCE = 60_000
 
 const TOO_LONG = "must be at most 86400, a day"
 
+const studentId = z
+  .string()
+  .min(1, "is empty")
+  .regex(/^\P{Cc}*$/u, "must not contain control characters")
+
 const schema = z.strictObject({
   /** Version of Kubernetes, without the v. */
   BYHAND_KUBERNETES: z
@@ -129,11 +134,9 @@ const schema = z.strictObject({
   /** Formats in which the result is written, such as junit=junit.xml. `byhand grade --format` sets this. */
   BYHAND_FORMAT: list.default([]),
   /** How grade books name the student. The default is the name of the graded folder. */
-  BYHAND_STUDENT: z
-    .string()
-    .min(1, "is empty")
-    .regex(/^\P{Cc}*$/u, "must not contain control characters")
-    .optional(),
+  BYHAND_STUDENT: studentId.optional(),
+  /** The student whose values the cluster must have. The default is the one that the graded folder names. */
+  BYHAND_FOR: studentId.optional(),
   /** Whether our own component takes the place of a learner's that does not start. */
   BYHAND_STAND_IN: flag.default(false),
   /** Whether to print, below each passed outcome, the command that shows the outcome. */
@@ -187,6 +190,8 @@ export interface Settings {
   readonly format: readonly string[]
   /** How grade books name the student. Undefined for the name of the graded folder. */
   readonly student: string | undefined
+  /** The student whose values the cluster must have. Undefined for the one that the graded folder names, if any. */
+  readonly for: string | undefined
   /** Whether our own component takes the place of a learner's that does not start. */
   readonly standIn: boolean
   /** Whether each passed outcome is followed by the command that shows it. */
@@ -237,6 +242,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     result: values.BYHAND_RESULT,
     format: values.BYHAND_FORMAT,
     student: values.BYHAND_STUDENT,
+    for: values.BYHAND_FOR,
     standIn: values.BYHAND_STAND_IN,
     see: values.BYHAND_SEE,
     run: values.BYHAND_RUN,

@@ -26,6 +26,7 @@ const passed = outcomeWith({})
 
 const classOf = (title?: string): Class => ({
   title,
+  isIndividual: false,
   rules: {
     lessons: ["01", "02"],
     isChosen: true,

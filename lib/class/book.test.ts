@@ -11,6 +11,7 @@ import type { Outcome, Row } from "./row.ts"
 const DUE = Date.UTC(2026, 10, 20)
 const graded: Class = {
   title: "By hand",
+  isIndividual: false,
   rules: {
     lessons: ["01", "02"],
     isChosen: true,

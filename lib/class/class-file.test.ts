@@ -39,6 +39,7 @@ title: Kubernetes by hand
 lessons: [01, 2]
 weights: {01: 40 %, "02": 60}
 credit: per lesson
+values: individual
 due: 2026-11-20T23:59+01:00
 late: {per day: 10 %}
 subjects:
@@ -53,8 +54,9 @@ subjects:
 `
 
 test("a whole class: zeros stay, paths are relative to the file", () => {
-  const { title, rules, students } = read(WHOLE)
+  const { title, rules, isIndividual, students } = read(WHOLE)
   expect(title).toBe("Kubernetes by hand")
+  expect(isIndividual).toBe(true)
   expect(rules).toEqual({
     lessons: ["01", "02"],
     isChosen: true,

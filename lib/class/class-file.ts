@@ -64,6 +64,8 @@ export interface Rules {
 export interface Class {
   readonly title: string | undefined
   readonly rules: Rules
+  /** Whether the cluster of each student must have values of its own: those of the student's id. */
+  readonly isIndividual: boolean
   readonly students: readonly Student[]
 }
 
@@ -107,6 +109,7 @@ export function readClass(file: string | undefined, inventory: string | undefine
   return {
     title: yaml?.document.title,
     rules,
+    isIndividual: yaml?.document.values === "individual",
     students: studentsOf(
       students.subjects,
       rules,

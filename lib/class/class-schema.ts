@@ -97,6 +97,12 @@ export const classSchema = z.strictObject({
     .enum(["per outcome", "per lesson"], "must be per outcome or per lesson")
     .describe("per outcome: a lesson gives its part of passed outcomes (default); per lesson: all or nothing")
     .optional(),
+  values: z
+    .enum(["free", "individual"], "must be free or individual")
+    .describe(
+      "individual: the cluster of each student must have the values that byhand new --for ID has given; free: a student may choose all of them (default)",
+    )
+    .optional(),
   due: instant.describe("when the class had to hand in").optional(),
   late: late.describe("what lateness takes from the grade").optional(),
   subjects: z.array(subjectSchema).min(1, "is empty").describe("the students").optional(),

@@ -14,6 +14,8 @@ export interface Task {
   /** The folder with the start scripts, or the running host as `byhand grade` takes it. */
   readonly subject: string
   readonly student: string
+  /** The student whose own values the cluster must have; without it, a student may choose all of them. */
+  readonly for?: string
   /** The lessons to grade; empty for all. */
   readonly lessons: readonly string[]
   readonly standIn: boolean
@@ -59,6 +61,7 @@ const NOT_INHERITED = [
   "BYHAND_RESULT",
   "BYHAND_FORMAT",
   "BYHAND_STUDENT",
+  "BYHAND_FOR",
   "BYHAND_RUN",
   "BYHAND_KEEP",
   "BYHAND_SABOTAGE",

@@ -24,6 +24,7 @@ const DUE = Date.UTC(2026, 10, 20)
 const IDS = ["alice", "bob", "carol", "dave", "erin"]
 const whole: Class = {
   title: "By hand",
+  isIndividual: false,
   rules: {
     lessons: ["01", "10"],
     isChosen: true,

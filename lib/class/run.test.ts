@@ -87,6 +87,7 @@ const student = (id: string): Student => {
 
 const classOf = (...ids: string[]): Class => ({
   title: undefined,
+  isIndividual: false,
   rules: {
     lessons: ["01"],
     isChosen: true,

@@ -42,7 +42,7 @@ export type ClassEvent =
  * @returns a row for each student, in the order of the class; fewer if the run was ended
  */
 export async function gradeClass(
-  { students, rules }: Class,
+  { students, rules, isIndividual }: Class,
   store: Store,
   grading: Grading,
   tell: (event: ClassEvent) => void,
@@ -53,6 +53,7 @@ export async function gradeClass(
     rules.isChosen ? rules.lessons : [],
     grading.standIn,
     grading.environment,
+    ...(isIndividual ? ["individual"] : []),
   ])
   const lessons = rules.isChosen ? rules.lessons : []
   const rows = new Map<string, Row>()
@@ -98,7 +99,7 @@ export async function gradeClass(
       const result = join(work, "result.json")
       const grader = startGrader(
         grading.program,
-        { subject, student: id, lessons, standIn: grading.standIn, result },
+        { subject, student: id, ...(isIndividual && { for: id }), lessons, standIn: grading.standIn, result },
         grading.limit,
         { ...grading.environment, ...environment },
         (position) => tell({ type: "subject moved", id, position }),

@@ -234,6 +234,7 @@ test("the report says first that it is no verdict, fits the terminal, and nothin
   }
   const graded: Class = {
     title: undefined,
+    isIndividual: false,
     rules: { lessons: [], isChosen: false, weights: undefined, credit: "per outcome", due: undefined, late: undefined },
     students: [],
   }

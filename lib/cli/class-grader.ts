@@ -9,7 +9,12 @@ const task = JSON.parse(process.argv[2] ?? "") as Task // lib/class/grader.ts ha
 const tell = (message: GraderMessage) => process.send?.(message)
 await grade(
   [task.subject, ...task.lessons],
-  { student: task.student, standIn: task.standIn, format: [`json=${task.result}`] },
+  {
+    student: task.student,
+    ...(task.for === undefined ? {} : { for: task.for }),
+    standIn: task.standIn,
+    format: [`json=${task.result}`],
+  },
   tell,
   // This process exits as soon as the reason was told.
   (reason) => new Promise((told) => process.send?.({ type: "refused", reason } satisfies GraderMessage, () => told())),

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { packageRoot } from "../base/settings.ts"
 import { byhandIn } from "../proof/testing/byhand.ts"
 import { workplace, type Workplace } from "../proof/testing/workplace.ts"
+import { ownValues } from "../subjects/own-values.ts"
 
 let place: Workplace
 let folder: string
@@ -69,4 +70,18 @@ test("one passes, one is broken, and one hangs: a killed run leaves nothing, and
   ])
   expect(readFileSync(join(folder, "book.html"), "utf8")).toMatch(/<code>unknown-flag<\/code>: 1 student</)
   expect(await place.censusLike(before)).toEqual(before)
+})
+
+test("where students have values of their own, a script that was handed on fails at once, and the row says why", async () => {
+  const [own] = ownValues("carol").values
+  const [other] = ownValues("dave").values
+  const text = readFileSync(join(folder, "alice", "01-etcd.sh"), "utf8")
+  const script = text.replace("--data-dir", `--name=${own?.value} --data-dir`)
+  write("carol", script)
+  write("dave", script)
+  const students = "subjects:\n- {id: carol, folder: carol}\n- {id: dave, folder: dave}\n"
+  writeFileSync(join(folder, "class.yaml"), `lessons: [01]\nvalues: individual\n${students}`)
+  const { stdout } = await byhand("class.yaml", "--parallel", "2")
+  expect(stdout).toMatch(/^carol +100 % +8\/8$/m)
+  expect(stdout).toMatch(new RegExp(`^dave +0 % +0/8 +01 .*--name of dave is ${other?.value}`, "m"))
 })

@@ -33,6 +33,8 @@ export interface GradeOptions extends Omit<CommonOptions, "json"> {
   readonly format?: readonly string[]
   /** How grade books name the student. */
   readonly student?: string
+  /** The student whose own values the cluster must have. */
+  readonly for?: string
   /** What may be done to a running host. */
   readonly allow?: string
 }
@@ -85,6 +87,7 @@ export async function grade(
   if (typeof json === "string") process.env["BYHAND_RESULT"] = resolve(json)
   if (outputs.length > 0) process.env["BYHAND_FORMAT"] = outputs.map(asSetting).join(",")
   if (options.student !== undefined) process.env["BYHAND_STUDENT"] = options.student
+  if (options.for !== undefined) process.env["BYHAND_FOR"] = options.for
   if (options.except !== undefined) process.env["BYHAND_EXCEPT"] = options.except
   const settings = settingsOf({ ...options, json: false }) // Wrong settings are refused here, before anything runs.
   if (settings.subject !== undefined) await readFolder(settings.subject)

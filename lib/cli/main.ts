@@ -113,7 +113,12 @@ command("new <folder>", "create a folder for your own start scripts: goals, hint
     "where its package.json gets this suite from (default: this version, or the path of this checkout)",
     once("--suite"),
   )
-  .action(async (folder: string, options: CommonOptions & { suite?: string }) =>
+  .option(
+    "--for <id>",
+    "the student whose cluster must have a port, a range and a name of its own; grading expects them",
+    once("--for", "BYHAND_FOR"),
+  )
+  .action(async (folder: string, options: CommonOptions & { suite?: string; for?: string }) =>
     show(options, await (await import("./new.ts")).newFolder(folder, options)),
   )
 command(
@@ -138,6 +143,11 @@ command(
     (format: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), format],
   )
   .option("--student <id>", "how grade books name the student (default: the name of the folder)", once("--student"))
+  .option(
+    "--for <id>",
+    "the student whose own values the cluster must have (default: the one for whom byhand new has made the folder)",
+    once("--for", "BYHAND_FOR"),
+  )
   .option(
     "--allow <what>",
     "what may be done to a running host: observe (the default); others are not supported yet",

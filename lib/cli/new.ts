@@ -5,14 +5,17 @@ import type { CommonOptions, Outcome } from "./options.ts"
 /** Creates a learner's folder and says what to do next. @throws UsageError */
 export async function newFolder(
   given: string,
-  { suite }: CommonOptions & { readonly suite?: string },
+  { suite, for: student }: CommonOptions & { readonly suite?: string; readonly for?: string },
 ): Promise<Outcome> {
-  const laidOut = await layOut(given, suite)
+  const laidOut = await layOut(given, suite, student)
   const scripts = laidOut.files.filter((file) => file.endsWith(".sh"))
   const [first = ""] = scripts
   return {
     text: [
       `${given} is created: ${scripts.length} start scripts, each with its goal and a hint. README.md explains the rest.`,
+      ...(student === undefined
+        ? []
+        : [`The cluster of ${student} must have values of its own, which README.md lists.`]),
       "",
       ...(laidOut.folder === process.cwd() ? [] : [`  cd ${quote([given])}`]),
       "  npm install",

@@ -74,6 +74,7 @@ function stateOf(failure: ComponentFailure): string {
     case "not-running":
     case "foreign-listener":
     case "not-genuine":
+    case "value-of-another":
       return problem.slice(failure.name.length + 1)
     case "not-started":
     case "script-ended":

@@ -32,6 +32,7 @@ import { lessons, lessonThatStarts } from "./lessons.ts"
 import { HostCluster } from "../subjects/host-cluster.ts"
 import { observeHost } from "../subjects/host-clients.ts"
 import { parseHostTarget } from "../machines/host/target.ts"
+import { ownValues, type OwnValues } from "../subjects/own-values.ts"
 import { ScriptCluster } from "../subjects/script-cluster.ts"
 
 /** The timeout of a command (milliseconds). */
@@ -141,6 +142,7 @@ export class Classroom implements AsyncDisposable {
         artifacts,
         patience,
         network,
+        own: ownOf(settings.for ?? folder.student),
         ...diagnosisOn(machine, () => scripts.known()),
         diagnosisOn,
         changeNumbers: lessons.filter((lesson) => lesson.settings !== undefined).map(({ number }) => number),
@@ -164,14 +166,18 @@ export class Classroom implements AsyncDisposable {
   /** Looks at a running host. @param folder through its sockets the host is reached */
   static async #ofHost(
     artifacts: Artifacts,
-    { host, sshConfig, patience: limit, record: recordings }: Settings & { readonly host: string },
+    { host, sshConfig, patience: limit, record: recordings, for: student }: Settings & { readonly host: string },
     folder: string,
   ): Promise<Classroom> {
     const machine = await observeHost(parseHostTarget(host, sshConfig), { folder, artifacts, limit })
-    const subject: HostCluster = await HostCluster.open(machine, async (failure) => {
-      const { finding } = await explain(machine, failure, { known: subject.known(), recordings })
-      return finding
-    })
+    const subject: HostCluster = await HostCluster.open(
+      machine,
+      async (failure) => {
+        const { finding } = await explain(machine, failure, { known: subject.known(), recordings })
+        return finding
+      },
+      ownOf(student),
+    )
     // vitest passes it to the reporters.
     console.log(subject.summary)
     return new Classroom({ machine, subject, limit, recordings })
@@ -384,6 +390,11 @@ export class Classroom implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#leave()
   }
+}
+
+/** The values that the cluster of a student must have; undefined without a student. */
+function ownOf(student: string | undefined): OwnValues | undefined {
+  return student === undefined ? undefined : ownValues(student)
 }
 
 /** A finding whose cause names the machine, if that is a further one. */

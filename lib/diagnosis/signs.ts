@@ -166,6 +166,28 @@ export function notGenuine(name: ComponentName): Symptom {
   })
 }
 
+/** A component has a value of another student, or the usual one. */
+export function valueOfAnother(name: ComponentName): Symptom {
+  return symptom({
+    id: "value-of-another",
+    component: name,
+    sign: ({ failure }) =>
+      failure?.kind !== "value-of-another" || failure.name !== name
+        ? undefined
+        : {
+            evidence: `${name}: ${failure.flag} ${failure.actual === "" ? "is not given" : failure.actual}`,
+            student: failure.student,
+            flag: failure.flag,
+            expected: failure.expected,
+          },
+    cause: ({ student, flag, expected }) =>
+      `each student has values of their own, and ${flag} of ${student} is ${expected}`,
+    remedy: ({ flag, expected }) =>
+      `Write ${flag}=${expected}, and the same wherever else it is named. README.md of the folder lists your values.`,
+    look: ({ flag }) => `grep -n -e ${flag} *.sh; ps -o args= -C ${name}`,
+  })
+}
+
 /** Where the log of a component's earlier starts is kept. */
 export function earlierLog(logPath: string): string {
   return logPath.replace(/\.log$/, ".before.log")

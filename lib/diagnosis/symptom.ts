@@ -181,6 +181,7 @@ function words(failure: Failure): readonly string[] {
     case "component-exited":
     case "foreign-listener":
     case "not-genuine":
+    case "value-of-another":
     case "not-running":
     case "not-started":
     case "script-ended":

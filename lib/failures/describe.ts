@@ -47,6 +47,8 @@ export function describe(failure: Failure): string {
       }`
     case "not-genuine":
       return `${failure.name} (pid ${failure.pid}) is another program`
+    case "value-of-another":
+      return `${failure.name} has ${failure.flag}=${failure.actual}, and not the value of ${failure.student}: ${failure.expected}`
     case "not-running":
       return `${failure.name} is not running`
     case "machine-ended":

@@ -136,6 +136,15 @@ export interface Holder {
   readonly local: string
 }
 
+/** A component has a value of another student: `byhand new --for` has given this one a value of his own. */
+export interface ValueOfAnother extends OfComponent {
+  readonly kind: "value-of-another"
+  readonly student: string
+  readonly flag: string
+  readonly expected: string
+  readonly actual: string
+}
+
 /** The component does not listen on its port; another process may. */
 export interface ForeignListener extends OfComponent {
   readonly kind: "foreign-listener"
@@ -168,6 +177,7 @@ export type ComponentFailure =
   | ScriptRunsOn
   | ForeignListener
   | NotGenuine
+  | ValueOfAnother
   | NotRunning
 
 /** The machine has ended, and with it every process on it. */

@@ -26,6 +26,7 @@ export const failingBuilds = {
     ["02 a namespace written straight", "another-etcd"],
     ["02 by its sockets", "another-etcd"],
   ],
+  "made-for-ann": [["02 kube-apiserver starts", "value-of-another"]],
   "open-to-everybody": [["02 without a token", "open-to-everybody"]],
   "kube-scheduler-in-bash": [["04 once a scheduler runs", "not-genuine"]],
   "scheduler-killed-later": [["05 a Node is a key", "ended-by-itself"]],

@@ -5,6 +5,7 @@ import type { Explain } from "../failures/failure.ts"
 import type { Foresee } from "../failures/wait.ts"
 import type { Exit, Machine } from "../machines/machine.ts"
 import type { Genuine } from "./genuine.ts"
+import type { OwnValues } from "./own-values.ts"
 import type { Sightings } from "./sightings.ts"
 import type { Trace } from "./trace.ts"
 
@@ -27,6 +28,8 @@ export interface Around {
   /** The longest time that a component may take to become ready (milliseconds). */
   readonly patience: number
   readonly genuine: Genuine
+  /** The values that the cluster must have; undefined if a learner may choose all of them. */
+  readonly own: OwnValues | undefined
   /** Returns the credentials of an administrator for kube-apiserver. */
   readonly administrator: Administrator
   /** Finds the known cause of a failure while the broken process still exists. */

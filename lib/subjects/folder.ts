@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { readFileSync, type Stats } from "node:fs"
 import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { Document } from "../base/document.ts"
 import { UsageError } from "../base/errors.ts"
 import { literal } from "../base/literal.ts"
 import type { Machine } from "../machines/machine.ts"
@@ -9,6 +10,9 @@ import { isMachineName, MACHINES, type MachineName } from "../machines/network.t
 
 /** The path of the learner's folder on the machine. */
 export const HOME = "/root/cluster"
+
+/** The file of a folder that names this suite, and the student whose values its cluster must have. */
+export const PACKAGE = "package.json"
 
 /** The largest size of a learner's folder (bytes). A folder of start scripts and configuration is small. */
 const LARGEST = 16 * 2 ** 20
@@ -32,6 +36,8 @@ export interface Folder {
   /** The start scripts, in the order in which they run. */
   readonly scripts: readonly Script[]
   readonly files: readonly { readonly name: string; readonly mode: number }[]
+  /** The student whose values the cluster must have, from its package.json; undefined if all may be chosen. */
+  readonly student: string | undefined
 }
 
 /** The number of the lesson to which a file of the folder belongs: 12 for 12-kubeadm.md. undefined for other files. */
@@ -77,7 +83,18 @@ export async function readFolder(path: string): Promise<Folder> {
       `${path} contains no start script, such as 01-etcd.sh.`,
       "Create a folder with: npx byhand new FOLDER",
     )
-  return { path, files, scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
+  return {
+    path,
+    files,
+    student: await studentIn(path),
+    scripts: scripts.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  }
+}
+
+/** What `byhand new --for` has written into the folder's package.json. A file that cannot be read says nothing. */
+async function studentIn(path: string): Promise<string | undefined> {
+  const text = await readFile(join(path, PACKAGE), "utf8").catch(() => "")
+  return Document.yaml(text).text("byhand", "for")
 }
 
 /** @throws UsageError if there is no machine of that name */

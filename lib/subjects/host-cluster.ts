@@ -10,6 +10,7 @@ import type { Explain } from "../failures/failure.ts"
 import type { Machine } from "../machines/machine.ts"
 import { identifiersOn, type Identifier } from "./host-identifiers.ts"
 import { HostComponent } from "./host-component.ts"
+import type { OwnValues } from "./own-values.ts"
 import type { Subject } from "./subject.ts"
 
 /**
@@ -56,13 +57,16 @@ export class HostCluster implements Subject {
 
   /**
    * Finds the components that run on a host.
+   * @param own the values that the cluster must have; undefined if a student may choose all of them
    * @throws HostClosedError if components belong to other users, and this user may not look at them
    */
-  static async open(machine: Machine, explain: Explain): Promise<HostCluster> {
+  static async open(machine: Machine, explain: Explain, own?: OwnValues): Promise<HostCluster> {
     const processes = await findProcesses(machine)
     await mustBeOpen(machine, processes)
     const access = askedOnce(() => findHostAccess(machine))
-    const parts = learnersSpecs.map(({ name }) => new HostComponent(name, { machine, explain, administrator: access }))
+    const parts = learnersSpecs.map(
+      ({ name }) => new HostComponent(name, { machine, explain, own, administrator: access }),
+    )
     const [kubernetes, distribution] = await Promise.all([
       versionOn(machine, processes),
       distributionOn(machine),

@@ -14,12 +14,15 @@ import type { Explain } from "../failures/failure.ts"
 import type { Finding } from "../failures/finding.ts"
 import type { Machine } from "../machines/machine.ts"
 import { doubtOf } from "./host-genuine.ts"
+import { otherValue, type OwnValues } from "./own-values.ts"
 import { howStarted, type Origin } from "./host-origin.ts"
 
 /** What a component of a host needs of the rest. */
 export interface HostSurroundings {
   readonly machine: Machine
   readonly explain: Explain
+  /** The values that the cluster must have; undefined if a student may choose all of them. */
+  readonly own: OwnValues | undefined
   /** The credentials of an administrator. */
   readonly administrator: () => Promise<Access>
 }
@@ -147,6 +150,8 @@ export class HostComponent<Name extends ComponentName = ComponentName> implement
     const holders = await listeners(machine, address.port)
     if (!holders.some(({ pid }) => pid === found.pid))
       throw await this.#error({ kind: "foreign-listener", pid: found.pid, port: address.port, holder: holders[0] })
+    const other = otherValue(this.#around.own, this)
+    if (other !== undefined) throw await this.#error(other)
   }
 
   async #hasSocket(): Promise<boolean> {

@@ -30,6 +30,7 @@ import { HOME, layOut, lessonNumberOf, type Folder, type Script } from "./folder
 import type { Around, Run } from "./around.ts"
 import { kubeadmEnds } from "./kubeadm-ends.ts"
 import { Nodes, tidy } from "./nodes.ts"
+import type { OwnValues } from "./own-values.ts"
 import { ScriptComponent } from "./script-component.ts"
 import { Sightings } from "./sightings.ts"
 import { lastWith, Trace } from "./trace.ts"
@@ -63,6 +64,8 @@ export interface ScriptClusterOptions {
   readonly scriptNumberOf: (name: ComponentName, machine: MachineName | undefined) => number
   /** The numbers of the scripts that change how components are started; none by default. */
   readonly changeNumbers?: readonly number[]
+  /** The values that the cluster must have. By default a learner may choose all of them. */
+  readonly own?: OwnValues | undefined
   /** The machines of the run. Without it, the cluster has only its own machine. */
   readonly network?: Network | undefined
   /** Explains what happens on a further machine. By default, no error there names a cause. */
@@ -134,6 +137,7 @@ export class ScriptCluster implements Subject {
       disturbances: new Disturbances(),
       patience,
       genuine: new Genuine(machine, artifacts),
+      own: first === undefined ? options.own : undefined, // Members of etcd on other machines have other names.
       explain,
       foresee,
       administrator: () => this.access(),

@@ -30,6 +30,7 @@ import { furtherMachine } from "../machines/network.ts"
 import type { Around, Run } from "./around.ts"
 import { fileOf, type Sighting } from "./sightings.ts"
 import { HOME } from "./folder.ts"
+import { otherValue } from "./own-values.ts"
 import { COMEBACK, Ending, exitOf, isThere, scriptEnd, type End } from "./ending.ts"
 
 const POLL_INTERVAL = 100
@@ -238,6 +239,7 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
         const spawned = this.isRunning ? undefined : await this.#bringAbout(changes)
         // A member of etcd is ready when most members run.
         await Promise.all([this.#untilReady(spawned, since), ...this.#fellows.map((fellow) => fellow.start())])
+        if (Object.keys(changes).length === 0) await this.#checkValues()
       })
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error))
@@ -345,6 +347,12 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     throw await this.#error({ kind: "not-genuine", pid, evidence })
   }
 
+  /** @throws ComponentError if it does not have the values of the student */
+  async #checkValues(): Promise<void> {
+    const other = this.isStandIn ? undefined : otherValue(this.#around.own, this)
+    if (other !== undefined) throw await this.#error(other)
+  }
+
   /** @throws ComponentError if this process does not listen on the component's port */
   async #checkIdentity(process: FoundProcess): Promise<void> {
     const { machine } = this.#around
@@ -423,7 +431,8 @@ export class ScriptComponent<Name extends ComponentName = ComponentName> impleme
     const words = process.argv.join("\0")
     const known = this.#fellows.find((fellow) => fellow.#isOwn(process))
     if (known !== undefined) return known
-    const fellow = new ScriptComponent(this.name, this.#around)
+    // Only the first member of etcd has a name of the student.
+    const fellow = new ScriptComponent(this.name, { ...this.#around, own: undefined })
     fellow.#isOwn = ({ argv }) => argv.join("\0") === words
     fellow.#process = process
     fellow.#original = process

@@ -1,16 +1,41 @@
+import { APISERVER_PORT } from "../../components/apiserver.ts"
+import { DNS_ADDRESS } from "../../components/coredns.ts"
+import type { OwnValues } from "../../subjects/own-values.ts"
 import { lessonId, lessons } from "../lessons.ts"
+
+/** The values in hints and in the solution that are other ones for each student. */
+const USUAL = `${APISERVER_PORT}, 10.0.0.0/24, ${DNS_ADDRESS} for DNS, and no name for the first member of etcd`
 
 /**
  * Completes the README.md of a learner's folder.
- * @param text with SCRIPTS in place of the rows about the scripts, and CHANGING in place of the lessons that change how
- *   components are started
+ * @param text with SCRIPTS in place of the rows about the scripts, CHANGING in place of the lessons that change how
+ *   components are started, and VALUES in place of the part about the student's own values
+ * @param own the values that the cluster must have; undefined if the learner may choose all of them
  */
-export function completed(text: string): string {
+export function completed(text: string, own: OwnValues | undefined): string {
   const changing = lessons
     .filter(({ settings, isThere }) => settings !== undefined && isThere !== undefined)
     .map(lessonId)
   const list = new Intl.ListFormat("en-GB").format(changing)
-  return text.replace("SCRIPTS", rows().join("\n")).replace("CHANGING", `Lessons ${list}`)
+  return text
+    .replace("SCRIPTS", rows().join("\n"))
+    .replace("CHANGING", `Lessons ${list}`)
+    .replace("VALUES", () => (own === undefined ? "" : aboutValues(own)))
+}
+
+/** The part about the student's own values. */
+function aboutValues({ values }: OwnValues): string {
+  const rows = values.map(({ component, flag, value }) => `| \`${flag}\` of ${component} | \`${value}\` |`)
+  return `## Your own values
+
+Your cluster must have these values. No other student has them, so a script of somebody else fails here. Hints and lessons show
+the usual values (${USUAL}): write yours instead.
+
+| | |
+| --- | --- |
+${rows.join("\n")}
+
+`
 }
 
 /**

@@ -2,6 +2,9 @@ import { chmod, cp, mkdir, readdir, readFile, rename, stat, writeFile } from "no
 import { basename, dirname, join, relative, resolve } from "node:path"
 import { messageOf, UsageError } from "../../base/errors.ts"
 import { packageRoot } from "../../base/settings.ts"
+import { DNS_ADDRESS } from "../../components/coredns.ts"
+import { PACKAGE } from "../../subjects/folder.ts"
+import { dnsAddressOf, ownValues } from "../../subjects/own-values.ts"
 import { completed } from "./readme.ts"
 
 const TEMPLATES = join(packageRoot, "fixtures", "scaffold")
@@ -21,9 +24,10 @@ export interface Scaffold {
  * Creates a learner's folder: start scripts that state their goal, configuration files, a README and a workflow.
  * @param given the folder's path. The folder must not exist, or must be empty.
  * @param suite what its package.json names as this suite: a version, or anything else that npm can install
+ * @param student whose cluster must have values of its own; undefined if the learner may choose all of them
  * @throws UsageError before anything is written, if the folder cannot be created or is not empty
  */
-export async function layOut(given: string, suite?: string): Promise<Scaffold> {
+export async function layOut(given: string, suite?: string, student?: string): Promise<Scaffold> {
   const folder = resolve(given)
   if (given === "" || !NAME.test(basename(folder))) {
     throw new UsageError(
@@ -46,10 +50,18 @@ export async function layOut(given: string, suite?: string): Promise<Scaffold> {
   // Installed packages can have other modes.
   for (const file of files) await chmod(join(folder, file), file.endsWith(".sh") ? 0o755 : 0o644)
   const named = suite ?? (await ownName(folder))
-  await edit(join(folder, "package.json"), (text) =>
-    text.replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`),
+  await edit(join(folder, PACKAGE), (text) =>
+    text
+      .replace(`"byhand": "*"`, () => `"byhand": ${JSON.stringify(named)}`)
+      .replace(/\n}\n$/, (end) =>
+        student === undefined ? end : `,\n  "byhand": ${JSON.stringify({ for: student })}${end}`,
+      ),
   )
-  await edit(join(folder, "README.md"), completed)
+  const own = student === undefined ? undefined : ownValues(student)
+  await edit(join(folder, "README.md"), (text) => completed(text, own))
+  if (own !== undefined)
+    for (const file of files.filter((name) => /\.(?:sh|yaml)$/.test(name)))
+      await edit(join(folder, file), (text) => text.replaceAll(DNS_ADDRESS, dnsAddressOf(own)))
   return { folder, files, suite: named }
 }
 

@@ -1,10 +1,14 @@
 import { componentNames, type ComponentName } from "../../components/registry.ts"
 import { portOf } from "../../clients/sockets.ts"
-import { etcdAddressOf, foreignListener, notGenuine } from "../signs.ts"
+import { etcdAddressOf, foreignListener, notGenuine, valueOfAnother } from "../signs.ts"
 import { componentOf, flagOf, symptom, type Symptom } from "../symptom.ts"
 
 /** Processes in a component's place. The program that started the component saw them, so nothing else explains more. */
-export const impostors: readonly Symptom[] = componentNames.flatMap((name) => [foreignListener(name), notGenuine(name)])
+export const impostors: readonly Symptom[] = componentNames.flatMap((name) => [
+  foreignListener(name),
+  notGenuine(name),
+  valueOfAnother(name),
+])
 
 /** Processes that the lessons did not start and that interfere. The component's own words explain more. */
 export const strangers: readonly Symptom[] = [
