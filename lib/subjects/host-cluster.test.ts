@@ -9,6 +9,7 @@ import { done, startSshHost, type SshHost } from "../proof/testing/ssh-host.ts"
 import { artifacts, workplace, type Workplace } from "../proof/testing/workplace.ts"
 import { observeHost } from "./host-clients.ts"
 import { HostCluster } from "./host-cluster.ts"
+import { ownValues } from "./own-values.ts"
 
 const canRun = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")
 
@@ -94,6 +95,12 @@ mkdir -p $base/${to}; pidof etcd >$base/${to}/cgroup.procs`,
     await expect(cluster.part("kube-scheduler").start()).rejects.toThrow("runs another program")
     await done(machine, ["kill", String(pid)])
     await exit
+  })
+
+  test("has the values of its student, if each student has some of their own", async () => {
+    cluster = await HostCluster.open(seen, () => Promise.resolve(undefined), ownValues("ann"))
+    const expected = "etcd has --name=default, and not the value of ann: etcd-7d4b40"
+    await expect(cluster.part("etcd").start()).rejects.toThrow(expected)
   })
 
   test("is asked by our own clients, which change nothing there and reach its ports through the connection", async () => {
