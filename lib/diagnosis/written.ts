@@ -17,7 +17,7 @@ export interface WrittenLine {
  * @returns undefined if no script writes that line in this way
  */
 export function writerOf(seen: Observation, path: string, line: number): WrittenLine | undefined {
-  const written = (seen.files[path] ?? "").split("\n")[line - 1]?.trim()
+  const written = linesOf(seen, path)[line - 1]?.trim()
   if (written === undefined) return undefined
   for (const { name, text } of scriptsOf(seen)) {
     const lines = text.split("\n")
@@ -43,9 +43,12 @@ export function onlyLineWith(seen: Observation, text: string): WrittenLine | und
   return found.length === 1 ? found[0] : undefined
 }
 
-/** The line of a script or of the learner's folder that a line of a file comes from; if none is found, that line itself. */
+/**
+ * The line of a script, or of another file in the learner's folder, from which a line of a file comes. If none is found,
+ * that line itself.
+ */
 export function originOf(seen: Observation, path: string, line: number): WrittenLine | undefined {
-  const text = (seen.files[path] ?? "").split("\n")[line - 1]?.trim()
+  const text = linesOf(seen, path)[line - 1]?.trim()
   if (text === undefined) return undefined
   return (
     writerOf(seen, path, line) ?? (text === "" ? undefined : onlyLineWith(seen, text)) ?? { file: path, line, text }
@@ -54,7 +57,7 @@ export function originOf(seen: Observation, path: string, line: number): Written
 
 /** The same for the first line of a file that contains a text; undefined if none does. */
 export function originOfText(seen: Observation, path: string, text: string): WrittenLine | undefined {
-  const at = (seen.files[path] ?? "").split("\n").findIndex((line) => line.includes(text))
+  const at = linesOf(seen, path).findIndex((line) => line.includes(text))
   return at < 0 ? undefined : originOf(seen, path, at + 1)
 }
 
@@ -79,13 +82,18 @@ export function fieldIn(seen: Observation, component: Started, words: string): W
     (name) => name.charAt(0).toLowerCase() + name.slice(1),
   )
   for (const path of filesOf(seen, component)) {
-    const lines = (seen.files[path] ?? "").split("\n")
+    const lines = linesOf(seen, path)
     for (const field of fields) {
       const at = lines.findIndex((line) => new RegExp(String.raw`(?:^|[\s{,"])${field}"?\s*:`).test(line))
       if (at >= 0) return originOf(seen, path, at + 1)
     }
   }
   return undefined
+}
+
+/** The lines of a file; one empty line if it is not there. */
+function linesOf({ files }: Observation, path: string): string[] {
+  return (files[path] ?? "").split("\n")
 }
 
 /** Whether a line of a script names a path as a whole word. */

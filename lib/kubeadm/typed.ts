@@ -81,9 +81,10 @@ timeouts: { discovery: ${seconds}s }
 }
 
 /**
- * Lines for a shell, with an administrator's KUBECONFIG, that succeed when what `kubeadm init` has started is complete: each
- * static Pod is known to kube-apiserver and ready, and kube-controller-manager has begun to work. If etcd is lost before,
- * the kubelet restarts it after a minute only: it first tells kube-apiserver of the Pod, which answers after 34 s.
+ * Lines for a shell, with an administrator's KUBECONFIG, that succeed when what `kubeadm init` has started is complete:
+ * kube-apiserver knows each static Pod, each of them is ready, and kube-controller-manager has begun to work. If etcd is
+ * lost before, the kubelet restarts it after a minute only: it first tells kube-apiserver of the Pod, and without etcd
+ * kube-apiserver answers after 34 s.
  */
 export const COMPLETE = `for manifest in /etc/kubernetes/manifests/*.yaml; do
   pod=$(basename "$manifest" .yaml)-$(hostname)

@@ -38,8 +38,8 @@ export class Nodes {
   }
 
   /**
-   * Deletes the Nodes of an earlier attempt, if there are any. Otherwise the lessons would accept one as that of the next
-   * kubelet. kube-apiserver must run.
+   * Deletes the Nodes of an earlier attempt, if there are any. Otherwise the lessons would accept one as that of the
+   * next kubelet. kube-apiserver must run.
    */
   async deleteOld(): Promise<void> {
     if (!this.#hasOld) return

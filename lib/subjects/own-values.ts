@@ -1,19 +1,22 @@
 import { createHash } from "node:crypto"
+import { assertNever } from "../base/assert-never.ts"
 import type { WithoutLog } from "../clusters/errors.ts"
 import type { Part } from "../clusters/part.ts"
 import type { ComponentName } from "../components/component.ts"
 
-/** The values of one student's cluster. Scripts that are handed on have the values of somebody else. */
+/** The values that one student's cluster must have. Scripts that another student has written have other values. */
 export interface OwnValues {
   /** How grade books name the student. */
   readonly student: string
   readonly values: readonly OwnValue[]
 }
 
-/** A value that is another one for each student. */
+type OwnFlag = "--name" | "--secure-port" | "--service-cluster-ip-range"
+
+/** A value that is different for each student. */
 export interface OwnValue {
   readonly component: ComponentName
-  readonly flag: string
+  readonly flag: OwnFlag
   readonly value: string
 }
 
@@ -48,19 +51,24 @@ export function otherValue(
   own: OwnValues | undefined,
   part: Part,
 ): (WithoutLog & { kind: "value-of-another" }) | undefined {
-  for (const { component, flag, value: expected } of own?.values ?? []) {
-    const actual = component === part.name ? actualOf(part, flag) : expected
-    if (own !== undefined && actual !== expected)
-      return { kind: "value-of-another", student: own.student, flag, expected, actual }
+  if (own === undefined) return undefined
+  for (const { flag, value: expected } of own.values.filter(({ component }) => component === part.name)) {
+    const actual = actualOf(part, flag)
+    if (actual !== expected) return { kind: "value-of-another", student: own.student, flag, expected, actual }
   }
   return undefined
 }
 
 /** What a component has, wherever it was set: on its command line, in its environment, or in a file. */
-function actualOf(part: Part, flag: string): string {
-  const { settings } = part
-  if (flag === "--secure-port") return String(settings.address?.port ?? "")
-  const actual =
-    flag === "--name" && "name" in settings ? settings.name : "serviceRange" in settings ? settings.serviceRange : ""
-  return typeof actual === "string" ? actual : ""
+function actualOf({ settings }: Part, flag: OwnFlag): string {
+  switch (flag) {
+    case "--name":
+      return "name" in settings ? settings.name : ""
+    case "--secure-port":
+      return String(settings.address?.port ?? "")
+    case "--service-cluster-ip-range":
+      return "serviceRange" in settings ? (settings.serviceRange ?? "") : ""
+    default:
+      return assertNever(flag)
+  }
 }

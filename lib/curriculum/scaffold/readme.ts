@@ -28,8 +28,8 @@ function aboutValues({ values }: OwnValues): string {
   const rows = values.map(({ component, flag, value }) => `| \`${flag}\` of ${component} | \`${value}\` |`)
   return `## Your own values
 
-Your cluster must have these values. No other student has them, so a script of somebody else fails here. Hints and lessons show
-the usual values (${USUAL}): write yours instead.
+Your cluster must have these values. Each student has different ones, so the scripts of another student fail in your folder.
+Hints and lessons show the usual values (${USUAL}): write yours instead.
 
 | | |
 | --- | --- |

@@ -4,7 +4,7 @@ import { packageRoot } from "../../base/settings.ts"
 import { REGISTRY_PORT } from "../../components/image-registry.ts"
 import { ADMIN_CONF, INIT, initConfig, KUBEADM_CONFIG, KUBELET_UNIT, PREPARE, pushImages } from "../../kubeadm/typed.ts"
 
-/** What the lessons need beyond kubeadm's defaults: a range for Pods, and a kubelet that restarts a static Pod at once. */
+/** What the lessons need beyond kubeadm's defaults: a range for Pods, and a kubelet that restarts static Pods at once. */
 const MORE = {
   cluster: "networking: { podSubnet: 10.88.0.0/16 }\n",
   kubelet: "crashLoopBackOff: { maxContainerRestartPeriod: 1s }\n",
